@@ -1,0 +1,70 @@
+//! The builtin table: what machine code asks the runtime to do. One row feeds the id, the signature in machine code, the
+//! shim and the address table.
+//!
+//! Every builtin takes its instance's context first. `leaf` ones neither trap nor look at frames and are called
+//! directly; `raise` ones go through a stub that publishes the exit frame, because they may trap.
+
+/// A parameter or result of a builtin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ty {
+    I32,
+    I64,
+    Ptr,
+}
+
+/// Calls `$cb! { [leaf|raise] name(param: ty, ...) -> ty; ... }` with every builtin.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! for_each_builtin {
+    ($cb:ident) => {
+        $cb! {
+            /// Ends the activation with a trap; `code` is a number of `Trap`. Does not return.
+            [raise] raise_trap(code: I32);
+            /// The stack limit was reached: stack overflow, or a pending interrupt. Does not return.
+            [raise] stack_limit();
+            /// An interrupt is pending at a loop header. Does not return.
+            [raise] interrupted();
+            /// `memory.grow` by pages. Gives the old size in pages, or -1.
+            [leaf] memory_grow(memory: I32, delta: I64) -> I64;
+            [raise] memory_copy(dst_memory: I32, src_memory: I32, dst: I64, src: I64, len: I64);
+            [raise] memory_fill(memory: I32, dst: I64, value: I32, len: I64);
+            [raise] memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
+            [leaf] data_drop(data: I32);
+            /// What an element is that still reads 0. Gives null or a `VmFuncRef`. The index is in bounds.
+            [leaf] table_touch(table: I32, index: I64) -> Ptr;
+            /// `table.grow`. Gives the old size, or -1.
+            [leaf] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
+            [raise] table_fill(table: I32, dst: I64, value: Ptr, len: I64);
+            [raise] table_copy(dst_table: I32, src_table: I32, dst: I64, src: I64, len: I64);
+            [raise] table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
+            [leaf] elem_drop(elem: I32);
+        }
+    };
+}
+
+macro_rules! define {
+    ($($(#[$doc:meta])* [$class:ident] $name:ident($($p:ident: $pt:ident),*) $(-> $r:ident)?;)*) => {
+        /// A builtin's number: its index in the address table.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[allow(non_camel_case_types)]
+        #[repr(u32)]
+        pub enum Builtin { $($(#[$doc])* $name,)* }
+
+        /// How many there are.
+        pub const BUILTINS: usize = [$(Builtin::$name),*].len();
+
+        impl Builtin {
+            /// Parameters behind the context.
+            pub fn params(self) -> &'static [Ty] {
+                match self { $(Builtin::$name => &[$(Ty::$pt),*],)* }
+            }
+            pub fn result(self) -> Option<Ty> {
+                match self { $(Builtin::$name => { let r: &[Ty] = &[$(Ty::$r)?]; r.first().copied() })* }
+            }
+            pub fn name(self) -> &'static str {
+                match self { $(Builtin::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+for_each_builtin!(define);

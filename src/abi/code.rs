@@ -1,0 +1,67 @@
+//! The artifact: a module's machine code and the tables that belong to it. Position-independent, no address in it; plain
+//! arrays, so that it can be saved and mapped.
+
+/// A function's machine code. Ranges of functions are sorted by `start` and do not overlap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct FuncCode {
+    /// Byte offset in the text.
+    pub start: u32,
+    /// Bytes.
+    pub len: u32,
+    /// Where the frame keeps its instance's context, in bytes below the frame pointer; 0 when it keeps none (functions
+    /// that call nothing outside of their instance do not).
+    pub vmctx_below_fp: u32,
+}
+
+/// An instruction that may fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct TrapSite {
+    /// Byte offset in the text of the faulting instruction.
+    pub at: u32,
+    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` where unknown.
+    pub wasm_offset: u32,
+    /// A number of `Trap`.
+    pub trap: u32,
+}
+
+/// A call in machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct CallSite {
+    /// Byte offset in the text of the return address.
+    pub return_at: u32,
+    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` where unknown.
+    pub wasm_offset: u32,
+}
+
+pub const NO_OFFSET: u32 = u32::MAX;
+
+/// A compiled module.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Code {
+    pub text: Vec<u8>,
+    /// By defined function index.
+    pub funcs: Vec<FuncCode>,
+    /// Sorted by `at`.
+    pub traps: Vec<TrapSite>,
+    /// Sorted by `return_at`.
+    pub calls: Vec<CallSite>,
+}
+
+/// A trampoline between the host's convention and `tail`, for one function type.
+#[derive(Clone, Debug, Default)]
+pub struct TrampolineCode {
+    pub text: Vec<u8>,
+    /// Host to WebAssembly, `extern "C" fn(vmctx, code, slots, activation) -> bool`: false after a trap or host error.
+    /// Offset in `text`.
+    pub entry: u32,
+    /// Where a raised trap continues, as an offset in `text`, and how far below the frame pointer the stack pointer is.
+    pub handler: u32,
+    pub handler_sp_offset: u32,
+    /// Where the entry's frame keeps the `Activation`'s address, in bytes below its frame pointer.
+    pub activation_below_fp: u32,
+    /// WebAssembly to host (`VmHostFunc`), `tail` convention. Offset in `text`.
+    pub exit: u32,
+}

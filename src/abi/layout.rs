@@ -1,0 +1,90 @@
+//! Where each array of an instance's context stands: `VmContext`, then these in order.
+
+use super::vmstruct::*;
+use crate::base::index::*;
+use crate::wasm::module::ModuleInfo;
+use std::mem::{align_of, size_of};
+
+/// Byte offsets from the start of a `VmContext`. Made from a `ModuleInfo` alone, so compiler and runtime agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextLayout {
+    /// `[TypeId]`, by type index.
+    type_ids: u32,
+    /// `[VmImportedFunc]`, by function index.
+    imported_funcs: u32,
+    /// `[VmMemorySlot]`, by memory index.
+    memories: u32,
+    /// `[*mut VmTable]`, by table index, imported ones only.
+    imported_tables: u32,
+    /// `[VmTable]`, by defined table index.
+    tables: u32,
+    /// `[*mut VmGlobal]`, by global index, imported ones only.
+    imported_globals: u32,
+    /// `[VmFuncRef]`, by funcref index.
+    funcrefs: u32,
+    /// `[VmGlobal]`, by defined global index.
+    globals: u32,
+    size: u32,
+}
+
+impl ContextLayout {
+    pub fn new(m: &ModuleInfo) -> ContextLayout {
+        let mut end = size_of::<VmContext>();
+        let mut place = |count: usize, size: usize, align: usize| {
+            let at = end.next_multiple_of(align);
+            end = at + count * size;
+            // The validator's limits on every index space keep this far below 2^31.
+            at as u32
+        };
+        macro_rules! array {
+            ($t:ty, $n:expr) => {
+                place($n, size_of::<$t>(), align_of::<$t>())
+            };
+        }
+        ContextLayout {
+            // Small and hot first, so that offsets stay short.
+            memories: array!(VmMemorySlot, m.memories.len()),
+            globals: array!(VmGlobal, m.globals.len() - m.imported_globals),
+            imported_tables: array!(*mut VmTable, m.imported_tables),
+            tables: array!(VmTable, m.tables.len() - m.imported_tables),
+            type_ids: array!(u32, m.types.len()),
+            imported_globals: array!(*mut VmGlobal, m.imported_globals),
+            imported_funcs: array!(VmImportedFunc, m.imported_funcs),
+            funcrefs: array!(VmFuncRef, m.funcrefs.len()),
+            size: array!(VmGlobal, 0),
+        }
+    }
+
+    /// Bytes of the whole context, a multiple of 16.
+    pub fn size(&self) -> usize {
+        self.size as usize
+    }
+    pub fn type_id(&self, i: TypeIndex) -> u32 {
+        self.type_ids + at::<u32>(i.index())
+    }
+    pub fn imported_func(&self, i: FuncIndex) -> u32 {
+        self.imported_funcs + at::<VmImportedFunc>(i.index())
+    }
+    pub fn memory(&self, i: MemoryIndex) -> u32 {
+        self.memories + at::<VmMemorySlot>(i.index())
+    }
+    pub fn imported_table(&self, i: TableIndex) -> u32 {
+        self.imported_tables + at::<*mut VmTable>(i.index())
+    }
+    pub fn table(&self, i: DefinedTableIndex) -> u32 {
+        self.tables + at::<VmTable>(i.index())
+    }
+    pub fn imported_global(&self, i: GlobalIndex) -> u32 {
+        self.imported_globals + at::<*mut VmGlobal>(i.index())
+    }
+    pub fn global(&self, i: DefinedGlobalIndex) -> u32 {
+        self.globals + at::<VmGlobal>(i.index())
+    }
+    pub fn funcref(&self, i: FuncRefIndex) -> u32 {
+        self.funcrefs + at::<VmFuncRef>(i.index())
+    }
+}
+
+fn at<T>(i: usize) -> u32 {
+    (i * size_of::<T>()) as u32
+}

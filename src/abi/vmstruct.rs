@@ -1,0 +1,142 @@
+//! The structs that machine code reads and writes. `offset_of!` on them *is* the offset in machine code.
+
+use crate::wasm::registry::TypeId;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
+
+/// One value at the host's boundary, wide enough for each type. Little-endian, the unused rest undefined.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub union VmSlot {
+    pub i32: i32,
+    pub i64: i64,
+    /// Bits of an f32.
+    pub f32: u32,
+    /// Bits of an f64.
+    pub f64: u64,
+    pub v128: [u8; 16],
+    /// Null, or a function.
+    pub funcref: *mut VmFuncRef,
+}
+
+impl VmSlot {
+    pub const ZERO: VmSlot = VmSlot { v128: [0; 16] };
+}
+
+/// A code address. Calls it: `call_indirect` with the `tail` convention, its context as the first argument.
+pub type VmCode = *const u8;
+
+/// What a non-null funcref points to. Lives as long as the instance or host function that owns it, and never moves.
+#[repr(C)]
+pub struct VmFuncRef {
+    pub code: VmCode,
+    /// The callee's context: a `VmContext` or a `VmHostFunc`, which start alike.
+    pub vmctx: *mut VmHeader,
+    pub type_id: TypeId,
+    /// The store's handle of this function plus one; 0 as long as the host has not asked for one.
+    pub handle: u32,
+}
+
+/// How the context of every callee begins.
+#[repr(C)]
+pub struct VmHeader {
+    pub store: *mut VmStore,
+}
+
+/// An instance's context: this header, then the arrays that `abi::layout::ContextLayout` places behind it.
+#[repr(C)]
+pub struct VmContext {
+    pub header: VmHeader,
+    /// Addresses of the builtins, indexed by `abi::builtin::Builtin`.
+    pub builtins: *const [*const u8; super::builtin::BUILTINS],
+    /// The runtime's own instance record; machine code does not look at it.
+    pub instance: *mut (),
+}
+
+/// The context of a function the host defined.
+#[repr(C)]
+pub struct VmHostFunc {
+    pub header: VmHeader,
+    /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place).
+    /// False means failure: the error waits in the store.
+    pub call: unsafe extern "C" fn(*mut VmHostFunc, *mut VmSlot) -> bool,
+}
+
+/// What machine code sees of a store.
+#[repr(C)]
+pub struct VmStore {
+    /// Lowest stack address WebAssembly may use; `usize::MAX` while an interrupt is pending.
+    pub stack_limit: AtomicUsize,
+    /// Not 0: an interrupt is pending.
+    pub interrupt: AtomicU32,
+    /// The innermost entry into WebAssembly.
+    pub activation: *mut Activation,
+    /// Frame pointer of the stub or trampoline that left WebAssembly last: its saved frame pointer and return address
+    /// are those of the innermost WebAssembly frame.
+    pub exit_fp: usize,
+    /// The runtime's own store; machine code does not look at it.
+    pub store: *mut (),
+}
+
+/// One entry from the host into WebAssembly, on the stack of the function that made it.
+#[repr(C)]
+pub struct Activation {
+    /// The frame pointer of the entry trampoline, which writes it here.
+    pub entry_fp: usize,
+    /// Where a raised trap continues in the entry trampoline: an address, and how far below `entry_fp` the stack pointer
+    /// is there.
+    pub handler_pc: usize,
+    pub handler_sp_offset: usize,
+    pub store: *mut VmStore,
+    /// The entry that was innermost before this one, and the store's `exit_fp` then.
+    pub previous: *mut Activation,
+    pub previous_exit_fp: usize,
+    /// The trap that ended this activation, as a number of `Trap`; 0 when a host error did.
+    pub trap: u8,
+    /// Whether `frames` was filled where the trap happened.
+    pub trap_frames: u32,
+    /// Return addresses of the WebAssembly frames, innermost first; the first one is the trapping instruction.
+    pub frames: [usize; crate::base::limits::MAX_BACKTRACE_FRAMES],
+}
+
+/// A memory as machine code sees it. The base never changes during a memory's life.
+#[repr(C)]
+pub struct VmMemory {
+    pub base: *mut u8,
+    /// Bytes. Grows only.
+    pub length: usize,
+}
+
+/// An instance's place for one of its memories, its own or imported.
+#[repr(C)]
+pub struct VmMemorySlot {
+    /// Copy of `memory.base`, constant: one load instead of two.
+    pub base: *mut u8,
+    pub memory: *mut VmMemory,
+}
+
+/// A table of funcrefs as machine code sees it. An element is
+///
+/// * 0: not touched yet; only the runtime knows what it is (`table_touch`),
+/// * the address of `NULL_FUNC`: a null reference,
+/// * else a `VmFuncRef`.
+///
+/// So the fast path of `call_indirect` needs one test for 0, and null fails the type check that is made anyway.
+#[repr(C)]
+pub struct VmTable {
+    pub elements: *mut *mut VmFuncRef,
+    pub length: u64,
+}
+
+/// A global's value.
+#[repr(C, align(16))]
+pub struct VmGlobal {
+    pub value: VmSlot,
+}
+
+/// What an instance holds of an imported function.
+#[repr(C)]
+pub struct VmImportedFunc {
+    pub code: VmCode,
+    pub vmctx: *mut VmHeader,
+    pub funcref: *mut VmFuncRef,
+}

@@ -1,0 +1,192 @@
+//! The one error of the engine.
+
+use super::Trap;
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as far as a program can act on it. Numbers are part of the ABI: append only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// An argument is NULL, out of range or otherwise unusable.
+    InvalidArgument = 1,
+    /// An object of one store was used with another.
+    WrongStore = 2,
+    /// A handle whose object is gone, or that never named one.
+    StaleHandle = 3,
+    /// A value or object is not of the type that is needed.
+    TypeMismatch = 4,
+    /// Bytes that are no WebAssembly module, or text that does not parse.
+    Malformed = 5,
+    /// A module that does not validate.
+    InvalidModule = 6,
+    /// Something this version does not support.
+    Unsupported = 7,
+    /// An import is missing or does not fit.
+    Link = 8,
+    /// The guest trapped.
+    Trap = 9,
+    /// The guest threw an exception that nobody caught.
+    Exception = 10,
+    /// The guest asked to exit.
+    Exit = 11,
+    /// A limit of the store or the engine was reached.
+    Limit = 12,
+    /// The system gave no memory.
+    OutOfMemory = 13,
+    /// The store's fuel is used up.
+    OutOfFuel = 14,
+    /// The store was interrupted, or its deadline passed.
+    Interrupted = 15,
+    /// A system call failed.
+    Io = 16,
+    /// A bug of the engine. The store it happened in is poisoned.
+    Internal = 17,
+    /// A host function failed.
+    Host = 18,
+}
+
+impl ErrorKind {
+    /// The kind's name, as C programs print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidArgument => "invalid argument",
+            ErrorKind::WrongStore => "wrong store",
+            ErrorKind::StaleHandle => "stale handle",
+            ErrorKind::TypeMismatch => "type mismatch",
+            ErrorKind::Malformed => "malformed",
+            ErrorKind::InvalidModule => "invalid module",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Link => "link",
+            ErrorKind::Trap => "trap",
+            ErrorKind::Exception => "exception",
+            ErrorKind::Exit => "exit",
+            ErrorKind::Limit => "limit",
+            ErrorKind::OutOfMemory => "out of memory",
+            ErrorKind::OutOfFuel => "out of fuel",
+            ErrorKind::Interrupted => "interrupted",
+            ErrorKind::Io => "i/o",
+            ErrorKind::Internal => "internal",
+            ErrorKind::Host => "host",
+        }
+    }
+}
+
+/// One WebAssembly frame of a backtrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The module's name from its name section.
+    pub module: Option<Box<str>>,
+    /// The function's index in its module.
+    pub func_index: u32,
+    /// The function's name from the name section, or from an export.
+    pub func_name: Option<Box<str>>,
+    /// Byte offset in the module of the instruction, where known.
+    pub module_offset: Option<u32>,
+    /// Byte offset in the function's body of the instruction, where known.
+    pub func_offset: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Data {
+    kind: ErrorKind,
+    message: Box<str>,
+    trap: Option<Trap>,
+    offset: Option<u64>,
+    exit_status: Option<i32>,
+    frames: Vec<Frame>,
+}
+
+/// An error: a kind, a one-line message and, where there is one, a trap code, a byte offset and a WebAssembly backtrace.
+#[derive(Clone)]
+pub struct Error(Box<Data>);
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error(Box::new(Data {
+            kind,
+            message: message.into().into_boxed_str(),
+            trap: None,
+            offset: None,
+            exit_status: None,
+            frames: Vec::new(),
+        }))
+    }
+
+    /// The error of a trap: kind `trap`, or `interrupted` for an interruption.
+    pub fn trap(trap: Trap) -> Error {
+        let kind = if trap == Trap::Interrupted { ErrorKind::Interrupted } else { ErrorKind::Trap };
+        let mut e = Error::new(kind, trap.text());
+        e.0.trap = Some(trap);
+        e
+    }
+
+    /// The guest's wish to exit with `status`.
+    pub fn exit(status: i32) -> Error {
+        let mut e = Error::new(ErrorKind::Exit, format!("exit with status {status}"));
+        e.0.exit_status = Some(status);
+        e
+    }
+
+    /// The same error at a byte offset of the module.
+    pub fn at(mut self, offset: u64) -> Error {
+        self.0.offset = Some(offset);
+        self
+    }
+
+    /// The same error with a backtrace, innermost frame first. An error that has one already keeps it.
+    pub fn with_frames(mut self, frames: Vec<Frame>) -> Error {
+        if self.0.frames.is_empty() {
+            self.0.frames = frames;
+        }
+        self
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+    pub fn trap_code(&self) -> Option<Trap> {
+        self.0.trap
+    }
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+    pub fn exit_status(&self) -> Option<i32> {
+        self.0.exit_status
+    }
+    pub fn frames(&self) -> &[Frame] {
+        &self.0.frames
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match self.0.offset {
+            Some(o) => write!(f, " (at offset {o:#x})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.0.kind.name())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `return Err(...)` material: `err!(Link, "unknown import {m:?}")`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! err {
+    ($kind:ident, $($arg:tt)*) => {
+        $crate::base::Error::new($crate::base::ErrorKind::$kind, format!($($arg)*))
+    };
+}
+pub use err;

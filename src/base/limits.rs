@@ -1,0 +1,24 @@
+//! Every numeric limit of the engine, in one list.
+
+/// Bytes in a page of linear memory (Wasm 2.0, 2.3.8).
+pub const WASM_PAGE_SIZE: u64 = 65536;
+/// Most pages of a 32-bit memory.
+pub const MAX_MEMORY32_PAGES: u64 = 65536;
+/// Address space a 32-bit index can reach.
+pub const MEMORY32_SPAN: u64 = 1 << 32;
+/// Unmapped address space behind a memory, in bytes. An access whose static offset is smaller needs no check of its own.
+pub const MEMORY_GUARD: u64 = 32 << 20;
+/// Most elements a table may grow to, whatever it declares.
+pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
+/// Stack that WebAssembly may use below the frame of the call that entered it, in bytes, unless configured.
+pub const DEFAULT_MAX_WASM_STACK: usize = 1 << 20;
+/// Smallest stack that can be configured, in bytes.
+pub const MIN_WASM_STACK: usize = 16 << 10;
+/// Frames kept in a backtrace, counted from the innermost.
+pub const MAX_BACKTRACE_FRAMES: usize = 64;
+/// Largest module accepted, in bytes: code offsets are 32 bits wide and machine code is two to three times the module.
+pub const MAX_MODULE_SIZE: usize = 512 << 20;
+/// Parameters, or results, of one function type (the validator's limit, which the raw call path relies on).
+pub const MAX_FUNC_VALUES: usize = 1000;
+/// Bodies smaller than this in total, in bytes, are compiled by the calling thread alone.
+pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;

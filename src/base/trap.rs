@@ -1,0 +1,70 @@
+//! Traps: one row feeds the code in machine code, the text, and the C constant.
+
+macro_rules! traps {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Why an execution trapped. Numbers are part of the ABI: append only.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        pub enum Trap {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl Trap {
+            /// The trap of a number, if there is one.
+            pub fn from_u8(code: u8) -> Option<Trap> {
+                match code {
+                    $($code => Some(Trap::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// One line for people. Starts with the text the specification's tests expect.
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Trap::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+traps! {
+    /// `unreachable` was executed.
+    Unreachable = 1, "unreachable";
+    /// A memory access, or a bulk operation's range, lies outside of its memory or data segment.
+    MemoryOutOfBounds = 2, "out of bounds memory access";
+    /// A table access, or a bulk operation's range, lies outside of its table or element segment.
+    TableOutOfBounds = 3, "out of bounds table access";
+    /// `call_indirect` through an index outside of its table.
+    UndefinedElement = 4, "undefined element";
+    /// `call_indirect` through a null element.
+    UninitializedElement = 5, "uninitialized element";
+    /// `call_indirect` found a function of another type.
+    IndirectCallTypeMismatch = 6, "indirect call type mismatch";
+    /// An integer division's result does not fit.
+    IntegerOverflow = 7, "integer overflow";
+    /// An integer division by zero.
+    IntegerDivideByZero = 8, "integer divide by zero";
+    /// A conversion of a float that is not a number, or out of range.
+    InvalidConversion = 9, "invalid conversion to integer";
+    /// The stack limit was reached, in WebAssembly or where it is entered from the host.
+    StackOverflow = 10, "call stack exhausted";
+    /// The store was interrupted, or its deadline passed.
+    Interrupted = 11, "interrupted";
+    /// A null reference where an object is needed.
+    NullReference = 12, "null reference";
+    /// A store limit or the limiter refused what instantiation needs.
+    LimitReached = 13, "limit reached";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_traps_are_a_bijection() {
+        let all: Vec<Trap> = (0..=255).filter_map(Trap::from_u8).collect();
+        assert_eq!(all.len(), 13);
+        assert!(all.iter().all(|t| Trap::from_u8(*t as u8) == Some(*t)));
+    }
+}

@@ -1,0 +1,8 @@
+//! Floor 1: what a module says. Types, the engine-wide type registry, `ModuleInfo` (pure data) and the decoder.
+
+pub mod const_expr;
+pub mod decode;
+pub mod module;
+pub mod names;
+pub mod registry;
+pub mod types;

@@ -1,0 +1,163 @@
+//! `ModuleInfo`: what a module declares, without its bodies. Pure data.
+
+use super::const_expr::ConstExpr;
+use super::names::Names;
+use super::registry::TypeId;
+use super::types::*;
+use crate::base::index::*;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Something an import or export names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntityIndex {
+    Func(FuncIndex),
+    Table(TableIndex),
+    Memory(MemoryIndex),
+    Global(GlobalIndex),
+}
+
+pub struct Import {
+    pub module: Box<str>,
+    pub name: Box<str>,
+    /// The place it fills in its index space.
+    pub index: EntityIndex,
+}
+
+pub struct Export {
+    pub name: Box<str>,
+    pub index: EntityIndex,
+}
+
+/// A type of the type section, with its engine-wide id.
+#[derive(Clone)]
+pub struct TypeDecl {
+    pub id: TypeId,
+    pub func: Arc<FuncType>,
+}
+
+#[derive(Clone, Copy)]
+pub struct FuncDecl {
+    pub ty: TypeIndex,
+    /// Its place among the instance's funcrefs, when it can become a value (exported, in a segment, `ref.func`).
+    pub funcref: Option<FuncRefIndex>,
+}
+
+pub struct TableDecl {
+    pub ty: TableType,
+    /// What its elements start as (only `ref.null` in Wasm 2.0).
+    pub init: ConstExpr,
+    /// Whether some instruction of this module may change its size.
+    pub grows: bool,
+}
+
+pub struct GlobalDecl {
+    pub ty: GlobalType,
+    /// Absent for imported ones.
+    pub init: Option<ConstExpr>,
+}
+
+/// What a segment's elements are.
+pub enum ElemItems {
+    Funcs(Box<[FuncIndex]>),
+    Exprs(RefType, Box<[ConstExpr]>),
+}
+
+impl ElemItems {
+    pub fn len(&self) -> usize {
+        match self {
+            ElemItems::Funcs(f) => f.len(),
+            ElemItems::Exprs(_, e) => e.len(),
+        }
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where a segment goes (Wasm 2.0, 2.5.7 and 2.5.8).
+pub enum SegmentMode<I> {
+    Passive,
+    Active { target: I, offset: ConstExpr },
+    /// Only makes its functions referable. Behaves as dropped.
+    Declared,
+}
+
+pub struct ElemSegment {
+    pub mode: SegmentMode<TableIndex>,
+    pub items: ElemItems,
+}
+
+pub struct DataSegment {
+    pub mode: SegmentMode<MemoryIndex>,
+    /// Its bytes, as a range of the module's bytes.
+    pub bytes: Range<usize>,
+}
+
+/// What a module declares.
+#[derive(Default)]
+pub struct ModuleInfo {
+    pub types: PrimaryMap<TypeIndex, TypeDecl>,
+    /// In binary order.
+    pub imports: Vec<Import>,
+    /// In binary order.
+    pub exports: Vec<Export>,
+    /// From a name to its place in `exports`.
+    pub export_names: HashMap<Box<str>, usize>,
+    pub funcs: PrimaryMap<FuncIndex, FuncDecl>,
+    pub tables: PrimaryMap<TableIndex, TableDecl>,
+    pub memories: PrimaryMap<MemoryIndex, MemoryType>,
+    pub globals: PrimaryMap<GlobalIndex, GlobalDecl>,
+    pub elems: PrimaryMap<ElemIndex, ElemSegment>,
+    pub data: PrimaryMap<DataIndex, DataSegment>,
+    pub start: Option<FuncIndex>,
+    pub imported_funcs: usize,
+    pub imported_tables: usize,
+    pub imported_memories: usize,
+    pub imported_globals: usize,
+    /// The functions that can become values, in the order of their `FuncRefIndex`.
+    pub funcrefs: PrimaryMap<FuncRefIndex, FuncIndex>,
+    /// Each body (locals and code) as a range of the module's bytes.
+    pub bodies: PrimaryMap<DefinedFuncIndex, Range<usize>>,
+    pub names: Names,
+}
+
+impl ModuleInfo {
+    pub fn func_type(&self, f: FuncIndex) -> &Arc<FuncType> {
+        &self.types[self.funcs[f].ty].func
+    }
+    /// The index of a function with a body; `None` for an imported one.
+    pub fn defined_func(&self, f: FuncIndex) -> Option<DefinedFuncIndex> {
+        f.index().checked_sub(self.imported_funcs).map(DefinedFuncIndex::new)
+    }
+    pub fn func_index(&self, f: DefinedFuncIndex) -> FuncIndex {
+        FuncIndex::new(self.imported_funcs + f.index())
+    }
+    pub fn defined_table(&self, t: TableIndex) -> Option<DefinedTableIndex> {
+        t.index().checked_sub(self.imported_tables).map(DefinedTableIndex::new)
+    }
+    pub fn defined_global(&self, g: GlobalIndex) -> Option<DefinedGlobalIndex> {
+        g.index().checked_sub(self.imported_globals).map(DefinedGlobalIndex::new)
+    }
+    pub fn is_imported_memory(&self, m: MemoryIndex) -> bool {
+        m.index() < self.imported_memories
+    }
+    pub fn extern_type(&self, e: EntityIndex) -> ExternType {
+        match e {
+            EntityIndex::Func(f) => ExternType::Func(self.func_type(f).clone()),
+            EntityIndex::Table(t) => ExternType::Table(self.tables[t].ty),
+            EntityIndex::Memory(m) => ExternType::Memory(self.memories[m]),
+            EntityIndex::Global(g) => ExternType::Global(self.globals[g].ty),
+        }
+    }
+    pub fn export(&self, name: &str) -> Option<EntityIndex> {
+        self.export_names.get(name).map(|i| self.exports[*i].index)
+    }
+    /// A function's name for people: from the name section, else its first export.
+    pub fn func_name(&self, f: FuncIndex) -> Option<&str> {
+        self.names.func(f).or_else(|| {
+            self.exports.iter().find(|e| e.index == EntityIndex::Func(f)).map(|e| &*e.name)
+        })
+    }
+}
