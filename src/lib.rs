@@ -4,11 +4,11 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
-pub mod base;
-mod sys;
-mod wasm;
 mod abi;
-mod compile;
-mod vm;
 pub mod api;
+pub mod base;
 pub mod capi;
+mod compile;
+mod sys;
+mod vm;
+mod wasm;

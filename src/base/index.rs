@@ -8,7 +8,7 @@ macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
             #[repr(transparent)]
             pub struct $name(u32);
             cranelift_entity::entity_impl!($name);

@@ -79,7 +79,10 @@ impl ElemItems {
 /// Where a segment goes (Wasm 2.0, 2.5.7 and 2.5.8).
 pub enum SegmentMode<I> {
     Passive,
-    Active { target: I, offset: ConstExpr },
+    Active {
+        target: I,
+        offset: ConstExpr,
+    },
     /// Only makes its functions referable. Behaves as dropped.
     Declared,
 }
@@ -156,8 +159,6 @@ impl ModuleInfo {
     }
     /// A function's name for people: from the name section, else its first export.
     pub fn func_name(&self, f: FuncIndex) -> Option<&str> {
-        self.names.func(f).or_else(|| {
-            self.exports.iter().find(|e| e.index == EntityIndex::Func(f)).map(|e| &*e.name)
-        })
+        self.names.func(f).or_else(|| self.exports.iter().find(|e| e.index == EntityIndex::Func(f)).map(|e| &*e.name))
     }
 }
