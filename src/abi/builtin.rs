@@ -25,7 +25,7 @@ macro_rules! for_each_builtin {
             /// An interrupt is pending at a loop header. Does not return.
             [raise] interrupted();
             /// `memory.grow` by pages. Gives the old size in pages, or -1.
-            [leaf] memory_grow(memory: I32, delta: I64) -> I64;
+            [raise] memory_grow(memory: I32, delta: I64) -> I64;
             [raise] memory_copy(dst_memory: I32, src_memory: I32, dst: I64, src: I64, len: I64);
             [raise] memory_fill(memory: I32, dst: I64, value: I32, len: I64);
             [raise] memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
@@ -33,7 +33,7 @@ macro_rules! for_each_builtin {
             /// What an element is that still reads 0. Gives null or a `VmFuncRef`. The index is in bounds.
             [leaf] table_touch(table: I32, index: I64) -> Ptr;
             /// `table.grow`. Gives the old size, or -1.
-            [leaf] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
+            [raise] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
             [raise] table_fill(table: I32, dst: I64, value: Ptr, len: I64);
             [raise] table_copy(dst_table: I32, src_table: I32, dst: I64, src: I64, len: I64);
             [raise] table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);

@@ -48,6 +48,8 @@ pub struct VmContext {
     pub header: VmHeader,
     /// Addresses of the builtins, indexed by `abi::builtin::Builtin`.
     pub builtins: *const [*const u8; super::builtin::BUILTINS],
+    /// How a null reference is stored in a table.
+    pub null_func: *mut VmFuncRef,
     /// The runtime's own instance record; machine code does not look at it.
     pub instance: *mut (),
 }

@@ -1,1 +1,34 @@
+//! Floor 5: the engine for Rust. Everything is checked here: stores, handles, types, sizes.
+//!
+//! Objects of a store (`Func`, `Table`, `Memory`, `Global`, `Instance`) are small plain handles. They own nothing; every
+//! use checks them. A store is used by one thread at a time; engines and modules are shared freely.
 
+mod config;
+mod engine;
+mod func;
+mod global;
+mod handle;
+mod instance;
+mod linker;
+mod memory;
+mod module;
+mod store;
+mod table;
+mod val;
+
+pub use crate::abi::vmstruct::VmSlot;
+pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
+pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
+pub use crate::wasm::types::{ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
+pub use config::Config;
+pub use engine::Engine;
+pub use func::{Caller, Func};
+pub use global::Global;
+pub use handle::Extern;
+pub use instance::Instance;
+pub use linker::{HostDefinition, Linker};
+pub use memory::Memory;
+pub use module::{ExportType, ImportType, Module};
+pub use store::{InterruptHandle, Store};
+pub use table::Table;
+pub use val::Val;

@@ -189,4 +189,3 @@ macro_rules! err {
         $crate::base::Error::new($crate::base::ErrorKind::$kind, format!($($arg)*))
     };
 }
-pub use err;

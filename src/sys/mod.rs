@@ -1,1 +1,4 @@
+//! Floor 0: the operating system. No WebAssembly words here.
 
+pub mod mmap;
+pub mod signals;

@@ -1,0 +1,60 @@
+//! How an engine is configured.
+
+use crate::abi::settings::Settings;
+use crate::base::Result;
+use crate::base::limits::{DEFAULT_MAX_WASM_STACK, MIN_WASM_STACK};
+use crate::err;
+use crate::vm::engine::EngineConfig;
+
+/// Settings of an engine. Each setter gives the config back, to be chained.
+#[derive(Clone, Debug)]
+pub struct Config(EngineConfig);
+
+impl Default for Config {
+    fn default() -> Config {
+        Config(EngineConfig {
+            settings: Settings { signals: true, interruption: false },
+            max_wasm_stack: DEFAULT_MAX_WASM_STACK,
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+        })
+    }
+}
+
+impl Config {
+    /// Signals on, interruption off, a stack of 1 MiB, as many compile threads as processors.
+    pub fn new() -> Config {
+        Config::default()
+    }
+    /// Whether traps are faults that a signal handler turns into errors (default), or explicit checks.
+    pub fn signals(mut self, on: bool) -> Config {
+        self.0.settings.signals = on;
+        self
+    }
+    /// Whether stores can be interrupted and have deadlines (default: no).
+    pub fn interruption(mut self, on: bool) -> Config {
+        self.0.settings.interruption = on;
+        self
+    }
+    /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB). The host needs some
+    /// more below for its own functions and for the signal handler.
+    pub fn max_wasm_stack(mut self, bytes: usize) -> Config {
+        self.0.max_wasm_stack = bytes;
+        self
+    }
+    /// Threads that compile, at most (default: the processors there are).
+    pub fn threads(mut self, n: usize) -> Config {
+        self.0.threads = n;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<EngineConfig> {
+        if self.0.max_wasm_stack < MIN_WASM_STACK {
+            let got = self.0.max_wasm_stack;
+            return Err(err!(InvalidArgument, "max_wasm_stack is {got} bytes, at least {MIN_WASM_STACK} are needed"));
+        }
+        if self.0.threads == 0 {
+            return Err(err!(InvalidArgument, "threads is 0, at least 1 is needed"));
+        }
+        Ok(self.0.clone())
+    }
+}

@@ -1,0 +1,26 @@
+//! The engine.
+
+use super::Config;
+use crate::base::Result;
+use crate::vm;
+use std::sync::Arc;
+
+/// What modules and stores are made from. Cheap to clone, shared between threads; a program may have many.
+#[derive(Clone)]
+pub struct Engine(pub(super) Arc<vm::engine::Engine>);
+
+impl Engine {
+    pub fn new(config: &Config) -> Result<Engine> {
+        vm::engine::Engine::new(config.check()?).map(Engine)
+    }
+
+    /// Whether stores of this engine can be interrupted.
+    pub fn can_interrupt(&self) -> bool {
+        self.0.config.settings.interruption
+    }
+
+    /// Whether both are the same engine.
+    pub fn same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}

@@ -1,0 +1,216 @@
+//! Functions.
+
+pub use super::handle::defined::Func;
+use super::{Instance, Store, Val};
+use crate::abi::vmstruct::VmSlot;
+use crate::base::limits::MAX_FUNC_VALUES;
+use crate::base::{Error, Result};
+use crate::err;
+use crate::vm::func::HostCall;
+use crate::vm::table::FuncRefPtr;
+use crate::vm::{call, store as vm, unwind};
+use crate::wasm::types::FuncType;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+/// Calls with up to this many values keep them on the stack.
+const FEW: usize = 16;
+
+/// What a host function learns of its call.
+pub struct Caller<'a> {
+    store: &'a mut Store,
+}
+
+impl Caller<'_> {
+    /// The store, for everything that can be done with it, calls into WebAssembly included. It must not be dropped or
+    /// exchanged for another.
+    pub fn store(&mut self) -> &mut Store {
+        self.store
+    }
+
+    /// The instance whose code called, if it was WebAssembly.
+    pub fn instance(&self) -> Option<Instance> {
+        // SAFETY: a host function runs, called by an exit trampoline that published its frame.
+        let context = unsafe { unwind::caller(self.store.vm().vm.get()) }?;
+        let found = self.store.vm().instances.iter().position(|i| i.vmctx() == context)?;
+        Some(Instance::make(self.store, found as u32))
+    }
+}
+
+impl Func {
+    /// A host function. `f` gets the arguments, and the results to fill in, which start as zeros and nulls.
+    pub fn new(
+        store: &mut Store,
+        ty: &FuncType,
+        f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Func> {
+        Func::from_call(store, ty, checked_call(ty, f)?)
+    }
+
+    /// A host function that works on the slots themselves: arguments in, results out, from slot 0 on.
+    ///
+    /// # Safety
+    /// `f` must leave values of the result types, with references of this store.
+    pub unsafe fn new_raw(
+        store: &mut Store,
+        ty: &FuncType,
+        f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Func> {
+        // SAFETY: the caller's promise.
+        let call = unsafe { raw_call(ty, f)? };
+        Func::from_call(store, ty, call)
+    }
+
+    pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall) -> Result<Func> {
+        let (id, _) = store.vm().engine.types.register(ty);
+        let funcref = store.vm_mut().add_host_func(id, call)?;
+        // SAFETY: just made in this store.
+        unsafe { Func::from_ref(store, funcref) }
+    }
+
+    /// # Safety
+    /// `f` is a funcref of this store.
+    pub(super) unsafe fn from_ref(store: &mut Store, f: FuncRefPtr) -> Result<Func> {
+        let index = store.vm_mut().func_handle(f)?;
+        Ok(Func::make(store, index))
+    }
+
+    pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
+        Ok(store.vm().funcs[self.check(store)?].ty.clone())
+    }
+
+    /// Calls the function. `args` and `results` must be exactly as many as the type says.
+    pub fn call(&self, store: &mut Store, args: &[Val], results: &mut [Val]) -> Result<()> {
+        let ty = store.vm().funcs[self.check(store)?].ty.clone();
+        check_count("argument", ty.params().len(), args.len())?;
+        check_count("result", ty.results().len(), results.len())?;
+        with_slots(args.len().max(results.len()), |slots| {
+            for ((slot, val), ty) in slots.iter_mut().zip(args).zip(ty.params()) {
+                *slot = val.to_slot(store, *ty)?;
+            }
+            // SAFETY: the arguments were just checked, and the slots are enough.
+            unsafe { self.call_raw(store, slots) }?;
+            for ((slot, val), ty) in slots.iter().zip(results).zip(ty.results()) {
+                // SAFETY: the function left values of its result types.
+                *val = unsafe { Val::from_slot(store, slot, *ty) }?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls the function with arguments in `slots`, where its results come back, both from slot 0 on.
+    ///
+    /// # Safety
+    /// `slots` are at least as many as parameters and as results; the arguments are of the types, references of this
+    /// store.
+    #[inline]
+    pub unsafe fn call_raw(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
+        let entry = &store.vm().funcs[self.check(store)?];
+        let trampoline = entry.trampoline.clone();
+        let funcref = entry.funcref;
+        // SAFETY: the handle was checked, so code and context are this store's and of the trampoline's type; the caller
+        // promises the slots. The borrow of `store` is not used until the call is over.
+        unsafe { call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &trampoline, slots.as_mut_ptr()) }
+    }
+}
+
+fn check_count(what: &str, want: usize, got: usize) -> Result<()> {
+    if want == got { Ok(()) } else { Err(count_mismatch(what, want, got)) }
+}
+
+#[cold]
+fn count_mismatch(what: &str, want: usize, got: usize) -> Error {
+    err!(TypeMismatch, "the function has {want} {what}s, {got} were given")
+}
+
+/// Lends `n` slots.
+fn with_slots<R>(n: usize, f: impl FnOnce(&mut [VmSlot]) -> R) -> R {
+    if n <= FEW {
+        let mut slots = MaybeUninit::<[VmSlot; FEW]>::uninit();
+        let first = slots.as_mut_ptr() as *mut VmSlot;
+        // SAFETY: the first `n` slots are initialised before the slice is made.
+        f(unsafe {
+            (0..n).for_each(|i| first.add(i).write(VmSlot::ZERO));
+            std::slice::from_raw_parts_mut(first, n)
+        })
+    } else {
+        f(&mut vec![VmSlot::ZERO; n])
+    }
+}
+
+fn check_type(ty: &FuncType) -> Result<()> {
+    let count = ty.params().len().max(ty.results().len());
+    if count > MAX_FUNC_VALUES {
+        return Err(err!(Limit, "a function type with {count} values, {MAX_FUNC_VALUES} are the most"));
+    }
+    for t in ty.params().iter().chain(ty.results()) {
+        Val::default_of(*t)?;
+    }
+    Ok(())
+}
+
+/// Wraps a host function that works on values.
+pub(super) fn checked_call(
+    ty: &FuncType,
+    f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+) -> Result<HostCall> {
+    check_type(ty)?;
+    let ty = ty.clone();
+    Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
+        // SAFETY: called by the runtime with its store, on its thread, and with as many slots as the type has values,
+        // the arguments in place.
+        unsafe { Store::with(store, |store| run_checked(store, &ty, &f, slots)) }
+    }))
+}
+
+/// # Safety
+/// `slots` hold the arguments of `ty` and have room for its results.
+unsafe fn run_checked(
+    store: &mut Store,
+    ty: &FuncType,
+    f: &impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()>,
+    slots: *mut VmSlot,
+) -> Result<()> {
+    let (nargs, nresults) = (ty.params().len(), ty.results().len());
+    let mut few = [Val::I32(0); FEW];
+    let mut many = Vec::new();
+    let vals = if nargs + nresults <= FEW {
+        &mut few[..nargs + nresults]
+    } else {
+        many.resize(nargs + nresults, Val::I32(0));
+        &mut many[..]
+    };
+    let (args, results) = vals.split_at_mut(nargs);
+    for (i, (val, ty)) in args.iter_mut().zip(ty.params()).enumerate() {
+        // SAFETY: the caller's promise.
+        *val = unsafe { Val::from_slot(store, &*slots.add(i), *ty) }?;
+    }
+    for (val, ty) in results.iter_mut().zip(ty.results()) {
+        *val = Val::default_of(*ty)?;
+    }
+    f(&mut Caller { store }, args, results)?;
+    for (i, (val, ty)) in results.iter().zip(ty.results()).enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe { *slots.add(i) = val.to_slot(store, *ty)? };
+    }
+    Ok(())
+}
+
+/// Wraps a host function that works on slots.
+///
+/// # Safety
+/// As `Func::new_raw`.
+pub(super) unsafe fn raw_call(
+    ty: &FuncType,
+    f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
+) -> Result<HostCall> {
+    check_type(ty)?;
+    let count = ty.params().len().max(ty.results().len());
+    Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
+        // SAFETY: as in `checked_call`; the trampoline has that many slots.
+        unsafe {
+            let slots: &mut [VmSlot] = if count == 0 { &mut [] } else { std::slice::from_raw_parts_mut(slots, count) };
+            Store::with(store, |store| f(&mut Caller { store }, slots))
+        }
+    }))
+}

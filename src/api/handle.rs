@@ -1,0 +1,95 @@
+//! What the handles of store objects share.
+
+use super::{Func, Global, Memory, Store, Table};
+use crate::base::Result;
+use crate::err;
+use crate::wasm::types::ExternType;
+
+macro_rules! handles {
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $list:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(C)]
+        pub struct $name {
+            /// The store's id; 0 in the empty handle.
+            pub store: u64,
+            /// The place in the store.
+            pub index: u32,
+            /// Distinguishes objects that had the same place one after the other.
+            pub generation: u32,
+        }
+
+        impl $name {
+            pub(in crate::api) fn make(store: &Store, index: u32) -> $name {
+                $name { store: store.id(), index, generation: GENERATION }
+            }
+
+            /// The place in the store, if the handle is one of this store's.
+            pub(in crate::api) fn check(&self, store: &Store) -> Result<usize> {
+                check(store, self.store, self.index, self.generation, store.vm().$list.len(), $what)
+            }
+        }
+    )* };
+}
+
+/// Nothing is freed before its store is, so there is one generation yet. 0 is never valid: zeroed memory is no handle.
+const GENERATION: u32 = 1;
+
+pub(super) mod defined {
+    use super::*;
+    handles! {
+        /// A function of a store.
+        Func: "function", funcs;
+        /// A table of a store.
+        Table: "table", tables;
+        /// A memory of a store.
+        Memory: "memory", memories;
+        /// A global of a store.
+        Global: "global", globals;
+        /// An instance of a store.
+        Instance: "instance", instances;
+    }
+}
+
+fn check(store: &Store, id: u64, index: u32, generation: u32, len: usize, what: &str) -> Result<usize> {
+    if id != store.id() {
+        return Err(match id {
+            0 => err!(StaleHandle, "the {what} handle is empty"),
+            _ => err!(WrongStore, "the {what} belongs to store {id}, not to store {}", store.id()),
+        });
+    }
+    if generation != GENERATION || index as usize >= len {
+        return Err(err!(StaleHandle, "the handle names no {what} of this store"));
+    }
+    Ok(index as usize)
+}
+
+/// Something that can be imported and exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extern {
+    Func(Func),
+    Table(Table),
+    Memory(Memory),
+    Global(Global),
+}
+
+impl Extern {
+    /// The type as of now: the minimum of a table or memory is its present size.
+    pub fn ty(&self, store: &Store) -> Result<ExternType> {
+        Ok(match self {
+            Extern::Func(f) => ExternType::Func(f.ty(store)?),
+            Extern::Table(t) => ExternType::Table(t.ty(store)?),
+            Extern::Memory(m) => ExternType::Memory(m.ty(store)?),
+            Extern::Global(g) => ExternType::Global(g.ty(store)?),
+        })
+    }
+
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Extern::Func(_) => "func",
+            Extern::Table(_) => "table",
+            Extern::Memory(_) => "memory",
+            Extern::Global(_) => "global",
+        }
+    }
+}

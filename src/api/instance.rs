@@ -1,0 +1,101 @@
+//! Instances.
+
+pub use super::handle::defined::Instance;
+use super::{Extern, Func, Global, Memory, Module, Store, Table};
+use crate::base::Result;
+use crate::err;
+use crate::vm::instance::{ImportValue, global_handle, instantiate};
+use crate::wasm::module::EntityIndex;
+use crate::wasm::types::ExternType;
+
+impl Instance {
+    /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. The store keeps the
+    /// instance also when that traps.
+    pub fn new(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
+        if !module.engine().same(&store.engine()) {
+            return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
+        }
+        if store.is_poisoned() {
+            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
+        }
+        let wanted = module.imports().len();
+        if wanted != imports.len() {
+            return Err(err!(Link, "the module has {wanted} imports, {} were given", imports.len()));
+        }
+        let mut values = Vec::with_capacity(imports.len());
+        for (import, given) in module.imports().zip(imports) {
+            let value = import_value(store, &import.ty, given)
+                .map_err(|e| err!(Link, "import {:?}.{:?}: {}", import.module, import.name, e.message()))?;
+            values.push(value);
+        }
+        // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
+        let index = unsafe { instantiate(store.as_ptr(), &module.0, &values) }?;
+        Ok(Instance::make(store, index))
+    }
+
+    pub fn module(&self, store: &Store) -> Result<Module> {
+        Ok(Module(store.vm().instances[self.check(store)?].module.clone()))
+    }
+
+    /// The export of a name, if there is one.
+    pub fn export(&self, store: &mut Store, name: &str) -> Result<Option<Extern>> {
+        let i = self.check(store)?;
+        let index = store.vm().instances[i].info().export(name);
+        index.map(|index| extern_of(store, i, index)).transpose()
+    }
+
+    /// The export at a place in the order of `Module::exports`.
+    pub fn export_at(&self, store: &mut Store, place: usize) -> Result<Option<Extern>> {
+        let i = self.check(store)?;
+        let index = store.vm().instances[i].info().exports.get(place).map(|e| e.index);
+        index.map(|index| extern_of(store, i, index)).transpose()
+    }
+}
+
+fn extern_of(store: &mut Store, instance: usize, index: EntityIndex) -> Result<Extern> {
+    let inst = &store.vm().instances[instance];
+    Ok(match index {
+        EntityIndex::Func(f) => {
+            let funcref = inst.funcref(f);
+            // SAFETY: a function of an instance of this store.
+            Extern::Func(unsafe { Func::from_ref(store, funcref) }?)
+        }
+        EntityIndex::Table(t) => Extern::Table(Table::make(store, inst.tables[t.as_u32() as usize])),
+        EntityIndex::Memory(m) => Extern::Memory(Memory::make(store, inst.memories[m.as_u32() as usize])),
+        EntityIndex::Global(g) => {
+            let place = global_handle(store.vm_mut(), instance as u32, g);
+            Extern::Global(Global::make(store, place))
+        }
+    })
+}
+
+/// Checks that `given` may stand where `wanted` is imported (Wasm 2.0, 4.5.1).
+fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
+    let (fits, value) = match (wanted, given) {
+        (ExternType::Func(w), Extern::Func(f)) => {
+            let i = f.check(store)?;
+            let entry = &store.vm().funcs[i];
+            (*entry.ty == **w, ImportValue::Func(entry.funcref))
+        }
+        (ExternType::Table(w), Extern::Table(t)) => {
+            let i = t.check(store)?;
+            let have = &store.vm().tables[i];
+            let fits = have.ty().element == w.element && have.current_limits().matches(have.len(), &w.limits);
+            (fits, ImportValue::Table(i as u32))
+        }
+        (ExternType::Memory(w), Extern::Memory(m)) => {
+            let i = m.check(store)?;
+            let have = &store.vm().memories[i];
+            (have.current_limits().matches(have.pages(), &w.limits), ImportValue::Memory(i as u32))
+        }
+        (ExternType::Global(w), Extern::Global(g)) => {
+            let i = g.check(store)?;
+            (store.vm().globals[i].ty() == *w, ImportValue::Global(i as u32))
+        }
+        _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),
+    };
+    if !fits {
+        return Err(err!(Link, "expected {wanted}, found {}", given.ty(store)?));
+    }
+    Ok(value)
+}

@@ -1,0 +1,116 @@
+//! Linking by name.
+
+use super::func::{checked_call, raw_call};
+use super::{Caller, Engine, Extern, Func, Instance, Module, Store, Val};
+use crate::abi::vmstruct::VmSlot;
+use crate::base::Result;
+use crate::err;
+use crate::vm::func::HostCall;
+use crate::wasm::types::FuncType;
+use std::collections::HashMap;
+
+/// Names for what modules import. Host functions defined here serve every store of the engine; objects of a store only
+/// that store.
+pub struct Linker {
+    engine: Engine,
+    /// Module name, then item name.
+    modules: HashMap<Box<str>, HashMap<Box<str>, Definition>>,
+}
+
+enum Definition {
+    Extern(Extern),
+    Host(HostDefinition),
+}
+
+/// A host function that has no store yet.
+#[derive(Clone)]
+pub struct HostDefinition {
+    ty: FuncType,
+    call: HostCall,
+}
+
+impl HostDefinition {
+    /// As `Func::new`.
+    pub fn new(
+        ty: &FuncType,
+        f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<HostDefinition> {
+        Ok(HostDefinition { ty: ty.clone(), call: checked_call(ty, f)? })
+    }
+
+    /// As `Func::new_raw`.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn new_raw(
+        ty: &FuncType,
+        f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<HostDefinition> {
+        // SAFETY: the caller's promise.
+        Ok(HostDefinition { ty: ty.clone(), call: unsafe { raw_call(ty, f)? } })
+    }
+}
+
+impl Linker {
+    pub fn new(engine: &Engine) -> Linker {
+        Linker { engine: engine.clone(), modules: HashMap::new() }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn insert(&mut self, module: &str, name: &str, d: Definition) -> Result<()> {
+        let items = self.modules.entry(module.into()).or_default();
+        if items.contains_key(name) {
+            return Err(err!(InvalidArgument, "{module:?}.{name:?} is defined already"));
+        }
+        items.insert(name.into(), d);
+        Ok(())
+    }
+
+    /// Defines an object of a store.
+    pub fn define(&mut self, store: &Store, module: &str, name: &str, item: Extern) -> Result<()> {
+        item.ty(store)?;
+        self.insert(module, name, Definition::Extern(item))
+    }
+
+    /// Defines a host function.
+    pub fn define_func(&mut self, module: &str, name: &str, f: HostDefinition) -> Result<()> {
+        self.insert(module, name, Definition::Host(f))
+    }
+
+    /// Defines every export of an instance under one module name. Fails before anything is defined if one of the names
+    /// is taken.
+    pub fn define_instance(&mut self, store: &mut Store, module: &str, instance: Instance) -> Result<()> {
+        let compiled = instance.module(store)?;
+        if let Some(items) = self.modules.get(module)
+            && let Some(e) = compiled.exports().find(|e| items.contains_key(e.name))
+        {
+            return Err(err!(InvalidArgument, "{module:?}.{:?} is defined already", e.name));
+        }
+        for (i, export) in compiled.exports().enumerate() {
+            if let Some(item) = instance.export_at(store, i)? {
+                self.insert(module, export.name, Definition::Extern(item))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an instance with imports found by name.
+    pub fn instantiate(&self, store: &mut Store, module: &Module) -> Result<Instance> {
+        let mut imports = Vec::with_capacity(module.imports().len());
+        for import in module.imports() {
+            let found = self.modules.get(import.module).and_then(|items| items.get(import.name));
+            imports.push(match found {
+                Some(Definition::Extern(item)) => *item,
+                Some(Definition::Host(h)) => Extern::Func(Func::from_call(store, &h.ty, h.call.clone())?),
+                None => {
+                    let (m, n, ty) = (import.module, import.name, import.ty);
+                    return Err(err!(Link, "unknown import {m:?}.{n:?} ({ty})"));
+                }
+            });
+        }
+        Instance::new(store, module, &imports)
+    }
+}

@@ -1,0 +1,72 @@
+//! Memories.
+
+use super::Store;
+pub use super::handle::defined::Memory;
+use crate::base::{Error, Result};
+use crate::err;
+use crate::vm::memory as vm;
+use crate::wasm::types::MemoryType;
+
+impl Memory {
+    pub fn new(store: &mut Store, ty: MemoryType) -> Result<Memory> {
+        if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
+            return Err(err!(InvalidArgument, "memory limits {}: the maximum is below the minimum", ty.limits));
+        }
+        let store_vm = store.vm_mut();
+        let guard = store_vm.engine.config.settings.signals;
+        let memory = vm::Memory::new(ty, guard, &mut store_vm.account)?;
+        store_vm.memories.push(memory);
+        let index = store.vm().memories.len() as u32 - 1;
+        Ok(Memory::make(store, index))
+    }
+
+    /// The type as of now: its minimum is the present size.
+    pub fn ty(&self, store: &Store) -> Result<MemoryType> {
+        Ok(MemoryType { limits: store.vm().memories[self.check(store)?].current_limits() })
+    }
+
+    /// The type as declared.
+    pub fn declared_type(&self, store: &Store) -> Result<MemoryType> {
+        Ok(store.vm().memories[self.check(store)?].ty())
+    }
+
+    /// Where the memory starts. Stays so for the store's life.
+    pub fn data_ptr(&self, store: &Store) -> Result<*mut u8> {
+        Ok(store.vm().memories[self.check(store)?].base())
+    }
+
+    /// Bytes.
+    pub fn data_size(&self, store: &Store) -> Result<usize> {
+        Ok(store.vm().memories[self.check(store)?].len())
+    }
+
+    /// Pages of 64 KiB.
+    pub fn size(&self, store: &Store) -> Result<u64> {
+        Ok(store.vm().memories[self.check(store)?].pages())
+    }
+
+    /// Grows by `delta` pages; gives the old size in pages.
+    pub fn grow(&self, store: &mut Store, delta: u64) -> Result<u64> {
+        let i = self.check(store)?;
+        let vm = store.vm_mut();
+        let grown = vm.memories[i].grow(delta, &mut vm.account);
+        grown.ok_or_else(|| err!(Limit, "the memory can not grow by {delta} pages"))
+    }
+
+    /// Copies bytes out of the memory.
+    pub fn read(&self, store: &Store, at: u64, out: &mut [u8]) -> Result<()> {
+        let from = store.vm().memories[self.check(store)?].range(at, out.len() as u64).map_err(Error::trap)?;
+        // SAFETY: the range was checked; `out` is the caller's and no part of the memory, or the caller broke Rust's
+        // rules before.
+        unsafe { std::ptr::copy(from, out.as_mut_ptr(), out.len()) };
+        Ok(())
+    }
+
+    /// Copies bytes into the memory.
+    pub fn write(&self, store: &mut Store, at: u64, bytes: &[u8]) -> Result<()> {
+        let to = store.vm().memories[self.check(store)?].range(at, bytes.len() as u64).map_err(Error::trap)?;
+        // SAFETY: as in `read`.
+        unsafe { std::ptr::copy(bytes.as_ptr(), to, bytes.len()) };
+        Ok(())
+    }
+}

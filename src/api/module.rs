@@ -1,0 +1,95 @@
+//! Modules.
+
+use super::Engine;
+use crate::base::Result;
+use crate::err;
+use crate::vm::module as vm;
+use crate::wasm::decode;
+use crate::wasm::types::ExternType;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A compiled module. Cheap to clone, shared between threads and stores.
+#[derive(Clone)]
+pub struct Module(pub(super) Arc<vm::Module>);
+
+/// An import of a module.
+pub struct ImportType<'a> {
+    pub module: &'a str,
+    pub name: &'a str,
+    pub ty: ExternType,
+}
+
+/// An export of a module.
+pub struct ExportType<'a> {
+    pub name: &'a str,
+    pub ty: ExternType,
+}
+
+/// Text is translated, binary goes through.
+fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    if bytes.starts_with(b"\0asm") || bytes.is_empty() {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    // Bytes that look like neither are reported as a bad binary, which is more likely.
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.contains('(') => {
+            wat::parse_str(text).map(Cow::Owned).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string())))
+        }
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+/// The text parser's message and position, without its picture of the source.
+fn one_line(message: &str) -> String {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.next().and_then(|l| l.trim().strip_prefix("--> ")) {
+        Some(place) => format!("{first} at {}", place.trim_start_matches("<anon>:")),
+        None => first.to_string(),
+    }
+}
+
+impl Module {
+    /// Compiles a module, in the binary or in the text format.
+    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
+        let module = vm::Module::new(&engine.0, &binary(bytes)?)?;
+        Ok(Module(Arc::new(module)))
+    }
+
+    /// Validates a module, in the binary or in the text format, without compiling it.
+    pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
+        decode::validate(&binary(bytes)?)
+    }
+
+    pub fn engine(&self) -> Engine {
+        Engine(self.0.engine.clone())
+    }
+
+    /// The module's name from its name section.
+    pub fn name(&self) -> Option<&str> {
+        self.0.info().names.module()
+    }
+
+    /// In binary order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        let info = self.0.info();
+        info.imports.iter().map(|i| ImportType { module: &i.module, name: &i.name, ty: info.extern_type(i.index) })
+    }
+
+    /// In binary order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        let info = self.0.info();
+        info.exports.iter().map(|e| ExportType { name: &e.name, ty: info.extern_type(e.index) })
+    }
+
+    /// The type of the export of a name.
+    pub fn export(&self, name: &str) -> Option<ExternType> {
+        self.0.info().export(name).map(|i| self.0.info().extern_type(i))
+    }
+
+    /// Whether both are the same compiled module.
+    pub fn same(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}

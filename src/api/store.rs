@@ -1,0 +1,130 @@
+//! The store.
+
+use super::Engine;
+use crate::base::Result;
+use crate::err;
+use crate::vm::interrupt::SharedVmStore;
+use crate::vm::limits::{Limiter, StoreLimits};
+use crate::vm::store as vm;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Owns instances and everything else that runs. One thread at a time; may move between threads.
+///
+/// The store itself is behind a pointer: while WebAssembly runs, the host functions it calls get the same store, and no
+/// reference to it is alive elsewhere (invariant 3 of the runtime).
+#[repr(transparent)]
+pub struct Store(NonNull<vm::Store>);
+
+// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`.
+unsafe impl Send for Store {}
+
+impl Store {
+    pub fn new(engine: &Engine) -> Result<Store> {
+        Ok(Store(NonNull::from(Box::leak(vm::Store::new(&engine.0)))))
+    }
+
+    pub(super) fn vm(&self) -> &vm::Store {
+        // SAFETY: the pointer is the store's own; `self` is borrowed, and code that runs has its own borrow (invariant 3).
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(super) fn vm_mut(&mut self) -> &mut vm::Store {
+        // SAFETY: as in `vm`.
+        unsafe { self.0.as_mut() }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut vm::Store {
+        self.0.as_ptr()
+    }
+
+    /// The store that a host function was called from, for the time of `f`.
+    ///
+    /// # Safety
+    /// `store` is alive, this is its thread, and no other reference to it is in use during `f`.
+    pub(super) unsafe fn with<R>(store: *mut vm::Store, f: impl FnOnce(&mut Store) -> R) -> R {
+        // Not dropped: the owner is elsewhere.
+        let mut borrowed = std::mem::ManuallyDrop::new(Store(NonNull::new(store).expect("a store's address")));
+        f(&mut borrowed)
+    }
+
+    /// Unique in the process, never 0.
+    pub fn id(&self) -> u64 {
+        self.vm().id
+    }
+
+    pub fn engine(&self) -> Engine {
+        Engine(self.vm().engine.clone())
+    }
+
+    /// Whether WebAssembly of this store is running (asked from a host function).
+    pub fn is_running(&self) -> bool {
+        self.vm().is_running()
+    }
+
+    /// Whether a bug of the engine was met while this store ran. It then refuses to run more.
+    pub fn is_poisoned(&self) -> bool {
+        self.vm().poisoned
+    }
+
+    /// Marks the store as no longer to be trusted.
+    pub fn poison(&mut self) {
+        self.vm_mut().poisoned = true;
+    }
+
+    /// What the store may use in total. Counts what it holds already.
+    pub fn set_limits(&mut self, limits: StoreLimits) {
+        self.vm_mut().account.limits = limits;
+    }
+
+    /// Who is asked before a memory, a table or the number of instances grows, after the limits; `None` for nobody.
+    /// The old one is dropped. Refused while the store runs: the limiter itself may be on the stack.
+    pub fn set_limiter(&mut self, limiter: Option<Limiter>) -> Result<()> {
+        if self.is_running() {
+            return Err(err!(InvalidArgument, "the limiter can not be changed while the store runs"));
+        }
+        let old = std::mem::replace(&mut self.vm_mut().account.limiter, limiter);
+        drop(old);
+        Ok(())
+    }
+
+    /// Interrupts the store after a time from now; `None` removes the deadline, and forgets an interrupt that has not
+    /// been delivered. The engine must be configured for interruption.
+    pub fn set_deadline(&mut self, after: Option<Duration>) -> Result<()> {
+        self.check_interruption()?;
+        self.vm_mut().set_deadline(after).map_err(|e| err!(Io, "no thread for deadlines: {e}"))
+    }
+
+    /// A handle that interrupts this store. The engine must be configured for interruption.
+    pub fn interrupt_handle(&self) -> Result<InterruptHandle> {
+        self.check_interruption()?;
+        Ok(InterruptHandle(self.vm().vm.clone()))
+    }
+
+    fn check_interruption(&self) -> Result<()> {
+        match self.vm().engine.config.settings.interruption {
+            true => Ok(()),
+            false => Err(err!(InvalidArgument, "the engine is not configured for interruption")),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from a leaked box and is dropped once. Who drops a store that runs, by tricks with
+        // raw pointers, breaks the promise of `Caller`; the C API marks such a store instead.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// Interrupts a store, from any thread or from a signal handler. Outlives it harmlessly.
+#[derive(Clone)]
+pub struct InterruptHandle(Arc<SharedVmStore>);
+
+impl InterruptHandle {
+    /// What the store runs now, or next, ends with an error of kind `interrupted`. Async-signal-safe.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}

@@ -1,0 +1,176 @@
+//! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
+
+use std::io;
+use std::ptr;
+
+/// Bytes in a page of the system.
+pub fn page_size() -> usize {
+    // SAFETY: a plain query.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+fn round_up(len: usize) -> usize {
+    len.next_multiple_of(page_size())
+}
+
+/// A mapping of this process that nobody else owns.
+struct Mapping {
+    ptr: *mut u8,
+    len: usize,
+}
+
+// SAFETY: a mapping is memory like any other; who may touch it when is decided by the types around it.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn new(len: usize, prot: libc::c_int) -> io::Result<Mapping> {
+        let len = round_up(len.max(1));
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
+        let ptr = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
+        if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
+    }
+
+    fn protect(&self, offset: usize, len: usize, prot: libc::c_int) -> io::Result<()> {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len), "outside of the mapping");
+        // SAFETY: inside of our own mapping.
+        match unsafe { libc::mprotect(self.ptr.add(offset).cast(), len, prot) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, given up once.
+        unsafe { libc::munmap(self.ptr.cast(), self.len) };
+    }
+}
+
+/// Address space that faults until it is committed.
+pub struct Reservation(Mapping);
+
+impl Reservation {
+    /// Reserves at least `len` bytes.
+    pub fn new(len: usize) -> io::Result<Reservation> {
+        Mapping::new(len, libc::PROT_NONE).map(Reservation)
+    }
+
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.0.ptr
+    }
+
+    /// Makes `len` bytes from `offset` usable, zeroed unless they were used before. Rounded to pages.
+    pub fn commit(&self, offset: usize, len: usize) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        let start = offset / page_size() * page_size();
+        self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
+    pub fn map_file_cow(&self, offset: usize, file: &MemFd, len: usize) -> io::Result<()> {
+        assert!(offset % page_size() == 0 && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+        // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
+        let p = unsafe {
+            let at = self.0.ptr.add(offset).cast();
+            libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.0, 0)
+        };
+        if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+/// Machine code in memory: readable and executable, not writable any more.
+pub struct Executable {
+    mapping: Mapping,
+    len: usize,
+}
+
+impl Executable {
+    pub fn new(text: &[u8]) -> io::Result<Executable> {
+        let mapping = Mapping::new(text.len(), libc::PROT_READ | libc::PROT_WRITE)?;
+        // SAFETY: a fresh mapping of at least this length.
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), mapping.ptr, text.len()) };
+        mapping.protect(0, mapping.len, libc::PROT_READ | libc::PROT_EXEC)?;
+        Ok(Executable { mapping, len: text.len() })
+    }
+
+    pub fn as_ptr(&self) -> *const u8 {
+        self.mapping.ptr
+    }
+
+    /// Bytes of code.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// An anonymous file with fixed contents.
+pub struct MemFd(libc::c_int);
+
+impl MemFd {
+    pub fn new(bytes: &[u8]) -> io::Result<MemFd> {
+        // SAFETY: plain system calls on a descriptor of our own.
+        let fd = unsafe { libc::memfd_create(c"wrt-image".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let file = MemFd(fd);
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = &bytes[done..];
+            // SAFETY: `rest` is readable, the descriptor is ours.
+            match unsafe { libc::pwrite(fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) } {
+                n if n > 0 => done += n as usize,
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                _ => return Err(io::Error::last_os_error()),
+            }
+        }
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
+        // SAFETY: a plain system call. Without seals the file is as good: nobody else has the descriptor.
+        unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) };
+        Ok(file)
+    }
+}
+
+impl Drop for MemFd {
+    fn drop(&mut self) {
+        // SAFETY: our own descriptor, closed once.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_is_usable_where_committed() {
+        let r = Reservation::new(1 << 32).unwrap();
+        r.commit(0, 100).unwrap();
+        // SAFETY: committed.
+        unsafe {
+            assert_eq!(*r.as_ptr().add(99), 0);
+            *r.as_ptr() = 7;
+        }
+    }
+
+    #[test]
+    fn an_image_is_private_to_each_mapping() {
+        let page = page_size();
+        let file = MemFd::new(&vec![5; page]).unwrap();
+        let (a, b) = (Reservation::new(page * 4).unwrap(), Reservation::new(page * 4).unwrap());
+        a.map_file_cow(page, &file, page).unwrap();
+        b.map_file_cow(0, &file, page).unwrap();
+        // SAFETY: mapped.
+        unsafe {
+            *a.as_ptr().add(page) = 9;
+            assert_eq!((*a.as_ptr().add(page), *b.as_ptr()), (9, 5));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! From the host into WebAssembly.
+
+use super::engine::Trampoline;
+use super::store::Store;
+use super::unwind;
+use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
+use crate::base::{Error, ErrorKind, Result, Trap};
+use crate::err;
+use crate::sys::signals::stack_pointer;
+use std::mem::MaybeUninit;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Calls machine code. `slots` holds the arguments and takes the results.
+///
+/// # Safety
+/// * `store` is alive and this is its thread; no Rust reference into it is alive in the callers (invariant 3).
+/// * `vmctx` and `code` belong together and to this store, and are of the trampoline's type.
+/// * `slots` has room for the arguments and for the results, and the arguments are of the type; references in them are
+///   of this store.
+#[inline]
+pub unsafe fn invoke(
+    store: *mut Store,
+    vmctx: *mut VmHeader,
+    code: VmCode,
+    trampoline: &Trampoline,
+    slots: *mut VmSlot,
+) -> Result<()> {
+    // SAFETY: the caller's promises. The activation lives until after the entry returned, and nothing refers to it then:
+    // `VmStore.activation` is put back. Its frames are written before they are read (`trap_frames`).
+    unsafe {
+        let vm = (*store).vm.get();
+        let mut activation = MaybeUninit::<Activation>::uninit();
+        let act = activation.as_mut_ptr();
+        (*act).entry_fp = 0;
+        (*act).handler_pc = trampoline.handler_pc();
+        (*act).handler_sp_offset = trampoline.handler_sp_offset();
+        (*act).store = vm;
+        (*act).previous = (*vm).activation;
+        (*act).previous_exit_fp = (*vm).exit_fp;
+        (*act).trap = 0;
+        (*act).trap_frames = 0;
+        if (*act).previous.is_null() {
+            if (*store).poisoned {
+                return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
+            }
+            let limit = stack_pointer().saturating_sub((&(*store).engine).config.max_wasm_stack);
+            (*store).stack_limit = limit;
+            (*store).vm.set_stack_limit(limit);
+        } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
+            let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
+            return Err(Error::trap(trap));
+        }
+        (*vm).activation = act;
+        let ok = (trampoline.entry())(vmctx, code, slots, act);
+        (*vm).activation = (*act).previous;
+        (*vm).exit_fp = (*act).previous_exit_fp;
+        if ok { Ok(()) } else { Err(failure(store, &*act)) }
+    }
+}
+
+/// The error of an activation that ended early.
+///
+/// # Safety
+/// As `invoke`.
+#[cold]
+unsafe fn failure(store: *mut Store, act: &Activation) -> Error {
+    let frames = unwind::describe(act);
+    // SAFETY: machine code has returned; this is the store's thread.
+    let store = unsafe { &mut *store };
+    let error = match Trap::from_u8(act.trap) {
+        Some(trap) => {
+            if trap == Trap::Interrupted {
+                store.vm.clear_interrupt(store.stack_limit);
+            }
+            Error::trap(trap)
+        }
+        None => store.error.take().unwrap_or_else(|| Error::new(ErrorKind::Internal, "an error got lost")),
+    };
+    error.with_frames(frames)
+}

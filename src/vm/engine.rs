@@ -1,0 +1,119 @@
+//! The engine: what modules and stores share. The compiler, the type registry, trampolines by type, the timer.
+
+use super::code_memory::{self, Owner};
+use super::interrupt::Timer;
+use super::trap;
+use crate::abi::code::TrampolineCode;
+use crate::abi::settings::Settings;
+use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
+use crate::base::Result;
+use crate::compile::Compiler;
+use crate::err;
+use crate::sys::mmap::Executable;
+use crate::wasm::registry::{TypeId, TypeRegistry};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What an engine is made with.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    pub settings: Settings,
+    /// Stack that WebAssembly may use below the frame that entered it, in bytes.
+    pub max_wasm_stack: usize,
+    /// Threads that compile, at most.
+    pub threads: usize,
+}
+
+pub struct Engine {
+    pub config: EngineConfig,
+    pub compiler: Compiler,
+    pub types: TypeRegistry,
+    pub timer: Timer,
+    trampolines: RwLock<HashMap<TypeId, Arc<Trampoline>>>,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig) -> Result<Arc<Engine>> {
+        if config.settings.signals {
+            trap::install_handler()?;
+        }
+        Ok(Arc::new(Engine {
+            compiler: Compiler::new(config.settings, config.threads)?,
+            types: TypeRegistry::default(),
+            timer: Timer::default(),
+            trampolines: RwLock::default(),
+            config,
+        }))
+    }
+
+    /// The trampolines of a type, compiled when first asked for.
+    pub fn trampoline(&self, ty: TypeId) -> Result<Arc<Trampoline>> {
+        if let Some(t) = self.trampolines.read().get(&ty) {
+            return Ok(t.clone());
+        }
+        let made = Trampoline::new(self.compiler.trampoline(&self.types.get(ty))?)?;
+        // Another thread may have been faster; then ours is dropped.
+        Ok(self.trampolines.write().entry(ty).or_insert(made).clone())
+    }
+}
+
+/// The way in and the way out for one function type.
+pub struct Trampoline {
+    text: Executable,
+    code: TrampolineCode,
+}
+
+/// `fn(vmctx, code, slots, activation) -> bool`, false after a trap or host error.
+pub type EntryFn = unsafe extern "C" fn(*mut VmHeader, VmCode, *mut VmSlot, *mut Activation) -> bool;
+
+impl Trampoline {
+    fn new(mut code: TrampolineCode) -> Result<Arc<Trampoline>> {
+        let text = Executable::new(&std::mem::take(&mut code.text))
+            .map_err(|e| err!(OutOfMemory, "no memory for a trampoline: {e}"))?;
+        let t = Arc::new(Trampoline { text, code });
+        code_memory::register(t.start(), t.text.len(), Owner::Trampoline(Arc::as_ptr(&t)));
+        Ok(t)
+    }
+
+    fn start(&self) -> usize {
+        self.text.as_ptr() as usize
+    }
+
+    pub fn entry(&self) -> EntryFn {
+        // SAFETY: the compiler put a function of exactly this type at this offset.
+        unsafe { std::mem::transmute::<usize, EntryFn>(self.start() + self.code.entry as usize) }
+    }
+
+    /// The code of a host function's funcref.
+    pub fn exit(&self) -> VmCode {
+        (self.start() + self.code.exit as usize) as VmCode
+    }
+
+    pub fn handler_pc(&self) -> usize {
+        self.start() + self.code.handler as usize
+    }
+
+    pub fn handler_sp_offset(&self) -> usize {
+        self.code.handler_sp_offset as usize
+    }
+
+    /// The activation of an entry frame of this trampoline. `offset` is where in the text that frame is.
+    ///
+    /// # Safety
+    /// `fp` must be the frame pointer of a live frame of this trampoline at `offset`.
+    pub unsafe fn activation(&self, offset: usize, fp: usize) -> Option<*mut Activation> {
+        let exit = self.code.exit as usize;
+        let entry = self.code.entry as usize;
+        // The two functions share the text, in either order.
+        let in_entry = if entry < exit { (entry..exit).contains(&offset) } else { offset >= entry };
+        // SAFETY: the entry function keeps the activation at this place of its frame.
+        in_entry.then(|| unsafe { *((fp - self.code.activation_below_fp as usize) as *const *mut Activation) })
+    }
+}
+
+impl Drop for Trampoline {
+    fn drop(&mut self) {
+        code_memory::unregister(self.start(), self.text.len());
+    }
+}

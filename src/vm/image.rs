@@ -1,0 +1,111 @@
+//! What a memory starts with: the data segments whose places are known when the module is compiled, laid out once and
+//! mapped copy-on-write into every instance.
+
+use crate::base::Result;
+use crate::base::index::{EntityRef, MemoryIndex, PrimaryMap};
+use crate::base::limits::WASM_PAGE_SIZE;
+use crate::err;
+use crate::sys::mmap::{MemFd, Reservation, page_size};
+use crate::wasm::const_expr::{ConstExpr, ConstVal};
+use crate::wasm::module::{ModuleInfo, SegmentMode};
+use std::sync::OnceLock;
+
+/// Images below this many bytes are copied: a mapping costs more.
+const MAP_FROM: usize = 16 << 10;
+/// An image may be this much larger than the data in it: else the segments are applied one by one.
+const MAX_WASTE: usize = 1 << 20;
+
+pub struct Image {
+    /// Where it starts in the memory, a multiple of the system's page size.
+    pub start: usize,
+    pub bytes: Box<[u8]>,
+    file: OnceLock<Option<MemFd>>,
+}
+
+impl Image {
+    pub fn is_mapped(&self) -> bool {
+        self.bytes.len() >= MAP_FROM && self.file().is_some()
+    }
+
+    /// The bytes as a file, made when first needed. `None` where the system gives none: then they are copied.
+    fn file(&self) -> Option<&MemFd> {
+        self.file.get_or_init(|| MemFd::new(&self.bytes).ok()).as_ref()
+    }
+
+    pub fn map_into(&self, r: &Reservation) -> Result<()> {
+        let file = self.file().ok_or_else(|| err!(Internal, "image without a file"))?;
+        r.map_file_cow(self.start, file, self.bytes.len())
+            .map_err(|e| err!(OutOfMemory, "no memory for a memory image: {e}"))
+    }
+}
+
+/// The images of a module's own memories, and how many data segments they stand for: the first `segments` active ones.
+#[derive(Default)]
+pub struct Images {
+    pub by_memory: PrimaryMap<MemoryIndex, Option<Image>>,
+    /// Whether every active segment is in an image. If not, none is, and they are applied in order.
+    pub complete: bool,
+}
+
+impl Images {
+    pub fn new(info: &ModuleInfo, bytes: &[u8]) -> Images {
+        Images::try_new(info, bytes).unwrap_or_default()
+    }
+
+    fn try_new(info: &ModuleInfo, module: &[u8]) -> Option<Images> {
+        let mut ranges = vec![(usize::MAX, 0usize, 0usize); info.memories.len()];
+        for_each_active(info, |memory, offset, len| {
+            let size = info.memories[memory].limits.min * WASM_PAGE_SIZE;
+            if info.is_imported_memory(memory) || offset as u64 + len as u64 > size {
+                return None;
+            }
+            let (start, end, data) = &mut ranges[memory.index()];
+            if len > 0 {
+                *start = (*start).min(offset);
+                *end = (*end).max(offset + len);
+                *data += len;
+            }
+            Some(())
+        })?;
+        let mut by_memory: PrimaryMap<MemoryIndex, Option<Image>> = PrimaryMap::new();
+        for (start, end, data) in ranges {
+            let image = if data == 0 {
+                None
+            } else {
+                let page = page_size();
+                let (start, end) = (start / page * page, end.next_multiple_of(page));
+                if end - start > data.saturating_mul(2).max(MAX_WASTE) {
+                    return None;
+                }
+                Some(Image { start, bytes: vec![0; end - start].into_boxed_slice(), file: OnceLock::new() })
+            };
+            by_memory.push(image);
+        }
+        for seg in info.data.values() {
+            if let SegmentMode::Active { target, offset: ConstExpr::Const(ConstVal::I32(offset)) } = &seg.mode
+                && let Some(image) = &mut by_memory[*target]
+            {
+                let at = (*offset as u32 as usize).wrapping_sub(image.start);
+                let data = &module[seg.bytes.clone()];
+                if !data.is_empty() {
+                    image.bytes[at..at + data.len()].copy_from_slice(data);
+                }
+            }
+        }
+        Some(Images { by_memory, complete: true })
+    }
+}
+
+/// Every active segment as (memory, offset, bytes). Ends with `None` at one whose offset is not a constant.
+fn for_each_active(info: &ModuleInfo, mut f: impl FnMut(MemoryIndex, usize, usize) -> Option<()>) -> Option<()> {
+    for seg in info.data.values() {
+        match &seg.mode {
+            SegmentMode::Active { target, offset: ConstExpr::Const(ConstVal::I32(o)) } => {
+                f(*target, *o as u32 as usize, seg.bytes.len())?
+            }
+            SegmentMode::Active { .. } => return None,
+            SegmentMode::Passive | SegmentMode::Declared => {}
+        }
+    }
+    Some(())
+}

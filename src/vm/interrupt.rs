@@ -1,0 +1,146 @@
+//! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
+
+use crate::abi::vmstruct::VmStore;
+use parking_lot::{Condvar, Mutex};
+use std::cell::UnsafeCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// The part of a store that machine code sees. Shared with interrupt handles, which outlive the store and touch the two
+/// atomics only.
+pub struct SharedVmStore(UnsafeCell<VmStore>);
+
+// SAFETY: other threads touch only the atomics, through `interrupt`; everything else belongs to the store's thread
+// (invariant 2).
+unsafe impl Send for SharedVmStore {}
+// SAFETY: as above.
+unsafe impl Sync for SharedVmStore {}
+
+impl Default for SharedVmStore {
+    fn default() -> Self {
+        SharedVmStore(UnsafeCell::new(VmStore {
+            stack_limit: AtomicUsize::new(0),
+            interrupt: AtomicU32::new(0),
+            activation: std::ptr::null_mut(),
+            exit_fp: 0,
+            store: std::ptr::null_mut(),
+        }))
+    }
+}
+
+impl SharedVmStore {
+    pub fn get(&self) -> *mut VmStore {
+        self.0.get()
+    }
+
+    fn atomics(&self) -> (&AtomicU32, &AtomicUsize) {
+        // SAFETY: the struct is alive as long as self; only references to its atomics are made.
+        unsafe { (&(*self.get()).interrupt, &(*self.get()).stack_limit) }
+    }
+
+    /// Asks the store to stop: at the next function entry or loop header. Stays until it is delivered or cleared.
+    /// Async-signal-safe.
+    pub fn interrupt(&self) {
+        let (flag, limit) = self.atomics();
+        // In this order: see `enter`.
+        flag.store(1, SeqCst);
+        limit.store(usize::MAX, SeqCst);
+    }
+
+    pub fn is_interrupted(&self) -> bool {
+        self.atomics().0.load(SeqCst) != 0
+    }
+
+    /// Sets the stack limit for an entry. An interrupt that came before, or comes meanwhile, is not lost: either this
+    /// sees the flag, or the interrupter's store to the limit comes after this one.
+    pub fn set_stack_limit(&self, to: usize) {
+        let (flag, limit) = self.atomics();
+        limit.store(to, SeqCst);
+        if flag.load(SeqCst) != 0 {
+            limit.store(usize::MAX, SeqCst);
+        }
+    }
+
+    /// Forgets a pending interrupt.
+    pub fn clear_interrupt(&self, stack_limit: usize) {
+        self.atomics().0.store(0, SeqCst);
+        self.set_stack_limit(stack_limit);
+    }
+}
+
+/// Interrupts stores when their deadlines pass. One thread for an engine, started with the first deadline; it ends with
+/// the engine, or when no deadline is left.
+#[derive(Default)]
+pub struct Timer(Arc<TimerState>);
+
+#[derive(Default)]
+struct TimerState {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    running: bool,
+    next_ticket: u64,
+    /// By time, then by ticket.
+    deadlines: BTreeMap<(Instant, u64), Weak<SharedVmStore>>,
+}
+
+/// A deadline in the timer's queue, to be cancelled.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket(Instant, u64);
+
+impl Timer {
+    /// Interrupts `store` after `after`, unless cancelled. Fails when the system gives no thread.
+    pub fn add(&self, after: Duration, store: &Arc<SharedVmStore>) -> std::io::Result<Ticket> {
+        let far = Duration::from_secs(100 * 365 * 24 * 3600);
+        let at = Instant::now() + after.min(far);
+        let mut q = self.0.queue.lock();
+        q.next_ticket += 1;
+        let ticket = Ticket(at, q.next_ticket);
+        q.deadlines.insert((at, ticket.1), Arc::downgrade(store));
+        if q.running {
+            self.0.changed.notify_one();
+        } else {
+            let state = self.0.clone();
+            let spawned = std::thread::Builder::new().name("wrt-timer".into()).spawn(move || state.run());
+            if let Err(e) = spawned {
+                q.deadlines.remove(&(at, ticket.1));
+                return Err(e);
+            }
+            q.running = true;
+        }
+        Ok(ticket)
+    }
+
+    pub fn cancel(&self, t: Ticket) {
+        self.0.queue.lock().deadlines.remove(&(t.0, t.1));
+        self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.queue.lock().deadlines.clear();
+        self.0.changed.notify_one();
+    }
+}
+
+impl TimerState {
+    fn run(&self) {
+        let mut q = self.queue.lock();
+        while let Some((&(at, ticket), _)) = q.deadlines.first_key_value() {
+            if at > Instant::now() {
+                self.changed.wait_until(&mut q, at);
+                continue;
+            }
+            if let Some(store) = q.deadlines.remove(&(at, ticket)).and_then(|s| s.upgrade()) {
+                store.interrupt();
+            }
+        }
+        q.running = false;
+    }
+}

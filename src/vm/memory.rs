@@ -1,0 +1,114 @@
+//! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows.
+
+use super::image::Image;
+use super::limits::{Account, Growth, Resource};
+use crate::abi::vmstruct::VmMemory;
+use crate::base::limits::{MAX_MEMORY32_PAGES, MEMORY_GUARD, MEMORY32_SPAN, WASM_PAGE_SIZE};
+use crate::base::{Result, Trap};
+use crate::err;
+use crate::sys::mmap::Reservation;
+use crate::wasm::types::{Limits, MemoryType};
+
+pub struct Memory {
+    /// What machine code reads; contexts point here.
+    vm: VmMemory,
+    reservation: Reservation,
+    declared: MemoryType,
+}
+
+impl Memory {
+    /// A memory of `ty`'s minimum size, zeroed.
+    ///
+    /// With `guard`, all addresses that a 32-bit index can reach, and a guard behind them, are reserved. Without, only
+    /// what the type allows; accesses are then checked by machine code.
+    pub fn new(ty: MemoryType, guard: bool, account: &mut Account) -> Result<Box<Memory>> {
+        let max_pages = ty.limits.max.unwrap_or(MAX_MEMORY32_PAGES).min(MAX_MEMORY32_PAGES);
+        let bytes = ty.limits.min.checked_mul(WASM_PAGE_SIZE).filter(|_| ty.limits.min <= max_pages);
+        let bytes = bytes.ok_or_else(|| err!(InvalidArgument, "memory of {} pages", ty.limits.min))?;
+        let growth = Growth { resource: Resource::Memory, current: 0, desired: bytes };
+        if !account.take(growth) {
+            return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
+        }
+        let reserve = if guard { MEMORY32_SPAN + MEMORY_GUARD } else { max_pages.max(1) * WASM_PAGE_SIZE };
+        let made = Reservation::new(reserve as usize).and_then(|r| r.commit(0, bytes as usize).map(|()| r));
+        match made {
+            Ok(reservation) => {
+                let vm = VmMemory { base: reservation.as_ptr(), length: bytes as usize };
+                Ok(Box::new(Memory { vm, reservation, declared: ty }))
+            }
+            Err(e) => {
+                account.give_back(growth);
+                Err(err!(OutOfMemory, "no memory for a linear memory of {bytes} bytes: {e}"))
+            }
+        }
+    }
+
+    pub fn vm(&mut self) -> *mut VmMemory {
+        &mut self.vm
+    }
+
+    pub fn base(&self) -> *mut u8 {
+        self.vm.base
+    }
+
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        self.vm.length
+    }
+
+    pub fn pages(&self) -> u64 {
+        self.vm.length as u64 / WASM_PAGE_SIZE
+    }
+
+    /// The declared type.
+    pub fn ty(&self) -> MemoryType {
+        self.declared
+    }
+
+    /// The type as of now: its minimum is the present size (Wasm 2.0, 4.5.3).
+    pub fn current_limits(&self) -> Limits {
+        Limits { min: self.pages(), max: self.declared.limits.max }
+    }
+
+    /// Grows by `delta` pages. Gives the old size in pages, or `None`, and then nothing has changed (Wasm 2.0, 4.5.3.9).
+    pub fn grow(&mut self, delta: u64, account: &mut Account) -> Option<u64> {
+        let old = self.pages();
+        let max = self.declared.limits.max.unwrap_or(MAX_MEMORY32_PAGES).min(MAX_MEMORY32_PAGES);
+        let new = old.checked_add(delta).filter(|n| *n <= max)?;
+        if delta == 0 {
+            return Some(old);
+        }
+        let growth =
+            Growth { resource: Resource::Memory, current: old * WASM_PAGE_SIZE, desired: new * WASM_PAGE_SIZE };
+        if !account.take(growth) {
+            return None;
+        }
+        let more = (delta * WASM_PAGE_SIZE) as usize;
+        if self.reservation.commit(self.vm.length, more).is_err() {
+            account.give_back(growth);
+            return None;
+        }
+        self.vm.length += more;
+        Some(old)
+    }
+
+    /// The address of `len` bytes from `at`, if they are inside.
+    pub fn range(&self, at: u64, len: u64) -> Result<*mut u8, Trap> {
+        match at.checked_add(len) {
+            // SAFETY: inside of the reservation.
+            Some(end) if end <= self.vm.length as u64 => Ok(unsafe { self.vm.base.add(at as usize) }),
+            _ => Err(Trap::MemoryOutOfBounds),
+        }
+    }
+
+    /// Lays an image over this fresh memory.
+    pub fn apply(&mut self, image: &Image) -> Result<()> {
+        if !image.is_mapped() {
+            let to = self.range(image.start as u64, image.bytes.len() as u64).map_err(crate::base::Error::trap)?;
+            // SAFETY: `range` checked the destination; the image is the module's, no memory overlaps it.
+            unsafe { std::ptr::copy_nonoverlapping(image.bytes.as_ptr(), to, image.bytes.len()) };
+            return Ok(());
+        }
+        image.map_into(&self.reservation)
+    }
+}

@@ -1,0 +1,127 @@
+//! A store: owns what runs.
+
+use super::engine::{Engine, Trampoline};
+use super::func::{HostCall, HostFunc};
+use super::global::Global;
+use super::instance::Instance;
+use super::interrupt::{SharedVmStore, Ticket};
+use super::limits::Account;
+use super::memory::Memory;
+use super::table::{FuncRefPtr, Table};
+use crate::base::{Error, Result};
+use crate::wasm::registry::TypeId;
+use crate::wasm::types::FuncType;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A function the host knows: where it is and how it is entered.
+pub struct FuncEntry {
+    pub funcref: FuncRefPtr,
+    pub ty: Arc<FuncType>,
+    pub trampoline: Arc<Trampoline>,
+}
+
+pub struct Store {
+    pub vm: Arc<SharedVmStore>,
+    /// Unique in the process; 0 is no store's.
+    pub id: u64,
+    pub engine: Arc<Engine>,
+    pub account: Account,
+    /// A host function's error on its way to the caller of the activation it ended.
+    pub error: Option<Error>,
+    /// A panic was caught while this store ran: its state can not be trusted any more.
+    pub poisoned: bool,
+    /// The stack limit of the outermost entry.
+    pub stack_limit: usize,
+    deadline: Option<Ticket>,
+    pub funcs: Vec<FuncEntry>,
+    // Dropped in this order: tables and globals point into contexts.
+    // Boxes, since machine code and contexts hold their addresses.
+    #[allow(clippy::vec_box)]
+    pub tables: Vec<Box<Table>>,
+    #[allow(clippy::vec_box)]
+    pub memories: Vec<Box<Memory>>,
+    pub globals: Vec<Global>,
+    #[allow(clippy::vec_box)]
+    hosts: Vec<Box<HostFunc>>,
+    #[allow(clippy::vec_box)]
+    pub instances: Vec<Box<Instance>>,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Store {
+    pub fn new(engine: &Arc<Engine>) -> Box<Store> {
+        let mut store = Box::new(Store {
+            vm: Arc::default(),
+            id: NEXT_ID.fetch_add(1, Relaxed),
+            engine: engine.clone(),
+            account: Account::default(),
+            error: None,
+            poisoned: false,
+            stack_limit: 0,
+            deadline: None,
+            funcs: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            hosts: Vec::new(),
+            instances: Vec::new(),
+        });
+        let address = &raw mut *store as *mut ();
+        // SAFETY: nobody else knows the store yet.
+        unsafe { (*store.vm.get()).store = address };
+        store
+    }
+
+    /// Whether WebAssembly of this store is running, below on the stack.
+    pub fn is_running(&self) -> bool {
+        // SAFETY: on the store's thread (invariant 2).
+        unsafe { !(*self.vm.get()).activation.is_null() }
+    }
+
+    /// Sets or removes the deadline, counted from now. Removing it also forgets an interrupt that is pending.
+    pub fn set_deadline(&mut self, after: Option<Duration>) -> std::io::Result<()> {
+        if let Some(t) = self.deadline.take() {
+            self.engine.timer.cancel(t);
+        }
+        if !self.is_running() {
+            self.vm.clear_interrupt(self.stack_limit);
+        }
+        if let Some(after) = after {
+            self.deadline = Some(self.engine.timer.add(after, &self.vm)?);
+        }
+        Ok(())
+    }
+
+    /// The host's handle of a function, the same for the same funcref.
+    pub fn func_handle(&mut self, f: FuncRefPtr) -> Result<u32> {
+        // SAFETY: a funcref of this store, alive (invariant 1).
+        let funcref = unsafe { &mut *f };
+        if funcref.handle == 0 {
+            let trampoline = self.engine.trampoline(funcref.type_id)?;
+            let ty = self.engine.types.get(funcref.type_id);
+            self.funcs.push(FuncEntry { funcref: f, ty, trampoline });
+            funcref.handle = self.funcs.len() as u32;
+        }
+        Ok(funcref.handle - 1)
+    }
+
+    /// Adds a host function; gives its funcref.
+    pub fn add_host_func(&mut self, ty: TypeId, call: HostCall) -> Result<FuncRefPtr> {
+        let trampoline = self.engine.trampoline(ty)?;
+        let mut host = HostFunc::new(self.vm.get(), ty, trampoline, call);
+        let funcref = host.funcref();
+        self.hosts.push(host);
+        Ok(funcref)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(t) = self.deadline.take() {
+            self.engine.timer.cancel(t);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Traps: from a fault, a builtin or a host function's error to the entry trampoline of the activation they end.
+
+use super::code_memory::{self, Owner};
+use super::store::Store;
+use super::unwind;
+use crate::abi::vmstruct::{Activation, VmStore};
+use crate::base::{Error, Result, Trap};
+use crate::err;
+use crate::sys::signals::{self, Resume};
+use std::sync::atomic::Ordering::SeqCst;
+
+pub fn install_handler() -> Result<()> {
+    signals::install(decide).map_err(|e| err!(Io, "can not install signal handlers: {e}"))
+}
+
+/// In the signal handler: is this fault one of our traps?
+fn decide(pc: usize, fp: usize) -> Option<Resume> {
+    let trap = code_memory::find(pc, |owner, offset| match owner {
+        // SAFETY: `find` keeps the owner alive.
+        Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
+        // The only instruction of a trampoline that faults is its stack check.
+        Owner::Trampoline(_) => Some(Trap::StackOverflow),
+    })??;
+    // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
+    unsafe {
+        let activation = unwind::activation_of(fp);
+        if activation.is_null() {
+            return None;
+        }
+        let trap = interrupted_or(trap, (*activation).store);
+        unwind::capture(activation, Some((pc, fp)));
+        (*activation).trap = trap as u8;
+        Some(landing(activation))
+    }
+}
+
+/// An interrupt lowers the stack limit, so it arrives as a stack overflow.
+///
+/// # Safety
+/// `store` is alive.
+unsafe fn interrupted_or(trap: Trap, store: *mut VmStore) -> Trap {
+    // SAFETY: the caller's promise; the field is atomic.
+    let pending = unsafe { (*store).interrupt.load(SeqCst) } != 0;
+    if trap == Trap::StackOverflow && pending { Trap::Interrupted } else { trap }
+}
+
+/// # Safety
+/// `activation` is alive and was entered.
+unsafe fn landing(activation: *mut Activation) -> Resume {
+    // SAFETY: the caller's promise.
+    let a = unsafe { &*activation };
+    Resume { pc: a.handler_pc, sp: a.entry_fp - a.handler_sp_offset, fp: a.entry_fp }
+}
+
+/// Ends the innermost activation with a trap.
+///
+/// # Safety
+/// Called from a builtin that went through a stub (so `exit_fp` is set), with nothing left to drop between here and
+/// machine code (invariant 4).
+pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
+    // SAFETY: machine code runs, so there is an activation, and its frames are live.
+    unsafe {
+        let activation = (*store).activation;
+        unwind::capture(activation, None);
+        (*activation).trap = interrupted_or(trap, store) as u8;
+        signals::resume_at(&landing(activation))
+    }
+}
+
+/// Ends the innermost activation with an error that is not a trap, or a trap the host passes on.
+///
+/// # Safety
+/// As `raise`; from a builtin or a host function.
+pub unsafe fn raise_error(store: *mut VmStore, error: Error) -> ! {
+    // SAFETY: as in `raise`; nobody holds a reference to the store now (invariant 3).
+    unsafe {
+        (*((*store).store as *mut Store)).error = Some(error);
+        let activation = (*store).activation;
+        unwind::capture(activation, None);
+        (*activation).trap = 0;
+        signals::resume_at(&landing(activation))
+    }
+}

@@ -1,0 +1,104 @@
+//! Walking the stack by frame pointers, and naming what was found.
+
+use super::code_memory::{self, Owner};
+use crate::abi::vmstruct::{Activation, VmContext, VmStore};
+use crate::base::Frame;
+use crate::base::limits::MAX_BACKTRACE_FRAMES;
+
+/// Reads a word of the stack.
+///
+/// # Safety
+/// `at` must be in a live frame.
+unsafe fn word(at: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { *(at as *const usize) }
+}
+
+/// Fills the activation's backtrace. `top` is the innermost WebAssembly frame as (pc, frame pointer), or `None` when the
+/// store's `exit_fp` says where WebAssembly was left. Goes on through the host into outer activations.
+/// Async-signal-safe.
+///
+/// # Safety
+/// `activation` is the innermost one, and the frames between `top` (or the exit frame) and its entry are live.
+pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) {
+    // SAFETY: frames are live, and generated code, stubs and trampolines all keep frame pointers, so that [fp] is the
+    // caller's frame pointer and [fp+8] the return address, up to the entry trampoline's frame.
+    unsafe {
+        let frames = &raw mut (*activation).frames as *mut usize;
+        let mut n = 0;
+        let mut act = activation;
+        let mut exit_fp = (*(*act).store).exit_fp;
+        let mut at = top;
+        while !act.is_null() {
+            let entry_fp = (*act).entry_fp;
+            let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8), word(exit_fp)));
+            while fp != entry_fp && n < MAX_BACKTRACE_FRAMES {
+                *frames.add(n) = pc;
+                n += 1;
+                pc = word(fp + 8);
+                fp = word(fp);
+            }
+            exit_fp = (*act).previous_exit_fp;
+            act = (*act).previous;
+        }
+        (*activation).trap_frames = n as u32;
+    }
+}
+
+/// Finds the activation that a WebAssembly frame runs in: walks to the entry trampoline. Async-signal-safe.
+///
+/// # Safety
+/// `fp` is the frame pointer of a live frame of machine code.
+pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
+    loop {
+        // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline.
+        let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
+        let found = code_memory::find(pc, |owner, offset| match owner {
+            // SAFETY: `find` keeps the owner alive, and `caller` is the frame that `pc` returns to.
+            Owner::Trampoline(t) => unsafe { (*t).activation(offset, caller) },
+            Owner::Module(_) => None,
+        });
+        match found {
+            Some(Some(activation)) => return activation,
+            Some(None) => fp = caller,
+            // Left machine code without an entry: cannot be, and nothing better can be done in a signal.
+            None => return std::ptr::null_mut(),
+        }
+    }
+}
+
+/// Names the frames that `capture` found.
+pub fn describe(activation: &Activation) -> Vec<Frame> {
+    let pcs = &activation.frames[..activation.trap_frames as usize];
+    pcs.iter()
+        .filter_map(|pc| {
+            code_memory::find(*pc, |owner, offset| match owner {
+                // SAFETY: `find` keeps the owner alive.
+                Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
+                Owner::Trampoline(_) => None,
+            })?
+        })
+        .collect()
+}
+
+/// The context of the instance that called the host function that runs now; `None` when the host called it.
+///
+/// # Safety
+/// A host function of this store runs, innermost, on this thread.
+pub unsafe fn caller(store: *mut VmStore) -> Option<*mut VmContext> {
+    // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
+    let (pc, fp, entry_fp) = unsafe {
+        let exit_fp = (*store).exit_fp;
+        (word(exit_fp + 8), word(exit_fp), (*(*store).activation).entry_fp)
+    };
+    if fp == entry_fp {
+        return None;
+    }
+    let below = code_memory::find(pc, |owner, offset| match owner {
+        // SAFETY: `find` keeps the owner alive.
+        Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
+        Owner::Trampoline(_) => None,
+    })??;
+    // SAFETY: the compiler says that this frame keeps its context there.
+    Some(unsafe { word(fp - below) } as *mut VmContext)
+}
