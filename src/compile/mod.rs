@@ -1,19 +1,15 @@
-//! Floor 3: a module's bodies to machine code.
-use crate::abi::code::*;
-use crate::abi::settings::Settings;
-use crate::base::Result;
-use crate::wasm::decode::Body;
-use crate::wasm::module::ModuleInfo;
-use crate::wasm::types::FuncType;
-pub struct Compiler;
-impl Compiler {
-    pub fn new(_: Settings, _: usize) -> Result<Compiler> {
-        Ok(Compiler)
-    }
-    pub fn module(&self, _: &ModuleInfo, _: &[u8], _: Vec<Body>) -> Result<Code> {
-        Ok(Code::default())
-    }
-    pub fn trampoline(&self, _: &FuncType) -> Result<TrampolineCode> {
-        Ok(Default::default())
-    }
-}
+//! Floor 3: bodies to machine code, with Cranelift.
+//!
+//! `driver` compiles a module's functions in parallel and `code` puts them together. `body` reads one function's
+//! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `trampoline` makes
+//! the ways in and out for a function type.
+
+mod body;
+mod code;
+mod driver;
+mod func;
+mod isa;
+mod op;
+mod trampoline;
+
+pub use driver::Compiler;

@@ -18,8 +18,8 @@ fn decide(pc: usize, fp: usize) -> Option<Resume> {
     let trap = code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: `find` keeps the owner alive.
         Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
-        // The only instruction of a trampoline that faults is its stack check.
-        Owner::Trampoline(_) => Some(Trap::StackOverflow),
+        // Trampolines have no instruction that may fault.
+        Owner::Trampoline(_) => None,
     })??;
     // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
     unsafe {

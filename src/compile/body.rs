@@ -1,0 +1,291 @@
+//! One function: locals, then one instruction after the other, each validated and then given to its family.
+
+use super::func::{FuncCx, ModuleEnv, clif_type, wasm_signature};
+use super::op::numeric::*;
+use super::op::{call, control, global, local, memory, simd, table};
+use crate::abi::builtin::Builtin;
+use crate::abi::vmstruct::{VmHeader, VmStore};
+use crate::base::Result;
+use crate::base::index::*;
+use crate::wasm::decode::{self, Body};
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::types::*;
+use cranelift_codegen::ir::{
+    Block, Function, GlobalValueData, InstBuilder, Opcode, SourceLoc, StackSlot, StackSlotData, StackSlotKind,
+    UserFuncName, Value,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use std::mem::offset_of;
+use wasmparser::{BinaryReader, FuncValidatorAllocations, FunctionBody, Operator};
+
+/// A translated function's extra facts.
+pub struct Translated {
+    /// Where the frame keeps the context, if it has to.
+    pub vmctx_slot: Option<StackSlot>,
+}
+
+/// Validates and translates a body into `func`, which is empty.
+pub fn translate(
+    env: &ModuleEnv<'_>,
+    index: DefinedFuncIndex,
+    bytes: &[u8],
+    body: Body,
+    func: &mut Function,
+    builder: &mut FunctionBuilderContext,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Translated> {
+    let range = env.info.bodies[index].clone();
+    let body_reader = FunctionBody::new(BinaryReader::new(&bytes[range.clone()], range.start as u64));
+    let mut validator = body.into_validator(std::mem::take(allocations));
+    let ty = env.info.func_type(env.info.func_index(index)).clone();
+    func.name = UserFuncName::user(0, index.as_u32());
+    func.signature = wasm_signature(&ty);
+
+    let mut cx = FuncCx::new(FunctionBuilder::new(func, builder), env);
+    let entry = cx.b.create_block();
+    cx.b.append_block_params_for_function_params(entry);
+    cx.b.switch_to_block(entry);
+    cx.b.seal_block(entry);
+    cx.b.set_srcloc(SourceLoc::new(range.start as u32));
+    let params = cx.b.block_params(entry).to_vec();
+    cx.vmctx = params[0];
+    for (value, ty) in params[1..].iter().zip(ty.params()) {
+        declare_local(&mut cx, clif_type(*ty), *value);
+    }
+    stack_check(&mut cx);
+
+    decode::refuse_locals(&body_reader)?;
+    let mut reader = body_reader.get_binary_reader();
+    validator.read_locals(&mut reader).map_err(decode::invalid)?;
+    let mut run: Option<(Type, Value)> = None;
+    for i in ty.params().len() as u32..validator.len_locals() {
+        let ty = clif_type(decode::val_type(validator.get_local_type(i).expect("read"))?);
+        // A run of locals of one type shares its zero.
+        let zero = match run {
+            Some((last, zero)) if last == ty => zero,
+            _ => cx.zero(ty),
+        };
+        run = Some((ty, zero));
+        declare_local(&mut cx, ty, zero);
+    }
+    let results: Vec<_> = ty.results().iter().map(|t| clif_type(*t)).collect();
+    control::enter_function(&mut cx, &results);
+
+    let mut ops = wasmparser::OperatorsReader::new(reader);
+    while !ops.eof() {
+        let offset = ops.original_position();
+        let op = ops.read().map_err(decode::invalid)?;
+        validator.op(offset, &op).map_err(decode::invalid)?;
+        decode::refuse(&op).map_err(|e| e.at(offset))?;
+        cx.b.set_srcloc(SourceLoc::new(offset as u32));
+        instruction(&mut cx, &op)?;
+    }
+    ops.finish().map_err(decode::invalid)?;
+    control::return_results(&mut cx);
+    let vmctx_slot = cx.leaves_instance.then(|| keep_context(&mut cx, entry));
+    cx.b.finalize(env.isa.frontend_config());
+    *allocations = validator.into_allocations();
+    Ok(Translated { vmctx_slot })
+}
+
+fn declare_local(cx: &mut FuncCx, ty: Type, value: Value) {
+    let var = cx.b.declare_var(ty);
+    cx.b.def_var(var, value);
+    cx.locals.push((var, ty));
+}
+
+/// Writes the context into the frame at the function's start, for whoever is called and asks which instance called.
+fn keep_context(cx: &mut FuncCx, entry: Block) -> StackSlot {
+    let slot = cx.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+    let vmctx = cx.vmctx;
+    let mut cursor = FuncCursor::new(cx.b.func).at_first_insertion_point(entry);
+    cursor.ins().stack_store(I64, vmctx, slot, 0);
+    slot
+}
+
+/// Stops before the stack limit is passed. With faults allowed it is part of the prologue and covers the whole frame.
+fn stack_check(cx: &mut FuncCx) {
+    let settings = cx.env.settings;
+    if settings.signals {
+        let f = &mut *cx.b.func;
+        let vmctx = f.create_global_value(GlobalValueData::VMContext);
+        let constant = f.dfg.mem_flags.insert(super::func::constant()).expect("few distinct flags");
+        let changing = f.dfg.mem_flags.insert(super::func::trusted()).expect("few distinct flags");
+        let store = f.create_global_value(GlobalValueData::Load {
+            base: vmctx,
+            offset: (offset_of!(VmHeader, store) as i32).into(),
+            global_type: I64,
+            flags: constant,
+        });
+        let limit = f.create_global_value(GlobalValueData::Load {
+            base: store,
+            offset: (offset_of!(VmStore, stack_limit) as i32).into(),
+            global_type: I64,
+            flags: changing,
+        });
+        f.stack_limit = Some(limit);
+        return;
+    }
+    let store = cx.vm_store();
+    let limit = cx.load_vm(I64, store, offset_of!(VmStore, stack_limit) as u32);
+    let sp = cx.b.ins().get_stack_pointer(I64);
+    let exhausted = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
+    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+}
+
+/// One validated instruction. A line an opcode; what it does is in its family.
+#[rustfmt::skip]
+fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
+    use Operator as O;
+    // Control instructions are counted also where they can not be reached.
+    match op {
+        O::Block { blockty } => { control::block(cx, *blockty); return Ok(()) }
+        O::Loop { blockty } => { control::loop_(cx, *blockty); return Ok(()) }
+        O::If { blockty } => { control::if_(cx, *blockty); return Ok(()) }
+        O::Else => { control::else_(cx); return Ok(()) }
+        O::End => { control::end(cx); return Ok(()) }
+        _ if !cx.reachable => return Ok(()),
+        _ => {}
+    }
+    match op {
+        O::Nop => {}
+        O::Unreachable => control::unreachable(cx),
+        O::Br { relative_depth } => control::br(cx, *relative_depth),
+        O::BrIf { relative_depth } => control::br_if(cx, *relative_depth),
+        O::BrTable { targets } => control::br_table(cx, targets),
+        O::Return => control::return_(cx),
+        O::Drop => control::drop_(cx),
+        O::Select | O::TypedSelect { .. } => control::select(cx),
+
+        O::Call { function_index } => call::call(cx, FuncIndex::from_u32(*function_index)),
+        O::CallIndirect { type_index, table_index } => call::call_indirect(cx, TypeIndex::from_u32(*type_index), TableIndex::from_u32(*table_index)),
+        O::RefNull { .. } => call::ref_null(cx),
+        O::RefIsNull => call::ref_is_null(cx),
+        O::RefFunc { function_index } => call::ref_func(cx, FuncIndex::from_u32(*function_index)),
+
+        O::LocalGet { local_index } => local::get(cx, *local_index),
+        O::LocalSet { local_index } => local::set(cx, *local_index),
+        O::LocalTee { local_index } => local::tee(cx, *local_index),
+        O::GlobalGet { global_index } => global::get(cx, GlobalIndex::from_u32(*global_index)),
+        O::GlobalSet { global_index } => global::set(cx, GlobalIndex::from_u32(*global_index)),
+
+        O::TableGet { table } => table::get(cx, TableIndex::from_u32(*table)),
+        O::TableSet { table } => table::set(cx, TableIndex::from_u32(*table)),
+        O::TableSize { table } => table::size(cx, TableIndex::from_u32(*table)),
+        O::TableGrow { table } => table::grow(cx, TableIndex::from_u32(*table)),
+        O::TableFill { table } => table::fill(cx, TableIndex::from_u32(*table)),
+        O::TableCopy { dst_table, src_table } => table::copy(cx, TableIndex::from_u32(*dst_table), TableIndex::from_u32(*src_table)),
+        O::TableInit { elem_index, table } => table::init(cx, TableIndex::from_u32(*table), *elem_index),
+        O::ElemDrop { elem_index } => table::elem_drop(cx, *elem_index),
+
+        O::I32Load { memarg } => memory::load(cx, memarg, I32),
+        O::I64Load { memarg } => memory::load(cx, memarg, I64),
+        O::F32Load { memarg } => memory::load(cx, memarg, F32),
+        O::F64Load { memarg } => memory::load(cx, memarg, F64),
+        O::I32Load8S { memarg } => memory::load_extend(cx, memarg, Opcode::Sload8, 1, I32),
+        O::I32Load8U { memarg } => memory::load_extend(cx, memarg, Opcode::Uload8, 1, I32),
+        O::I32Load16S { memarg } => memory::load_extend(cx, memarg, Opcode::Sload16, 2, I32),
+        O::I32Load16U { memarg } => memory::load_extend(cx, memarg, Opcode::Uload16, 2, I32),
+        O::I64Load8S { memarg } => memory::load_extend(cx, memarg, Opcode::Sload8, 1, I64),
+        O::I64Load8U { memarg } => memory::load_extend(cx, memarg, Opcode::Uload8, 1, I64),
+        O::I64Load16S { memarg } => memory::load_extend(cx, memarg, Opcode::Sload16, 2, I64),
+        O::I64Load16U { memarg } => memory::load_extend(cx, memarg, Opcode::Uload16, 2, I64),
+        O::I64Load32S { memarg } => memory::load_extend(cx, memarg, Opcode::Sload32, 4, I64),
+        O::I64Load32U { memarg } => memory::load_extend(cx, memarg, Opcode::Uload32, 4, I64),
+        O::I32Store { memarg } | O::I64Store { memarg } | O::F32Store { memarg } | O::F64Store { memarg } => memory::store(cx, memarg),
+        O::I32Store8 { memarg } | O::I64Store8 { memarg } => memory::store_narrow(cx, memarg, I8),
+        O::I32Store16 { memarg } | O::I64Store16 { memarg } => memory::store_narrow(cx, memarg, I16),
+        O::I64Store32 { memarg } => memory::store_narrow(cx, memarg, I32),
+        O::MemorySize { mem } => memory::size(cx, *mem),
+        O::MemoryGrow { mem } => memory::grow(cx, *mem),
+        O::MemoryCopy { dst_mem, src_mem } => memory::copy(cx, *dst_mem, *src_mem),
+        O::MemoryFill { mem } => memory::fill(cx, *mem),
+        O::MemoryInit { data_index, mem } => memory::init(cx, *mem, *data_index),
+        O::DataDrop { data_index } => memory::data_drop(cx, *data_index),
+
+        O::I32Const { value } => i32_const(cx, *value),
+        O::I64Const { value } => i64_const(cx, *value),
+        O::F32Const { value } => f32_const(cx, value.bits()),
+        O::F64Const { value } => f64_const(cx, value.bits()),
+
+        O::I32Eqz | O::I64Eqz => eqz(cx),
+        O::I32Eq | O::I64Eq => compare(cx, IntCC::Equal),
+        O::I32Ne | O::I64Ne => compare(cx, IntCC::NotEqual),
+        O::I32LtS | O::I64LtS => compare(cx, IntCC::SignedLessThan),
+        O::I32LtU | O::I64LtU => compare(cx, IntCC::UnsignedLessThan),
+        O::I32GtS | O::I64GtS => compare(cx, IntCC::SignedGreaterThan),
+        O::I32GtU | O::I64GtU => compare(cx, IntCC::UnsignedGreaterThan),
+        O::I32LeS | O::I64LeS => compare(cx, IntCC::SignedLessThanOrEqual),
+        O::I32LeU | O::I64LeU => compare(cx, IntCC::UnsignedLessThanOrEqual),
+        O::I32GeS | O::I64GeS => compare(cx, IntCC::SignedGreaterThanOrEqual),
+        O::I32GeU | O::I64GeU => compare(cx, IntCC::UnsignedGreaterThanOrEqual),
+        O::F32Eq | O::F64Eq => fcompare(cx, FloatCC::Equal),
+        O::F32Ne | O::F64Ne => fcompare(cx, FloatCC::NotEqual),
+        O::F32Lt | O::F64Lt => fcompare(cx, FloatCC::LessThan),
+        O::F32Gt | O::F64Gt => fcompare(cx, FloatCC::GreaterThan),
+        O::F32Le | O::F64Le => fcompare(cx, FloatCC::LessThanOrEqual),
+        O::F32Ge | O::F64Ge => fcompare(cx, FloatCC::GreaterThanOrEqual),
+
+        O::I32Clz | O::I64Clz => unary(cx, Opcode::Clz),
+        O::I32Ctz | O::I64Ctz => unary(cx, Opcode::Ctz),
+        O::I32Popcnt | O::I64Popcnt => unary(cx, Opcode::Popcnt),
+        O::I32Add | O::I64Add => binary(cx, Opcode::Iadd),
+        O::I32Sub | O::I64Sub => binary(cx, Opcode::Isub),
+        O::I32Mul | O::I64Mul => binary(cx, Opcode::Imul),
+        O::I32DivS | O::I64DivS => divide(cx, Opcode::Sdiv),
+        O::I32DivU | O::I64DivU => divide(cx, Opcode::Udiv),
+        O::I32RemS | O::I64RemS => divide(cx, Opcode::Srem),
+        O::I32RemU | O::I64RemU => divide(cx, Opcode::Urem),
+        O::I32And | O::I64And => binary(cx, Opcode::Band),
+        O::I32Or | O::I64Or => binary(cx, Opcode::Bor),
+        O::I32Xor | O::I64Xor => binary(cx, Opcode::Bxor),
+        O::I32Shl | O::I64Shl => binary(cx, Opcode::Ishl),
+        O::I32ShrS | O::I64ShrS => binary(cx, Opcode::Sshr),
+        O::I32ShrU | O::I64ShrU => binary(cx, Opcode::Ushr),
+        O::I32Rotl | O::I64Rotl => binary(cx, Opcode::Rotl),
+        O::I32Rotr | O::I64Rotr => binary(cx, Opcode::Rotr),
+        O::F32Abs | O::F64Abs => unary(cx, Opcode::Fabs),
+        O::F32Neg | O::F64Neg => unary(cx, Opcode::Fneg),
+        O::F32Ceil | O::F64Ceil => unary(cx, Opcode::Ceil),
+        O::F32Floor | O::F64Floor => unary(cx, Opcode::Floor),
+        O::F32Trunc | O::F64Trunc => unary(cx, Opcode::Trunc),
+        O::F32Nearest | O::F64Nearest => unary(cx, Opcode::Nearest),
+        O::F32Sqrt | O::F64Sqrt => unary(cx, Opcode::Sqrt),
+        O::F32Add | O::F64Add => binary(cx, Opcode::Fadd),
+        O::F32Sub | O::F64Sub => binary(cx, Opcode::Fsub),
+        O::F32Mul | O::F64Mul => binary(cx, Opcode::Fmul),
+        O::F32Div | O::F64Div => binary(cx, Opcode::Fdiv),
+        O::F32Min | O::F64Min => binary(cx, Opcode::Fmin),
+        O::F32Max | O::F64Max => binary(cx, Opcode::Fmax),
+        O::F32Copysign | O::F64Copysign => binary(cx, Opcode::Fcopysign),
+
+        O::I32WrapI64 => wrap(cx),
+        O::I64ExtendI32S => convert(cx, Opcode::Sextend, I64),
+        O::I64ExtendI32U => convert(cx, Opcode::Uextend, I64),
+        O::I32Extend8S | O::I64Extend8S => extend_low(cx, I8),
+        O::I32Extend16S | O::I64Extend16S => extend_low(cx, I16),
+        O::I64Extend32S => extend_low(cx, I32),
+        O::I32TruncF32S | O::I32TruncF64S => truncate(cx, Opcode::FcvtToSint, Opcode::FcvtToSintSat, I32),
+        O::I32TruncF32U | O::I32TruncF64U => truncate(cx, Opcode::FcvtToUint, Opcode::FcvtToUintSat, I32),
+        O::I64TruncF32S | O::I64TruncF64S => truncate(cx, Opcode::FcvtToSint, Opcode::FcvtToSintSat, I64),
+        O::I64TruncF32U | O::I64TruncF64U => truncate(cx, Opcode::FcvtToUint, Opcode::FcvtToUintSat, I64),
+        O::I32TruncSatF32S | O::I32TruncSatF64S => convert(cx, Opcode::FcvtToSintSat, I32),
+        O::I32TruncSatF32U | O::I32TruncSatF64U => convert(cx, Opcode::FcvtToUintSat, I32),
+        O::I64TruncSatF32S | O::I64TruncSatF64S => convert(cx, Opcode::FcvtToSintSat, I64),
+        O::I64TruncSatF32U | O::I64TruncSatF64U => convert(cx, Opcode::FcvtToUintSat, I64),
+        O::F32ConvertI32S | O::F32ConvertI64S => convert(cx, Opcode::FcvtFromSint, F32),
+        O::F32ConvertI32U | O::F32ConvertI64U => convert(cx, Opcode::FcvtFromUint, F32),
+        O::F64ConvertI32S | O::F64ConvertI64S => convert(cx, Opcode::FcvtFromSint, F64),
+        O::F64ConvertI32U | O::F64ConvertI64U => convert(cx, Opcode::FcvtFromUint, F64),
+        O::F32DemoteF64 => convert(cx, Opcode::Fdemote, F32),
+        O::F64PromoteF32 => convert(cx, Opcode::Fpromote, F64),
+        O::I32ReinterpretF32 => reinterpret(cx, I32),
+        O::I64ReinterpretF64 => reinterpret(cx, I64),
+        O::F32ReinterpretI32 => reinterpret(cx, F32),
+        O::F64ReinterpretI64 => reinterpret(cx, F64),
+
+        other => return simd::instruction(cx, other),
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Puts compiled functions together: one text, calls inside of it resolved, and the tables of traps and calls.
+
+use super::func::DEFINED_FUNCS;
+use crate::abi::code::*;
+use crate::base::index::{DefinedFuncIndex, EntityRef};
+use crate::base::{Result, Trap};
+use crate::err;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode};
+use cranelift_codegen::{CompiledCode, FinalizedMachReloc, FinalizedRelocTarget, MachSrcLoc};
+
+/// Functions start at multiples of this.
+const ALIGN: usize = 16;
+
+/// One compiled function, before it has a place.
+pub struct CompiledFunc {
+    text: Vec<u8>,
+    vmctx_below_fp: u32,
+    traps: Vec<TrapSite>,
+    calls: Vec<CallSite>,
+    relocs: Vec<Call>,
+}
+
+/// A call of another function of the module: where its 32-bit displacement stands, relative to the end of which it counts.
+struct Call {
+    at: u32,
+    addend: i64,
+    callee: DefinedFuncIndex,
+}
+
+impl CompiledFunc {
+    pub fn new(func: &Function, code: &CompiledCode, vmctx_slot: Option<StackSlot>) -> Result<CompiledFunc> {
+        let buffer = &code.buffer;
+        let locs = buffer.get_srclocs_sorted();
+        let traps = buffer.traps().iter().map(|t| TrapSite {
+            at: t.offset,
+            wasm_offset: wasm_offset(locs, t.offset),
+            trap: trap_of(t.code) as u32,
+        });
+        let calls = buffer
+            .call_sites()
+            .map(|c| CallSite { return_at: c.ret_addr, wasm_offset: wasm_offset(locs, c.ret_addr - 1) });
+        let relocs: Result<Vec<Call>> = buffer.relocs().iter().map(|r| call_of(func, r)).collect();
+        Ok(CompiledFunc {
+            text: buffer.data().to_vec(),
+            vmctx_below_fp: vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
+            traps: traps.collect(),
+            calls: calls.collect(),
+            relocs: relocs?,
+        })
+    }
+}
+
+/// How far below the frame pointer a stack slot is.
+pub fn below_fp(code: &CompiledCode, slot: StackSlot) -> u32 {
+    let layout = code.buffer.frame_layout().expect("every compiled function has a frame layout");
+    layout.frame_to_fp_offset - layout.stackslots[slot].offset
+}
+
+/// The byte offset in the module of the instruction that machine code at `offset` comes from.
+fn wasm_offset(locs: &[MachSrcLoc<cranelift_codegen::Final>], offset: u32) -> u32 {
+    let i = locs.partition_point(|l| l.start <= offset);
+    match i.checked_sub(1).map(|i| &locs[i]) {
+        Some(l) if offset < l.end && !l.loc.is_default() => l.loc.bits(),
+        _ => NO_OFFSET,
+    }
+}
+
+fn trap_of(code: TrapCode) -> Trap {
+    match code {
+        TrapCode::STACK_OVERFLOW => Trap::StackOverflow,
+        TrapCode::INTEGER_OVERFLOW => Trap::IntegerOverflow,
+        TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
+        TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversion,
+        TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
+        user => Trap::from_u8(user.as_raw().get()).expect("the compiler emits only traps of the list"),
+    }
+}
+
+fn call_of(func: &Function, r: &FinalizedMachReloc) -> Result<Call> {
+    if let (Reloc::X86CallPCRel4 | Reloc::Arm64Call, FinalizedRelocTarget::ExternalName(ExternalName::User(name))) =
+        (r.kind, &r.target)
+    {
+        let name = &func.params.user_named_funcs()[*name];
+        if name.namespace == DEFINED_FUNCS {
+            let callee = DefinedFuncIndex::from_u32(name.index);
+            return Ok(Call { at: r.offset, addend: r.addend, callee });
+        }
+    }
+    Err(err!(Unsupported, "this processor lacks an instruction the module needs ({:?})", r.target))
+}
+
+/// Lays the functions out in order.
+pub fn link(compiled: Vec<CompiledFunc>) -> Result<Code> {
+    let mut code = Code::default();
+    let size: usize = compiled.iter().map(|f| f.text.len().next_multiple_of(ALIGN)).sum();
+    if size > i32::MAX as usize {
+        return Err(err!(Limit, "the module has {size} bytes of machine code, 2 GiB is the most"));
+    }
+    code.text.reserve_exact(size);
+    for f in &compiled {
+        let start = code.text.len() as u32;
+        code.funcs.push(FuncCode { start, len: f.text.len() as u32, vmctx_below_fp: f.vmctx_below_fp });
+        code.text.extend_from_slice(&f.text);
+        code.text.resize(code.text.len().next_multiple_of(ALIGN), 0);
+        code.traps.extend(f.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
+        code.calls.extend(f.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
+    }
+    for (i, f) in compiled.iter().enumerate() {
+        for call in &f.relocs {
+            let at = (code.funcs[i].start + call.at) as usize;
+            let distance = code.funcs[call.callee.index()].start as i64 + call.addend - at as i64;
+            patch(&mut code.text[at..at + 4], distance)?;
+        }
+    }
+    Ok(code)
+}
+
+/// Writes the distance into a call instruction's displacement.
+fn patch(place: &mut [u8], distance: i64) -> Result<()> {
+    if cfg!(target_arch = "aarch64") {
+        if !(-(1 << 27)..1 << 27).contains(&distance) {
+            return Err(err!(Limit, "the module's machine code is too large for this processor's calls"));
+        }
+        let word = u32::from_le_bytes([place[0], place[1], place[2], place[3]]);
+        let word = (word & 0xfc00_0000) | ((distance >> 2) as u32 & 0x03ff_ffff);
+        place.copy_from_slice(&word.to_le_bytes());
+    } else {
+        place.copy_from_slice(&(distance as i32).to_le_bytes());
+    }
+    Ok(())
+}

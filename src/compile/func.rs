@@ -1,0 +1,311 @@
+//! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
+
+use crate::abi::builtin::{Builtin, Ty};
+use crate::abi::layout::ContextLayout;
+use crate::abi::settings::Settings;
+use crate::abi::vmstruct::*;
+use crate::base::Trap;
+use crate::base::index::*;
+use crate::wasm::module::ModuleInfo;
+use crate::wasm::types::{FuncType, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
+use cranelift_codegen::ir::*;
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, Variable};
+use std::collections::HashMap;
+use std::mem::offset_of;
+
+/// What all functions of a module share while they are compiled.
+pub struct ModuleEnv<'m> {
+    pub info: &'m ModuleInfo,
+    pub layout: &'m ContextLayout,
+    pub settings: Settings,
+    pub isa: &'m dyn TargetIsa,
+}
+
+/// Disjoint kinds of memory, for alias analysis.
+#[derive(Clone, Copy)]
+pub enum Region {
+    /// Contexts and what hangs from them.
+    Vm,
+    Memory,
+    Table,
+    Global,
+}
+
+/// The namespace of `ExternalName::user` for functions of the module, by defined function index.
+pub const DEFINED_FUNCS: u32 = 0;
+
+pub struct FuncCx<'m, 'f> {
+    pub b: FunctionBuilder<'f>,
+    pub env: &'m ModuleEnv<'m>,
+    pub vmctx: Value,
+    /// Operands. A v128 may have any vector type here.
+    pub stack: Vec<Value>,
+    pub control: Vec<super::op::control::Frame>,
+    /// Whether the present place can be reached; if not, nothing is emitted.
+    pub reachable: bool,
+    /// By local index, parameters first.
+    pub locals: Vec<(Variable, Type)>,
+    /// Whether this function may leave its instance, so that its frame has to name it.
+    pub leaves_instance: bool,
+    regions: [Option<AliasRegion>; 4],
+    sigs: HashMap<TypeIndex, SigRef>,
+    builtin_sigs: HashMap<Builtin, SigRef>,
+    funcs: HashMap<FuncIndex, FuncRef>,
+}
+
+/// How a value type is represented in machine code.
+pub fn clif_type(t: ValType) -> Type {
+    match t {
+        ValType::I32 => I32,
+        ValType::I64 => I64,
+        ValType::F32 => F32,
+        ValType::F64 => F64,
+        ValType::V128 => I8X16,
+        ValType::Ref(_) => I64,
+    }
+}
+
+/// The signature of a WebAssembly function: its context, then its parameters.
+pub fn wasm_signature(ty: &FuncType) -> Signature {
+    let mut sig = Signature::new(CallConv::Tail);
+    sig.params.push(AbiParam::special(I64, ArgumentPurpose::VMContext));
+    sig.params.extend(ty.params().iter().map(|t| AbiParam::new(clif_type(*t))));
+    sig.returns.extend(ty.results().iter().map(|t| AbiParam::new(clif_type(*t))));
+    sig
+}
+
+/// Cranelift's code of a trap. Ours are its user codes.
+pub fn trap_code(t: Trap) -> TrapCode {
+    TrapCode::unwrap_user(t as u8)
+}
+
+/// Flags of an access to runtime structs: never faults, always aligned.
+pub fn trusted() -> MemFlagsData {
+    MemFlagsData::trusted()
+}
+
+/// Flags of a load whose value never changes while the function runs.
+pub fn constant() -> MemFlagsData {
+    MemFlagsData::trusted().with_readonly().with_can_move()
+}
+
+impl<'m, 'f> FuncCx<'m, 'f> {
+    pub fn new(b: FunctionBuilder<'f>, env: &'m ModuleEnv<'m>) -> Self {
+        FuncCx {
+            b,
+            env,
+            vmctx: Value::from_u32(0),
+            stack: Vec::new(),
+            control: Vec::new(),
+            reachable: true,
+            locals: Vec::new(),
+            leaves_instance: false,
+            regions: [None; 4],
+            sigs: HashMap::new(),
+            builtin_sigs: HashMap::new(),
+            funcs: HashMap::new(),
+        }
+    }
+
+    pub fn push(&mut self, v: Value) {
+        self.stack.push(v);
+    }
+    pub fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validated")
+    }
+    /// The lower and the upper operand.
+    pub fn pop2(&mut self) -> (Value, Value) {
+        let b = self.pop();
+        (self.pop(), b)
+    }
+    pub fn pop3(&mut self) -> (Value, Value, Value) {
+        let c = self.pop();
+        let (a, b) = self.pop2();
+        (a, b, c)
+    }
+    /// A v128 operand as a vector of type `ty`.
+    pub fn pop_as(&mut self, ty: Type) -> Value {
+        let v = self.pop();
+        self.cast(v, ty)
+    }
+    pub fn pop2_as(&mut self, ty: Type) -> (Value, Value) {
+        let b = self.pop_as(ty);
+        (self.pop_as(ty), b)
+    }
+
+    /// The same bits as another vector type.
+    pub fn cast(&mut self, v: Value, ty: Type) -> Value {
+        if self.b.func.dfg.value_type(v) == ty {
+            return v;
+        }
+        self.b.ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), v)
+    }
+
+    /// A value as it travels between blocks and functions: vectors are I8X16.
+    pub fn canonical(&mut self, v: Value) -> Value {
+        if self.b.func.dfg.value_type(v).is_vector() { self.cast(v, I8X16) } else { v }
+    }
+
+    /// The top `n` operands, made canonical; they stay on the stack.
+    pub fn canonical_top(&mut self, n: usize) -> Vec<BlockArg> {
+        let from = self.stack.len() - n;
+        for i in from..self.stack.len() {
+            let v = self.stack[i];
+            self.stack[i] = self.canonical(v);
+        }
+        self.stack[from..].iter().map(|v| BlockArg::Value(*v)).collect()
+    }
+
+    /// Zero, or null.
+    pub fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            F32 => self.b.ins().f32const(0.0),
+            F64 => self.b.ins().f64const(0.0),
+            t if t.is_vector() => {
+                let bytes = self.b.func.dfg.constants.insert(vec![0; 16].into());
+                self.b.ins().vconst(t, bytes)
+            }
+            t => self.b.ins().iconst(t, 0),
+        }
+    }
+
+    /// The flags for an access to a kind of memory.
+    pub fn in_region(&mut self, flags: MemFlagsData, r: Region) -> MemFlagsData {
+        let region = *self.regions[r as usize].get_or_insert_with(|| {
+            let description = match r {
+                Region::Vm => "context",
+                Region::Memory => "memory",
+                Region::Table => "table",
+                Region::Global => "global",
+            };
+            let data = AliasRegionData { user_id: r as u32, description: description.into() };
+            self.b.func.dfg.alias_regions.insert(data)
+        });
+        flags.with_alias_region(Some(region))
+    }
+
+    /// Loads a field of the context, or of something it leads to, that never changes.
+    pub fn load_constant(&mut self, ty: Type, base: Value, offset: u32) -> Value {
+        let flags = self.in_region(constant(), Region::Vm);
+        self.b.ins().load(ty, flags, base, offset as i32)
+    }
+
+    /// Loads a field that may change.
+    pub fn load_vm(&mut self, ty: Type, base: Value, offset: u32) -> Value {
+        let flags = self.in_region(trusted(), Region::Vm);
+        self.b.ins().load(ty, flags, base, offset as i32)
+    }
+
+    /// The store's `VmStore`.
+    pub fn vm_store(&mut self) -> Value {
+        let vmctx = self.vmctx;
+        self.load_constant(I64, vmctx, offset_of!(VmHeader, store) as u32)
+    }
+
+    pub fn trapnz(&mut self, condition: Value, t: Trap) {
+        if self.env.settings.signals {
+            self.b.ins().trapnz(condition, trap_code(t));
+        } else {
+            self.cold_if(condition, |cx| cx.raise(t));
+        }
+    }
+
+    pub fn trapz(&mut self, condition: Value, t: Trap) {
+        if self.env.settings.signals {
+            self.b.ins().trapz(condition, trap_code(t));
+        } else {
+            let inverted = self.b.ins().icmp_imm_s(IntCC::Equal, condition, 0);
+            self.cold_if(inverted, |cx| cx.raise(t));
+        }
+    }
+
+    /// Traps here. Ends the block.
+    pub fn trap(&mut self, t: Trap) {
+        if self.env.settings.signals {
+            self.b.ins().trap(trap_code(t));
+        } else {
+            self.raise(t);
+        }
+    }
+
+    /// Raises through the builtin. Ends the block.
+    fn raise(&mut self, t: Trap) {
+        let code = self.b.ins().iconst(I32, t as i64);
+        self.raise_by(Builtin::raise_trap, &[code]);
+    }
+
+    /// Calls a builtin that does not return. Ends the block.
+    pub fn raise_by(&mut self, builtin: Builtin, args: &[Value]) {
+        self.call_builtin(builtin, args);
+        self.b.ins().trap(trap_code(Trap::Unreachable));
+    }
+
+    /// Emits `f` in a cold block that is entered if `condition` is not 0 and does not come back.
+    pub fn cold_if(&mut self, condition: Value, f: impl FnOnce(&mut Self)) {
+        let cold = self.b.create_block();
+        let next = self.b.create_block();
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(condition, cold, &[], next, &[]);
+        self.b.seal_block(cold);
+        self.b.seal_block(next);
+        self.b.switch_to_block(cold);
+        f(self);
+        self.b.switch_to_block(next);
+    }
+
+    /// The signature of a type of the module, imported once per function.
+    pub fn signature(&mut self, ty: TypeIndex) -> SigRef {
+        if let Some(s) = self.sigs.get(&ty) {
+            return *s;
+        }
+        let sig = self.b.import_signature(wasm_signature(&self.env.info.types[ty].func));
+        self.sigs.insert(ty, sig);
+        sig
+    }
+
+    /// A function of this module, to be called directly.
+    pub fn defined_func(&mut self, f: FuncIndex) -> FuncRef {
+        if let Some(r) = self.funcs.get(&f) {
+            return *r;
+        }
+        let signature = self.signature(self.env.info.funcs[f].ty);
+        let index = self.env.info.defined_func(f).expect("not imported").as_u32();
+        let name = self.b.func.declare_imported_user_function(UserExternalName { namespace: DEFINED_FUNCS, index });
+        let name = ExternalName::user(name);
+        let r = self.b.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
+        self.funcs.insert(f, r);
+        r
+    }
+
+    /// Calls a builtin with this instance's context. Gives its result, if it has one.
+    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let conv = self.env.isa.default_call_conv();
+        let sig = match self.builtin_sigs.get(&builtin) {
+            Some(s) => *s,
+            None => {
+                let clif = |t: Ty| AbiParam::new(if t == Ty::I32 { I32 } else { I64 });
+                let mut sig = Signature::new(conv);
+                sig.params.push(AbiParam::new(I64));
+                sig.params.extend(builtin.params().iter().map(|t| clif(*t)));
+                sig.returns.extend(builtin.result().map(clif));
+                let sig = self.b.import_signature(sig);
+                self.builtin_sigs.insert(builtin, sig);
+                sig
+            }
+        };
+        let vmctx = self.vmctx;
+        let table = self.load_constant(I64, vmctx, offset_of!(VmContext, builtins) as u32);
+        let address = self.load_constant(I64, table, builtin as u32 * 8);
+        let mut all = vec![vmctx];
+        all.extend_from_slice(args);
+        let call = self.b.ins().call_indirect(sig, address, &all);
+        self.b.inst_results(call).first().copied()
+    }
+
+    pub fn i32const(&mut self, v: u32) -> Value {
+        self.b.ins().iconst(I32, v as i64)
+    }
+}

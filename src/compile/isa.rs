@@ -1,0 +1,42 @@
+//! The target: the machine this runs on, and Cranelift's settings.
+
+use crate::base::{Error, ErrorKind, Result};
+use crate::err;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+
+/// The host's instruction set with our settings.
+pub fn host() -> Result<OwnedTargetIsa> {
+    require_sse41()?;
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "speed"),
+        // Backtraces and unwinding walk the frame pointers.
+        ("preserve_frame_pointers", "true"),
+        // The stack check covers the whole frame, so no page is touched below the limit.
+        ("enable_probestack", "false"),
+        // Results beyond the registers go through memory.
+        ("enable_multi_ret_implicit_sret", "true"),
+        ("unwind_info", "false"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+    ] {
+        flags.set(name, value).map_err(|e| err!(Internal, "Cranelift setting {name}: {e}"))?;
+    }
+    let unsupported = |e: &dyn std::fmt::Display| err!(Unsupported, "this machine is not supported: {e}");
+    let builder = cranelift_native::builder().map_err(|e| unsupported(&e))?;
+    builder.finish(settings::Flags::new(flags)).map_err(|e| unsupported(&e))
+}
+
+/// Without SSE 4.1 Cranelift calls library functions for rounding, by absolute address.
+#[cfg(target_arch = "x86_64")]
+fn require_sse41() -> Result<()> {
+    if std::is_x86_feature_detected!("sse4.1") && std::is_x86_feature_detected!("ssse3") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported, "the processor lacks SSE 4.1, which is required"))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn require_sse41() -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! Control instructions (Wasm 2.0, 4.4.8).
+
+use crate::abi::builtin::Builtin;
+use crate::abi::vmstruct::VmStore;
+use crate::base::Trap;
+use crate::base::index::TypeIndex;
+use crate::compile::func::{FuncCx, clif_type};
+use crate::wasm::decode::val_type;
+use cranelift_codegen::entity::packed_option::ReservedValue;
+use cranelift_codegen::ir::types::I32;
+use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Type, Value};
+use std::mem::offset_of;
+use wasmparser::BlockType;
+
+/// A block that has begun and not ended.
+pub struct Frame {
+    kind: Kind,
+    /// Where it goes on after its end; takes the results.
+    exit: Block,
+    params: usize,
+    results: usize,
+    /// Operands below it.
+    height: usize,
+    /// Whether some branch goes to `exit`.
+    exit_used: bool,
+    /// Whether it began at a reachable place. If not, its exit is not either.
+    entered: bool,
+}
+
+enum Kind {
+    Block,
+    /// Branches go to the header; it takes the parameters.
+    Loop {
+        header: Block,
+    },
+    /// The else part's block, not begun yet, and its parameters.
+    If {
+        otherwise: Block,
+        params: Vec<Value>,
+    },
+    Else,
+}
+
+type Types = (Vec<Type>, Vec<Type>);
+
+fn types(cx: &FuncCx, ty: BlockType) -> Types {
+    match ty {
+        BlockType::Empty => (vec![], vec![]),
+        // Unsupported types were refused before.
+        BlockType::Type(t) => (vec![], val_type(t).ok().map(clif_type).into_iter().collect()),
+        BlockType::FuncType(i) => {
+            let ty = &cx.env.info.types[TypeIndex::from_u32(i)].func;
+            let clif = |t: &[crate::wasm::types::ValType]| t.iter().map(|t| clif_type(*t)).collect();
+            (clif(ty.params()), clif(ty.results()))
+        }
+    }
+}
+
+fn block_with_params(cx: &mut FuncCx, params: &[Type]) -> Block {
+    let block = cx.b.create_block();
+    for t in params {
+        cx.b.append_block_param(block, *t);
+    }
+    block
+}
+
+fn push_frame(cx: &mut FuncCx, kind: Kind, exit: Block, (params, results): &Types) {
+    let height = cx.stack.len() - if cx.reachable { params.len() } else { 0 };
+    cx.control.push(Frame {
+        kind,
+        exit,
+        params: params.len(),
+        results: results.len(),
+        height,
+        exit_used: false,
+        entered: cx.reachable,
+    });
+}
+
+/// The function's own block: its results are returned at its end.
+pub fn enter_function(cx: &mut FuncCx, results: &[Type]) {
+    let exit = block_with_params(cx, results);
+    push_frame(cx, Kind::Block, exit, &(vec![], results.to_vec()));
+}
+
+/// Nothing can be emitted here, but blocks still have to be counted.
+fn push_unreachable(cx: &mut FuncCx) {
+    let exit = Block::reserved_value();
+    push_frame(cx, Kind::Block, exit, &(vec![], vec![]));
+}
+
+pub fn block(cx: &mut FuncCx, ty: BlockType) {
+    if !cx.reachable {
+        return push_unreachable(cx);
+    }
+    let types = types(cx, ty);
+    let exit = block_with_params(cx, &types.1);
+    push_frame(cx, Kind::Block, exit, &types);
+}
+
+pub fn loop_(cx: &mut FuncCx, ty: BlockType) {
+    if !cx.reachable {
+        return push_unreachable(cx);
+    }
+    let types = types(cx, ty);
+    let header = block_with_params(cx, &types.0);
+    let exit = block_with_params(cx, &types.1);
+    let args = cx.canonical_top(types.0.len());
+    cx.b.ins().jump(header, &args);
+    push_frame(cx, Kind::Loop { header }, exit, &types);
+    cx.stack.truncate(cx.stack.len() - types.0.len());
+    continue_at(cx, header);
+    if cx.env.settings.interruption {
+        interrupt_check(cx);
+    }
+}
+
+/// Asks at a loop header whether the store was interrupted. Function entries ask by their stack check.
+fn interrupt_check(cx: &mut FuncCx) {
+    let store = cx.vm_store();
+    let flag = cx.load_vm(I32, store, offset_of!(VmStore, interrupt) as u32);
+    cx.cold_if(flag, |cx| cx.raise_by(Builtin::interrupted, &[]));
+}
+
+pub fn if_(cx: &mut FuncCx, ty: BlockType) {
+    if !cx.reachable {
+        return push_unreachable(cx);
+    }
+    let types = types(cx, ty);
+    let condition = cx.pop();
+    let (then, otherwise) = (cx.b.create_block(), cx.b.create_block());
+    let exit = block_with_params(cx, &types.1);
+    cx.b.ins().brif(condition, then, &[], otherwise, &[]);
+    cx.b.seal_block(then);
+    cx.b.seal_block(otherwise);
+    let params = cx.stack[cx.stack.len() - types.0.len()..].to_vec();
+    push_frame(cx, Kind::If { otherwise, params }, exit, &types);
+    cx.b.switch_to_block(then);
+}
+
+pub fn else_(cx: &mut FuncCx) {
+    leave_to_exit(cx);
+    let frame = cx.control.last_mut().expect("validated");
+    if let Kind::If { otherwise, params } = std::mem::replace(&mut frame.kind, Kind::Else) {
+        cx.stack.truncate(frame.height);
+        cx.stack.extend(params);
+        cx.b.switch_to_block(otherwise);
+        cx.reachable = true;
+    }
+}
+
+/// Falls out of the innermost block, if the end of it can be reached.
+fn leave_to_exit(cx: &mut FuncCx) {
+    if cx.reachable {
+        let results = cx.control.last().expect("validated").results;
+        let args = cx.canonical_top(results);
+        let frame = cx.control.last_mut().expect("validated");
+        frame.exit_used = true;
+        let exit = frame.exit;
+        cx.b.ins().jump(exit, &args);
+    }
+}
+
+/// Ends the innermost block. True when it was the function's.
+pub fn end(cx: &mut FuncCx) -> bool {
+    leave_to_exit(cx);
+    let mut frame = cx.control.pop().expect("validated");
+    if !frame.entered {
+        cx.reachable = false;
+        return cx.control.is_empty();
+    }
+    match frame.kind {
+        Kind::Loop { header } => cx.b.seal_block(header),
+        // Without an else part the parameters are the results.
+        Kind::If { otherwise, params } => {
+            cx.b.switch_to_block(otherwise);
+            let at = cx.stack.len();
+            cx.stack.extend(params);
+            let args = cx.canonical_top(frame.results);
+            cx.stack.truncate(at);
+            cx.b.ins().jump(frame.exit, &args);
+            frame.exit_used = true;
+        }
+        Kind::Block | Kind::Else => {}
+    }
+    cx.stack.truncate(frame.height);
+    cx.reachable = frame.exit_used;
+    if frame.exit_used {
+        cx.b.seal_block(frame.exit);
+        continue_at(cx, frame.exit);
+    }
+    cx.control.is_empty()
+}
+
+/// Goes on in `block` with its parameters as operands.
+fn continue_at(cx: &mut FuncCx, block: Block) {
+    cx.b.switch_to_block(block);
+    cx.stack.extend_from_slice(cx.b.block_params(block));
+}
+
+/// The block that a branch of this depth goes to, and how many operands it takes along.
+fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
+    let i = cx.control.len() - 1 - depth as usize;
+    let frame = &mut cx.control[i];
+    match frame.kind {
+        Kind::Loop { header } => (header, frame.params),
+        _ => {
+            frame.exit_used = true;
+            (frame.exit, frame.results)
+        }
+    }
+}
+
+pub fn br(cx: &mut FuncCx, depth: u32) {
+    let (block, n) = target(cx, depth);
+    let args = cx.canonical_top(n);
+    cx.b.ins().jump(block, &args);
+    cx.reachable = false;
+}
+
+pub fn br_if(cx: &mut FuncCx, depth: u32) {
+    let condition = cx.pop();
+    let (block, n) = target(cx, depth);
+    let args = cx.canonical_top(n);
+    let next = cx.b.create_block();
+    cx.b.ins().brif(condition, block, &args, next, &[]);
+    cx.b.seal_block(next);
+    cx.b.switch_to_block(next);
+}
+
+pub fn br_table(cx: &mut FuncCx, targets: &wasmparser::BrTable<'_>) {
+    let index = cx.pop();
+    let default = table_target(cx, targets.default());
+    let table: Vec<_> = targets.targets().map(|t| table_target(cx, t.expect("validated"))).collect();
+    let data = JumpTableData::new(default, &table);
+    let table = cx.b.create_jump_table(data);
+    cx.b.ins().br_table(index, table);
+    cx.reachable = false;
+}
+
+fn table_target(cx: &mut FuncCx, depth: u32) -> BlockCall {
+    let (block, n) = target(cx, depth);
+    let args = cx.canonical_top(n);
+    cx.b.func.dfg.block_call(block, &args)
+}
+
+pub fn return_(cx: &mut FuncCx) {
+    br(cx, cx.control.len() as u32 - 1);
+}
+
+pub fn unreachable(cx: &mut FuncCx) {
+    cx.trap(Trap::Unreachable);
+    cx.reachable = false;
+}
+
+pub fn drop_(cx: &mut FuncCx) {
+    cx.pop();
+}
+
+pub fn select(cx: &mut FuncCx) {
+    let (a, b, condition) = cx.pop3();
+    let (a, b) = (cx.canonical(a), cx.canonical(b));
+    let v = cx.b.ins().select(condition, a, b);
+    cx.push(v);
+}
+
+/// After the function's `end`: its exit block, whose parameters are the results, returns.
+pub fn return_results(cx: &mut FuncCx) {
+    if cx.reachable {
+        let results: Vec<Value> = std::mem::take(&mut cx.stack);
+        cx.b.ins().return_(&results);
+    }
+}

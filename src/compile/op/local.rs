@@ -1,0 +1,21 @@
+//! Variable instructions on locals (Wasm 2.0, 4.4.5).
+
+use crate::compile::func::FuncCx;
+
+pub fn get(cx: &mut FuncCx, i: u32) {
+    let v = cx.b.use_var(cx.locals[i as usize].0);
+    cx.push(v);
+}
+
+pub fn set(cx: &mut FuncCx, i: u32) {
+    let v = cx.pop();
+    let v = cx.canonical(v);
+    cx.b.def_var(cx.locals[i as usize].0, v);
+}
+
+pub fn tee(cx: &mut FuncCx, i: u32) {
+    let v = cx.pop();
+    let v = cx.canonical(v);
+    cx.b.def_var(cx.locals[i as usize].0, v);
+    cx.push(v);
+}

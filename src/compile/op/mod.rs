@@ -1,0 +1,11 @@
+//! One file per family of instructions. Each function emits one instruction: it takes its operands from the context's
+//! stack and puts its results there.
+
+pub mod call;
+pub mod control;
+pub mod global;
+pub mod local;
+pub mod memory;
+pub mod numeric;
+pub mod simd;
+pub mod table;

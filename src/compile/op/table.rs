@@ -1,0 +1,167 @@
+//! Table instructions (Wasm 2.0, 4.4.6). How elements are encoded is told at `VmTable`.
+
+use crate::abi::builtin::Builtin;
+use crate::abi::vmstruct::{VmContext, VmTable};
+use crate::base::Trap;
+use crate::base::index::TableIndex;
+use crate::compile::func::{FuncCx, Region, constant, trusted};
+use crate::wasm::module::EntityIndex;
+use crate::wasm::registry::TypeId;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{InstBuilder, Value};
+use std::mem::offset_of;
+
+/// Whether elements and length of the table stay where they are: it is of this instance and nobody can grow it.
+fn is_fixed(cx: &FuncCx, t: TableIndex) -> bool {
+    let info = cx.env.info;
+    let limits = info.tables[t].ty.limits;
+    info.defined_table(t).is_some()
+        && (limits.max == Some(limits.min)
+            || (!info.tables[t].grows && !info.exports.iter().any(|e| e.index == EntityIndex::Table(t))))
+}
+
+/// Where the table's `VmTable` is: an address and an offset.
+fn place(cx: &mut FuncCx, t: TableIndex) -> (Value, u32) {
+    let vmctx = cx.vmctx;
+    match cx.env.info.defined_table(t) {
+        Some(d) => (vmctx, cx.env.layout.table(d)),
+        None => (cx.load_constant(I64, vmctx, cx.env.layout.imported_table(t)), 0),
+    }
+}
+
+/// Elements, as a 64-bit number.
+fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
+    if is_fixed(cx, t) {
+        let n = cx.env.info.tables[t].ty.limits.min;
+        return cx.b.ins().iconst(I64, n as i64);
+    }
+    let (base, offset) = place(cx, t);
+    cx.load_vm(I64, base, offset + offset_of!(VmTable, length) as u32)
+}
+
+/// The address of an element, its index checked.
+fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
+    let index = cx.b.ins().uextend(I64, index);
+    let length = length(cx, t);
+    let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+    cx.trapnz(outside, out_of_bounds);
+    let fixed = is_fixed(cx, t);
+    let (base, offset) = place(cx, t);
+    let flags = cx.in_region(if fixed { constant() } else { trusted() }, Region::Vm);
+    let elements = cx.b.ins().load(I64, flags, base, (offset + offset_of!(VmTable, elements) as u32) as i32);
+    let bytes = cx.b.ins().ishl_imm_u(index, 3);
+    cx.b.ins().iadd(elements, bytes)
+}
+
+/// The element as it is stored.
+pub fn element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
+    let address = element_address(cx, t, index, out_of_bounds);
+    let flags = cx.in_region(trusted(), Region::Table);
+    cx.b.ins().load(I64, flags, address, 0)
+}
+
+/// The stored element, or, if it was not touched yet, what `f` makes of what it turns out to be (null or a funcref).
+pub fn or_touched(
+    cx: &mut FuncCx,
+    t: TableIndex,
+    index: Value,
+    stored: Value,
+    f: impl FnOnce(&mut FuncCx, Value) -> Value,
+) -> Value {
+    let cold = cx.b.create_block();
+    let next = cx.b.create_block();
+    let result = cx.b.append_block_param(next, I64);
+    cx.b.set_cold_block(cold);
+    cx.b.ins().brif(stored, next, &[stored.into()], cold, &[]);
+    cx.b.seal_block(cold);
+    cx.b.switch_to_block(cold);
+    let table = cx.i32const(t.as_u32());
+    let index = cx.b.ins().uextend(I64, index);
+    let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
+    let value = f(cx, touched);
+    cx.b.ins().jump(next, &[value.into()]);
+    cx.b.seal_block(next);
+    cx.b.switch_to_block(next);
+    result
+}
+
+pub fn get(cx: &mut FuncCx, t: TableIndex) {
+    let index = cx.pop();
+    let stored = element(cx, t, index, Trap::TableOutOfBounds);
+    let (cold, warm, next) = (cx.b.create_block(), cx.b.create_block(), cx.b.create_block());
+    let result = cx.b.append_block_param(next, I64);
+    cx.b.set_cold_block(cold);
+    cx.b.ins().brif(stored, warm, &[], cold, &[]);
+    cx.b.seal_block(cold);
+    cx.b.seal_block(warm);
+    cx.b.switch_to_block(cold);
+    let table = cx.i32const(t.as_u32());
+    let index = cx.b.ins().uextend(I64, index);
+    let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
+    cx.b.ins().jump(next, &[touched.into()]);
+    cx.b.switch_to_block(warm);
+    let ty = cx.load_constant_type(stored);
+    let is_null = cx.b.ins().icmp_imm_u(IntCC::Equal, ty, TypeId::NONE.0 as i64);
+    let null = cx.b.ins().iconst(I64, 0);
+    let value = cx.b.ins().select(is_null, null, stored);
+    cx.b.ins().jump(next, &[value.into()]);
+    cx.b.seal_block(next);
+    cx.b.switch_to_block(next);
+    cx.push(result);
+}
+
+pub fn set(cx: &mut FuncCx, t: TableIndex) {
+    let (index, value) = cx.pop2();
+    let address = element_address(cx, t, index, Trap::TableOutOfBounds);
+    let vmctx = cx.vmctx;
+    let null = cx.load_constant(I64, vmctx, offset_of!(VmContext, null_func) as u32);
+    let stored = cx.b.ins().select(value, value, null);
+    let flags = cx.in_region(trusted(), Region::Table);
+    cx.b.ins().store(flags, stored, address, 0);
+}
+
+pub fn size(cx: &mut FuncCx, t: TableIndex) {
+    let length = length(cx, t);
+    let v = cx.b.ins().ireduce(I32, length);
+    cx.push(v);
+}
+
+pub fn grow(cx: &mut FuncCx, t: TableIndex) {
+    let (init, delta) = cx.pop2();
+    let table = cx.i32const(t.as_u32());
+    let delta = cx.b.ins().uextend(I64, delta);
+    let old = cx.call_builtin(Builtin::table_grow, &[table, delta, init]).expect("has a result");
+    let v = cx.b.ins().ireduce(I32, old);
+    cx.push(v);
+}
+
+pub fn fill(cx: &mut FuncCx, t: TableIndex) {
+    let (at, value, len) = cx.pop3();
+    let table = cx.i32const(t.as_u32());
+    let (at, len) = (cx.b.ins().uextend(I64, at), cx.b.ins().uextend(I64, len));
+    cx.call_builtin(Builtin::table_fill, &[table, at, value, len]);
+}
+
+/// The three 32-bit operands of a bulk instruction, widened.
+pub fn bulk_operands(cx: &mut FuncCx) -> (Value, Value, Value) {
+    let (a, b, c) = cx.pop3();
+    (cx.b.ins().uextend(I64, a), cx.b.ins().uextend(I64, b), cx.b.ins().uextend(I64, c))
+}
+
+pub fn copy(cx: &mut FuncCx, dst: TableIndex, src: TableIndex) {
+    let (at, from, len) = bulk_operands(cx);
+    let (dst, src) = (cx.i32const(dst.as_u32()), cx.i32const(src.as_u32()));
+    cx.call_builtin(Builtin::table_copy, &[dst, src, at, from, len]);
+}
+
+pub fn init(cx: &mut FuncCx, t: TableIndex, elem: u32) {
+    let (at, from, len) = bulk_operands(cx);
+    let (table, elem) = (cx.i32const(t.as_u32()), cx.i32const(elem));
+    cx.call_builtin(Builtin::table_init, &[table, elem, at, from, len]);
+}
+
+pub fn elem_drop(cx: &mut FuncCx, elem: u32) {
+    let elem = cx.i32const(elem);
+    cx.call_builtin(Builtin::elem_drop, &[elem]);
+}

@@ -1,0 +1,149 @@
+//! The ways between the host's calling convention and `tail`, for one function type.
+
+use super::code::below_fp;
+use super::func::{clif_type, constant, trusted, wasm_signature};
+use crate::abi::code::TrampolineCode;
+use crate::abi::vmstruct::*;
+use crate::base::Result;
+use crate::err;
+use crate::wasm::types::{FuncType, ValType};
+use cranelift_codegen::ir::types::{I8, I64};
+use cranelift_codegen::ir::*;
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{CompiledCode, Context, FinalizedMachExceptionHandler};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use std::mem::{offset_of, size_of};
+
+/// The exit function stands at a multiple of this behind the entry function.
+const ALIGN: usize = 16;
+
+pub fn compile(
+    isa: &dyn TargetIsa,
+    ty: &FuncType,
+    cx: &mut Context,
+    fb: &mut FunctionBuilderContext,
+) -> Result<TrampolineCode> {
+    cx.clear();
+    let slot = entry(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
+    let code = finish(isa, cx)?;
+    let call = code.buffer.call_sites().next().expect("the entry calls");
+    let handler = call.exception_handlers.iter().find_map(|h| match h {
+        FinalizedMachExceptionHandler::Default(at) => Some(*at),
+        _ => None,
+    });
+    let mut out = TrampolineCode {
+        text: code.buffer.data().to_vec(),
+        entry: 0,
+        handler: handler.expect("the entry's call has a default handler"),
+        handler_sp_offset: call.frame_offset.expect("known for a try_call"),
+        activation_below_fp: below_fp(code, slot),
+        exit: 0,
+    };
+    cx.clear();
+    exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
+    let code = finish(isa, cx)?;
+    out.text.resize(out.text.len().next_multiple_of(ALIGN), 0);
+    out.exit = out.text.len() as u32;
+    out.text.extend_from_slice(code.buffer.data());
+    Ok(out)
+}
+
+fn finish<'a>(isa: &dyn TargetIsa, cx: &'a mut Context) -> Result<&'a CompiledCode> {
+    if let Err(e) = cx.compile(isa, &mut Default::default()) {
+        return Err(err!(Unsupported, "no trampoline for this function type: {:?}", e.inner));
+    }
+    let code = cx.compiled_code().expect("just compiled");
+    if !code.buffer.relocs().is_empty() {
+        return Err(err!(Internal, "a trampoline has a relocation"));
+    }
+    Ok(code)
+}
+
+fn slot_offset(i: usize) -> i32 {
+    (i * size_of::<VmSlot>()) as i32
+}
+
+fn load_slots(b: &mut FunctionBuilder, types: &[ValType], slots: Value) -> Vec<Value> {
+    let load = |(i, t): (usize, &ValType)| b.ins().load(clif_type(*t), trusted(), slots, slot_offset(i));
+    types.iter().enumerate().map(load).collect()
+}
+
+fn store_slots(b: &mut FunctionBuilder, values: &[Value], slots: Value) {
+    for (i, v) in values.iter().enumerate() {
+        b.ins().store(trusted(), *v, slots, slot_offset(i));
+    }
+}
+
+/// `extern "C" fn(vmctx, code, slots, activation) -> bool`. Gives the stack slot that keeps the activation.
+fn entry(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlot {
+    let mut sig = Signature::new(isa.default_call_conv());
+    sig.params.extend([AbiParam::new(I64); 4]);
+    sig.returns.push(AbiParam::new(I8));
+    b.func.signature = sig;
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let [vmctx, code, slots, activation] = *b.block_params(block) else { unreachable!("four parameters") };
+    let keep = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+    b.ins().stack_store(I64, activation, keep, 0);
+    let fp = b.ins().get_frame_pointer(I64);
+    b.ins().store(trusted(), fp, activation, offset_of!(Activation, entry_fp) as i32);
+    let mut args = vec![vmctx];
+    args.extend(load_slots(&mut b, ty.params(), slots));
+
+    let sig = b.import_signature(wasm_signature(ty));
+    let (normal, failed) = (b.create_block(), b.create_block());
+    let mut rets = Vec::new();
+    for (i, t) in ty.results().iter().enumerate() {
+        b.append_block_param(normal, clif_type(*t));
+        rets.push(BlockArg::TryCallRet(i as u32));
+    }
+    let on_return = b.func.dfg.block_call(normal, &rets);
+    let on_raise = b.func.dfg.block_call(failed, &[]);
+    let table = ExceptionTableData::new(sig, on_return, [ExceptionTableItem::Default(on_raise)]);
+    let table = b.func.dfg.exception_tables.push(table);
+    b.ins().try_call_indirect(code, &args, table);
+
+    b.switch_to_block(normal);
+    let results = b.block_params(normal).to_vec();
+    store_slots(&mut b, &results, slots);
+    let yes = b.ins().iconst(I8, 1);
+    b.ins().return_(&[yes]);
+    b.switch_to_block(failed);
+    b.set_cold_block(failed);
+    let no = b.ins().iconst(I8, 0);
+    b.ins().return_(&[no]);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+    keep
+}
+
+/// The code of a host function's funcref: gives its arguments to `VmHostFunc::call` and returns what that left.
+fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
+    b.func.signature = wasm_signature(ty);
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let params = b.block_params(block).to_vec();
+    let host = params[0];
+    let count = ty.params().len().max(ty.results().len());
+    let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slot_offset(count) as u32, 4);
+    let slots = b.create_sized_stack_slot(slots);
+    let slots = b.ins().stack_addr(I64, slots, 0);
+    store_slots(&mut b, &params[1..], slots);
+    let store = b.ins().load(I64, constant(), host, offset_of!(VmHeader, store) as i32);
+    let fp = b.ins().get_frame_pointer(I64);
+    b.ins().store(trusted(), fp, store, offset_of!(VmStore, exit_fp) as i32);
+
+    let mut sig = Signature::new(isa.default_call_conv());
+    sig.params.extend([AbiParam::new(I64); 2]);
+    sig.returns.push(AbiParam::new(I8));
+    let sig = b.import_signature(sig);
+    let call = b.ins().load(I64, constant(), host, offset_of!(VmHostFunc, call) as i32);
+    // It does not come back when the host function failed: the activation ends then.
+    b.ins().call_indirect(sig, call, &[host, slots]);
+    let results = load_slots(&mut b, ty.results(), slots);
+    b.ins().return_(&results);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+}
