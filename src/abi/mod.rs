@@ -2,6 +2,7 @@
 
 pub mod builtin;
 pub mod code;
+pub mod contract;
 pub mod layout;
 pub mod settings;
 pub mod vmstruct;

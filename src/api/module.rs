@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::base::Result;
 use crate::err;
-use crate::vm::module as vm;
+use crate::vm::{module as vm, saved};
 use crate::wasm::decode;
 use crate::wasm::types::ExternType;
 use std::borrow::Cow;
@@ -60,6 +60,21 @@ impl Module {
     /// Validates a module, in the binary or in the text format, without compiling it.
     pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
         decode::validate(&binary(bytes)?)
+    }
+
+    /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of
+    /// machine.
+    pub fn save(&self) -> Vec<u8> {
+        saved::save(&self.0)
+    }
+
+    /// A module from what `save` gave. Bytes of another version, machine or configuration, and damaged ones, are refused;
+    /// but they hold machine code that will run: they must come from a trusted place.
+    ///
+    /// # Safety
+    /// The bytes were made by `save`, or are refused by its checks.
+    pub unsafe fn load(engine: &Engine, saved: &[u8]) -> Result<Module> {
+        Ok(Module(Arc::new(saved::load(&engine.0, saved)?)))
     }
 
     pub fn engine(&self) -> Engine {

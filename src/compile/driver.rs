@@ -30,6 +30,7 @@ pub struct Compiler {
     isa: OwnedTargetIsa,
     settings: Settings,
     threads: usize,
+    contract: u64,
 }
 
 /// What a thread reuses from one function to the next.
@@ -66,7 +67,15 @@ impl Worker {
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
     pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
-        Ok(Compiler { isa: isa::host()?, settings, threads })
+        let isa = isa::host()?;
+        let contract = isa::contract(&*isa, settings);
+        Ok(Compiler { isa, settings, threads, contract })
+    }
+
+    /// A hash of everything that code depends on: the contract, settings, processor, version. Code made under another one
+    /// must not run here.
+    pub fn contract(&self) -> u64 {
+        self.contract
     }
 
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.

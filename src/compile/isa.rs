@@ -1,8 +1,10 @@
 //! The target: the machine this runs on, and Cranelift's settings.
 
+use crate::abi::contract;
+use crate::abi::settings::Settings;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 
 /// The host's instruction set with our settings.
@@ -25,6 +27,13 @@ pub fn host() -> Result<OwnedTargetIsa> {
     let unsupported = |e: &dyn std::fmt::Display| err!(Unsupported, "this machine is not supported: {e}");
     let builder = cranelift_native::builder().map_err(|e| unsupported(&e))?;
     builder.finish(settings::Flags::new(flags)).map_err(|e| unsupported(&e))
+}
+
+/// A hash of the contract and of everything that shapes code.
+pub fn contract(isa: &dyn TargetIsa, settings: Settings) -> u64 {
+    let isa_flags: Vec<String> = isa.isa_flags().iter().map(|f| f.to_string()).collect();
+    let target = format!("{} {} {} {settings:?}", isa.triple(), isa.flags(), isa_flags.join(" "));
+    contract::hash(&[env!("CARGO_PKG_VERSION").as_bytes(), contract::text().as_bytes(), target.as_bytes()])
 }
 
 /// Without SSE 4.1 Cranelift calls library functions for rounding, by absolute address.

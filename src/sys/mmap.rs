@@ -108,6 +108,11 @@ impl Executable {
     pub fn len(&self) -> usize {
         self.len
     }
+
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: readable, never written again, and as long as this.
+        unsafe { std::slice::from_raw_parts(self.mapping.ptr, self.len) }
+    }
 }
 
 /// An anonymous file with fixed contents.

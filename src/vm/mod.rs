@@ -29,6 +29,7 @@ pub mod interrupt;
 pub mod limits;
 pub mod memory;
 pub mod module;
+pub mod saved;
 pub mod store;
 pub mod table;
 pub mod trap;

@@ -39,8 +39,9 @@ impl Module {
     }
 
     /// A module from code that was compiled before, for these very bytes.
-    pub fn from_parts(engine: &Arc<Engine>, bytes: &[u8], info: ModuleInfo, code: Code) -> Result<Module> {
-        let text = Executable::new(&code.text).map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
+    pub fn from_parts(engine: &Arc<Engine>, bytes: &[u8], info: ModuleInfo, mut code: Code) -> Result<Module> {
+        let text = Executable::new(&std::mem::take(&mut code.text))
+            .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
         let images = Images::new(&info, bytes);
         let layout = ContextLayout::new(&info);
         let code = Box::new(ModuleCode { text, code, info });
@@ -52,8 +53,13 @@ impl Module {
         &self.code.info
     }
 
+    /// The tables that belong to the code; its text is `text`.
     pub fn code(&self) -> &Code {
         &self.code.code
+    }
+
+    pub fn text(&self) -> &[u8] {
+        self.code.text.as_slice()
     }
 
     /// The entry address of a function with a body.
