@@ -100,6 +100,8 @@ struct Work<'a> {
     /// Large ones first, so that no thread is left with one at the end.
     order: Vec<usize>,
     next: AtomicUsize,
+    /// The first function known to be bad: those behind it are of no interest any more.
+    first_bad: AtomicUsize,
     done: Vec<Mutex<Option<Result<CompiledFunc>>>>,
     env: &'a ModuleEnv<'a>,
     bytes: &'a [u8],
@@ -109,13 +111,20 @@ impl Work<'_> {
     fn run(&self) {
         let mut worker = Worker::new();
         while let Some(&i) = self.order.get(self.next.fetch_add(1, Relaxed)) {
+            if i > self.first_bad.load(Relaxed) {
+                continue;
+            }
             let body = self.bodies[i].lock().expect("no panic inside").take().expect("taken once");
             let index = DefinedFuncIndex::new(i);
             let result = catch_unwind(AssertUnwindSafe(|| worker.compile(self.env, index, self.bytes, body)));
             let result = result.unwrap_or_else(|_| {
-                worker = Worker::new();
                 Err(err!(Internal, "the compiler panicked in function {}", self.env.info.func_index(index).as_u32()))
             });
+            if result.is_err() {
+                // What was given up halfway is not fit for the next function.
+                worker = Worker::new();
+                self.first_bad.fetch_min(i, Relaxed);
+            }
             *self.done[i].lock().expect("no panic inside") = Some(result);
         }
     }
@@ -131,6 +140,7 @@ fn compile_all(env: &ModuleEnv<'_>, bytes: &[u8], bodies: Vec<Body>, threads: us
         bodies: bodies.into_iter().map(|b| Mutex::new(Some(b))).collect(),
         order,
         next: AtomicUsize::new(0),
+        first_bad: AtomicUsize::new(usize::MAX),
         done: (0..count).map(|_| Mutex::new(None)).collect(),
         env,
         bytes,

@@ -4,7 +4,7 @@ use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::VmStore;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::func::{FuncCx, clif_type};
+use crate::compile::func::{FuncCx, Region, clif_type, trusted};
 use crate::wasm::decode::val_type;
 use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::types::I32;
@@ -115,10 +115,13 @@ pub fn loop_(cx: &mut FuncCx, ty: BlockType) {
     }
 }
 
-/// Asks at a loop header whether the store was interrupted. Function entries ask by their stack check.
+/// Asks at a loop header whether the store was interrupted. Function entries ask by their stack check. The load is atomic
+/// because a plain one would be replaced by what a loop header that dominates this one has loaded.
 fn interrupt_check(cx: &mut FuncCx) {
     let store = cx.vm_store();
-    let flag = cx.load_vm(I32, store, offset_of!(VmStore, interrupt) as u32);
+    let flags = cx.in_region(trusted(), Region::Vm);
+    let address = cx.b.ins().iadd_imm_s(store, offset_of!(VmStore, interrupt) as i64);
+    let flag = cx.b.ins().atomic_load(I32, flags, address);
     cx.cold_if(flag, |cx| cx.raise_by(Builtin::interrupted, &[]));
 }
 

@@ -1,0 +1,180 @@
+//! Machine code where it is easy to get wrong: results in memory, interruption, threads of the compiler, frames.
+
+use std::fmt::Write;
+use std::time::Duration;
+use wrt::api::*;
+
+fn modes() -> [Config; 2] {
+    [Config::new(), Config::new().signals(false)]
+}
+
+fn func(store: &mut Store, instance: Instance, name: &str) -> Func {
+    match instance.export(store, name).unwrap() {
+        Some(Extern::Func(f)) => f,
+        _ => panic!("no function {name}"),
+    }
+}
+
+/// An inner loop that another loop's header dominates must look at the interrupt word itself.
+#[test]
+fn every_loop_is_interrupted() {
+    // Ends on its own after 2^31 turns, so that a failure does not hang.
+    const SPIN: &str =
+        "(loop $l (br_if $l (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0))))";
+    let start = "(local.set 0 (i32.const 0x7fffffff))";
+    let wat = format!(
+        r#"(module (memory 1)
+        (func (export "alone") (param i32) {start} {SPIN})
+        (func (export "nested") (param i32) (loop $o {start} {SPIN} (br_if $o (local.get 0))))
+        (func (export "second") (param i32) (loop) {start} {SPIN})
+        (func (export "storing") (param i32) (loop) {start} (i32.store (i32.const 0) (i32.const 1)) {SPIN}))"#
+    );
+    for config in modes() {
+        let engine = Engine::new(&config.interruption(true)).unwrap();
+        let module = Module::new(&engine, wat.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        for name in ["alone", "nested", "second", "storing"] {
+            let f = func(&mut store, instance, name);
+            store.set_deadline(Some(Duration::from_millis(20))).unwrap();
+            let e = f.call(&mut store, &[Val::I32(0)], &mut []).expect_err(name);
+            assert_eq!(e.kind(), ErrorKind::Interrupted, "{name}");
+        }
+    }
+}
+
+/// The `i`th type and value of a long signature of mixed types.
+fn nth(i: usize) -> (&'static str, ValType, Val, String) {
+    let n = i as u64 + 1;
+    match i % 4 {
+        0 => ("i32", ValType::I32, Val::I32(n as i32), format!("i32.const {n}")),
+        1 => ("f64", ValType::F64, Val::F64((n as f64).to_bits()), format!("f64.const {n}")),
+        2 => ("i64", ValType::I64, Val::I64(n as i64), format!("i64.const {n}")),
+        _ => ("f32", ValType::F32, Val::F32((n as f32).to_bits()), format!("f32.const {n}")),
+    }
+}
+
+/// More values than registers, in and out, through every kind of call.
+#[test]
+fn many_values_travel_through_every_kind_of_call() {
+    for count in [1, 2, 3, 8, 9, 16, 17, 18, 19, 40, 200] {
+        let all: Vec<_> = (0..count).map(nth).collect();
+        let types = all.iter().map(|t| t.0).collect::<Vec<_>>().join(" ");
+        let gets = (0..count).map(|i| format!("(local.get {i})")).collect::<String>();
+        let consts = all.iter().map(|t| format!("({})", t.3)).collect::<String>();
+        let wat = format!(
+            r#"(module (type $t (func (param {types}) (result {types})))
+            (import "" "host" (func $host (type $t)))
+            (table funcref (elem $host $id)) (elem declare func $id)
+            (func $id (export "id") (type $t) {gets})
+            (func (export "direct") (type $t) {gets} (call $id))
+            (func (export "host") (type $t) {gets} (call $host))
+            (func (export "indirect") (type $t) {gets} (call_indirect (type $t) (i32.const 1)))
+            (func (export "indirect host") (type $t) {gets} (call_indirect (type $t) (i32.const 0)))
+            (func (export "block") (type $t) {gets} (block (type $t)))
+            (func (export "const") (type $t) {consts}))"#
+        );
+        let values: Vec<Val> = all.iter().map(|t| t.2).collect();
+        let ty = FuncType::new(all.iter().map(|t| t.1), all.iter().map(|t| t.1));
+        for config in modes() {
+            let engine = Engine::new(&config).unwrap();
+            let module = Module::new(&engine, wat.as_bytes()).unwrap();
+            let mut store = Store::new(&engine).unwrap();
+            let host = Func::new(&mut store, &ty, |_, args, results| {
+                results.copy_from_slice(args);
+                Ok(())
+            });
+            let instance = Instance::new(&mut store, &module, &[Extern::Func(host.unwrap())]).unwrap();
+            for name in ["id", "direct", "host", "indirect", "indirect host", "block", "const"] {
+                let mut results = vec![Val::I32(0); count];
+                func(&mut store, instance, name).call(&mut store, &values, &mut results).unwrap();
+                assert_eq!(results, values, "{name} with {count} values");
+            }
+        }
+    }
+}
+
+/// A module large enough for several threads. Function 7 is bad in one way and function 20 in another, if asked.
+fn large_module(bad: bool) -> Vec<u8> {
+    let mut wat = "(module (memory 1) (table 4 funcref) (func $f0 (param i32) (result i32) (local.get 0))".to_string();
+    for f in 1..40 {
+        write!(wat, "(func $f{f} (param i32) (result i32)").unwrap();
+        for i in 0..f * 4 {
+            let callee = i % f;
+            write!(wat, "(i32.store offset={i} (local.get 0) (call $f{callee} (i32.load offset={f} (i32.const {i}))))")
+                .unwrap();
+        }
+        let result = match f {
+            7 if bad => "(i64.const 0)",
+            20 if bad => "(block)",
+            _ => "(local.get 0)",
+        };
+        write!(wat, "{result})").unwrap();
+    }
+    wat.push(')');
+    wat.into_bytes()
+}
+
+#[test]
+fn code_does_not_depend_on_the_number_of_threads() {
+    let save = |threads| {
+        let engine = Engine::new(&Config::new().threads(threads)).unwrap();
+        Module::new(&engine, &large_module(false)).unwrap().save()
+    };
+    let alone = save(1);
+    assert!(alone == save(1) && alone == save(2) && alone == save(5));
+}
+
+#[test]
+fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
+    let error = |threads| {
+        let engine = Engine::new(&Config::new().threads(threads)).unwrap();
+        Module::new(&engine, &large_module(true)).err().expect("does not validate")
+    };
+    let first = error(1);
+    assert_eq!(first.kind(), ErrorKind::InvalidModule);
+    assert!(first.message().contains("expected i32, found i64"), "{first}");
+    for threads in [2, 3, 8] {
+        let e = error(threads);
+        assert_eq!((e.offset(), e.message()), (first.offset(), first.message()));
+    }
+}
+
+/// The frame names its instance to the host function that it calls, in every way a host function can be called.
+#[test]
+fn a_host_function_knows_the_calling_instance() {
+    const WAT: &str = r#"(module
+        (import "" "host" (func $host (param i64) (result i64)))
+        (type $t (func (param i64) (result i64)))
+        (table 1 funcref) (elem (i32.const 0) $host)
+        (func (export "direct") (param i64) (result i64) (call $host (local.get 0)))
+        (func (export "indirect") (param i64) (result i64) (call_indirect (type $t) (local.get 0) (i32.const 0)))
+        (func (export "conditional") (param i64) (result i64)
+            (local i64 i64)
+            (if (i64.gt_s (local.get 0) (i64.const 5))
+                (then (local.set 1 (call $host (local.get 0))) (local.set 2 (call $host (local.get 1)))))
+            (i64.sub (i64.add (local.get 1) (local.get 2)) (local.get 0))))"#;
+    for config in modes() {
+        let engine = Engine::new(&config).unwrap();
+        let module = Module::new(&engine, WAT.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let (seen, ty) =
+            (std::sync::Arc::new(std::sync::Mutex::new(None)), FuncType::new([ValType::I64], [ValType::I64]));
+        let write = seen.clone();
+        let host = Func::new(&mut store, &ty, move |caller, args, results| {
+            *write.lock().unwrap() = caller.instance();
+            results[0] = args[0];
+            Ok(())
+        });
+        let host = Extern::Func(host.unwrap());
+        let instances: Vec<_> = (0..2).map(|_| Instance::new(&mut store, &module, &[host]).unwrap()).collect();
+        for instance in instances.into_iter().rev() {
+            for name in ["direct", "indirect", "conditional"] {
+                let mut results = [Val::I64(0)];
+                func(&mut store, instance, name).call(&mut store, &[Val::I64(9)], &mut results).unwrap();
+                assert_eq!(results[0], Val::I64(9));
+                assert!(seen.lock().unwrap().take() == Some(instance), "{name}");
+            }
+        }
+    }
+}
