@@ -1,7 +1,7 @@
 //! Functions.
 
 pub use super::handle::defined::Func;
-use super::{Instance, Store, Val};
+use super::{HostDefinition, Instance, Store, Val};
 use crate::abi::vmstruct::VmSlot;
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
@@ -73,6 +73,17 @@ impl Func {
     pub(super) unsafe fn from_ref(store: &mut Store, f: FuncRefPtr) -> Result<Func> {
         let index = store.vm_mut().func_handle(f)?;
         Ok(Func::make(store, index))
+    }
+
+    /// A function of this store from a definition.
+    pub fn from_definition(store: &mut Store, d: &HostDefinition) -> Result<Func> {
+        Func::from_call(store, &d.ty, d.call.clone())
+    }
+
+    /// How many slots a raw call needs: as many as parameters or results, whichever are more.
+    pub fn slot_count(&self, store: &Store) -> Result<usize> {
+        let ty = &store.vm().funcs[self.check(store)?].ty;
+        Ok(ty.params().len().max(ty.results().len()))
     }
 
     pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {

@@ -25,8 +25,8 @@ enum Definition {
 /// A host function that has no store yet.
 #[derive(Clone)]
 pub struct HostDefinition {
-    ty: FuncType,
-    call: HostCall,
+    pub(super) ty: FuncType,
+    pub(super) call: HostCall,
 }
 
 impl HostDefinition {
@@ -104,7 +104,7 @@ impl Linker {
             let found = self.modules.get(import.module).and_then(|items| items.get(import.name));
             imports.push(match found {
                 Some(Definition::Extern(item)) => *item,
-                Some(Definition::Host(h)) => Extern::Func(Func::from_call(store, &h.ty, h.call.clone())?),
+                Some(Definition::Host(h)) => Extern::Func(Func::from_definition(store, h)?),
                 None => {
                     let (m, n, ty) = (import.module, import.name, import.ty);
                     return Err(err!(Link, "unknown import {m:?}.{n:?} ({ty})"));

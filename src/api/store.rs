@@ -49,6 +49,25 @@ impl Store {
         f(&mut borrowed)
     }
 
+    /// Lends the store to `f`, as a value of its own. Calls may nest: what a host function that runs inside of `f` does
+    /// is done before `f` goes on.
+    ///
+    /// # Safety
+    /// This is the store's thread, and no reference obtained from this store is in use.
+    pub unsafe fn lend<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
+        // SAFETY: alive with self; the rest is the caller's promise.
+        unsafe { Store::with(self.as_ptr(), f) }
+    }
+
+    /// A pointer of whoever embeds the store, never looked at. Null at first.
+    pub fn embedder(&self) -> *mut () {
+        self.vm().embedder
+    }
+
+    pub fn set_embedder(&mut self, p: *mut ()) {
+        self.vm_mut().embedder = p;
+    }
+
     /// Unique in the process, never 0.
     pub fn id(&self) -> u64 {
         self.vm().id

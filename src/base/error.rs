@@ -48,27 +48,56 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind's name, as C programs print it.
+    /// Every kind.
+    pub fn all() -> [ErrorKind; 18] {
+        [
+            ErrorKind::InvalidArgument,
+            ErrorKind::WrongStore,
+            ErrorKind::StaleHandle,
+            ErrorKind::TypeMismatch,
+            ErrorKind::Malformed,
+            ErrorKind::InvalidModule,
+            ErrorKind::Unsupported,
+            ErrorKind::Link,
+            ErrorKind::Trap,
+            ErrorKind::Exception,
+            ErrorKind::Exit,
+            ErrorKind::Limit,
+            ErrorKind::OutOfMemory,
+            ErrorKind::OutOfFuel,
+            ErrorKind::Interrupted,
+            ErrorKind::Io,
+            ErrorKind::Internal,
+            ErrorKind::Host,
+        ]
+    }
+
+    /// The kind's name, as people read it.
     pub fn name(self) -> &'static str {
+        self.name_nul().trim_end_matches('\0')
+    }
+
+    /// The name with a NUL behind it, for C.
+    pub fn name_nul(self) -> &'static str {
         match self {
-            ErrorKind::InvalidArgument => "invalid argument",
-            ErrorKind::WrongStore => "wrong store",
-            ErrorKind::StaleHandle => "stale handle",
-            ErrorKind::TypeMismatch => "type mismatch",
-            ErrorKind::Malformed => "malformed",
-            ErrorKind::InvalidModule => "invalid module",
-            ErrorKind::Unsupported => "unsupported",
-            ErrorKind::Link => "link",
-            ErrorKind::Trap => "trap",
-            ErrorKind::Exception => "exception",
-            ErrorKind::Exit => "exit",
-            ErrorKind::Limit => "limit",
-            ErrorKind::OutOfMemory => "out of memory",
-            ErrorKind::OutOfFuel => "out of fuel",
-            ErrorKind::Interrupted => "interrupted",
-            ErrorKind::Io => "i/o",
-            ErrorKind::Internal => "internal",
-            ErrorKind::Host => "host",
+            ErrorKind::InvalidArgument => "invalid argument\0",
+            ErrorKind::WrongStore => "wrong store\0",
+            ErrorKind::StaleHandle => "stale handle\0",
+            ErrorKind::TypeMismatch => "type mismatch\0",
+            ErrorKind::Malformed => "malformed\0",
+            ErrorKind::InvalidModule => "invalid module\0",
+            ErrorKind::Unsupported => "unsupported\0",
+            ErrorKind::Link => "link\0",
+            ErrorKind::Trap => "trap\0",
+            ErrorKind::Exception => "exception\0",
+            ErrorKind::Exit => "exit\0",
+            ErrorKind::Limit => "limit\0",
+            ErrorKind::OutOfMemory => "out of memory\0",
+            ErrorKind::OutOfFuel => "out of fuel\0",
+            ErrorKind::Interrupted => "interrupted\0",
+            ErrorKind::Io => "i/o\0",
+            ErrorKind::Internal => "internal\0",
+            ErrorKind::Host => "host\0",
         }
     }
 }

@@ -24,6 +24,13 @@ macro_rules! traps {
                     $(Trap::$name => $text,)*
                 }
             }
+
+            /// The text with a NUL behind it, for C.
+            pub fn text_nul(self) -> &'static str {
+                match self {
+                    $(Trap::$name => concat!($text, "\0"),)*
+                }
+            }
         }
     };
 }

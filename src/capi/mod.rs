@@ -1,1 +1,22 @@
+//! Floor 6: the C API. `include/wrt.h` is made from the documentation and signatures here.
+//!
+//! Every export goes through `entry`, which checks pointers, catches panics and turns errors into objects; `own` has the
+//! conventions for strings, outputs and owned pointers.
+#![allow(non_camel_case_types)]
 
+mod config;
+mod engine;
+mod entry;
+mod error;
+mod func;
+mod global;
+mod instance;
+mod linker;
+mod memory;
+mod module;
+mod own;
+mod store;
+mod table;
+mod types;
+mod val;
+mod version;

@@ -32,6 +32,8 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran: its state can not be trusted any more.
     pub poisoned: bool,
+    /// A pointer of whoever embeds the store, never looked at.
+    pub embedder: *mut (),
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
@@ -60,6 +62,7 @@ impl Store {
             account: Account::default(),
             error: None,
             poisoned: false,
+            embedder: std::ptr::null_mut(),
             stack_limit: 0,
             deadline: None,
             funcs: Vec::new(),

@@ -5,4 +5,5 @@ pub mod decode;
 pub mod module;
 pub mod names;
 pub mod registry;
+pub mod signature;
 pub mod types;

@@ -1,0 +1,1365 @@
+/* wrt: a WebAssembly engine that lives inside other people's programs.
+ *
+ * This file is made from the Rust sources (make headers); do not edit it.
+ *
+ * Conventions
+ * - `const T *` is borrowed for the time of the call, unless the text says otherwise.
+ * - Parameters named take_* are taken: the caller's slot becomes the empty value, whether the call succeeds or not; only
+ *   a value of another store stays where it is.
+ * - Outputs are named out_*; they are always written: the result, or zeros on failure.
+ * - A fallible function returns NULL, or an error object that the caller owns (wrt_error_delete).
+ * - An owned pointer comes from a *_new, *_clone, *_parse or *_load; it goes to its *_delete, which takes NULL. Other
+ *   pointers are borrowed from the first argument.
+ * - Handles (wrt_func_t, wrt_instance_t, ...) are plain values that own nothing; every use checks them.
+ * - No input aborts the process: NULL, foreign or stale handles, wrong kinds are errors.
+ * - Engines, modules and types may be shared between threads; a store and its handles are used by one thread at a time.
+ */
+
+#ifndef WRT_H
+#define WRT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#if defined(__GNUC__)
+#define WRT_MUST_USE __attribute__((warn_unused_result))
+#else
+#define WRT_MUST_USE
+#endif
+
+/* Why WebAssembly trapped: wrt_error_trap_code. Append only. */
+/* unreachable */
+#define WRT_TRAP_UNREACHABLE 1
+/* out of bounds memory access */
+#define WRT_TRAP_MEMORY_OUT_OF_BOUNDS 2
+/* out of bounds table access */
+#define WRT_TRAP_TABLE_OUT_OF_BOUNDS 3
+/* undefined element */
+#define WRT_TRAP_UNDEFINED_ELEMENT 4
+/* uninitialized element */
+#define WRT_TRAP_UNINITIALIZED_ELEMENT 5
+/* indirect call type mismatch */
+#define WRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH 6
+/* integer overflow */
+#define WRT_TRAP_INTEGER_OVERFLOW 7
+/* integer divide by zero */
+#define WRT_TRAP_INTEGER_DIVIDE_BY_ZERO 8
+/* invalid conversion to integer */
+#define WRT_TRAP_INVALID_CONVERSION 9
+/* call stack exhausted */
+#define WRT_TRAP_STACK_OVERFLOW 10
+/* interrupted */
+#define WRT_TRAP_INTERRUPTED 11
+/* null reference */
+#define WRT_TRAP_NULL_REFERENCE 12
+/* limit reached */
+#define WRT_TRAP_LIMIT_REACHED 13
+
+
+// A memory, in bytes.
+#define WRT_RESOURCE_MEMORY 1
+
+// A table, in elements.
+#define WRT_RESOURCE_TABLE 2
+
+// The store's instances, as a number.
+#define WRT_RESOURCE_INSTANCES 3
+
+// What an import, an export or a `wrt_extern_t` is.
+#define WRT_EXTERN_FUNC 1
+
+// A table.
+#define WRT_EXTERN_TABLE 2
+
+// A memory.
+#define WRT_EXTERN_MEMORY 3
+
+// A global.
+#define WRT_EXTERN_GLOBAL 4
+
+// The kind of the empty value, which a value becomes when it is taken.
+#define WRT_EMPTY 0
+
+// `of.i32`.
+#define WRT_I32 1
+
+// `of.i64`.
+#define WRT_I64 2
+
+// `of.f32`.
+#define WRT_F32 3
+
+// `of.f64`.
+#define WRT_F64 4
+
+// `of.v128`, little-endian bytes.
+#define WRT_V128 5
+
+// `of.func`; the empty handle is null.
+#define WRT_FUNCREF 6
+
+// Known as a kind of types; values of it are not supported yet.
+#define WRT_EXTERNREF 7
+
+// The number of the binary interface that this header describes.
+#define WRT_ABI_VERSION 0
+
+// What went wrong, as far as a program can act on it. Numbers are part of the ABI: append only.
+enum wrt_error_kind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // An argument is NULL, out of range or otherwise unusable.
+    WRT_ERROR_KIND_INVALID_ARGUMENT = 1,
+    // An object of one store was used with another.
+    WRT_ERROR_KIND_WRONG_STORE = 2,
+    // A handle whose object is gone, or that never named one.
+    WRT_ERROR_KIND_STALE_HANDLE = 3,
+    // A value or object is not of the type that is needed.
+    WRT_ERROR_KIND_TYPE_MISMATCH = 4,
+    // Bytes that are no WebAssembly module, or text that does not parse.
+    WRT_ERROR_KIND_MALFORMED = 5,
+    // A module that does not validate.
+    WRT_ERROR_KIND_INVALID_MODULE = 6,
+    // Something this version does not support.
+    WRT_ERROR_KIND_UNSUPPORTED = 7,
+    // An import is missing or does not fit.
+    WRT_ERROR_KIND_LINK = 8,
+    // The guest trapped.
+    WRT_ERROR_KIND_TRAP = 9,
+    // The guest threw an exception that nobody caught.
+    WRT_ERROR_KIND_EXCEPTION = 10,
+    // The guest asked to exit.
+    WRT_ERROR_KIND_EXIT = 11,
+    // A limit of the store or the engine was reached.
+    WRT_ERROR_KIND_LIMIT = 12,
+    // The system gave no memory.
+    WRT_ERROR_KIND_OUT_OF_MEMORY = 13,
+    // The store's fuel is used up.
+    WRT_ERROR_KIND_OUT_OF_FUEL = 14,
+    // The store was interrupted, or its deadline passed.
+    WRT_ERROR_KIND_INTERRUPTED = 15,
+    // A system call failed.
+    WRT_ERROR_KIND_IO = 16,
+    // A bug of the engine. The store it happened in is poisoned.
+    WRT_ERROR_KIND_INTERNAL = 17,
+    // A host function failed.
+    WRT_ERROR_KIND_HOST = 18,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wrt_error_kind_t wrt_error_kind_t;
+#else
+typedef uint8_t wrt_error_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A call in progress, as a callback sees it. Valid until the callback returns.
+typedef struct wrt_caller_t wrt_caller_t;
+
+// How an engine is made. Used by one thread at a time.
+typedef struct wrt_config_t wrt_config_t;
+
+// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
+// what they need of it, so it may be deleted before them.
+typedef struct wrt_engine_t wrt_engine_t;
+
+// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset and a backtrace.
+// Owned by whoever got it. May be used from any thread, by one at a time.
+typedef struct wrt_error_t wrt_error_t;
+
+// The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
+typedef struct wrt_externtype_t wrt_externtype_t;
+
+// A function type. Immutable; may be shared between threads.
+typedef struct wrt_functype_t wrt_functype_t;
+
+// Interrupts one store. May outlive it.
+typedef struct wrt_interrupt_t wrt_interrupt_t;
+
+// Names for what modules import. Defined by one thread at a time. Host functions defined here serve every store of the
+// engine; objects of a store serve that store.
+typedef struct wrt_linker_t wrt_linker_t;
+
+// A compiled module. May be shared between threads and stores.
+typedef struct wrt_module_t wrt_module_t;
+
+// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
+typedef struct wrt_raw_t wrt_raw_t;
+
+// Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
+typedef struct wrt_store_t wrt_store_t;
+
+// One WebAssembly frame of a backtrace. Strings are borrowed from the error, NULL where unknown.
+typedef struct {
+    // The module's name.
+    const char *module_name;
+    // The function's name.
+    const char *func_name;
+    // The function's index in its module.
+    uint32_t func_index;
+    // Byte offset of the instruction in the module; UINT32_MAX where unknown.
+    uint32_t module_offset;
+    // Byte offset of the instruction in the function; UINT32_MAX where unknown.
+    uint32_t func_offset;
+    // Always 0.
+    uint32_t reserved;
+} wrt_frame_t;
+
+// An instance of a store. A plain value, like `wrt_func_t`. Instances live as long as their store.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_instance_t;
+
+// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
+// handle.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_func_t;
+
+// The value itself, by kind.
+typedef union {
+    int32_t i32;
+    int64_t i64;
+    float f32;
+    double f64;
+    uint8_t v128[16];
+    wrt_func_t func;
+} wrt_val_of_t;
+
+// A value. `kind` says which member of `of` counts.
+typedef struct {
+    // One of `WRT_EMPTY`, `WRT_I32`, ...
+    uint8_t kind;
+    wrt_val_of_t of;
+} wrt_val_t;
+
+// A host function. `args` are borrowed. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
+// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
+// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
+typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
+                                            wrt_caller_t *caller,
+                                            const wrt_val_t *args,
+                                            size_t arg_count,
+                                            wrt_val_t *results,
+                                            size_t result_count);
+
+// Called once when userdata is not needed any more. May be NULL.
+typedef void (*wrt_finalizer_t)(void *userdata);
+
+// A host function without checks: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
+// there are parameters or results, whichever are more.
+typedef wrt_error_t *(*wrt_func_raw_callback_t)(void *userdata,
+                                                wrt_caller_t *caller,
+                                                wrt_raw_t *slots,
+                                                size_t slot_count);
+
+// A global of a store. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_global_t;
+
+// A table of a store. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_table_t;
+
+// A memory of a store. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_memory_t;
+
+// The handle itself, by kind.
+typedef union {
+    wrt_func_t func;
+    wrt_table_t table;
+    wrt_memory_t memory;
+    wrt_global_t global;
+} wrt_extern_of_t;
+
+// Something that can be imported and exported. `kind` says which member of `of` counts.
+typedef struct {
+    // One of `WRT_EXTERN_*`; 0 when empty.
+    uint8_t kind;
+    wrt_extern_of_t of;
+} wrt_extern_t;
+#define wrt_extern_t_EMPTY (wrt_extern_t){ .kind = 0, .of = (wrt_extern_of_t){  } }
+
+// Size limits of a table, in elements, or a memory, in pages of 64 KiB.
+typedef struct {
+    uint64_t min;
+    // Meaningful if `has_max` is not 0.
+    uint64_t max;
+    uint64_t has_max;
+} wrt_size_limits_t;
+
+// An import. Everything is borrowed from the module.
+typedef struct {
+    const char *module;
+    size_t module_len;
+    const char *name;
+    size_t name_len;
+    const wrt_externtype_t *type;
+} wrt_import_t;
+
+// An export. Everything is borrowed from the module.
+typedef struct {
+    const char *name;
+    size_t name_len;
+    const wrt_externtype_t *type;
+} wrt_export_t;
+
+// What a store may use in total.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_limits_t)`. `wrt_limits_init` sets it.
+    size_t size;
+    // Bytes of all memories together.
+    uint64_t memory_bytes;
+    // Elements of all tables together.
+    uint64_t table_elements;
+    // Instances.
+    uint64_t instances;
+} wrt_limits_t;
+
+// What is about to grow.
+typedef struct {
+    // One of `WRT_RESOURCE_*`.
+    uint8_t resource;
+    uint64_t current;
+    uint64_t desired;
+} wrt_growth_t;
+
+// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; it
+// must not use the store.
+typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
+// as processors. Owned by the caller. Never NULL.
+wrt_config_t *wrt_config_new(void);
+
+// Deletes a configuration. NULL does nothing.
+void wrt_config_delete(wrt_config_t *config);
+
+// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
+// is slower and needs no signals. Results are the same.
+WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
+                                    bool on);
+
+// Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
+WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
+
+// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
+// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
+WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
+                                           size_t bytes);
+
+// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
+WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
+
+// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
+// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
+WRT_MUST_USE wrt_error_t *wrt_engine_new(const wrt_config_t *config,
+                            wrt_engine_t **out_engine);
+
+// Another owned pointer to the same engine. NULL for NULL.
+wrt_engine_t *wrt_engine_clone(const wrt_engine_t *engine);
+
+// Deletes an engine pointer. NULL does nothing.
+void wrt_engine_delete(wrt_engine_t *engine);
+
+// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
+// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
+// anywhere.
+wrt_error_t *wrt_error_new(uint8_t kind,
+                           const char *message,
+                           size_t message_len);
+
+// Makes the error of a guest that asks to exit, for a callback to return. Never returns NULL.
+wrt_error_t *wrt_error_new_exit(int32_t status);
+
+// Makes the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`. Never returns NULL.
+wrt_error_t *wrt_error_new_trap(uint8_t code);
+
+// Deletes an error. NULL does nothing.
+void wrt_error_delete(wrt_error_t *error);
+
+// The error's kind, one of the `WRT_ERROR_KIND_*`; 0 for NULL. More kinds may come: be prepared for unknown ones.
+uint8_t wrt_error_kind(const wrt_error_t *error);
+
+// The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
+const char *wrt_error_kind_name(uint8_t kind);
+
+// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
+const char *wrt_error_message(const wrt_error_t *error,
+                              size_t *out_len);
+
+// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.
+uint8_t wrt_error_trap_code(const wrt_error_t *error);
+
+// The static name of a trap code, such as "integer overflow"; "unknown" for others. Never NULL.
+const char *wrt_trap_name(uint8_t code);
+
+// The byte offset in the module that the error is about. False, and 0, when there is none.
+bool wrt_error_offset(const wrt_error_t *error, uint64_t *out_offset);
+
+// The status of a guest's exit. False, and 0, when the error is no exit.
+bool wrt_error_exit_status(const wrt_error_t *error, int32_t *out_status);
+
+// How many WebAssembly frames the backtrace has. 0 for NULL.
+size_t wrt_error_frame_count(const wrt_error_t *error);
+
+// A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
+WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
+
+// The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
+wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
+
+// The instance whose code called. False, and the empty handle, when the host itself called the function.
+bool wrt_caller_instance(const wrt_caller_t *caller, wrt_instance_t *out_instance);
+
+// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
+// called with it once: when the store is gone, or when this fails. One callback may serve many functions.
+WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
+                          const wrt_functype_t *ty,
+                          wrt_func_callback_t callback,
+                          void *userdata,
+                          wrt_finalizer_t finalizer,
+                          wrt_func_t *out_func);
+
+// As `wrt_func_new`, with a callback on raw slots.
+WRT_MUST_USE wrt_error_t *wrt_func_new_raw(wrt_store_t *store,
+                              const wrt_functype_t *ty,
+                              wrt_func_raw_callback_t callback,
+                              void *userdata,
+                              wrt_finalizer_t finalizer,
+                              wrt_func_t *out_func);
+
+// The function's type. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *func, wrt_functype_t **out_type);
+
+// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
+// `results` are written: the results on success, empty values on failure. Fails with `trap`, `interrupted`, the error of
+// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
+                           const wrt_func_t *func,
+                           const wrt_val_t *args,
+                           size_t arg_count,
+                           wrt_val_t *results,
+                           size_t result_count);
+
+// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
+// `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
+// types is the caller's word.
+WRT_MUST_USE wrt_error_t *wrt_func_call_raw(wrt_store_t *store,
+                               const wrt_func_t *func,
+                               wrt_raw_t *slots,
+                               size_t slot_count);
+
+// Whether two handles name the same function. False for NULL and for empty handles.
+bool wrt_func_equal(const wrt_func_t *a, const wrt_func_t *b);
+
+// Makes a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_global_new(wrt_store_t *store,
+                            uint8_t kind,
+                            bool mutable_,
+                            wrt_val_t *take_value,
+                            wrt_global_t *out_global);
+
+// The global's value kind and whether it is mutable.
+WRT_MUST_USE wrt_error_t *wrt_global_type(wrt_store_t *store,
+                             const wrt_global_t *global,
+                             uint8_t *out_kind,
+                             bool *out_mutable);
+
+// The global's value.
+WRT_MUST_USE wrt_error_t *wrt_global_get(wrt_store_t *store, const wrt_global_t *global, wrt_val_t *out_value);
+
+// Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with `type mismatch`
+// when the global is immutable or of another kind.
+WRT_MUST_USE wrt_error_t *wrt_global_set(wrt_store_t *store,
+                            const wrt_global_t *global,
+                            wrt_val_t *take_value);
+
+// Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
+// with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
+// made stays in the store, since others may refer to it by then.
+WRT_MUST_USE wrt_error_t *wrt_instance_new(wrt_store_t *store,
+                              const wrt_module_t *module,
+                              const wrt_extern_t *imports,
+                              size_t import_count,
+                              wrt_instance_t *out_instance);
+
+// The export of a name. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
+                              const wrt_instance_t *instance,
+                              const char *name,
+                              size_t name_len,
+                              wrt_extern_t *out_extern);
+
+// The export at a place in the order of the module. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_instance_export(wrt_store_t *store,
+                                 const wrt_instance_t *instance,
+                                 size_t index,
+                                 wrt_extern_t *out_extern);
+
+// The exported function of a name. Fails with `invalid argument` when there is no such export, with `type mismatch` when
+// it is something else.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_func(wrt_store_t *store,
+                                   const wrt_instance_t *instance,
+                                   const char *name,
+                                   size_t name_len,
+                                   wrt_func_t *out_func);
+
+// The exported table of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_table(wrt_store_t *store,
+                                    const wrt_instance_t *instance,
+                                    const char *name,
+                                    size_t name_len,
+                                    wrt_table_t *out_table);
+
+// The exported memory of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_memory(wrt_store_t *store,
+                                     const wrt_instance_t *instance,
+                                     const char *name,
+                                     size_t name_len,
+                                     wrt_memory_t *out_memory);
+
+// The exported global of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_global(wrt_store_t *store,
+                                     const wrt_instance_t *instance,
+                                     const char *name,
+                                     size_t name_len,
+                                     wrt_global_t *out_global);
+
+// Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
+
+// Deletes a linker. Instances made by it, and their functions' userdata, stay. NULL does nothing.
+void wrt_linker_delete(wrt_linker_t *linker);
+
+// Defines a host function under two names, with its type as text such as `(i32, i64) -> f64`. `userdata` is never looked
+// at; `finalizer` (may be NULL) is called with it once: when the linker and all stores that use the function are gone, or
+// when this fails. A name that is taken is an error.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_func(wrt_linker_t *linker,
+                                    const char *module,
+                                    size_t module_len,
+                                    const char *name,
+                                    size_t name_len,
+                                    const char *signature,
+                                    size_t signature_len,
+                                    wrt_func_callback_t callback,
+                                    void *userdata,
+                                    wrt_finalizer_t finalizer);
+
+// As `wrt_linker_define_func`, with a callback on raw slots.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_func_raw(wrt_linker_t *linker,
+                                        const char *module,
+                                        size_t module_len,
+                                        const char *name,
+                                        size_t name_len,
+                                        const char *signature,
+                                        size_t signature_len,
+                                        wrt_func_raw_callback_t callback,
+                                        void *userdata,
+                                        wrt_finalizer_t finalizer);
+
+// Defines an object of a store under two names. A name that is taken is an error.
+WRT_MUST_USE wrt_error_t *wrt_linker_define(wrt_linker_t *linker,
+                               wrt_store_t *store,
+                               const char *module,
+                               size_t module_len,
+                               const char *name,
+                               size_t name_len,
+                               const wrt_extern_t *item);
+
+// Defines every export of an instance under one module name. If one of the names is taken, nothing is defined.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_instance(wrt_linker_t *linker,
+                                        wrt_store_t *store,
+                                        const char *module,
+                                        size_t module_len,
+                                        const wrt_instance_t *instance);
+
+// Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
+// `link`, naming the import, or as the start function does. `*out_instance` is empty on failure.
+WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
+                                    wrt_store_t *store,
+                                    const wrt_module_t *module,
+                                    wrt_instance_t *out_instance);
+
+// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limits_t *limits, wrt_memory_t *out_memory);
+
+// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
+WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
+
+// Where the memory is and how many bytes it has. The address stays for the store's life; the size may grow whenever
+// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint8_t **out_data,
+                             size_t *out_size);
+
+// The size in pages of 64 KiB.
+WRT_MUST_USE wrt_error_t *wrt_memory_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_pages);
+
+// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
+// `out_old_pages` may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint64_t delta,
+                             uint64_t *out_old_pages);
+
+// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`.
+WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint64_t offset,
+                             uint8_t *out,
+                             size_t len);
+
+// Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; then nothing
+// was written.
+WRT_MUST_USE wrt_error_t *wrt_memory_write(wrt_store_t *store,
+                              const wrt_memory_t *memory,
+                              uint64_t offset,
+                              const uint8_t *bytes,
+                              size_t len);
+
+// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
+// as processors. Owned by the caller. Never NULL.
+wrt_config_t *wrt_config_new(void);
+
+// Deletes a configuration. NULL does nothing.
+void wrt_config_delete(wrt_config_t *config);
+
+// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
+// is slower and needs no signals. Results are the same.
+WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
+                                    bool on);
+
+// Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
+WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
+
+// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
+// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
+WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
+                                           size_t bytes);
+
+// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
+WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
+
+// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
+// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
+WRT_MUST_USE wrt_error_t *wrt_engine_new(const wrt_config_t *config,
+                            wrt_engine_t **out_engine);
+
+// Another owned pointer to the same engine. NULL for NULL.
+wrt_engine_t *wrt_engine_clone(const wrt_engine_t *engine);
+
+// Deletes an engine pointer. NULL does nothing.
+void wrt_engine_delete(wrt_engine_t *engine);
+
+// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
+// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
+// anywhere.
+wrt_error_t *wrt_error_new(uint8_t kind,
+                           const char *message,
+                           size_t message_len);
+
+// Makes the error of a guest that asks to exit, for a callback to return. Never returns NULL.
+wrt_error_t *wrt_error_new_exit(int32_t status);
+
+// Makes the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`. Never returns NULL.
+wrt_error_t *wrt_error_new_trap(uint8_t code);
+
+// Deletes an error. NULL does nothing.
+void wrt_error_delete(wrt_error_t *error);
+
+// The error's kind, one of the `WRT_ERROR_KIND_*`; 0 for NULL. More kinds may come: be prepared for unknown ones.
+uint8_t wrt_error_kind(const wrt_error_t *error);
+
+// The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
+const char *wrt_error_kind_name(uint8_t kind);
+
+// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
+const char *wrt_error_message(const wrt_error_t *error,
+                              size_t *out_len);
+
+// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.
+uint8_t wrt_error_trap_code(const wrt_error_t *error);
+
+// The static name of a trap code, such as "integer overflow"; "unknown" for others. Never NULL.
+const char *wrt_trap_name(uint8_t code);
+
+// The byte offset in the module that the error is about. False, and 0, when there is none.
+bool wrt_error_offset(const wrt_error_t *error, uint64_t *out_offset);
+
+// The status of a guest's exit. False, and 0, when the error is no exit.
+bool wrt_error_exit_status(const wrt_error_t *error, int32_t *out_status);
+
+// How many WebAssembly frames the backtrace has. 0 for NULL.
+size_t wrt_error_frame_count(const wrt_error_t *error);
+
+// A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
+WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
+
+// The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
+wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
+
+// The instance whose code called. False, and the empty handle, when the host itself called the function.
+bool wrt_caller_instance(const wrt_caller_t *caller, wrt_instance_t *out_instance);
+
+// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
+// called with it once: when the store is gone, or when this fails. One callback may serve many functions.
+WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
+                          const wrt_functype_t *ty,
+                          wrt_func_callback_t callback,
+                          void *userdata,
+                          wrt_finalizer_t finalizer,
+                          wrt_func_t *out_func);
+
+// As `wrt_func_new`, with a callback on raw slots.
+WRT_MUST_USE wrt_error_t *wrt_func_new_raw(wrt_store_t *store,
+                              const wrt_functype_t *ty,
+                              wrt_func_raw_callback_t callback,
+                              void *userdata,
+                              wrt_finalizer_t finalizer,
+                              wrt_func_t *out_func);
+
+// The function's type. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *func, wrt_functype_t **out_type);
+
+// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
+// `results` are written: the results on success, empty values on failure. Fails with `trap`, `interrupted`, the error of
+// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
+                           const wrt_func_t *func,
+                           const wrt_val_t *args,
+                           size_t arg_count,
+                           wrt_val_t *results,
+                           size_t result_count);
+
+// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
+// `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
+// types is the caller's word.
+WRT_MUST_USE wrt_error_t *wrt_func_call_raw(wrt_store_t *store,
+                               const wrt_func_t *func,
+                               wrt_raw_t *slots,
+                               size_t slot_count);
+
+// Whether two handles name the same function. False for NULL and for empty handles.
+bool wrt_func_equal(const wrt_func_t *a, const wrt_func_t *b);
+
+// Makes a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_global_new(wrt_store_t *store,
+                            uint8_t kind,
+                            bool mutable_,
+                            wrt_val_t *take_value,
+                            wrt_global_t *out_global);
+
+// The global's value kind and whether it is mutable.
+WRT_MUST_USE wrt_error_t *wrt_global_type(wrt_store_t *store,
+                             const wrt_global_t *global,
+                             uint8_t *out_kind,
+                             bool *out_mutable);
+
+// The global's value.
+WRT_MUST_USE wrt_error_t *wrt_global_get(wrt_store_t *store, const wrt_global_t *global, wrt_val_t *out_value);
+
+// Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with `type mismatch`
+// when the global is immutable or of another kind.
+WRT_MUST_USE wrt_error_t *wrt_global_set(wrt_store_t *store,
+                            const wrt_global_t *global,
+                            wrt_val_t *take_value);
+
+// Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
+// with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
+// made stays in the store, since others may refer to it by then.
+WRT_MUST_USE wrt_error_t *wrt_instance_new(wrt_store_t *store,
+                              const wrt_module_t *module,
+                              const wrt_extern_t *imports,
+                              size_t import_count,
+                              wrt_instance_t *out_instance);
+
+// The export of a name. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
+                              const wrt_instance_t *instance,
+                              const char *name,
+                              size_t name_len,
+                              wrt_extern_t *out_extern);
+
+// The export at a place in the order of the module. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_instance_export(wrt_store_t *store,
+                                 const wrt_instance_t *instance,
+                                 size_t index,
+                                 wrt_extern_t *out_extern);
+
+// The exported function of a name. Fails with `invalid argument` when there is no such export, with `type mismatch` when
+// it is something else.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_func(wrt_store_t *store,
+                                   const wrt_instance_t *instance,
+                                   const char *name,
+                                   size_t name_len,
+                                   wrt_func_t *out_func);
+
+// The exported table of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_table(wrt_store_t *store,
+                                    const wrt_instance_t *instance,
+                                    const char *name,
+                                    size_t name_len,
+                                    wrt_table_t *out_table);
+
+// The exported memory of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_memory(wrt_store_t *store,
+                                     const wrt_instance_t *instance,
+                                     const char *name,
+                                     size_t name_len,
+                                     wrt_memory_t *out_memory);
+
+// The exported global of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_global(wrt_store_t *store,
+                                     const wrt_instance_t *instance,
+                                     const char *name,
+                                     size_t name_len,
+                                     wrt_global_t *out_global);
+
+// Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
+
+// Deletes a linker. Instances made by it, and their functions' userdata, stay. NULL does nothing.
+void wrt_linker_delete(wrt_linker_t *linker);
+
+// Defines a host function under two names, with its type as text such as `(i32, i64) -> f64`. `userdata` is never looked
+// at; `finalizer` (may be NULL) is called with it once: when the linker and all stores that use the function are gone, or
+// when this fails. A name that is taken is an error.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_func(wrt_linker_t *linker,
+                                    const char *module,
+                                    size_t module_len,
+                                    const char *name,
+                                    size_t name_len,
+                                    const char *signature,
+                                    size_t signature_len,
+                                    wrt_func_callback_t callback,
+                                    void *userdata,
+                                    wrt_finalizer_t finalizer);
+
+// As `wrt_linker_define_func`, with a callback on raw slots.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_func_raw(wrt_linker_t *linker,
+                                        const char *module,
+                                        size_t module_len,
+                                        const char *name,
+                                        size_t name_len,
+                                        const char *signature,
+                                        size_t signature_len,
+                                        wrt_func_raw_callback_t callback,
+                                        void *userdata,
+                                        wrt_finalizer_t finalizer);
+
+// Defines an object of a store under two names. A name that is taken is an error.
+WRT_MUST_USE wrt_error_t *wrt_linker_define(wrt_linker_t *linker,
+                               wrt_store_t *store,
+                               const char *module,
+                               size_t module_len,
+                               const char *name,
+                               size_t name_len,
+                               const wrt_extern_t *item);
+
+// Defines every export of an instance under one module name. If one of the names is taken, nothing is defined.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_instance(wrt_linker_t *linker,
+                                        wrt_store_t *store,
+                                        const char *module,
+                                        size_t module_len,
+                                        const wrt_instance_t *instance);
+
+// Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
+// `link`, naming the import, or as the start function does. `*out_instance` is empty on failure.
+WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
+                                    wrt_store_t *store,
+                                    const wrt_module_t *module,
+                                    wrt_instance_t *out_instance);
+
+// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limits_t *limits, wrt_memory_t *out_memory);
+
+// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
+WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
+
+// Where the memory is and how many bytes it has. The address stays for the store's life; the size may grow whenever
+// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint8_t **out_data,
+                             size_t *out_size);
+
+// The size in pages of 64 KiB.
+WRT_MUST_USE wrt_error_t *wrt_memory_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_pages);
+
+// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
+// `out_old_pages` may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint64_t delta,
+                             uint64_t *out_old_pages);
+
+// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`.
+WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
+                             const wrt_memory_t *memory,
+                             uint64_t offset,
+                             uint8_t *out,
+                             size_t len);
+
+// Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; then nothing
+// was written.
+WRT_MUST_USE wrt_error_t *wrt_memory_write(wrt_store_t *store,
+                              const wrt_memory_t *memory,
+                              uint64_t offset,
+                              const uint8_t *bytes,
+                              size_t len);
+
+// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
+// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+// known.
+WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
+                            const uint8_t *bytes,
+                            size_t len,
+                            wrt_module_t **out_module);
+
+// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
+WRT_MUST_USE wrt_error_t *wrt_module_validate(const wrt_engine_t *engine, const uint8_t *bytes, size_t len);
+
+// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
+// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
+WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
+                             uint8_t **out_bytes,
+                             size_t *out_len);
+
+// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
+void wrt_bytes_delete(uint8_t *bytes, size_t len);
+
+// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
+// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
+// trust. The caller owns `*out_module`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
+                             const uint8_t *bytes,
+                             size_t len,
+                             wrt_module_t **out_module);
+
+// Another owned pointer to the same module. NULL for NULL.
+wrt_module_t *wrt_module_clone(const wrt_module_t *module);
+
+// Deletes a module pointer; instances keep what they need. NULL does nothing.
+void wrt_module_delete(wrt_module_t *module);
+
+// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
+const char *wrt_module_name(const wrt_module_t *module, size_t *out_len);
+
+// How many imports the module has. 0 for NULL.
+size_t wrt_module_import_count(const wrt_module_t *module);
+
+// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
+WRT_MUST_USE wrt_error_t *wrt_module_import(const wrt_module_t *module, size_t index, wrt_import_t *out_import);
+
+// How many exports the module has. 0 for NULL.
+size_t wrt_module_export_count(const wrt_module_t *module);
+
+// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
+WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
+
+// Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
+// or when this fails. The caller owns `*out_store`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_store_new(const wrt_engine_t *engine,
+                           void *userdata,
+                           wrt_finalizer_t finalizer,
+                           wrt_store_t **out_store);
+
+// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
+// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
+// NULL does nothing.
+void wrt_store_delete(wrt_store_t *store);
+
+// The userdata the store was made with. NULL for NULL.
+void *wrt_store_userdata(const wrt_store_t *store);
+
+// The store's number, which its handles carry. Unique in the process; 0 for NULL.
+uint64_t wrt_store_id(const wrt_store_t *store);
+
+// Fills in a limits struct: no limits. NULL does nothing.
+void wrt_limits_init(wrt_limits_t *out_limits);
+
+// Limits what the store may use from now on; what it holds already counts, and stays.
+WRT_MUST_USE wrt_error_t *wrt_store_set_limits(wrt_store_t *store, const wrt_limits_t *limits);
+
+// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
+// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
+// fails. Not legal while the store runs.
+WRT_MUST_USE wrt_error_t *wrt_store_set_limiter(wrt_store_t *store,
+                                   wrt_limiter_callback_t callback,
+                                   void *userdata,
+                                   wrt_finalizer_t finalizer);
+
+// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
+// delivered. Fails if the engine is not configured for interruption.
+WRT_MUST_USE wrt_error_t *wrt_store_set_deadline(wrt_store_t *store,
+                                    uint64_t nanoseconds);
+
+// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
+// `*out_interrupt`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_interrupt_new(wrt_store_t *store,
+                               wrt_interrupt_t **out_interrupt);
+
+// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
+// NULL does nothing.
+void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
+
+// Deletes an interrupt object. NULL does nothing.
+void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
+
+// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
+// the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
+                           uint8_t element_kind,
+                           const wrt_size_limits_t *limits,
+                           wrt_val_t *take_init,
+                           wrt_table_t *out_table);
+
+// The table's limits as of now: the minimum is the present size.
+WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint8_t *out_element_kind,
+                            wrt_size_limits_t *out_limits);
+
+// The number of elements.
+WRT_MUST_USE wrt_error_t *wrt_table_size(wrt_store_t *store, const wrt_table_t *table, uint64_t *out_size);
+
+// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+WRT_MUST_USE wrt_error_t *wrt_table_get(wrt_store_t *store,
+                           const wrt_table_t *table,
+                           uint64_t index,
+                           wrt_val_t *out_value);
+
+// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_set(wrt_store_t *store,
+                           const wrt_table_t *table,
+                           uint64_t index,
+                           wrt_val_t *take_value);
+
+// Grows the table by `delta` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure.
+// Fails with `limit` when it can not grow; then nothing has changed. `out_old_size` may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_table_grow(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t delta,
+                            wrt_val_t *take_init,
+                            uint64_t *out_old_size);
+
+// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_fill(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t index,
+                            wrt_val_t *take_value,
+                            uint64_t len);
+
+// Copies `len` elements from `from` of `source` to `index` of `table`. Both may be the same, and the ranges may overlap.
+WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t index,
+                            const wrt_table_t *source,
+                            uint64_t from,
+                            uint64_t len);
+
+// A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_functype_parse(const char *text,
+                                size_t text_len,
+                                wrt_functype_t **out_type);
+
+// A function type from value kinds (`WRT_I32`, ...). The arrays are borrowed. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_functype_new(const uint8_t *params,
+                              size_t param_count,
+                              const uint8_t *results,
+                              size_t result_count,
+                              wrt_functype_t **out_type);
+
+// Deletes a function type that the caller owns. NULL does nothing.
+void wrt_functype_delete(wrt_functype_t *ty);
+
+// How many parameters the type has. 0 for NULL.
+size_t wrt_functype_param_count(const wrt_functype_t *ty);
+
+// How many results the type has. 0 for NULL.
+size_t wrt_functype_result_count(const wrt_functype_t *ty);
+
+// The kind of a parameter; 0 when there is no such parameter.
+uint8_t wrt_functype_param(const wrt_functype_t *ty, size_t index);
+
+// The kind of a result; 0 when there is no such result.
+uint8_t wrt_functype_result(const wrt_functype_t *ty, size_t index);
+
+// The type as text, such as `(i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+const char *wrt_functype_text(const wrt_functype_t *ty, size_t *out_len);
+
+// One of `WRT_EXTERN_*`; 0 for NULL.
+uint8_t wrt_externtype_kind(const wrt_externtype_t *ty);
+
+// The function type, borrowed; NULL when it is no function.
+const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
+
+// The limits of a table or memory. Fails with `type mismatch` for others.
+WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_size_limits_t *out_limits);
+
+// The value kind of a global's value or a table's elements; 0 for others.
+uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
+
+// Whether it is a mutable global.
+bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
+
+// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+const char *wrt_externtype_text(const wrt_externtype_t *ty,
+                                size_t *out_len);
+
+// The library's version as text, such as "0.1.0". Static.
+const char *wrt_version_string(void);
+
+// The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
+uint32_t wrt_abi_version(void);
+
+// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+bool wrt_has_feature(const char *name);
+
+// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
+// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
+WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
+                            size_t item_len,
+                            size_t *out_value);
+
+// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
+// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+// known.
+WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
+                            const uint8_t *bytes,
+                            size_t len,
+                            wrt_module_t **out_module);
+
+// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
+WRT_MUST_USE wrt_error_t *wrt_module_validate(const wrt_engine_t *engine, const uint8_t *bytes, size_t len);
+
+// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
+// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
+WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
+                             uint8_t **out_bytes,
+                             size_t *out_len);
+
+// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
+void wrt_bytes_delete(uint8_t *bytes, size_t len);
+
+// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
+// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
+// trust. The caller owns `*out_module`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
+                             const uint8_t *bytes,
+                             size_t len,
+                             wrt_module_t **out_module);
+
+// Another owned pointer to the same module. NULL for NULL.
+wrt_module_t *wrt_module_clone(const wrt_module_t *module);
+
+// Deletes a module pointer; instances keep what they need. NULL does nothing.
+void wrt_module_delete(wrt_module_t *module);
+
+// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
+const char *wrt_module_name(const wrt_module_t *module, size_t *out_len);
+
+// How many imports the module has. 0 for NULL.
+size_t wrt_module_import_count(const wrt_module_t *module);
+
+// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
+WRT_MUST_USE wrt_error_t *wrt_module_import(const wrt_module_t *module, size_t index, wrt_import_t *out_import);
+
+// How many exports the module has. 0 for NULL.
+size_t wrt_module_export_count(const wrt_module_t *module);
+
+// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
+WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
+
+// Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
+// or when this fails. The caller owns `*out_store`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_store_new(const wrt_engine_t *engine,
+                           void *userdata,
+                           wrt_finalizer_t finalizer,
+                           wrt_store_t **out_store);
+
+// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
+// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
+// NULL does nothing.
+void wrt_store_delete(wrt_store_t *store);
+
+// The userdata the store was made with. NULL for NULL.
+void *wrt_store_userdata(const wrt_store_t *store);
+
+// The store's number, which its handles carry. Unique in the process; 0 for NULL.
+uint64_t wrt_store_id(const wrt_store_t *store);
+
+// Fills in a limits struct: no limits. NULL does nothing.
+void wrt_limits_init(wrt_limits_t *out_limits);
+
+// Limits what the store may use from now on; what it holds already counts, and stays.
+WRT_MUST_USE wrt_error_t *wrt_store_set_limits(wrt_store_t *store, const wrt_limits_t *limits);
+
+// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
+// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
+// fails. Not legal while the store runs.
+WRT_MUST_USE wrt_error_t *wrt_store_set_limiter(wrt_store_t *store,
+                                   wrt_limiter_callback_t callback,
+                                   void *userdata,
+                                   wrt_finalizer_t finalizer);
+
+// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
+// delivered. Fails if the engine is not configured for interruption.
+WRT_MUST_USE wrt_error_t *wrt_store_set_deadline(wrt_store_t *store,
+                                    uint64_t nanoseconds);
+
+// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
+// `*out_interrupt`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_interrupt_new(wrt_store_t *store,
+                               wrt_interrupt_t **out_interrupt);
+
+// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
+// NULL does nothing.
+void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
+
+// Deletes an interrupt object. NULL does nothing.
+void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
+
+// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
+// the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
+                           uint8_t element_kind,
+                           const wrt_size_limits_t *limits,
+                           wrt_val_t *take_init,
+                           wrt_table_t *out_table);
+
+// The table's limits as of now: the minimum is the present size.
+WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint8_t *out_element_kind,
+                            wrt_size_limits_t *out_limits);
+
+// The number of elements.
+WRT_MUST_USE wrt_error_t *wrt_table_size(wrt_store_t *store, const wrt_table_t *table, uint64_t *out_size);
+
+// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+WRT_MUST_USE wrt_error_t *wrt_table_get(wrt_store_t *store,
+                           const wrt_table_t *table,
+                           uint64_t index,
+                           wrt_val_t *out_value);
+
+// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_set(wrt_store_t *store,
+                           const wrt_table_t *table,
+                           uint64_t index,
+                           wrt_val_t *take_value);
+
+// Grows the table by `delta` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure.
+// Fails with `limit` when it can not grow; then nothing has changed. `out_old_size` may be NULL.
+WRT_MUST_USE wrt_error_t *wrt_table_grow(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t delta,
+                            wrt_val_t *take_init,
+                            uint64_t *out_old_size);
+
+// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_table_fill(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t index,
+                            wrt_val_t *take_value,
+                            uint64_t len);
+
+// Copies `len` elements from `from` of `source` to `index` of `table`. Both may be the same, and the ranges may overlap.
+WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
+                            const wrt_table_t *table,
+                            uint64_t index,
+                            const wrt_table_t *source,
+                            uint64_t from,
+                            uint64_t len);
+
+// A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_functype_parse(const char *text,
+                                size_t text_len,
+                                wrt_functype_t **out_type);
+
+// A function type from value kinds (`WRT_I32`, ...). The arrays are borrowed. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_functype_new(const uint8_t *params,
+                              size_t param_count,
+                              const uint8_t *results,
+                              size_t result_count,
+                              wrt_functype_t **out_type);
+
+// Deletes a function type that the caller owns. NULL does nothing.
+void wrt_functype_delete(wrt_functype_t *ty);
+
+// How many parameters the type has. 0 for NULL.
+size_t wrt_functype_param_count(const wrt_functype_t *ty);
+
+// How many results the type has. 0 for NULL.
+size_t wrt_functype_result_count(const wrt_functype_t *ty);
+
+// The kind of a parameter; 0 when there is no such parameter.
+uint8_t wrt_functype_param(const wrt_functype_t *ty, size_t index);
+
+// The kind of a result; 0 when there is no such result.
+uint8_t wrt_functype_result(const wrt_functype_t *ty, size_t index);
+
+// The type as text, such as `(i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+const char *wrt_functype_text(const wrt_functype_t *ty, size_t *out_len);
+
+// One of `WRT_EXTERN_*`; 0 for NULL.
+uint8_t wrt_externtype_kind(const wrt_externtype_t *ty);
+
+// The function type, borrowed; NULL when it is no function.
+const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
+
+// The limits of a table or memory. Fails with `type mismatch` for others.
+WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_size_limits_t *out_limits);
+
+// The value kind of a global's value or a table's elements; 0 for others.
+uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
+
+// Whether it is a mutable global.
+bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
+
+// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+const char *wrt_externtype_text(const wrt_externtype_t *ty,
+                                size_t *out_len);
+
+// The library's version as text, such as "0.1.0". Static.
+const char *wrt_version_string(void);
+
+// The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
+uint32_t wrt_abi_version(void);
+
+// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+bool wrt_has_feature(const char *name);
+
+// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
+// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
+WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
+                            size_t item_len,
+                            size_t *out_value);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WRT_H */

@@ -1,0 +1,64 @@
+//! Engine configuration.
+
+use super::entry::entry;
+use super::error::wrt_error_t;
+use super::own::{delete, give};
+use crate::api::Config;
+
+/// How an engine is made. Used by one thread at a time.
+pub struct wrt_config_t(pub(super) Config);
+
+/// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
+/// as processors. Owned by the caller. Never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_config_new() -> *mut wrt_config_t {
+    super::entry::plain(std::ptr::null_mut(), || give(wrt_config_t(Config::new())))
+}
+
+/// Deletes a configuration. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_delete(config: *mut wrt_config_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(config) }
+}
+
+/// # Safety
+/// `config` is NULL or a configuration nobody else uses.
+unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) -> Config) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { config.as_mut() }.ok_or_else(|| super::entry::null("config"))?;
+        config.0 = f(config.0.clone());
+        Ok(())
+    })
+}
+
+/// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
+/// is slower and needs no signals. Results are the same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_signals(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.signals(on)) }
+}
+
+/// Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.interruption(on)) }
+}
+
+/// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
+/// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.max_wasm_stack(bytes)) }
+}
+
+/// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threads: usize) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.threads(threads)) }
+}

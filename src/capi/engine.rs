@@ -1,0 +1,46 @@
+//! Engines.
+
+use super::config::wrt_config_t;
+use super::entry::{entry, plain};
+use super::error::wrt_error_t;
+use super::own::{delete, give, output};
+use crate::api::{Config, Engine};
+
+/// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
+/// what they need of it, so it may be deleted before them.
+pub struct wrt_engine_t(pub(super) Engine);
+
+/// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
+/// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_engine_new(
+    config: *const wrt_config_t,
+    out_engine: *mut *mut wrt_engine_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a place for the engine, and NULL or a configuration.
+        let (out, config) = unsafe { (output(out_engine, std::ptr::null_mut(), "out_engine")?, config.as_ref()) };
+        let engine = match config {
+            Some(c) => Engine::new(&c.0)?,
+            None => Engine::new(&Config::new())?,
+        };
+        *out = give(wrt_engine_t(engine));
+        Ok(())
+    })
+}
+
+/// Another owned pointer to the same engine. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_engine_clone(engine: *const wrt_engine_t) -> *mut wrt_engine_t {
+    plain(std::ptr::null_mut(), || {
+        // SAFETY: the caller passes NULL or an engine.
+        unsafe { engine.as_ref() }.map_or(std::ptr::null_mut(), |e| give(wrt_engine_t(e.0.clone())))
+    })
+}
+
+/// Deletes an engine pointer. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_engine_delete(engine: *mut wrt_engine_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(engine) }
+}

@@ -1,0 +1,206 @@
+//! Error objects.
+
+use super::entry::{entry, plain};
+use super::own::{CText, borrow, delete, output, string};
+use crate::api::{Error, ErrorKind, Trap};
+use crate::err;
+use std::ffi::{CStr, c_char};
+
+/// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset and a backtrace.
+/// Owned by whoever got it. May be used from any thread, by one at a time.
+pub struct wrt_error_t {
+    error: Error,
+    message: CText,
+    frames: Vec<FrameText>,
+}
+
+struct FrameText {
+    module: Option<CText>,
+    func: Option<CText>,
+}
+
+/// One WebAssembly frame of a backtrace. Strings are borrowed from the error, NULL where unknown.
+#[repr(C)]
+pub struct wrt_frame_t {
+    /// The module's name.
+    pub module_name: *const c_char,
+    /// The function's name.
+    pub func_name: *const c_char,
+    /// The function's index in its module.
+    pub func_index: u32,
+    /// Byte offset of the instruction in the module; UINT32_MAX where unknown.
+    pub module_offset: u32,
+    /// Byte offset of the instruction in the function; UINT32_MAX where unknown.
+    pub func_offset: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+impl wrt_error_t {
+    pub fn give(error: Error) -> *mut wrt_error_t {
+        let text = |s: &Option<Box<str>>| s.as_deref().map(CText::new);
+        let frames = error.frames().iter().map(|f| FrameText { module: text(&f.module), func: text(&f.func_name) });
+        let frames = frames.collect();
+        let message = CText::new(&error.to_string());
+        super::own::give(wrt_error_t { error, message, frames })
+    }
+
+    /// Takes an error object that a callback returned.
+    ///
+    /// # Safety
+    /// `p` came from `give` and is not used again.
+    pub unsafe fn take(p: *mut wrt_error_t) -> Error {
+        // SAFETY: the caller's promise.
+        unsafe { Box::from_raw(p) }.error
+    }
+}
+
+fn kind_of(number: u8) -> Option<ErrorKind> {
+    ErrorKind::all().into_iter().find(|k| *k as u8 == number)
+}
+
+/// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
+/// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
+/// anywhere.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_new(kind: u8, message: *const c_char, message_len: usize) -> *mut wrt_error_t {
+    entry(|| {
+        let kind = kind_of(kind).unwrap_or(ErrorKind::Host);
+        if message.is_null() {
+            return Err(Error::new(kind, kind.name()));
+        }
+        // SAFETY: the caller passes a string of this length.
+        Err(Error::new(kind, unsafe { string(message, message_len, "message")? }))
+    })
+}
+
+/// Makes the error of a guest that asks to exit, for a callback to return. Never returns NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_error_new_exit(status: i32) -> *mut wrt_error_t {
+    entry(|| Err(Error::exit(status)))
+}
+
+/// Makes the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`. Never returns NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_error_new_trap(code: u8) -> *mut wrt_error_t {
+    entry(|| Err(Trap::from_u8(code).map_or_else(|| err!(InvalidArgument, "no trap has code {code}"), Error::trap)))
+}
+
+/// Deletes an error. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_delete(error: *mut wrt_error_t) {
+    // SAFETY: the caller gives the error up.
+    unsafe { delete(error) }
+}
+
+/// The error's kind, one of the `WRT_ERROR_KIND_*`; 0 for NULL. More kinds may come: be prepared for unknown ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_kind(error: *const wrt_error_t) -> u8 {
+    // SAFETY: the caller passes NULL or an error.
+    plain(0, || unsafe { error.as_ref() }.map_or(0, |e| e.error.kind() as u8))
+}
+
+/// The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_error_kind_name(kind: u8) -> *const c_char {
+    plain(c"unknown".as_ptr(), || kind_of(kind).map_or(c"unknown", |k| c_text(k.name_nul())).as_ptr())
+}
+
+/// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_message(error: *const wrt_error_t, out_len: *mut usize) -> *const c_char {
+    // SAFETY: the caller passes NULL or an error, and NULL or a place for the length.
+    plain(c"".as_ptr(), || unsafe {
+        match error.as_ref() {
+            Some(e) => e.message.lend(out_len),
+            None => {
+                let _ = output(out_len, 0, "out_len");
+                c"".as_ptr()
+            }
+        }
+    })
+}
+
+/// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_trap_code(error: *const wrt_error_t) -> u8 {
+    // SAFETY: the caller passes NULL or an error.
+    plain(0, || unsafe { error.as_ref() }.and_then(|e| e.error.trap_code()).map_or(0, |t| t as u8))
+}
+
+/// The static name of a trap code, such as "integer overflow"; "unknown" for others. Never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_trap_name(code: u8) -> *const c_char {
+    plain(c"unknown".as_ptr(), || Trap::from_u8(code).map_or(c"unknown", |t| c_text(t.text_nul())).as_ptr())
+}
+
+/// The byte offset in the module that the error is about. False, and 0, when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_offset(error: *const wrt_error_t, out_offset: *mut u64) -> bool {
+    plain(false, || {
+        // SAFETY: the caller passes NULL or an error, and NULL or a place for the offset.
+        let offset = unsafe { error.as_ref() }.and_then(|e| e.error.offset());
+        // SAFETY: as above.
+        if let Ok(out) = unsafe { output(out_offset, 0, "out_offset") } {
+            *out = offset.unwrap_or(0);
+        }
+        offset.is_some()
+    })
+}
+
+/// The status of a guest's exit. False, and 0, when the error is no exit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_exit_status(error: *const wrt_error_t, out_status: *mut i32) -> bool {
+    plain(false, || {
+        // SAFETY: the caller passes NULL or an error, and NULL or a place for the status.
+        let status = unsafe { error.as_ref() }.and_then(|e| e.error.exit_status());
+        // SAFETY: as above.
+        if let Ok(out) = unsafe { output(out_status, 0, "out_status") } {
+            *out = status.unwrap_or(0);
+        }
+        status.is_some()
+    })
+}
+
+/// How many WebAssembly frames the backtrace has. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_frame_count(error: *const wrt_error_t) -> usize {
+    // SAFETY: the caller passes NULL or an error.
+    plain(0, || unsafe { error.as_ref() }.map_or(0, |e| e.frames.len()))
+}
+
+/// A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_error_frame(
+    error: *const wrt_error_t,
+    index: usize,
+    out_frame: *mut wrt_frame_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        let empty = wrt_frame_t {
+            module_name: std::ptr::null(),
+            func_name: std::ptr::null(),
+            func_index: 0,
+            module_offset: u32::MAX,
+            func_offset: u32::MAX,
+            reserved: 0,
+        };
+        // SAFETY: the caller passes an error and a place for the frame, or NULLs, which are refused.
+        let (out, error) = unsafe { (output(out_frame, empty, "out_frame")?, borrow(error, "error")?) };
+        let (Some(frame), Some(text)) = (error.error.frames().get(index), error.frames.get(index)) else {
+            return Err(err!(InvalidArgument, "there is no frame {index}"));
+        };
+        // SAFETY: no length is asked for.
+        let lend = |t: &Option<CText>| t.as_ref().map_or(std::ptr::null(), |t| unsafe { t.lend(std::ptr::null_mut()) });
+        out.module_name = lend(&text.module);
+        out.func_name = lend(&text.func);
+        out.func_index = frame.func_index;
+        out.module_offset = frame.module_offset.unwrap_or(u32::MAX);
+        out.func_offset = frame.func_offset.unwrap_or(u32::MAX);
+        Ok(())
+    })
+}
+
+fn c_text(with_nul: &'static str) -> &'static CStr {
+    CStr::from_bytes_with_nul(with_nul.as_bytes()).unwrap_or(c"unknown")
+}

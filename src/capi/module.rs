@@ -1,0 +1,231 @@
+//! Modules.
+
+use super::engine::wrt_engine_t;
+use super::entry::{entry, plain};
+use super::error::wrt_error_t;
+use super::own::{CText, borrow, delete, give, output, slice};
+use super::types::wrt_externtype_t;
+use crate::api::Module;
+use crate::err;
+use std::ffi::c_char;
+
+/// A compiled module. May be shared between threads and stores.
+pub struct wrt_module_t {
+    pub(super) module: Module,
+    name: Option<CText>,
+    imports: Vec<(CText, CText, wrt_externtype_t)>,
+    exports: Vec<(CText, wrt_externtype_t)>,
+}
+
+impl wrt_module_t {
+    fn give(module: Module) -> *mut wrt_module_t {
+        let import =
+            |i: crate::api::ImportType<'_>| (CText::new(i.module), CText::new(i.name), wrt_externtype_t::new(i.ty));
+        let imports = module.imports().map(import).collect();
+        let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty))).collect();
+        let name = module.name().map(CText::new);
+        give(wrt_module_t { module, name, imports, exports })
+    }
+}
+
+/// An import. Everything is borrowed from the module.
+#[repr(C)]
+pub struct wrt_import_t {
+    pub module: *const c_char,
+    pub module_len: usize,
+    pub name: *const c_char,
+    pub name_len: usize,
+    pub r#type: *const wrt_externtype_t,
+}
+
+/// An export. Everything is borrowed from the module.
+#[repr(C)]
+pub struct wrt_export_t {
+    pub name: *const c_char,
+    pub name_len: usize,
+    pub r#type: *const wrt_externtype_t,
+}
+
+/// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
+/// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+/// known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_new(
+    engine: *const wrt_engine_t,
+    bytes: *const u8,
+    len: usize,
+    out_module: *mut *mut wrt_module_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, bytes of this length, and a place for the module.
+        let (out, engine, bytes) = unsafe {
+            (
+                output(out_module, std::ptr::null_mut(), "out_module")?,
+                borrow(engine, "engine")?,
+                slice(bytes, len, "bytes")?,
+            )
+        };
+        *out = wrt_module_t::give(Module::new(&engine.0, bytes)?);
+        Ok(())
+    })
+}
+
+/// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_validate(
+    engine: *const wrt_engine_t,
+    bytes: *const u8,
+    len: usize,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine and bytes of this length.
+        let (engine, bytes) = unsafe { (borrow(engine, "engine")?, slice(bytes, len, "bytes")?) };
+        Module::validate(&engine.0, bytes)
+    })
+}
+
+/// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
+/// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_save(
+    module: *const wrt_module_t,
+    out_bytes: *mut *mut u8,
+    out_len: *mut usize,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a module and places for the bytes and their number.
+        let (out, out_len, module) = unsafe {
+            (
+                output(out_bytes, std::ptr::null_mut(), "out_bytes")?,
+                output(out_len, 0, "out_len")?,
+                borrow(module, "module")?,
+            )
+        };
+        let bytes = module.module.save().into_boxed_slice();
+        *out_len = bytes.len();
+        *out = Box::into_raw(bytes).cast();
+        Ok(())
+    })
+}
+
+/// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
+    plain((), || {
+        if !bytes.is_null() {
+            // SAFETY: the caller gives up what it got from `wrt_module_save`.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(bytes, len)) });
+        }
+    });
+}
+
+/// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
+/// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
+/// trust. The caller owns `*out_module`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_load(
+    engine: *const wrt_engine_t,
+    bytes: *const u8,
+    len: usize,
+    out_module: *mut *mut wrt_module_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, bytes of this length that it trusts, and a place for the module.
+        unsafe {
+            let out = output(out_module, std::ptr::null_mut(), "out_module")?;
+            let (engine, bytes) = (borrow(engine, "engine")?, slice(bytes, len, "bytes")?);
+            *out = wrt_module_t::give(Module::load(&engine.0, bytes)?);
+        }
+        Ok(())
+    })
+}
+
+/// Another owned pointer to the same module. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_clone(module: *const wrt_module_t) -> *mut wrt_module_t {
+    plain(std::ptr::null_mut(), || {
+        // SAFETY: the caller passes NULL or a module.
+        unsafe { module.as_ref() }.map_or(std::ptr::null_mut(), |m| wrt_module_t::give(m.module.clone()))
+    })
+}
+
+/// Deletes a module pointer; instances keep what they need. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_delete(module: *mut wrt_module_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(module) }
+}
+
+/// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_name(module: *const wrt_module_t, out_len: *mut usize) -> *const c_char {
+    plain(std::ptr::null(), || {
+        // SAFETY: the caller passes NULL or a module, and NULL or a place for the length.
+        unsafe { module.as_ref().and_then(|m| m.name.as_ref()).map_or(std::ptr::null(), |n| n.lend(out_len)) }
+    })
+}
+
+/// How many imports the module has. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_import_count(module: *const wrt_module_t) -> usize {
+    // SAFETY: the caller passes NULL or a module.
+    plain(0, || unsafe { module.as_ref() }.map_or(0, |m| m.imports.len()))
+}
+
+/// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_import(
+    module: *const wrt_module_t,
+    index: usize,
+    out_import: *mut wrt_import_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        let nothing = wrt_import_t {
+            module: std::ptr::null(),
+            module_len: 0,
+            name: std::ptr::null(),
+            name_len: 0,
+            r#type: std::ptr::null(),
+        };
+        // SAFETY: the caller passes a module and a place for the import; the lengths' places are ours.
+        unsafe {
+            let out = output(out_import, nothing, "out_import")?;
+            let module = borrow(module, "module")?;
+            let import = module.imports.get(index);
+            let (from, name, ty) = import.ok_or_else(|| err!(InvalidArgument, "there is no import {index}"))?;
+            out.module = from.lend(&mut out.module_len);
+            out.name = name.lend(&mut out.name_len);
+            out.r#type = ty;
+        }
+        Ok(())
+    })
+}
+
+/// How many exports the module has. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_export_count(module: *const wrt_module_t) -> usize {
+    // SAFETY: the caller passes NULL or a module.
+    plain(0, || unsafe { module.as_ref() }.map_or(0, |m| m.exports.len()))
+}
+
+/// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_export(
+    module: *const wrt_module_t,
+    index: usize,
+    out_export: *mut wrt_export_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        let nothing = wrt_export_t { name: std::ptr::null(), name_len: 0, r#type: std::ptr::null() };
+        // SAFETY: the caller passes a module and a place for the export; the length's place is ours.
+        unsafe {
+            let out = output(out_export, nothing, "out_export")?;
+            let module = borrow(module, "module")?;
+            let export = module.exports.get(index);
+            let (name, ty) = export.ok_or_else(|| err!(InvalidArgument, "there is no export {index}"))?;
+            out.name = name.lend(&mut out.name_len);
+            out.r#type = ty;
+        }
+        Ok(())
+    })
+}

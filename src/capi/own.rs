@@ -1,0 +1,127 @@
+//! Pointer conventions: borrowed objects, strings, outputs, owned objects, and the host's data with its finalizer.
+
+use super::entry::null;
+use crate::api::Result;
+use crate::err;
+use std::ffi::{CString, c_char, c_void};
+
+/// A borrowed object that must be there.
+///
+/// # Safety
+/// `p` is NULL or points to a live object that is not changed meanwhile.
+pub unsafe fn borrow<'a, T>(p: *const T, what: &str) -> Result<&'a T> {
+    // SAFETY: the caller's promise.
+    unsafe { p.as_ref() }.ok_or_else(|| null(what))
+}
+
+/// A borrowed array. NULL is fine for no elements.
+///
+/// # Safety
+/// `p` points to `len` elements, unless `len` is 0.
+pub unsafe fn slice<'a, T>(p: *const T, len: usize, what: &str) -> Result<&'a [T]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if p.is_null() {
+        return Err(null(what));
+    }
+    if len > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(err!(InvalidArgument, "{what} has {len} elements, more than fit into memory"));
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(p, len) })
+}
+
+/// A borrowed string: UTF-8, not necessarily NUL-terminated.
+///
+/// # Safety
+/// As `slice`.
+pub unsafe fn string<'a>(p: *const c_char, len: usize, what: &str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { slice(p.cast::<u8>(), len, what)? };
+    std::str::from_utf8(bytes).map_err(|e| err!(InvalidArgument, "{what} is not UTF-8: {e}"))
+}
+
+/// An output that must be there. It is written right away, so that it is defined whatever happens.
+///
+/// # Safety
+/// `p` is NULL or can be written.
+pub unsafe fn output<'a, T>(p: *mut T, initial: T, what: &str) -> Result<&'a mut T> {
+    if p.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        p.write(initial);
+        Ok(&mut *p)
+    }
+}
+
+/// Gives an object away.
+pub fn give<T>(object: T) -> *mut T {
+    Box::into_raw(Box::new(object))
+}
+
+/// Takes an object back and drops it. NULL does nothing.
+///
+/// # Safety
+/// `p` is NULL or came from `give` and is not used again.
+pub unsafe fn delete<T>(p: *mut T) {
+    super::entry::plain((), || {
+        if !p.is_null() {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Box::from_raw(p) });
+        }
+    });
+}
+
+/// A string that C gets to see: NUL-terminated, its length apart.
+pub struct CText(CString);
+
+impl CText {
+    /// NULs inside, which names may have, become replacement characters: a C string can not hold them.
+    pub fn new(text: &str) -> CText {
+        CText(CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
+    }
+
+    /// Writes the length, if it is wanted, and gives the borrowed string.
+    ///
+    /// # Safety
+    /// `out_len` is NULL or can be written.
+    pub unsafe fn lend(&self, out_len: *mut usize) -> *const c_char {
+        if !out_len.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { out_len.write(self.0.as_bytes().len()) };
+        }
+        self.0.as_ptr()
+    }
+}
+
+/// Called once when userdata is not needed any more. May be NULL.
+pub type wrt_finalizer_t = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
+
+/// The host's data: never looked at, finalised once.
+pub struct UserData {
+    pub ptr: *mut c_void,
+    finalizer: wrt_finalizer_t,
+}
+
+// SAFETY: the pointer is only given back to the host, which was told on which threads.
+unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}
+
+impl UserData {
+    pub fn new(ptr: *mut c_void, finalizer: wrt_finalizer_t) -> UserData {
+        UserData { ptr, finalizer }
+    }
+}
+
+impl Drop for UserData {
+    fn drop(&mut self) {
+        if let Some(f) = self.finalizer.take() {
+            // SAFETY: the host gave both for this purpose.
+            unsafe { f(self.ptr) };
+        }
+    }
+}

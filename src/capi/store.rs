@@ -1,0 +1,235 @@
+//! Stores, their limits, and interruption.
+
+use super::engine::wrt_engine_t;
+use super::entry::{entry, on_store, plain};
+use super::error::wrt_error_t;
+use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
+use crate::api::{Growth, InterruptHandle, Result, Store, StoreLimits};
+use crate::err;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+use std::time::Duration;
+
+/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
+pub struct wrt_store_t {
+    /// One for the host's pointer, and one for each call that runs.
+    references: AtomicUsize,
+    store: Store,
+    data: UserData,
+}
+
+impl wrt_store_t {
+    /// Lends the store, as a `Store` of the call's own.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
+        // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
+        // the other (invariant 3 of the runtime).
+        unsafe { self.store.lend(f) }
+    }
+
+    pub fn retain(&self) {
+        self.references.fetch_add(1, AcqRel);
+    }
+
+    /// Gives a reference back; the last one deletes the store.
+    ///
+    /// # Safety
+    /// `p` is a store, and the caller has a reference that it does not use again.
+    pub unsafe fn release(p: *mut wrt_store_t) {
+        // SAFETY: the caller's promise.
+        if unsafe { (*p).references.fetch_sub(1, AcqRel) } == 1 {
+            // SAFETY: that was the last reference.
+            unsafe { delete(p) };
+        }
+    }
+}
+
+/// Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
+/// or when this fails. The caller owns `*out_store`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_new(
+    engine: *const wrt_engine_t,
+    userdata: *mut c_void,
+    finalizer: wrt_finalizer_t,
+    out_store: *mut *mut wrt_store_t,
+) -> *mut wrt_error_t {
+    let data = UserData::new(userdata, finalizer);
+    entry(|| {
+        // SAFETY: the caller passes an engine and a place for the store.
+        let (out, engine) =
+            unsafe { (output(out_store, std::ptr::null_mut(), "out_store")?, borrow(engine, "engine")?) };
+        let store = give(wrt_store_t { references: AtomicUsize::new(1), store: Store::new(&engine.0)?, data });
+        // SAFETY: just made; nobody else knows it yet.
+        unsafe { (*store).with(|s| s.set_embedder(store.cast())) };
+        *out = store;
+        Ok(())
+    })
+}
+
+/// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
+/// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
+/// NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
+    plain((), || {
+        if !store.is_null() {
+            // SAFETY: the caller gives up its reference.
+            unsafe { wrt_store_t::release(store) };
+        }
+    });
+}
+
+/// The userdata the store was made with. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_userdata(store: *const wrt_store_t) -> *mut c_void {
+    // SAFETY: the caller passes NULL or a store.
+    plain(std::ptr::null_mut(), || unsafe { store.as_ref() }.map_or(std::ptr::null_mut(), |s| s.data.ptr))
+}
+
+/// The store's number, which its handles carry. Unique in the process; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_id(store: *const wrt_store_t) -> u64 {
+    // SAFETY: the caller passes NULL or a store.
+    plain(0, || unsafe { store.as_ref() }.map_or(0, |s| s.with(|s| s.id())))
+}
+
+/// What a store may use in total.
+#[repr(C)]
+pub struct wrt_limits_t {
+    /// Bytes of this struct as the caller knows it: `sizeof(wrt_limits_t)`. `wrt_limits_init` sets it.
+    pub size: usize,
+    /// Bytes of all memories together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Instances.
+    pub instances: u64,
+}
+
+/// Fills in a limits struct: no limits. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_limits_init(out_limits: *mut wrt_limits_t) {
+    let none = wrt_limits_t {
+        size: size_of::<wrt_limits_t>(),
+        memory_bytes: u64::MAX,
+        table_elements: u64::MAX,
+        instances: u64::MAX,
+    };
+    // SAFETY: the caller passes NULL or a place for the limits.
+    plain((), || drop(unsafe { output(out_limits, none, "out_limits") }));
+}
+
+/// Limits what the store may use from now on; what it holds already counts, and stays.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_set_limits(
+    store: *mut wrt_store_t,
+    limits: *const wrt_limits_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and limits, or NULLs, which are refused.
+    unsafe {
+        on_store(store, |s| {
+            let l = borrow(limits, "limits")?;
+            if l.size != size_of::<wrt_limits_t>() {
+                return Err(err!(InvalidArgument, "limits.size is {}, use wrt_limits_init", l.size));
+            }
+            s.set_limits(StoreLimits {
+                memory_bytes: l.memory_bytes,
+                table_elements: l.table_elements,
+                instances: l.instances,
+            });
+            Ok(())
+        })
+    }
+}
+
+/// A memory, in bytes.
+pub const WRT_RESOURCE_MEMORY: u8 = 1;
+/// A table, in elements.
+pub const WRT_RESOURCE_TABLE: u8 = 2;
+/// The store's instances, as a number.
+pub const WRT_RESOURCE_INSTANCES: u8 = 3;
+
+/// What is about to grow.
+#[repr(C)]
+pub struct wrt_growth_t {
+    /// One of `WRT_RESOURCE_*`.
+    pub resource: u8,
+    pub current: u64,
+    pub desired: u64,
+}
+
+/// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; it
+/// must not use the store.
+pub type wrt_limiter_callback_t =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
+
+/// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
+/// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
+/// fails. Not legal while the store runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_set_limiter(
+    store: *mut wrt_store_t,
+    callback: wrt_limiter_callback_t,
+    userdata: *mut c_void,
+    finalizer: wrt_finalizer_t,
+) -> *mut wrt_error_t {
+    let data = UserData::new(userdata, finalizer);
+    // SAFETY: the caller passes a store or NULL, which is refused.
+    unsafe {
+        on_store(store, |s| {
+            s.set_limiter(callback.map(|callback| -> crate::api::Limiter {
+                Box::new(move |g: Growth| {
+                    let data = &data;
+                    let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
+                    // SAFETY: the host gave the callback for this purpose.
+                    callback(data.ptr, &growth) != 0
+                })
+            }))
+        })
+    }
+}
+
+/// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
+/// delivered. Fails if the engine is not configured for interruption.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_store_set_deadline(store: *mut wrt_store_t, nanoseconds: u64) -> *mut wrt_error_t {
+    let after = (nanoseconds != 0).then(|| Duration::from_nanos(nanoseconds));
+    // SAFETY: the caller passes a store or NULL, which is refused.
+    unsafe { on_store(store, |s| s.set_deadline(after)) }
+}
+
+/// Interrupts one store. May outlive it.
+pub struct wrt_interrupt_t(InterruptHandle);
+
+/// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
+/// `*out_interrupt`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_interrupt_new(
+    store: *mut wrt_store_t,
+    out_interrupt: *mut *mut wrt_interrupt_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a place for the object, or NULLs, which are refused.
+    unsafe {
+        let out: Result<_> = output(out_interrupt, std::ptr::null_mut(), "out_interrupt");
+        on_store(store, |s| {
+            *out? = give(wrt_interrupt_t(s.interrupt_handle()?));
+            Ok(())
+        })
+    }
+}
+
+/// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
+/// NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_interrupt_trigger(interrupt: *const wrt_interrupt_t) {
+    // SAFETY: the caller passes NULL or an interrupt object. Two atomic stores: nothing here can panic.
+    if let Some(i) = plain(None, || unsafe { interrupt.as_ref() }) {
+        i.0.interrupt();
+    }
+}
+
+/// Deletes an interrupt object. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_interrupt_delete(interrupt: *mut wrt_interrupt_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(interrupt) }
+}

@@ -1,0 +1,172 @@
+//! Tables.
+
+use super::entry::on_store;
+use super::error::wrt_error_t;
+use super::own::{borrow, output};
+use super::store::wrt_store_t;
+use super::types::wrt_size_limits_t;
+use super::val::{take, type_of, wrt_table_t, wrt_val_t};
+use crate::api::{Table, TableType, ValType};
+use crate::err;
+
+/// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
+/// the slot becomes empty, also on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_new(
+    store: *mut wrt_store_t,
+    element_kind: u8,
+    limits: *const wrt_size_limits_t,
+    take_init: *mut wrt_val_t,
+    out_table: *mut wrt_table_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, limits, a value and a place for the table, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_table, wrt_table_t::EMPTY, "out_table");
+        on_store(store, |s| {
+            let init = take(take_init, s);
+            let (out, limits) = (out?, borrow(limits, "limits")?.get());
+            let ValType::Ref(element) = type_of(element_kind)? else {
+                return Err(err!(TypeMismatch, "a table holds references, not kind {element_kind}"));
+            };
+            *out = Table::new(s, TableType { limits, element }, init?)?.into();
+            Ok(())
+        })
+    }
+}
+
+/// The table's limits as of now: the minimum is the present size.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_type(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    out_element_kind: *mut u8,
+    out_limits: *mut wrt_size_limits_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and places for kind and limits, or NULLs, which are refused.
+    unsafe {
+        let kind = output(out_element_kind, 0, "out_element_kind");
+        let limits = output(out_limits, wrt_size_limits_t { min: 0, max: 0, has_max: 0 }, "out_limits");
+        on_store(store, |s| {
+            let (kind, limits) = (kind?, limits?);
+            let ty = Table::from(*borrow(table, "table")?).ty(s)?;
+            *kind = super::val::kind_of(ValType::Ref(ty.element));
+            *limits = wrt_size_limits_t::new(ty.limits);
+            Ok(())
+        })
+    }
+}
+
+/// The number of elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_size(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    out_size: *mut u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a place for the size, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_size, 0, "out_size");
+        on_store(store, |s| {
+            let (out, table) = (out?, Table::from(*borrow(table, "table")?));
+            *out = table.size(s)?;
+            Ok(())
+        })
+    }
+}
+
+/// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_get(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    index: u64,
+    out_value: *mut wrt_val_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a place for the value, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
+        on_store(store, |s| {
+            let (out, table) = (out?, Table::from(*borrow(table, "table")?));
+            *out = wrt_val_t::from_val(table.get(s, index)?);
+            Ok(())
+        })
+    }
+}
+
+/// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_set(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    index: u64,
+    take_value: *mut wrt_val_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a value, or NULLs, which are refused.
+    unsafe {
+        on_store(store, |s| {
+            let value = take(take_value, s);
+            Table::from(*borrow(table, "table")?).set(s, index, value?)
+        })
+    }
+}
+
+/// Grows the table by `delta` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure.
+/// Fails with `limit` when it can not grow; then nothing has changed. `out_old_size` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_grow(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    delta: u64,
+    take_init: *mut wrt_val_t,
+    out_old_size: *mut u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table, a value, and NULL or a place for the old size.
+    unsafe {
+        let out = output(out_old_size, 0, "");
+        on_store(store, |s| {
+            let init = take(take_init, s);
+            let old = Table::from(*borrow(table, "table")?).grow(s, delta, init?)?;
+            if let Ok(out) = out {
+                *out = old;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_fill(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    index: u64,
+    take_value: *mut wrt_val_t,
+    len: u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a value, or NULLs, which are refused.
+    unsafe {
+        on_store(store, |s| {
+            let value = take(take_value, s);
+            Table::from(*borrow(table, "table")?).fill(s, index, value?, len)
+        })
+    }
+}
+
+/// Copies `len` elements from `from` of `source` to `index` of `table`. Both may be the same, and the ranges may overlap.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_copy(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    index: u64,
+    source: *const wrt_table_t,
+    from: u64,
+    len: u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and tables, or NULLs, which are refused.
+    unsafe {
+        on_store(store, |s| {
+            let source = Table::from(*borrow(source, "source")?);
+            Table::from(*borrow(table, "table")?).copy(s, index, source, from, len)
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! Values and handles.
+
+use crate::api::{self, Result, Val, ValType};
+use crate::err;
+
+macro_rules! convert {
+    ($($c:ident <=> $rust:ident;)*) => { $(
+        impl $c {
+            pub const EMPTY: $c = $c { store: 0, index: 0, generation: 0 };
+        }
+        impl From<api::$rust> for $c {
+            fn from(h: api::$rust) -> $c {
+                $c { store: h.store, index: h.index, generation: h.generation }
+            }
+        }
+        impl From<$c> for api::$rust {
+            fn from(h: $c) -> api::$rust {
+                api::$rust { store: h.store, index: h.index, generation: h.generation }
+            }
+        }
+    )* };
+}
+
+/// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
+/// handle.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_func_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// A table of a store. A plain value, like `wrt_func_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_table_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// A memory of a store. A plain value, like `wrt_func_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_memory_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// A global of a store. A plain value, like `wrt_func_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_global_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// An instance of a store. A plain value, like `wrt_func_t`. Instances live as long as their store.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_instance_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+convert! {
+    wrt_func_t <=> Func;
+    wrt_table_t <=> Table;
+    wrt_memory_t <=> Memory;
+    wrt_global_t <=> Global;
+    wrt_instance_t <=> Instance;
+}
+
+/// The kind of the empty value, which a value becomes when it is taken.
+pub const WRT_EMPTY: u8 = 0;
+/// `of.i32`.
+pub const WRT_I32: u8 = 1;
+/// `of.i64`.
+pub const WRT_I64: u8 = 2;
+/// `of.f32`.
+pub const WRT_F32: u8 = 3;
+/// `of.f64`.
+pub const WRT_F64: u8 = 4;
+/// `of.v128`, little-endian bytes.
+pub const WRT_V128: u8 = 5;
+/// `of.func`; the empty handle is null.
+pub const WRT_FUNCREF: u8 = 6;
+/// Known as a kind of types; values of it are not supported yet.
+pub const WRT_EXTERNREF: u8 = 7;
+
+/// A value. `kind` says which member of `of` counts.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_val_t {
+    /// One of `WRT_EMPTY`, `WRT_I32`, ...
+    pub kind: u8,
+    pub of: wrt_val_of_t,
+}
+
+/// The value itself, by kind.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union wrt_val_of_t {
+    pub i32: i32,
+    pub i64: i64,
+    pub f32: f32,
+    pub f64: f64,
+    pub v128: [u8; 16],
+    pub func: wrt_func_t,
+}
+
+pub fn kind_of(t: ValType) -> u8 {
+    match t {
+        ValType::I32 => WRT_I32,
+        ValType::I64 => WRT_I64,
+        ValType::F32 => WRT_F32,
+        ValType::F64 => WRT_F64,
+        ValType::V128 => WRT_V128,
+        ValType::FUNCREF => WRT_FUNCREF,
+        ValType::EXTERNREF => WRT_EXTERNREF,
+    }
+}
+
+pub fn type_of(kind: u8) -> Result<ValType> {
+    Ok(match kind {
+        WRT_I32 => ValType::I32,
+        WRT_I64 => ValType::I64,
+        WRT_F32 => ValType::F32,
+        WRT_F64 => ValType::F64,
+        WRT_V128 => ValType::V128,
+        WRT_FUNCREF => ValType::FUNCREF,
+        WRT_EXTERNREF => ValType::EXTERNREF,
+        _ => return Err(err!(InvalidArgument, "no value type has kind {kind}")),
+    })
+}
+
+impl wrt_val_t {
+    pub const EMPTY: wrt_val_t = wrt_val_t { kind: WRT_EMPTY, of: wrt_val_of_t { v128: [0; 16] } };
+
+    #[inline]
+    pub fn from_val(v: Val) -> wrt_val_t {
+        let mut of = wrt_val_of_t { v128: [0; 16] };
+        match v {
+            Val::I32(v) => of.i32 = v,
+            Val::I64(v) => of.i64 = v,
+            Val::F32(v) => of.f32 = f32::from_bits(v),
+            Val::F64(v) => of.f64 = f64::from_bits(v),
+            Val::V128(v) => of.v128 = v.to_le_bytes(),
+            Val::FuncRef(f) => of.func = f.map_or(wrt_func_t::EMPTY, wrt_func_t::from),
+        }
+        wrt_val_t { kind: kind_of(v.ty()), of }
+    }
+
+    /// The value, if its kind is known.
+    #[inline]
+    pub fn to_val(self) -> Result<Val> {
+        // SAFETY: all members are plain data without invalid values, and from_val and C initialise what the kind says;
+        // a handle is checked where it is used.
+        unsafe {
+            Ok(match self.kind {
+                WRT_I32 => Val::I32(self.of.i32),
+                WRT_I64 => Val::I64(self.of.i64),
+                WRT_F32 => Val::F32(self.of.f32.to_bits()),
+                WRT_F64 => Val::F64(self.of.f64.to_bits()),
+                WRT_V128 => Val::V128(u128::from_le_bytes(self.of.v128)),
+                WRT_FUNCREF if self.of.func.store == 0 => Val::FuncRef(None),
+                WRT_FUNCREF => Val::FuncRef(Some(self.of.func.into())),
+                WRT_EMPTY => return Err(err!(InvalidArgument, "the value is empty")),
+                WRT_EXTERNREF => return Err(err!(Unsupported, "externref is not supported yet")),
+                kind => return Err(err!(InvalidArgument, "no value has kind {kind}")),
+            })
+        }
+    }
+}
+
+/// Takes a value to be stored: the caller's slot becomes empty, whatever happens next; but a value of another store stays
+/// (another thread may be using that store).
+///
+/// # Safety
+/// `slot` is NULL or a value that can be written.
+pub unsafe fn take(slot: *mut wrt_val_t, store: &api::Store) -> Result<Val> {
+    if slot.is_null() {
+        return Err(super::entry::null("value"));
+    }
+    // SAFETY: the caller's promise.
+    let value = unsafe { *slot };
+    let val = value.to_val();
+    let is_foreign = matches!(val, Ok(Val::FuncRef(Some(f))) if f.store != store.id());
+    if !is_foreign {
+        // SAFETY: the caller's promise.
+        unsafe { *slot = wrt_val_t::EMPTY };
+    }
+    val
+}

@@ -1,0 +1,104 @@
+//! Handshake: what library this is.
+
+use super::entry::{entry, plain};
+use super::error::{wrt_error_t, wrt_frame_t};
+use super::func::wrt_raw_t;
+use super::instance::wrt_extern_t;
+use super::module::{wrt_export_t, wrt_import_t};
+use super::own::{output, string};
+use super::store::{wrt_growth_t, wrt_limits_t};
+use super::types::wrt_size_limits_t;
+use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
+use crate::err;
+use std::ffi::{CStr, c_char};
+use std::mem::{align_of, offset_of, size_of};
+
+/// The library's version as text, such as "0.1.0". Static.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_version_string() -> *const c_char {
+    plain(c"".as_ptr(), || {
+        const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+        CStr::from_bytes_with_nul(VERSION.as_bytes()).unwrap_or(c"").as_ptr()
+    })
+}
+
+/// The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
+#[unsafe(no_mangle)]
+pub extern "C" fn wrt_abi_version() -> u32 {
+    plain(0, || WRT_ABI_VERSION)
+}
+
+/// The number of the binary interface that this header describes.
+pub const WRT_ABI_VERSION: u32 = 0;
+
+const FEATURES: [&str; 10] = [
+    "mutable-global",
+    "sign-extension",
+    "saturating-float-to-int",
+    "multi-value",
+    "bulk-memory",
+    "reference-types-func",
+    "simd",
+    "multi-memory",
+    "interruption",
+    "wat",
+];
+
+/// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
+    // SAFETY: the caller passes NULL or a C string.
+    plain(false, || {
+        !name.is_null() && FEATURES.iter().any(|f| unsafe { CStr::from_ptr(name) }.to_bytes() == f.as_bytes())
+    })
+}
+
+/// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
+/// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_abi_layout(
+    item: *const c_char,
+    item_len: usize,
+    out_value: *mut usize,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a string of this length and a place for the value, or NULLs, which are refused.
+        let (out, item) = unsafe { (output(out_value, 0, "out_value")?, string(item, item_len, "item")?) };
+        let found = layout().into_iter().find(|(name, _)| name == item);
+        *out = found.ok_or_else(|| err!(InvalidArgument, "there is no {item:?} in the interface"))?.1;
+        Ok(())
+    })
+}
+
+macro_rules! layouts {
+    ($($name:ident { $($field:ident),* })*) => {
+        fn layout() -> Vec<(String, usize)> {
+            let mut all = Vec::new();
+            $(
+                all.push((stringify!($name).to_string(), size_of::<$name>()));
+                all.push((concat!("alignof ", stringify!($name)).to_string(), align_of::<$name>()));
+                $(all.push((
+                    concat!(stringify!($name), ".", stringify!($field)).to_string(),
+                    offset_of!($name, $field),
+                ));)*
+            )*
+            all
+        }
+    };
+}
+layouts! {
+    wrt_func_t { store, index, generation }
+    wrt_table_t { store, index, generation }
+    wrt_memory_t { store, index, generation }
+    wrt_global_t { store, index, generation }
+    wrt_instance_t { store, index, generation }
+    wrt_val_t { kind, of }
+    wrt_raw_t {}
+    wrt_extern_t { kind, of }
+    wrt_import_t { module, module_len, name, name_len, r#type }
+    wrt_export_t { name, name_len, r#type }
+    wrt_frame_t { module_name, func_name, func_index, module_offset, func_offset, reserved }
+    wrt_limits_t { size, memory_bytes, table_elements, instances }
+    wrt_growth_t { resource, current, desired }
+    wrt_size_limits_t { min, max, has_max }
+}
