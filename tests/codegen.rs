@@ -178,3 +178,53 @@ fn a_host_function_knows_the_calling_instance() {
         }
     }
 }
+
+/// A frame larger than the whole stack of the thread is refused before anything of it is touched.
+#[test]
+fn a_huge_frame_is_a_stack_overflow() {
+    let many = 8000;
+    let mut wat = "(module (memory 1) (func $leaf) (func (export \"huge\") (result i64)".to_string();
+    (0..many).for_each(|i| write!(wat, "(i64.load offset={i} (i32.const 0))").unwrap());
+    wat.push_str("(call $leaf)");
+    (1..many).for_each(|_| wat.push_str("i64.add "));
+    wat.push_str("))");
+    for config in modes() {
+        let engine = Engine::new(&config.max_wasm_stack(16 << 10)).unwrap();
+        let module = Module::new(&engine, wat.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let f = func(&mut store, instance, "huge");
+        let run = || {
+            let e = f.call(&mut store, &[], &mut [Val::I64(0)]).unwrap_err();
+            assert_eq!((e.trap_code(), e.frames().len()), (Some(Trap::StackOverflow), 1));
+        };
+        let small = std::thread::Builder::new().stack_size(48 << 10);
+        std::thread::scope(|s| small.spawn_scoped(s, run).unwrap().join()).unwrap();
+    }
+}
+
+/// A large frame that fits, with results in memory: the entry in front of the function passes everything on.
+#[test]
+fn a_large_frame_works() {
+    let many = 2000;
+    let results = "i64 ".repeat(20);
+    let gets: String = (0..20).map(|i| format!("(local.get {i})")).collect();
+    let mut wat = format!(
+        "(module (memory 1) (func $leaf) (func (export \"large\") (param {results}) (result {results}) {gets} (i64.const 0)"
+    );
+    (0..many).for_each(|i| write!(wat, "(i64.load offset={i} (i32.const 0))").unwrap());
+    wat.push_str("(call $leaf)");
+    (0..many).for_each(|_| wat.push_str("i64.add "));
+    wat.push_str("drop))");
+    for config in modes() {
+        let engine = Engine::new(&config).unwrap();
+        let module = Module::new(&engine, wat.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let args: Vec<Val> = (0..20).map(Val::I64).collect();
+        let mut out = args.clone();
+        out.reverse();
+        func(&mut store, instance, "large").call(&mut store, &args, &mut out).unwrap();
+        assert_eq!(out, args);
+    }
+}

@@ -3,8 +3,7 @@
 use super::func::{FuncCx, ModuleEnv, clif_type, wasm_signature};
 use super::op::numeric::*;
 use super::op::{call, control, global, local, memory, simd, table};
-use crate::abi::builtin::Builtin;
-use crate::abi::vmstruct::{VmHeader, VmStore};
+use super::stack_check;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::wasm::decode::{self, Body};
@@ -12,11 +11,9 @@ use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::*;
 use cranelift_codegen::ir::{
-    Block, Function, GlobalValueData, InstBuilder, Opcode, SourceLoc, StackSlot, StackSlotData, StackSlotKind,
-    UserFuncName, Value,
+    Block, Function, InstBuilder, Opcode, SourceLoc, StackSlot, StackSlotData, StackSlotKind, UserFuncName, Value,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::mem::offset_of;
 use wasmparser::{BinaryReader, FuncValidatorAllocations, FunctionBody, Operator};
 
 /// A translated function's extra facts.
@@ -53,7 +50,7 @@ pub fn translate(
     for (value, ty) in params[1..].iter().zip(ty.params()) {
         declare_local(&mut cx, clif_type(*ty), *value);
     }
-    stack_check(&mut cx);
+    stack_check::emit(&mut cx);
 
     decode::refuse_locals(&body_reader)?;
     let mut reader = body_reader.get_binary_reader();
@@ -102,36 +99,6 @@ fn keep_context(cx: &mut FuncCx, entry: Block) -> StackSlot {
     let mut cursor = FuncCursor::new(cx.b.func).at_first_insertion_point(entry);
     cursor.ins().stack_store(I64, vmctx, slot, 0);
     slot
-}
-
-/// Stops before the stack limit is passed. With faults allowed it is part of the prologue and covers the whole frame.
-fn stack_check(cx: &mut FuncCx) {
-    let settings = cx.env.settings;
-    if settings.signals {
-        let f = &mut *cx.b.func;
-        let vmctx = f.create_global_value(GlobalValueData::VMContext);
-        let constant = f.dfg.mem_flags.insert(super::func::constant()).expect("few distinct flags");
-        let changing = f.dfg.mem_flags.insert(super::func::trusted()).expect("few distinct flags");
-        let store = f.create_global_value(GlobalValueData::Load {
-            base: vmctx,
-            offset: (offset_of!(VmHeader, store) as i32).into(),
-            global_type: I64,
-            flags: constant,
-        });
-        let limit = f.create_global_value(GlobalValueData::Load {
-            base: store,
-            offset: (offset_of!(VmStore, stack_limit) as i32).into(),
-            global_type: I64,
-            flags: changing,
-        });
-        f.stack_limit = Some(limit);
-        return;
-    }
-    let store = cx.vm_store();
-    let limit = cx.load_vm(I64, store, offset_of!(VmStore, stack_limit) as u32);
-    let sp = cx.b.ins().get_stack_pointer(I64);
-    let exhausted = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
-    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
 }
 
 /// One validated instruction. A line an opcode; what it does is in its family.

@@ -16,6 +16,8 @@ const ALIGN: usize = 16;
 pub struct CompiledFunc {
     text: Vec<u8>,
     vmctx_below_fp: u32,
+    /// Bytes below the frame pointer.
+    frame_size: u32,
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
     relocs: Vec<Call>,
@@ -43,11 +45,34 @@ impl CompiledFunc {
         let relocs: Result<Vec<Call>> = buffer.relocs().iter().map(|r| call_of(func, r)).collect();
         Ok(CompiledFunc {
             text: buffer.data().to_vec(),
+            frame_size: buffer.frame_layout().expect("every compiled function has a frame layout").frame_to_fp_offset,
             vmctx_below_fp: vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
             traps: traps.collect(),
             calls: calls.collect(),
             relocs: relocs?,
         })
+    }
+
+    /// Bytes of the frame below its frame pointer.
+    pub fn frame_size(&self) -> u32 {
+        self.frame_size
+    }
+
+    /// This function behind an entry of it: the entry's calls of function `i` are calls of this code.
+    pub fn behind(self, entry: CompiledFunc, i: DefinedFuncIndex) -> Result<CompiledFunc> {
+        let mut out = entry;
+        let start = out.text.len().next_multiple_of(ALIGN) as u32;
+        out.text.resize(start as usize, 0);
+        for call in std::mem::take(&mut out.relocs) {
+            debug_assert_eq!(call.callee, i);
+            let at = call.at as usize;
+            patch(&mut out.text[at..at + 4], start as i64 + call.addend - at as i64)?;
+        }
+        out.text.extend_from_slice(&self.text);
+        out.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
+        out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
+        out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
+        Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, ..out })
     }
 }
 

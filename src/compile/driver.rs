@@ -3,7 +3,7 @@
 use super::body;
 use super::code::{CompiledFunc, link};
 use super::func::ModuleEnv;
-use super::{isa, trampoline};
+use super::{isa, stack_check, trampoline};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
@@ -16,6 +16,7 @@ use crate::wasm::module::ModuleInfo;
 use crate::wasm::types::FuncType;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::StackSlot;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::FunctionBuilderContext;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,12 +56,24 @@ impl Worker {
         self.context.clear();
         let func = &mut self.context.func;
         let translated = body::translate(env, i, bytes, body, func, &mut self.builder, &mut self.allocations)?;
+        let compiled = self.generate(env, i, translated.vmctx_slot)?;
+        let frame = compiled.frame_size();
+        if !stack_check::needs_entry(env, frame) {
+            return Ok(compiled);
+        }
+        self.context.clear();
+        stack_check::entry(env, i, frame, &mut self.context.func, &mut self.builder);
+        compiled.behind(self.generate(env, i, None)?, i)
+    }
+
+    /// Machine code of the function in the context.
+    fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, slot: Option<StackSlot>) -> Result<CompiledFunc> {
         if let Err(e) = self.context.compile(env.isa, &mut self.control) {
             let f = env.info.func_index(i);
             return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
         }
         let code = self.context.compiled_code().expect("just compiled");
-        CompiledFunc::new(&self.context.func, code, translated.vmctx_slot)
+        CompiledFunc::new(&self.context.func, code, slot)
     }
 }
 
@@ -81,7 +94,7 @@ impl Compiler {
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
     pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: Vec<Body>) -> Result<Code> {
         let layout = ContextLayout::new(info);
-        let env = ModuleEnv { info, layout: &layout, settings: self.settings, isa: &*self.isa };
+        let env = ModuleEnv::new(info, &layout, self.settings, &*self.isa);
         let size: usize = info.bodies.values().map(|r| r.len()).sum();
         let threads = if size < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads.min(bodies.len()) };
         link(compile_all(&env, bytes, bodies, threads)?)

@@ -6,7 +6,7 @@ use crate::abi::settings::Settings;
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
-use crate::wasm::module::ModuleInfo;
+use crate::wasm::module::{EntityIndex, ModuleInfo};
 use crate::wasm::types::{FuncType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
@@ -22,6 +22,26 @@ pub struct ModuleEnv<'m> {
     pub layout: &'m ContextLayout,
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
+    /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
+    /// grow it.
+    pub fixed_tables: Vec<bool>,
+}
+
+impl<'m> ModuleEnv<'m> {
+    pub fn new(info: &'m ModuleInfo, layout: &'m ContextLayout, settings: Settings, isa: &'m dyn TargetIsa) -> Self {
+        let mut fixed_tables: Vec<bool> = info.tables.values().map(|t| !t.grows).collect();
+        for export in &info.exports {
+            if let EntityIndex::Table(t) = export.index {
+                fixed_tables[t.index()] = false;
+            }
+        }
+        for (t, decl) in info.tables.iter() {
+            let limits = decl.ty.limits;
+            fixed_tables[t.index()] |= limits.max == Some(limits.min);
+            fixed_tables[t.index()] &= info.defined_table(t).is_some();
+        }
+        ModuleEnv { info, layout, settings, isa, fixed_tables }
+    }
 }
 
 /// Disjoint kinds of memory, for alias analysis.

@@ -10,6 +10,7 @@ mod driver;
 mod func;
 mod isa;
 mod op;
+mod stack_check;
 mod trampoline;
 
 pub use driver::Compiler;

@@ -3,23 +3,13 @@
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmContext, VmTable};
 use crate::base::Trap;
-use crate::base::index::TableIndex;
+use crate::base::index::{EntityRef, TableIndex};
 use crate::compile::func::{FuncCx, Region, constant, trusted};
-use crate::wasm::module::EntityIndex;
 use crate::wasm::registry::TypeId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use std::mem::offset_of;
-
-/// Whether elements and length of the table stay where they are: it is of this instance and nobody can grow it.
-fn is_fixed(cx: &FuncCx, t: TableIndex) -> bool {
-    let info = cx.env.info;
-    let limits = info.tables[t].ty.limits;
-    info.defined_table(t).is_some()
-        && (limits.max == Some(limits.min)
-            || (!info.tables[t].grows && !info.exports.iter().any(|e| e.index == EntityIndex::Table(t))))
-}
 
 /// Where the table's `VmTable` is: an address and an offset.
 fn place(cx: &mut FuncCx, t: TableIndex) -> (Value, u32) {
@@ -32,7 +22,7 @@ fn place(cx: &mut FuncCx, t: TableIndex) -> (Value, u32) {
 
 /// Elements, as a 64-bit number.
 fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
-    if is_fixed(cx, t) {
+    if cx.env.fixed_tables[t.index()] {
         let n = cx.env.info.tables[t].ty.limits.min;
         return cx.b.ins().iconst(I64, n as i64);
     }
@@ -46,7 +36,7 @@ fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: 
     let length = length(cx, t);
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
     cx.trapnz(outside, out_of_bounds);
-    let fixed = is_fixed(cx, t);
+    let fixed = cx.env.fixed_tables[t.index()];
     let (base, offset) = place(cx, t);
     let flags = cx.in_region(if fixed { constant() } else { trusted() }, Region::Vm);
     let elements = cx.b.ins().load(I64, flags, base, (offset + offset_of!(VmTable, elements) as u32) as i32);

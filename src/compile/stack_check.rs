@@ -1,0 +1,89 @@
+//! The stack check at a function's entry. It covers the whole frame, so that untrusted code can not reach over a guard
+//! page into memory that is not stack.
+//!
+//! Where faults may be used, Cranelift makes the check in the prologue, before the frame. Otherwise it is ordinary code
+//! behind the prologue, which is too late for a large frame: such a function gets an entry of its own in front, which
+//! checks for the size that is known by then.
+
+use super::func::{self, DEFINED_FUNCS, FuncCx, ModuleEnv, wasm_signature};
+use crate::abi::builtin::Builtin;
+use crate::abi::vmstruct::{VmHeader, VmStore};
+use crate::base::index::*;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{Function, GlobalValueData, InstBuilder, UserFuncName, Value};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use std::mem::offset_of;
+
+/// Frames up to this many bytes are checked after they were made: the next access below would still meet a guard page.
+pub const SMALL_FRAME: u32 = 4096;
+
+/// Stops before the stack limit is passed.
+pub fn emit(cx: &mut FuncCx) {
+    if cx.env.settings.signals {
+        return in_prologue(cx.b.func);
+    }
+    let (sp, limit) = pointer_and_limit(cx);
+    let exhausted = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
+    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+}
+
+fn in_prologue(f: &mut Function) {
+    let vmctx = f.create_global_value(GlobalValueData::VMContext);
+    let constant = f.dfg.mem_flags.insert(func::constant()).expect("few distinct flags");
+    let changing = f.dfg.mem_flags.insert(func::trusted()).expect("few distinct flags");
+    let store = f.create_global_value(GlobalValueData::Load {
+        base: vmctx,
+        offset: (offset_of!(VmHeader, store) as i32).into(),
+        global_type: I64,
+        flags: constant,
+    });
+    let limit = f.create_global_value(GlobalValueData::Load {
+        base: store,
+        offset: (offset_of!(VmStore, stack_limit) as i32).into(),
+        global_type: I64,
+        flags: changing,
+    });
+    f.stack_limit = Some(limit);
+}
+
+fn pointer_and_limit(cx: &mut FuncCx) -> (Value, Value) {
+    let store = cx.vm_store();
+    let limit = cx.load_vm(I64, store, offset_of!(VmStore, stack_limit) as u32);
+    (cx.b.ins().get_stack_pointer(I64), limit)
+}
+
+/// Whether function `i` needs `entry` in front, for a frame of `size` bytes.
+pub fn needs_entry(env: &ModuleEnv<'_>, size: u32) -> bool {
+    !env.settings.signals && size > SMALL_FRAME
+}
+
+/// The entry of function `i` that checks for a frame of `size` bytes and then calls the function itself, as a tail call.
+pub fn entry(
+    env: &ModuleEnv<'_>,
+    i: DefinedFuncIndex,
+    size: u32,
+    func: &mut Function,
+    builder: &mut FunctionBuilderContext,
+) {
+    let index = env.info.func_index(i);
+    func.name = UserFuncName::user(DEFINED_FUNCS, i.as_u32());
+    func.signature = wasm_signature(env.info.func_type(index));
+    let mut cx = FuncCx::new(FunctionBuilder::new(func, builder), env);
+    let block = cx.b.create_block();
+    cx.b.append_block_params_for_function_params(block);
+    cx.b.switch_to_block(block);
+    cx.b.seal_block(block);
+    let args = cx.b.block_params(block).to_vec();
+    cx.vmctx = args[0];
+    let (sp, limit) = pointer_and_limit(&mut cx);
+    let below = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
+    let room = cx.b.ins().isub(sp, limit);
+    let size = cx.b.ins().iconst(I64, size as i64);
+    let small = cx.b.ins().icmp(IntCC::UnsignedLessThan, room, size);
+    let exhausted = cx.b.ins().bor(below, small);
+    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+    let itself = cx.defined_func(index);
+    cx.b.ins().return_call(itself, &args);
+    cx.b.finalize(env.isa.frontend_config());
+}
