@@ -65,17 +65,22 @@ fn narrow(cx: &mut FuncCx, op: Opcode, from: Type) {
     cx.push(v);
 }
 
+/// Half of the lanes, widened. Cranelift derives the result from the operand's type.
+fn widen(cx: &mut FuncCx, op: Opcode, from: Type) {
+    convert(cx, op, from, from);
+}
+
 /// Products of widened halves.
-fn extmul(cx: &mut FuncCx, widen: Opcode, from: Type, to: Type) {
+fn extmul(cx: &mut FuncCx, widen: Opcode, from: Type) {
     let (a, b) = cx.pop2_as(from);
-    let (a, b) = (unary_value(cx, widen, to, a), unary_value(cx, widen, to, b));
+    let (a, b) = (unary_value(cx, widen, from, a), unary_value(cx, widen, from, b));
     let v = cx.b.ins().imul(a, b);
     cx.push(v);
 }
 
-fn extadd_pairwise(cx: &mut FuncCx, low: Opcode, high: Opcode, from: Type, to: Type) {
+fn extadd_pairwise(cx: &mut FuncCx, low: Opcode, high: Opcode, from: Type) {
     let a = cx.pop_as(from);
-    let (low, high) = (unary_value(cx, low, to, a), unary_value(cx, high, to, a));
+    let (low, high) = (unary_value(cx, low, from, a), unary_value(cx, high, from, a));
     let v = cx.b.ins().iadd_pairwise(low, high);
     cx.push(v);
 }
@@ -427,34 +432,34 @@ pub fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::I8x16NarrowI16x8U => narrow(cx, Opcode::Unarrow, I16X8),
         O::I16x8NarrowI32x4S => narrow(cx, Opcode::Snarrow, I32X4),
         O::I16x8NarrowI32x4U => narrow(cx, Opcode::Unarrow, I32X4),
-        O::I16x8ExtendLowI8x16S => convert(cx, Opcode::SwidenLow, I8X16, I16X8),
-        O::I16x8ExtMulLowI8x16S => extmul(cx, Opcode::SwidenLow, I8X16, I16X8),
-        O::I16x8ExtendLowI8x16U => convert(cx, Opcode::UwidenLow, I8X16, I16X8),
-        O::I16x8ExtMulLowI8x16U => extmul(cx, Opcode::UwidenLow, I8X16, I16X8),
-        O::I16x8ExtendHighI8x16S => convert(cx, Opcode::SwidenHigh, I8X16, I16X8),
-        O::I16x8ExtMulHighI8x16S => extmul(cx, Opcode::SwidenHigh, I8X16, I16X8),
-        O::I16x8ExtendHighI8x16U => convert(cx, Opcode::UwidenHigh, I8X16, I16X8),
-        O::I16x8ExtMulHighI8x16U => extmul(cx, Opcode::UwidenHigh, I8X16, I16X8),
-        O::I32x4ExtendLowI16x8S => convert(cx, Opcode::SwidenLow, I16X8, I32X4),
-        O::I32x4ExtMulLowI16x8S => extmul(cx, Opcode::SwidenLow, I16X8, I32X4),
-        O::I32x4ExtendLowI16x8U => convert(cx, Opcode::UwidenLow, I16X8, I32X4),
-        O::I32x4ExtMulLowI16x8U => extmul(cx, Opcode::UwidenLow, I16X8, I32X4),
-        O::I32x4ExtendHighI16x8S => convert(cx, Opcode::SwidenHigh, I16X8, I32X4),
-        O::I32x4ExtMulHighI16x8S => extmul(cx, Opcode::SwidenHigh, I16X8, I32X4),
-        O::I32x4ExtendHighI16x8U => convert(cx, Opcode::UwidenHigh, I16X8, I32X4),
-        O::I32x4ExtMulHighI16x8U => extmul(cx, Opcode::UwidenHigh, I16X8, I32X4),
-        O::I64x2ExtendLowI32x4S => convert(cx, Opcode::SwidenLow, I32X4, I64X2),
-        O::I64x2ExtMulLowI32x4S => extmul(cx, Opcode::SwidenLow, I32X4, I64X2),
-        O::I64x2ExtendLowI32x4U => convert(cx, Opcode::UwidenLow, I32X4, I64X2),
-        O::I64x2ExtMulLowI32x4U => extmul(cx, Opcode::UwidenLow, I32X4, I64X2),
-        O::I64x2ExtendHighI32x4S => convert(cx, Opcode::SwidenHigh, I32X4, I64X2),
-        O::I64x2ExtMulHighI32x4S => extmul(cx, Opcode::SwidenHigh, I32X4, I64X2),
-        O::I64x2ExtendHighI32x4U => convert(cx, Opcode::UwidenHigh, I32X4, I64X2),
-        O::I64x2ExtMulHighI32x4U => extmul(cx, Opcode::UwidenHigh, I32X4, I64X2),
-        O::I16x8ExtAddPairwiseI8x16S => extadd_pairwise(cx, Opcode::SwidenLow, Opcode::SwidenHigh, I8X16, I16X8),
-        O::I16x8ExtAddPairwiseI8x16U => extadd_pairwise(cx, Opcode::UwidenLow, Opcode::UwidenHigh, I8X16, I16X8),
-        O::I32x4ExtAddPairwiseI16x8S => extadd_pairwise(cx, Opcode::SwidenLow, Opcode::SwidenHigh, I16X8, I32X4),
-        O::I32x4ExtAddPairwiseI16x8U => extadd_pairwise(cx, Opcode::UwidenLow, Opcode::UwidenHigh, I16X8, I32X4),
+        O::I16x8ExtendLowI8x16S => widen(cx, Opcode::SwidenLow, I8X16),
+        O::I16x8ExtMulLowI8x16S => extmul(cx, Opcode::SwidenLow, I8X16),
+        O::I16x8ExtendLowI8x16U => widen(cx, Opcode::UwidenLow, I8X16),
+        O::I16x8ExtMulLowI8x16U => extmul(cx, Opcode::UwidenLow, I8X16),
+        O::I16x8ExtendHighI8x16S => widen(cx, Opcode::SwidenHigh, I8X16),
+        O::I16x8ExtMulHighI8x16S => extmul(cx, Opcode::SwidenHigh, I8X16),
+        O::I16x8ExtendHighI8x16U => widen(cx, Opcode::UwidenHigh, I8X16),
+        O::I16x8ExtMulHighI8x16U => extmul(cx, Opcode::UwidenHigh, I8X16),
+        O::I32x4ExtendLowI16x8S => widen(cx, Opcode::SwidenLow, I16X8),
+        O::I32x4ExtMulLowI16x8S => extmul(cx, Opcode::SwidenLow, I16X8),
+        O::I32x4ExtendLowI16x8U => widen(cx, Opcode::UwidenLow, I16X8),
+        O::I32x4ExtMulLowI16x8U => extmul(cx, Opcode::UwidenLow, I16X8),
+        O::I32x4ExtendHighI16x8S => widen(cx, Opcode::SwidenHigh, I16X8),
+        O::I32x4ExtMulHighI16x8S => extmul(cx, Opcode::SwidenHigh, I16X8),
+        O::I32x4ExtendHighI16x8U => widen(cx, Opcode::UwidenHigh, I16X8),
+        O::I32x4ExtMulHighI16x8U => extmul(cx, Opcode::UwidenHigh, I16X8),
+        O::I64x2ExtendLowI32x4S => widen(cx, Opcode::SwidenLow, I32X4),
+        O::I64x2ExtMulLowI32x4S => extmul(cx, Opcode::SwidenLow, I32X4),
+        O::I64x2ExtendLowI32x4U => widen(cx, Opcode::UwidenLow, I32X4),
+        O::I64x2ExtMulLowI32x4U => extmul(cx, Opcode::UwidenLow, I32X4),
+        O::I64x2ExtendHighI32x4S => widen(cx, Opcode::SwidenHigh, I32X4),
+        O::I64x2ExtMulHighI32x4S => extmul(cx, Opcode::SwidenHigh, I32X4),
+        O::I64x2ExtendHighI32x4U => widen(cx, Opcode::UwidenHigh, I32X4),
+        O::I64x2ExtMulHighI32x4U => extmul(cx, Opcode::UwidenHigh, I32X4),
+        O::I16x8ExtAddPairwiseI8x16S => extadd_pairwise(cx, Opcode::SwidenLow, Opcode::SwidenHigh, I8X16),
+        O::I16x8ExtAddPairwiseI8x16U => extadd_pairwise(cx, Opcode::UwidenLow, Opcode::UwidenHigh, I8X16),
+        O::I32x4ExtAddPairwiseI16x8S => extadd_pairwise(cx, Opcode::SwidenLow, Opcode::SwidenHigh, I16X8),
+        O::I32x4ExtAddPairwiseI16x8U => extadd_pairwise(cx, Opcode::UwidenLow, Opcode::UwidenHigh, I16X8),
         O::F32x4Ceil => unary(cx, Opcode::Ceil, F32X4),
         O::F32x4Floor => unary(cx, Opcode::Floor, F32X4),
         O::F32x4Trunc => unary(cx, Opcode::Trunc, F32X4),
