@@ -317,8 +317,10 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             }
         };
         let vmctx = self.vmctx;
-        let table = self.load_constant(I64, vmctx, offset_of!(VmContext, builtins) as u32);
-        let address = self.load_constant(I64, table, builtin as u32 * 8);
+        // Not to be moved: most of these calls are in cold blocks, whose loads must not end up in front of hot loops.
+        let flags = self.in_region(trusted().with_readonly(), Region::Vm);
+        let table = self.b.ins().load(I64, flags, vmctx, offset_of!(VmContext, builtins) as i32);
+        let address = self.b.ins().load(I64, flags, table, builtin as i32 * 8);
         let mut all = vec![vmctx];
         all.extend_from_slice(args);
         let call = self.b.ins().call_indirect(sig, address, &all);
