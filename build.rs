@@ -34,6 +34,7 @@ fn main() {
         no_includes: true,
         ..Default::default()
     };
+    config.layout.aligned_n = Some("WRT_ALIGNED".into());
     config.export.include = vec!["ErrorKind".into()];
     config.export.rename.insert("ErrorKind".into(), "wrt_error_kind_t".into());
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
@@ -93,8 +94,10 @@ fn traps() -> String {
 const MUST_USE: &str = "\
 #if defined(__GNUC__)
 #define WRT_MUST_USE __attribute__((warn_unused_result))
+#define WRT_ALIGNED(n) __attribute__((aligned(n)))
 #else
 #define WRT_MUST_USE
+#define WRT_ALIGNED(n)
 #endif
 ";
 

@@ -31,6 +31,7 @@ pub union wrt_extern_of_t {
 }
 
 impl wrt_extern_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_extern_t = wrt_extern_t { kind: 0, of: wrt_extern_of_t { func: wrt_func_t::EMPTY } };
 
     pub fn new(e: Extern) -> wrt_extern_t {
@@ -72,10 +73,11 @@ pub unsafe extern "C" fn wrt_instance_new(
     unsafe {
         let out = output(out_instance, wrt_instance_t::EMPTY, "out_instance");
         running(store, |s| {
-            let (out, module) = (out?, borrow(module, "module")?);
+            // A copy: a start function may call a callback that deletes the module.
+            let (out, module) = (out?, borrow(module, "module")?.module.clone());
             let imports = slice(imports, import_count, "imports")?;
             let imports: Vec<Extern> = imports.iter().map(|i| i.get()).collect::<Result<_>>()?;
-            *out = Instance::new(s, &module.module, &imports)?.into();
+            *out = Instance::new(s, &module, &imports)?.into();
             Ok(())
         })
     }

@@ -150,7 +150,9 @@ pub unsafe extern "C" fn wrt_linker_instantiate(
         let out = output(out_instance, wrt_instance_t::EMPTY, "out_instance");
         running(store, |s| {
             let (out, linker) = (out?, borrow(linker, "linker")?);
-            *out = linker.0.instantiate(s, &borrow(module, "module")?.module)?.into();
+            // A copy: a start function may call a callback that deletes the module.
+            let module = borrow(module, "module")?.module.clone();
+            *out = linker.0.instantiate(s, &module)?.into();
             Ok(())
         })
     }

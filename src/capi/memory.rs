@@ -7,6 +7,7 @@ use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
 use super::val::wrt_memory_t;
 use crate::api::{Memory, MemoryType};
+use std::ffi::c_void;
 
 /// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
 #[unsafe(no_mangle)]
@@ -116,15 +117,15 @@ pub unsafe extern "C" fn wrt_memory_read(
     store: *mut wrt_store_t,
     memory: *const wrt_memory_t,
     offset: u64,
-    out: *mut u8,
+    out: *mut c_void,
     len: usize,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a memory and room for `len` bytes, or NULLs, which are refused.
     unsafe {
         on_store(store, |s| {
             let memory = Memory::from(*borrow(memory, "memory")?);
-            slice(out, len, "out")?;
-            let out = if len == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out, len) };
+            slice(out.cast::<u8>(), len, "out")?;
+            let out = if len == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out.cast(), len) };
             memory.read(s, offset, out)
         })
     }
@@ -137,14 +138,14 @@ pub unsafe extern "C" fn wrt_memory_write(
     store: *mut wrt_store_t,
     memory: *const wrt_memory_t,
     offset: u64,
-    bytes: *const u8,
+    bytes: *const c_void,
     len: usize,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a memory and `len` bytes, or NULLs, which are refused.
     unsafe {
         on_store(store, |s| {
             let memory = Memory::from(*borrow(memory, "memory")?);
-            memory.write(s, offset, slice(bytes, len, "bytes")?)
+            memory.write(s, offset, slice(bytes.cast(), len, "bytes")?)
         })
     }
 }

@@ -3,11 +3,11 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{CText, borrow, delete, give, output, slice};
+use super::own::{CText, borrow, delete, give, output, slice, string};
 use super::types::wrt_externtype_t;
-use crate::api::Module;
+use crate::api::{Module, Result};
 use crate::err;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 /// A compiled module. May be shared between threads and stores.
 pub struct wrt_module_t {
@@ -25,6 +25,15 @@ impl wrt_module_t {
         let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty))).collect();
         let name = module.name().map(CText::new);
         give(wrt_module_t { module, name, imports, exports })
+    }
+
+    fn export(&self, index: usize) -> Result<wrt_export_t> {
+        let export = self.exports.get(index);
+        let (name, ty) = export.ok_or_else(|| err!(InvalidArgument, "there is no export {index}"))?;
+        let mut name_len = 0;
+        // SAFETY: the length's place is ours.
+        let name = unsafe { name.lend(&mut name_len) };
+        Ok(wrt_export_t { name, name_len, r#type: ty })
     }
 }
 
@@ -46,13 +55,18 @@ pub struct wrt_export_t {
     pub r#type: *const wrt_externtype_t,
 }
 
+impl wrt_export_t {
+    /// cbindgen:ignore
+    const EMPTY: wrt_export_t = wrt_export_t { name: std::ptr::null(), name_len: 0, r#type: std::ptr::null() };
+}
+
 /// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 /// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
 /// known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_new(
     engine: *const wrt_engine_t,
-    bytes: *const u8,
+    bytes: *const c_void,
     len: usize,
     out_module: *mut *mut wrt_module_t,
 ) -> *mut wrt_error_t {
@@ -62,7 +76,7 @@ pub unsafe extern "C" fn wrt_module_new(
             (
                 output(out_module, std::ptr::null_mut(), "out_module")?,
                 borrow(engine, "engine")?,
-                slice(bytes, len, "bytes")?,
+                slice(bytes.cast(), len, "bytes")?,
             )
         };
         *out = wrt_module_t::give(Module::new(&engine.0, bytes)?);
@@ -74,12 +88,12 @@ pub unsafe extern "C" fn wrt_module_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_validate(
     engine: *const wrt_engine_t,
-    bytes: *const u8,
+    bytes: *const c_void,
     len: usize,
 ) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes an engine and bytes of this length.
-        let (engine, bytes) = unsafe { (borrow(engine, "engine")?, slice(bytes, len, "bytes")?) };
+        let (engine, bytes) = unsafe { (borrow(engine, "engine")?, slice(bytes.cast(), len, "bytes")?) };
         Module::validate(&engine.0, bytes)
     })
 }
@@ -125,7 +139,7 @@ pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load(
     engine: *const wrt_engine_t,
-    bytes: *const u8,
+    bytes: *const c_void,
     len: usize,
     out_module: *mut *mut wrt_module_t,
 ) -> *mut wrt_error_t {
@@ -133,7 +147,7 @@ pub unsafe extern "C" fn wrt_module_load(
         // SAFETY: the caller passes an engine, bytes of this length that it trusts, and a place for the module.
         unsafe {
             let out = output(out_module, std::ptr::null_mut(), "out_module")?;
-            let (engine, bytes) = (borrow(engine, "engine")?, slice(bytes, len, "bytes")?);
+            let (engine, bytes) = (borrow(engine, "engine")?, slice(bytes.cast(), len, "bytes")?);
             *out = wrt_module_t::give(Module::load(&engine.0, bytes)?);
         }
         Ok(())
@@ -216,16 +230,32 @@ pub unsafe extern "C" fn wrt_module_export(
     out_export: *mut wrt_export_t,
 ) -> *mut wrt_error_t {
     entry(|| {
-        let nothing = wrt_export_t { name: std::ptr::null(), name_len: 0, r#type: std::ptr::null() };
-        // SAFETY: the caller passes a module and a place for the export; the length's place is ours.
-        unsafe {
-            let out = output(out_export, nothing, "out_export")?;
-            let module = borrow(module, "module")?;
-            let export = module.exports.get(index);
-            let (name, ty) = export.ok_or_else(|| err!(InvalidArgument, "there is no export {index}"))?;
-            out.name = name.lend(&mut out.name_len);
-            out.r#type = ty;
-        }
+        // SAFETY: the caller passes a module and a place for the export, or NULLs, which are refused.
+        let (out, module) =
+            unsafe { (output(out_export, wrt_export_t::EMPTY, "out_export")?, borrow(module, "module")?) };
+        *out = module.export(index)?;
         Ok(())
     })
+}
+
+/// The export of a name. Fails with `invalid argument` when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_get_export(
+    module: *const wrt_module_t,
+    name: *const c_char,
+    name_len: usize,
+    out_export: *mut wrt_export_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a module, a string of this length and a place for the export, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_export, wrt_export_t::EMPTY, "out_export");
+        entry(|| {
+            let (out, module) = (out?, borrow(module, "module")?);
+            let name = string(name, name_len, "name")?;
+            let index = module.module.exports().position(|e| e.name == name);
+            let index = index.ok_or_else(|| err!(InvalidArgument, "there is no export {name:?}"))?;
+            *out = module.export(index)?;
+            Ok(())
+        })
+    }
 }

@@ -139,6 +139,7 @@ pub fn type_of(kind: u8) -> Result<ValType> {
 }
 
 impl wrt_val_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_val_t = wrt_val_t { kind: WRT_EMPTY, of: wrt_val_of_t { v128: [0; 16] } };
 
     #[inline]
