@@ -43,7 +43,8 @@ fn main() {
     let mut sources: Vec<_> = std::fs::read_dir(Path::new(&root).join("src/capi"))
         .expect("src/capi is there")
         .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        // Not the folder's root: with it, every function would be there twice.
+        .filter(|path| path.extension().is_some_and(|e| e == "rs") && path.file_name().is_some_and(|n| n != "mod.rs"))
         .collect();
     sources.sort();
     for source in sources {

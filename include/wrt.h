@@ -23,8 +23,10 @@
 #include <stdint.h>
 #if defined(__GNUC__)
 #define WRT_MUST_USE __attribute__((warn_unused_result))
+#define WRT_ALIGNED(n) __attribute__((aligned(n)))
 #else
 #define WRT_MUST_USE
+#define WRT_ALIGNED(n)
 #endif
 
 /* Why WebAssembly trapped: wrt_error_trap_code. Append only. */
@@ -185,9 +187,6 @@ typedef struct wrt_linker_t wrt_linker_t;
 // A compiled module. May be shared between threads and stores.
 typedef struct wrt_module_t wrt_module_t;
 
-// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
-typedef struct wrt_raw_t wrt_raw_t;
-
 // Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
 typedef struct wrt_store_t wrt_store_t;
 
@@ -252,6 +251,17 @@ typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
 // Called once when userdata is not needed any more. May be NULL.
 typedef void (*wrt_finalizer_t)(void *userdata);
 
+// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
+typedef union WRT_ALIGNED(16) {
+    int32_t i32;
+    int64_t i64;
+    float f32;
+    double f64;
+    uint8_t v128[16];
+    // A funcref: NULL or opaque.
+    void *funcref;
+} wrt_raw_t;
+
 // A host function without checks: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
 // there are parameters or results, whichever are more.
 typedef wrt_error_t *(*wrt_func_raw_callback_t)(void *userdata,
@@ -294,7 +304,6 @@ typedef struct {
     uint8_t kind;
     wrt_extern_of_t of;
 } wrt_extern_t;
-#define wrt_extern_t_EMPTY (wrt_extern_t){ .kind = 0, .of = (wrt_extern_of_t){  } }
 
 // Size limits of a table, in elements, or a memory, in pages of 64 KiB.
 typedef struct {
@@ -628,7 +637,7 @@ WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
                              const wrt_memory_t *memory,
                              uint64_t offset,
-                             uint8_t *out,
+                             void *out,
                              size_t len);
 
 // Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; then nothing
@@ -636,562 +645,63 @@ WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_memory_write(wrt_store_t *store,
                               const wrt_memory_t *memory,
                               uint64_t offset,
-                              const uint8_t *bytes,
+                              const void *bytes,
                               size_t len);
 
-// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
-// as processors. Owned by the caller. Never NULL.
-wrt_config_t *wrt_config_new(void);
+// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
+// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+// known.
+WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
+                            const void *bytes,
+                            size_t len,
+                            wrt_module_t **out_module);
 
-// Deletes a configuration. NULL does nothing.
-void wrt_config_delete(wrt_config_t *config);
+// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
+WRT_MUST_USE wrt_error_t *wrt_module_validate(const wrt_engine_t *engine, const void *bytes, size_t len);
 
-// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
-// is slower and needs no signals. Results are the same.
-WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
-                                    bool on);
+// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
+// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
+WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
+                             uint8_t **out_bytes,
+                             size_t *out_len);
 
-// Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
-WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
+// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
+void wrt_bytes_delete(uint8_t *bytes, size_t len);
 
-// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
-// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
-WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
-                                           size_t bytes);
+// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
+// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
+// trust. The caller owns `*out_module`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
+                             const void *bytes,
+                             size_t len,
+                             wrt_module_t **out_module);
 
-// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
-WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
+// Another owned pointer to the same module. NULL for NULL.
+wrt_module_t *wrt_module_clone(const wrt_module_t *module);
 
-// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
-// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
-WRT_MUST_USE wrt_error_t *wrt_engine_new(const wrt_config_t *config,
-                            wrt_engine_t **out_engine);
+// Deletes a module pointer; instances keep what they need. NULL does nothing.
+void wrt_module_delete(wrt_module_t *module);
 
-// Another owned pointer to the same engine. NULL for NULL.
-wrt_engine_t *wrt_engine_clone(const wrt_engine_t *engine);
+// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
+const char *wrt_module_name(const wrt_module_t *module, size_t *out_len);
 
-// Deletes an engine pointer. NULL does nothing.
-void wrt_engine_delete(wrt_engine_t *engine);
+// How many imports the module has. 0 for NULL.
+size_t wrt_module_import_count(const wrt_module_t *module);
 
-// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
-// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
-// anywhere.
-wrt_error_t *wrt_error_new(uint8_t kind,
-                           const char *message,
-                           size_t message_len);
+// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
+WRT_MUST_USE wrt_error_t *wrt_module_import(const wrt_module_t *module, size_t index, wrt_import_t *out_import);
 
-// Makes the error of a guest that asks to exit, for a callback to return. Never returns NULL.
-wrt_error_t *wrt_error_new_exit(int32_t status);
+// How many exports the module has. 0 for NULL.
+size_t wrt_module_export_count(const wrt_module_t *module);
 
-// Makes the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`. Never returns NULL.
-wrt_error_t *wrt_error_new_trap(uint8_t code);
-
-// Deletes an error. NULL does nothing.
-void wrt_error_delete(wrt_error_t *error);
-
-// The error's kind, one of the `WRT_ERROR_KIND_*`; 0 for NULL. More kinds may come: be prepared for unknown ones.
-uint8_t wrt_error_kind(const wrt_error_t *error);
-
-// The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
-const char *wrt_error_kind_name(uint8_t kind);
-
-// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
-const char *wrt_error_message(const wrt_error_t *error,
-                              size_t *out_len);
-
-// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.
-uint8_t wrt_error_trap_code(const wrt_error_t *error);
-
-// The static name of a trap code, such as "integer overflow"; "unknown" for others. Never NULL.
-const char *wrt_trap_name(uint8_t code);
-
-// The byte offset in the module that the error is about. False, and 0, when there is none.
-bool wrt_error_offset(const wrt_error_t *error, uint64_t *out_offset);
-
-// The status of a guest's exit. False, and 0, when the error is no exit.
-bool wrt_error_exit_status(const wrt_error_t *error, int32_t *out_status);
-
-// How many WebAssembly frames the backtrace has. 0 for NULL.
-size_t wrt_error_frame_count(const wrt_error_t *error);
-
-// A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
-WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
-
-// The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
-wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
-
-// The instance whose code called. False, and the empty handle, when the host itself called the function.
-bool wrt_caller_instance(const wrt_caller_t *caller, wrt_instance_t *out_instance);
-
-// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
-// called with it once: when the store is gone, or when this fails. One callback may serve many functions.
-WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
-                          const wrt_functype_t *ty,
-                          wrt_func_callback_t callback,
-                          void *userdata,
-                          wrt_finalizer_t finalizer,
-                          wrt_func_t *out_func);
-
-// As `wrt_func_new`, with a callback on raw slots.
-WRT_MUST_USE wrt_error_t *wrt_func_new_raw(wrt_store_t *store,
-                              const wrt_functype_t *ty,
-                              wrt_func_raw_callback_t callback,
-                              void *userdata,
-                              wrt_finalizer_t finalizer,
-                              wrt_func_t *out_func);
-
-// The function's type. The caller owns `*out_type`.
-WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *func, wrt_functype_t **out_type);
-
-// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-// `results` are written: the results on success, empty values on failure. Fails with `trap`, `interrupted`, the error of
-// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
-WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
-                           const wrt_func_t *func,
-                           const wrt_val_t *args,
-                           size_t arg_count,
-                           wrt_val_t *results,
-                           size_t result_count);
-
-// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
-// `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
-// types is the caller's word.
-WRT_MUST_USE wrt_error_t *wrt_func_call_raw(wrt_store_t *store,
-                               const wrt_func_t *func,
-                               wrt_raw_t *slots,
-                               size_t slot_count);
-
-// Whether two handles name the same function. False for NULL and for empty handles.
-bool wrt_func_equal(const wrt_func_t *a, const wrt_func_t *b);
-
-// Makes a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on failure.
-WRT_MUST_USE wrt_error_t *wrt_global_new(wrt_store_t *store,
-                            uint8_t kind,
-                            bool mutable_,
-                            wrt_val_t *take_value,
-                            wrt_global_t *out_global);
-
-// The global's value kind and whether it is mutable.
-WRT_MUST_USE wrt_error_t *wrt_global_type(wrt_store_t *store,
-                             const wrt_global_t *global,
-                             uint8_t *out_kind,
-                             bool *out_mutable);
-
-// The global's value.
-WRT_MUST_USE wrt_error_t *wrt_global_get(wrt_store_t *store, const wrt_global_t *global, wrt_val_t *out_value);
-
-// Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with `type mismatch`
-// when the global is immutable or of another kind.
-WRT_MUST_USE wrt_error_t *wrt_global_set(wrt_store_t *store,
-                            const wrt_global_t *global,
-                            wrt_val_t *take_value);
-
-// Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
-// with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
-// made stays in the store, since others may refer to it by then.
-WRT_MUST_USE wrt_error_t *wrt_instance_new(wrt_store_t *store,
-                              const wrt_module_t *module,
-                              const wrt_extern_t *imports,
-                              size_t import_count,
-                              wrt_instance_t *out_instance);
+// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
+WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
 
 // The export of a name. Fails with `invalid argument` when there is none.
-WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
-                              const wrt_instance_t *instance,
-                              const char *name,
-                              size_t name_len,
-                              wrt_extern_t *out_extern);
-
-// The export at a place in the order of the module. Fails with `invalid argument` when there is none.
-WRT_MUST_USE wrt_error_t *wrt_instance_export(wrt_store_t *store,
-                                 const wrt_instance_t *instance,
-                                 size_t index,
-                                 wrt_extern_t *out_extern);
-
-// The exported function of a name. Fails with `invalid argument` when there is no such export, with `type mismatch` when
-// it is something else.
-WRT_MUST_USE wrt_error_t *wrt_instance_get_func(wrt_store_t *store,
-                                   const wrt_instance_t *instance,
+WRT_MUST_USE wrt_error_t *wrt_module_get_export(const wrt_module_t *module,
                                    const char *name,
                                    size_t name_len,
-                                   wrt_func_t *out_func);
-
-// The exported table of a name. Fails as `wrt_instance_get_func` does.
-WRT_MUST_USE wrt_error_t *wrt_instance_get_table(wrt_store_t *store,
-                                    const wrt_instance_t *instance,
-                                    const char *name,
-                                    size_t name_len,
-                                    wrt_table_t *out_table);
-
-// The exported memory of a name. Fails as `wrt_instance_get_func` does.
-WRT_MUST_USE wrt_error_t *wrt_instance_get_memory(wrt_store_t *store,
-                                     const wrt_instance_t *instance,
-                                     const char *name,
-                                     size_t name_len,
-                                     wrt_memory_t *out_memory);
-
-// The exported global of a name. Fails as `wrt_instance_get_func` does.
-WRT_MUST_USE wrt_error_t *wrt_instance_get_global(wrt_store_t *store,
-                                     const wrt_instance_t *instance,
-                                     const char *name,
-                                     size_t name_len,
-                                     wrt_global_t *out_global);
-
-// Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
-
-// Deletes a linker. Instances made by it, and their functions' userdata, stay. NULL does nothing.
-void wrt_linker_delete(wrt_linker_t *linker);
-
-// Defines a host function under two names, with its type as text such as `(i32, i64) -> f64`. `userdata` is never looked
-// at; `finalizer` (may be NULL) is called with it once: when the linker and all stores that use the function are gone, or
-// when this fails. A name that is taken is an error.
-WRT_MUST_USE wrt_error_t *wrt_linker_define_func(wrt_linker_t *linker,
-                                    const char *module,
-                                    size_t module_len,
-                                    const char *name,
-                                    size_t name_len,
-                                    const char *signature,
-                                    size_t signature_len,
-                                    wrt_func_callback_t callback,
-                                    void *userdata,
-                                    wrt_finalizer_t finalizer);
-
-// As `wrt_linker_define_func`, with a callback on raw slots.
-WRT_MUST_USE wrt_error_t *wrt_linker_define_func_raw(wrt_linker_t *linker,
-                                        const char *module,
-                                        size_t module_len,
-                                        const char *name,
-                                        size_t name_len,
-                                        const char *signature,
-                                        size_t signature_len,
-                                        wrt_func_raw_callback_t callback,
-                                        void *userdata,
-                                        wrt_finalizer_t finalizer);
-
-// Defines an object of a store under two names. A name that is taken is an error.
-WRT_MUST_USE wrt_error_t *wrt_linker_define(wrt_linker_t *linker,
-                               wrt_store_t *store,
-                               const char *module,
-                               size_t module_len,
-                               const char *name,
-                               size_t name_len,
-                               const wrt_extern_t *item);
-
-// Defines every export of an instance under one module name. If one of the names is taken, nothing is defined.
-WRT_MUST_USE wrt_error_t *wrt_linker_define_instance(wrt_linker_t *linker,
-                                        wrt_store_t *store,
-                                        const char *module,
-                                        size_t module_len,
-                                        const wrt_instance_t *instance);
-
-// Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
-// `link`, naming the import, or as the start function does. `*out_instance` is empty on failure.
-WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
-                                    wrt_store_t *store,
-                                    const wrt_module_t *module,
-                                    wrt_instance_t *out_instance);
-
-// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
-WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limits_t *limits, wrt_memory_t *out_memory);
-
-// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
-WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
-
-// Where the memory is and how many bytes it has. The address stays for the store's life; the size may grow whenever
-// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
-WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
-                             const wrt_memory_t *memory,
-                             uint8_t **out_data,
-                             size_t *out_size);
-
-// The size in pages of 64 KiB.
-WRT_MUST_USE wrt_error_t *wrt_memory_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_pages);
-
-// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
-// `out_old_pages` may be NULL.
-WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
-                             const wrt_memory_t *memory,
-                             uint64_t delta,
-                             uint64_t *out_old_pages);
-
-// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`.
-WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
-                             const wrt_memory_t *memory,
-                             uint64_t offset,
-                             uint8_t *out,
-                             size_t len);
-
-// Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; then nothing
-// was written.
-WRT_MUST_USE wrt_error_t *wrt_memory_write(wrt_store_t *store,
-                              const wrt_memory_t *memory,
-                              uint64_t offset,
-                              const uint8_t *bytes,
-                              size_t len);
-
-// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
-// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
-// known.
-WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
-                            const uint8_t *bytes,
-                            size_t len,
-                            wrt_module_t **out_module);
-
-// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
-WRT_MUST_USE wrt_error_t *wrt_module_validate(const wrt_engine_t *engine, const uint8_t *bytes, size_t len);
-
-// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
-// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
-WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
-                             uint8_t **out_bytes,
-                             size_t *out_len);
-
-// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
-void wrt_bytes_delete(uint8_t *bytes, size_t len);
-
-// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
-// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
-// trust. The caller owns `*out_module`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
-                             const uint8_t *bytes,
-                             size_t len,
-                             wrt_module_t **out_module);
-
-// Another owned pointer to the same module. NULL for NULL.
-wrt_module_t *wrt_module_clone(const wrt_module_t *module);
-
-// Deletes a module pointer; instances keep what they need. NULL does nothing.
-void wrt_module_delete(wrt_module_t *module);
-
-// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
-const char *wrt_module_name(const wrt_module_t *module, size_t *out_len);
-
-// How many imports the module has. 0 for NULL.
-size_t wrt_module_import_count(const wrt_module_t *module);
-
-// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
-WRT_MUST_USE wrt_error_t *wrt_module_import(const wrt_module_t *module, size_t index, wrt_import_t *out_import);
-
-// How many exports the module has. 0 for NULL.
-size_t wrt_module_export_count(const wrt_module_t *module);
-
-// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
-WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
-
-// Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
-// or when this fails. The caller owns `*out_store`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_store_new(const wrt_engine_t *engine,
-                           void *userdata,
-                           wrt_finalizer_t finalizer,
-                           wrt_store_t **out_store);
-
-// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
-// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
-// NULL does nothing.
-void wrt_store_delete(wrt_store_t *store);
-
-// The userdata the store was made with. NULL for NULL.
-void *wrt_store_userdata(const wrt_store_t *store);
-
-// The store's number, which its handles carry. Unique in the process; 0 for NULL.
-uint64_t wrt_store_id(const wrt_store_t *store);
-
-// Fills in a limits struct: no limits. NULL does nothing.
-void wrt_limits_init(wrt_limits_t *out_limits);
-
-// Limits what the store may use from now on; what it holds already counts, and stays.
-WRT_MUST_USE wrt_error_t *wrt_store_set_limits(wrt_store_t *store, const wrt_limits_t *limits);
-
-// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
-// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
-// fails. Not legal while the store runs.
-WRT_MUST_USE wrt_error_t *wrt_store_set_limiter(wrt_store_t *store,
-                                   wrt_limiter_callback_t callback,
-                                   void *userdata,
-                                   wrt_finalizer_t finalizer);
-
-// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
-// delivered. Fails if the engine is not configured for interruption.
-WRT_MUST_USE wrt_error_t *wrt_store_set_deadline(wrt_store_t *store,
-                                    uint64_t nanoseconds);
-
-// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
-// `*out_interrupt`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_interrupt_new(wrt_store_t *store,
-                               wrt_interrupt_t **out_interrupt);
-
-// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
-// NULL does nothing.
-void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
-
-// Deletes an interrupt object. NULL does nothing.
-void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
-
-// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
-// the slot becomes empty, also on failure.
-WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
-                           uint8_t element_kind,
-                           const wrt_size_limits_t *limits,
-                           wrt_val_t *take_init,
-                           wrt_table_t *out_table);
-
-// The table's limits as of now: the minimum is the present size.
-WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
-                            const wrt_table_t *table,
-                            uint8_t *out_element_kind,
-                            wrt_size_limits_t *out_limits);
-
-// The number of elements.
-WRT_MUST_USE wrt_error_t *wrt_table_size(wrt_store_t *store, const wrt_table_t *table, uint64_t *out_size);
-
-// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
-WRT_MUST_USE wrt_error_t *wrt_table_get(wrt_store_t *store,
-                           const wrt_table_t *table,
-                           uint64_t index,
-                           wrt_val_t *out_value);
-
-// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure.
-WRT_MUST_USE wrt_error_t *wrt_table_set(wrt_store_t *store,
-                           const wrt_table_t *table,
-                           uint64_t index,
-                           wrt_val_t *take_value);
-
-// Grows the table by `delta` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure.
-// Fails with `limit` when it can not grow; then nothing has changed. `out_old_size` may be NULL.
-WRT_MUST_USE wrt_error_t *wrt_table_grow(wrt_store_t *store,
-                            const wrt_table_t *table,
-                            uint64_t delta,
-                            wrt_val_t *take_init,
-                            uint64_t *out_old_size);
-
-// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
-WRT_MUST_USE wrt_error_t *wrt_table_fill(wrt_store_t *store,
-                            const wrt_table_t *table,
-                            uint64_t index,
-                            wrt_val_t *take_value,
-                            uint64_t len);
-
-// Copies `len` elements from `from` of `source` to `index` of `table`. Both may be the same, and the ranges may overlap.
-WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
-                            const wrt_table_t *table,
-                            uint64_t index,
-                            const wrt_table_t *source,
-                            uint64_t from,
-                            uint64_t len);
-
-// A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
-WRT_MUST_USE wrt_error_t *wrt_functype_parse(const char *text,
-                                size_t text_len,
-                                wrt_functype_t **out_type);
-
-// A function type from value kinds (`WRT_I32`, ...). The arrays are borrowed. The caller owns `*out_type`.
-WRT_MUST_USE wrt_error_t *wrt_functype_new(const uint8_t *params,
-                              size_t param_count,
-                              const uint8_t *results,
-                              size_t result_count,
-                              wrt_functype_t **out_type);
-
-// Deletes a function type that the caller owns. NULL does nothing.
-void wrt_functype_delete(wrt_functype_t *ty);
-
-// How many parameters the type has. 0 for NULL.
-size_t wrt_functype_param_count(const wrt_functype_t *ty);
-
-// How many results the type has. 0 for NULL.
-size_t wrt_functype_result_count(const wrt_functype_t *ty);
-
-// The kind of a parameter; 0 when there is no such parameter.
-uint8_t wrt_functype_param(const wrt_functype_t *ty, size_t index);
-
-// The kind of a result; 0 when there is no such result.
-uint8_t wrt_functype_result(const wrt_functype_t *ty, size_t index);
-
-// The type as text, such as `(i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
-const char *wrt_functype_text(const wrt_functype_t *ty, size_t *out_len);
-
-// One of `WRT_EXTERN_*`; 0 for NULL.
-uint8_t wrt_externtype_kind(const wrt_externtype_t *ty);
-
-// The function type, borrowed; NULL when it is no function.
-const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
-
-// The limits of a table or memory. Fails with `type mismatch` for others.
-WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_size_limits_t *out_limits);
-
-// The value kind of a global's value or a table's elements; 0 for others.
-uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
-
-// Whether it is a mutable global.
-bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
-
-// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
-const char *wrt_externtype_text(const wrt_externtype_t *ty,
-                                size_t *out_len);
-
-// The library's version as text, such as "0.1.0". Static.
-const char *wrt_version_string(void);
-
-// The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
-uint32_t wrt_abi_version(void);
-
-// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
-bool wrt_has_feature(const char *name);
-
-// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
-// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
-WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
-                            size_t item_len,
-                            size_t *out_value);
-
-// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
-// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
-// known.
-WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
-                            const uint8_t *bytes,
-                            size_t len,
-                            wrt_module_t **out_module);
-
-// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
-WRT_MUST_USE wrt_error_t *wrt_module_validate(const wrt_engine_t *engine, const uint8_t *bytes, size_t len);
-
-// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
-// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
-WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
-                             uint8_t **out_bytes,
-                             size_t *out_len);
-
-// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
-void wrt_bytes_delete(uint8_t *bytes, size_t len);
-
-// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
-// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
-// trust. The caller owns `*out_module`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
-                             const uint8_t *bytes,
-                             size_t len,
-                             wrt_module_t **out_module);
-
-// Another owned pointer to the same module. NULL for NULL.
-wrt_module_t *wrt_module_clone(const wrt_module_t *module);
-
-// Deletes a module pointer; instances keep what they need. NULL does nothing.
-void wrt_module_delete(wrt_module_t *module);
-
-// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
-const char *wrt_module_name(const wrt_module_t *module, size_t *out_len);
-
-// How many imports the module has. 0 for NULL.
-size_t wrt_module_import_count(const wrt_module_t *module);
-
-// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
-WRT_MUST_USE wrt_error_t *wrt_module_import(const wrt_module_t *module, size_t index, wrt_import_t *out_import);
-
-// How many exports the module has. 0 for NULL.
-size_t wrt_module_export_count(const wrt_module_t *module);
-
-// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
-WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
+                                   wrt_export_t *out_export);
 
 // Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
 // or when this fails. The caller owns `*out_store`, NULL on failure.
