@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# usage: run.sh asan|valgrind DIST
+# Builds every test here against the shared library in DIST and runs it, under AddressSanitizer and UBSan or Valgrind.
+set -u
+mode=$1 dist=$(cd "$2" && pwd)
+cd "$(dirname "$0")"
+out=../target/capi-$mode
+mkdir -p "$out"
+passed=0 failed=0
+flags=(-g -O1 -Wall -Wextra -I"$dist/include")
+libs=(-L"$dist/lib" -lwrt -lpthread -Wl,-rpath,"$dist/lib")
+[ "$mode" = asan ] && flags+=(-fsanitize=address,undefined -fno-sanitize-recover=all)
+for source in *.c *.cpp; do
+  name=${source%.*}
+  case $source in
+    *.c) compile=(gcc -std=gnu11 -pedantic) ;;
+    *) compile=(g++ -std=c++17 -pedantic) ;;
+  esac
+  if [ "$mode" = valgrind ]; then
+    run=(valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
+  else
+    # Faults of machine code are ours to handle.
+    export ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0
+    run=()
+  fi
+  if "${compile[@]}" "${flags[@]}" "$source" "${libs[@]}" -o "$out/$name" && "${run[@]}" "$out/$name"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED $name ($mode)"
+  fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
