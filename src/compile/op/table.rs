@@ -4,11 +4,11 @@ use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmContext, VmTable};
 use crate::base::Trap;
 use crate::base::index::{EntityRef, TableIndex};
-use crate::compile::func::{FuncCx, Region, constant, trusted};
+use crate::compile::func::{FuncCx, Region, constant, trap_code, trusted};
 use crate::wasm::registry::TypeId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use std::mem::offset_of;
 
 /// Where the table's `VmTable` is: an address and an offset.
@@ -30,24 +30,34 @@ fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
     cx.load_vm(I64, base, offset + offset_of!(VmTable, length) as u32)
 }
 
-/// The address of an element, its index checked.
-fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
+/// Where an element is, and the flags of its access; the index is checked before or by the access. Where faults may be
+/// used the address is null for an index outside: unlike a trap, that is a value, which leaves a loop if the index does.
+fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> (MemFlagsData, Value) {
     let index = cx.b.ins().uextend(I64, index);
     let length = length(cx, t);
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
-    cx.trapnz(outside, out_of_bounds);
+    let by_fault = cx.env.settings.signals;
+    if !by_fault {
+        cx.trapnz(outside, out_of_bounds);
+    }
     let fixed = cx.env.fixed_tables[t.index()];
     let (base, offset) = place(cx, t);
     let flags = cx.in_region(if fixed { constant() } else { trusted() }, Region::Vm);
     let elements = cx.b.ins().load(I64, flags, base, (offset + offset_of!(VmTable, elements) as u32) as i32);
     let bytes = cx.b.ins().ishl_imm_u(index, 3);
-    cx.b.ins().iadd(elements, bytes)
+    let address = cx.b.ins().iadd(elements, bytes);
+    let flags = cx.in_region(trusted(), Region::Table);
+    if !by_fault {
+        return (flags, address);
+    }
+    let null = cx.b.ins().iconst(I64, 0);
+    let address = cx.b.ins().select_spectre_guard(outside, null, address);
+    (flags.with_trap_code(Some(trap_code(out_of_bounds))), address)
 }
 
 /// The element as it is stored.
 pub fn element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
-    let address = element_address(cx, t, index, out_of_bounds);
-    let flags = cx.in_region(trusted(), Region::Table);
+    let (flags, address) = element_address(cx, t, index, out_of_bounds);
     cx.b.ins().load(I64, flags, address, 0)
 }
 
@@ -103,11 +113,10 @@ pub fn get(cx: &mut FuncCx, t: TableIndex) {
 
 pub fn set(cx: &mut FuncCx, t: TableIndex) {
     let (index, value) = cx.pop2();
-    let address = element_address(cx, t, index, Trap::TableOutOfBounds);
+    let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
     let vmctx = cx.vmctx;
     let null = cx.load_constant(I64, vmctx, offset_of!(VmContext, null_func) as u32);
     let stored = cx.b.ins().select(value, value, null);
-    let flags = cx.in_region(trusted(), Region::Table);
     cx.b.ins().store(flags, stored, address, 0);
 }
 
