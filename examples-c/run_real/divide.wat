@@ -1,0 +1,5 @@
+;; A program with a bug, for the host to survive.
+(module $divide
+  (func $quotient (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func $average (export "average") (param $sum i32) (param $count i32) (result i32)
+    (call $quotient (local.get $sum) (local.get $count))))

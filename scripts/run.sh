@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# usage: run.sh DIST
+# Builds examples-c/run_real and runs it. SQLite and zlib come as C sources out of crates and are compiled to WebAssembly
+# here; without a registry or a compiler for wasm32-wasi the bundled modules run alone.
+set -eu
+dist=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+real=$PWD/target/real src=examples-c/run_real
+sqlite=libsqlite3-sys-0.39.1 zlib=libz-sys-1.1.31
+mkdir -p "$real/src"
+
+fetch() {
+  [ -d "$real/vendor/$sqlite" ] && [ -d "$real/vendor/$zlib" ] && return 0
+  # Nothing is built from this package; vendoring is how cargo hands out sources. Its own workspace, not ours.
+  printf '%s\n' '[package]' 'name = "sources"' 'version = "0.0.0"' 'edition = "2021"' '[dependencies]' \
+    "libsqlite3-sys = \"=${sqlite##*-}\"" "libz-sys = \"=${zlib##*-}\"" '[workspace]' >"$real/Cargo.toml"
+  : >"$real/src/lib.rs"
+  echo "fetching $sqlite and $zlib"
+  (cd "$real" && timeout 300 cargo vendor -q --versioned-dirs vendor >/dev/null 2>"$real/vendor.log")
+}
+
+# wasm NAME FLAG-OR-SOURCE...: one module without imports, kept while its guest source is older.
+wasm() {
+  local out=$real/$1.wasm guest=$src/$1_guest.c
+  shift
+  [ "$out" -nt "$guest" ] && return 0
+  echo "compiling $(basename "$out")"
+  clang-14 --target=wasm32-wasi -mexec-model=reactor -O2 -w -mbulk-memory -msign-ext -mnontrapping-fptoint \
+    -Wl,--strip-debug -Wl,-z,stack-size=1048576 "$guest" "$@" -o "$out.part" && mv "$out.part" "$out"
+}
+
+if ! command -v clang-14 >/dev/null 2>&1 || [ ! -e /usr/include/wasm32-wasi/stdlib.h ]; then
+  echo "no clang-14 with wasi-libc: SQLite and zlib are left out"
+elif ! fetch; then
+  echo "the crate registry can not be reached ($(grep -m 1 ^error "$real/vendor.log")): SQLite and zlib are left out"
+else
+  s=$real/vendor/$sqlite/sqlite3 z=$real/vendor/$zlib/src/zlib
+  wasm zlib -I"$z" "$z"/{adler32,compress,crc32,deflate,inffast,inflate,inftrees,trees,uncompr,zutil}.c ||
+    echo "zlib did not compile: left out"
+  wasm sqlite -I"$s" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
+    -DSQLITE_OMIT_WAL "$s/sqlite3.c" || echo "SQLite did not compile: left out"
+fi
+
+cc -std=c11 -O2 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -I"$dist/include" "$src/main.c" -L"$dist/lib" -lwrt \
+  -Wl,-rpath,"$dist/lib" -o "$real/run_real"
+exec "$real/run_real" "$real" "$src"
