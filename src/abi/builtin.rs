@@ -26,8 +26,10 @@ macro_rules! for_each_builtin {
             [raise] interrupted();
             /// `memory.grow` by pages. Gives the old size in pages, or -1.
             [raise] memory_grow(memory: I32, delta: I64) -> I64;
-            [raise] memory_copy(dst_memory: I32, src_memory: I32, dst: I64, src: I64, len: I64);
-            [raise] memory_fill(memory: I32, dst: I64, value: I32, len: I64);
+            /// Moves `len` bytes between addresses that machine code has checked.
+            [leaf] memory_copy(dst: I64, src: I64, len: I64);
+            /// Fills `len` bytes at an address that machine code has checked.
+            [leaf] memory_fill(dst: I64, value: I32, len: I64);
             [raise] memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
             [leaf] data_drop(data: I32);
             /// What an element is that still reads 0. Gives null or a `VmFuncRef`. The index is in bounds.

@@ -22,7 +22,6 @@ pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
     let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
     let memory = MemoryIndex::from_u32(memory);
     let index = cx.b.ins().uextend(I64, index);
-    let slot = cx.env.layout.memory(memory);
     // The whole span from the first byte on; a 32-bit offset and size can not overflow 64 bits.
     let span = m.offset + size;
     let guarded = cx.env.settings.signals && span <= MEMORY_GUARD;
@@ -32,8 +31,7 @@ pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
         let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
         cx.trapnz(outside, Trap::MemoryOutOfBounds);
     }
-    let vmctx = cx.vmctx;
-    let base = cx.load_constant(I64, vmctx, slot + offset_of!(VmMemorySlot, base) as u32);
+    let base = base(cx, memory);
     let address = cx.b.ins().iadd(base, index);
     let flags = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
     let flags = if guarded {
@@ -49,6 +47,13 @@ pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
             (flags, cx.b.ins().iadd(address, offset), 0)
         }
     }
+}
+
+/// The address of byte 0.
+fn base(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
+    let vmctx = cx.vmctx;
+    let slot = cx.env.layout.memory(memory);
+    cx.load_constant(I64, vmctx, slot + offset_of!(VmMemorySlot, base) as u32)
 }
 
 /// Bytes in the memory now.
@@ -106,17 +111,30 @@ pub fn grow(cx: &mut FuncCx, memory: u32) {
     cx.push(v);
 }
 
+/// The address of `len` bytes from the 32-bit index `at` on, checked here.
+fn range(cx: &mut FuncCx, memory: u32, at: Value, len: Value) -> Value {
+    let memory = MemoryIndex::from_u32(memory);
+    let length = length(cx, memory);
+    let at = cx.b.ins().uextend(I64, at);
+    let end = cx.b.ins().iadd(at, len);
+    let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+    cx.trapnz(outside, Trap::MemoryOutOfBounds);
+    let base = base(cx, memory);
+    cx.b.ins().iadd(base, at)
+}
+
 pub fn copy(cx: &mut FuncCx, dst: u32, src: u32) {
-    let (at, from, len) = bulk_operands(cx);
-    let (dst, src) = (cx.i32const(dst), cx.i32const(src));
-    cx.call_builtin(Builtin::memory_copy, &[dst, src, at, from, len]);
+    let (at, from, len) = cx.pop3();
+    let len = cx.b.ins().uextend(I64, len);
+    let (to, from) = (range(cx, dst, at, len), range(cx, src, from, len));
+    cx.call_builtin(Builtin::memory_copy, &[to, from, len]);
 }
 
 pub fn fill(cx: &mut FuncCx, memory: u32) {
     let (at, value, len) = cx.pop3();
-    let (at, len) = (cx.b.ins().uextend(I64, at), cx.b.ins().uextend(I64, len));
-    let memory = cx.i32const(memory);
-    cx.call_builtin(Builtin::memory_fill, &[memory, at, value, len]);
+    let len = cx.b.ins().uextend(I64, len);
+    let to = range(cx, memory, at, len);
+    cx.call_builtin(Builtin::memory_fill, &[to, value, len]);
 }
 
 pub fn init(cx: &mut FuncCx, memory: u32, data: u32) {
