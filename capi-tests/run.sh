@@ -8,7 +8,9 @@ out=../target/capi-$mode
 mkdir -p "$out"
 passed=0 failed=0
 flags=(-g -O1 -Wall -Wextra -I"$dist/include")
-libs=(-L"$dist/lib" -lwrt -lpthread -Wl,-rpath,"$dist/lib")
+libs=(-L"$dist/lib" -lwrt -lpthread)
+# RUNPATH, which LD_LIBRARY_PATH goes before.
+libs+=(-Wl,--enable-new-dtags,-rpath,"$dist/lib")
 [ "$mode" = asan ] && flags+=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 for source in *.c *.cpp; do
   name=${source%.*}
@@ -17,7 +19,8 @@ for source in *.c *.cpp; do
     *) compile=(g++ -std=c++17 -pedantic) ;;
   esac
   if [ "$mode" = valgrind ]; then
-    run=(valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
+    export WRT_TEST_NO_SIGNALS=1
+    run=(env LD_LIBRARY_PATH="$dist/lib/symbols" valgrind -q --suppressions=valgrind.supp --show-leak-kinds=definite,indirect --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
   else
     # Faults of machine code are ours to handle.
     export ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0

@@ -69,9 +69,15 @@ static inline void world_delete(world_t *w) {
     wrt_store_delete(w->store);
 }
 
+/* Valgrind reports each fault of machine code as an error, and where it was only roughly: there, checks are explicit. */
+static inline bool may_use_signals(void) { return getenv("WRT_TEST_NO_SIGNALS") == NULL; }
+
 static inline wrt_engine_t *engine_new(void) {
     wrt_engine_t *engine;
-    OK(wrt_engine_new(NULL, &engine));
+    wrt_config_t *config = wrt_config_new();
+    OK(wrt_config_set_signals(config, may_use_signals()));
+    OK(wrt_engine_new(config, &engine));
+    wrt_config_delete(config);
     return engine;
 }
 
