@@ -1,92 +1,120 @@
-/* Modules: formats, errors with their place, reflection, saving. */
+/* Modules: compiling, reflection, saving. */
 #include "test.h"
 
-static const char *WAT =
-    "(module $plug (import \"env\" \"log\" (func (param i32 i64) (result f64)))"
-    " (import \"env\" \"mem\" (memory 1 4)) (global (export \"g\") (mut i32) (i32.const 7))"
-    " (table (export \"t\") 3 9 funcref) (func (export \"run\") (result i32) (i32.const 42)))";
+static const char *const EVERYTHING =
+    "(module $things"
+    " (import \"env\" \"f\" (func (param i32 i64) (result f64)))"
+    " (import \"env\" \"g\" (global (mut i64)))"
+    " (memory (export \"mem\") 1 5)"
+    " (table (export \"tab\") 2 funcref)"
+    " (global (export \"glob\") f32 (f32.const 1.5))"
+    " (func (export \"run\") (param v128) (result i32 i32) (i32.const 1) (i32.const 2))"
+    ")";
 
-static void reflection(wrt_engine_t *engine) {
-    wrt_module_t *m;
-    OK(wrt_module_new(engine, (const uint8_t *)WAT, strlen(WAT), &m));
+static void reflection(world_t *w) {
+    wrt_module_t *module = module_of(w->engine, EVERYTHING);
     size_t len;
-    CHECK(strcmp(wrt_module_name(m, &len), "plug") == 0 && len == 4);
-    CHECK(wrt_module_import_count(m) == 2 && wrt_module_export_count(m) == 3);
+    CHECK(!strcmp(wrt_module_name(module, &len), "things") && len == 6);
+    CHECK(wrt_module_import_count(module) == 2);
+    CHECK(wrt_module_export_count(module) == 4);
     wrt_import_t import;
-    OK(wrt_module_import(m, 0, &import));
-    CHECK(strcmp(import.module, "env") == 0 && strcmp(import.name, "log") == 0 && import.name_len == 3);
+    OK(wrt_module_import(module, 0, &import));
+    CHECK(!strcmp(import.module, "env") && import.module_len == 3 && !strcmp(import.name, "f") && import.name_len == 1);
     CHECK(wrt_externtype_kind(import.type) == WRT_EXTERN_FUNC);
-    const wrt_functype_t *ty = wrt_externtype_func(import.type);
-    CHECK(wrt_functype_param_count(ty) == 2 && wrt_functype_result_count(ty) == 1);
-    CHECK(wrt_functype_param(ty, 1) == WRT_I64 && wrt_functype_result(ty, 0) == WRT_F64 && wrt_functype_param(ty, 2) == 0);
-    CHECK(strcmp(wrt_functype_text(ty, NULL), "(i32, i64) -> f64") == 0);
-    OK(wrt_module_import(m, 1, &import));
-    wrt_size_limits_t limits;
-    OK(wrt_externtype_limits(import.type, &limits));
-    CHECK(limits.min == 1 && limits.has_max && limits.max == 4);
-    CHECK(wrt_externtype_func(import.type) == NULL);
+    CHECK(!strcmp(wrt_externtype_text(import.type, NULL), "func (i32, i64) -> f64"));
+    const wrt_functype_t *f = wrt_externtype_func(import.type);
+    CHECK(wrt_functype_param_count(f) == 2 && wrt_functype_param(f, 1) == WRT_I64 && wrt_functype_result(f, 0) == WRT_F64);
+    OK(wrt_module_import(module, 1, &import));
+    CHECK(wrt_externtype_kind(import.type) == WRT_EXTERN_GLOBAL && wrt_externtype_is_mutable(import.type));
+    CHECK(wrt_externtype_valkind(import.type) == WRT_I64);
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_module_import(module, 2, &import));
+    CHECK(!import.name && !import.type);
+
     wrt_export_t export;
-    OK(wrt_module_export(m, 0, &export));
-    CHECK(wrt_externtype_kind(export.type) == WRT_EXTERN_GLOBAL && wrt_externtype_is_mutable(export.type));
-    CHECK(wrt_externtype_valkind(export.type) == WRT_I32);
-    FAILS(TYPE_MISMATCH, wrt_externtype_limits(export.type, &limits));
-    OK(wrt_module_export(m, 1, &export));
-    CHECK(strcmp(wrt_externtype_text(export.type, NULL), "table 3 9 funcref") == 0);
-    FAILS(INVALID_ARGUMENT, wrt_module_export(m, 3, &export));
-    CHECK(export.name == NULL && export.type == NULL);
-    wrt_module_delete(m);
+    wrt_size_limits_t limits;
+    OK(wrt_module_export(module, 0, &export));
+    CHECK(!strcmp(export.name, "mem") && wrt_externtype_kind(export.type) == WRT_EXTERN_MEMORY);
+    OK(wrt_externtype_limits(export.type, &limits));
+    CHECK(limits.min == 1 && limits.has_max && limits.max == 5);
+    OK(wrt_module_get_export(module, TEXT("tab"), &export));
+    CHECK(wrt_externtype_kind(export.type) == WRT_EXTERN_TABLE && wrt_externtype_valkind(export.type) == WRT_FUNCREF);
+    OK(wrt_externtype_limits(export.type, &limits));
+    CHECK(limits.min == 2 && !limits.has_max);
+    OK(wrt_module_get_export(module, TEXT("glob"), &export));
+    CHECK(!wrt_externtype_is_mutable(export.type) && !wrt_externtype_func(export.type));
+    FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_externtype_limits(export.type, &limits));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_module_export(module, 4, &export));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_module_get_export(module, TEXT("tabs"), &export));
+    CHECK(!export.name && !export.type);
+    wrt_module_delete(module);
 }
 
-static void errors(wrt_engine_t *engine) {
-    wrt_module_t *m = (wrt_module_t *)1;
-    static const uint8_t bad_version[] = {0, 'a', 's', 'm', 2, 0, 0, 0};
-    FAILS(MALFORMED, wrt_module_new(engine, bad_version, sizeof bad_version, &m));
-    CHECK(m == NULL);
-    FAILS(MALFORMED, wrt_module_new(engine, NULL, 0, &m));
-    FAILS(MALFORMED, wrt_module_new(engine, (const uint8_t *)TEXT("(module (fun))"), &m));
-    const char *invalid = "(module (func (result i32)))";
-    wrt_error_t *error = wrt_module_new(engine, (const uint8_t *)TEXT(invalid), &m);
-    uint64_t offset = 0;
+static void bad_modules(world_t *w) {
+    static const uint8_t bad_magic[] = {0, 'a', 's', 'n', 1, 0, 0, 0};
+    static const uint8_t bad_section[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 99, 0};
+    static const char *const bad_type = "(module (func (result i32) (i64.const 1)))";
+    static const char *const bad_text = "(module (func $f (banana)))";
+    wrt_module_t *module = (wrt_module_t *)1;
+    FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, bad_magic, sizeof bad_magic, &module));
+    CHECK(!module);
+    FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, bad_section, sizeof bad_section, &module));
+    FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, NULL, 0, &module));
+    FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, bad_text, strlen(bad_text), &module));
+    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_module_new(w->engine, TEXT("(module (func (param externref)))"), &module));
+    wrt_error_t *error = wrt_module_new(w->engine, bad_type, strlen(bad_type), &module);
+    uint64_t offset;
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_INVALID_MODULE && wrt_error_offset(error, &offset) && offset > 8);
     wrt_error_delete(error);
-    FAILS(INVALID_MODULE, wrt_module_validate(engine, (const uint8_t *)TEXT(invalid)));
-    OK(wrt_module_validate(engine, (const uint8_t *)TEXT(WAT)));
-    FAILS(UNSUPPORTED, wrt_module_new(engine, (const uint8_t *)TEXT("(module (func (param externref)))"), &m));
+    FAILS(WRT_ERROR_KIND_INVALID_MODULE, wrt_module_validate(w->engine, bad_type, strlen(bad_type)));
+    OK(wrt_module_validate(w->engine, EVERYTHING, strlen(EVERYTHING)));
 }
 
-static void saving(wrt_engine_t *engine) {
-    const char *wat = "(module (memory 1) (data (i32.const 0) \"*\") (func (export \"run\") (result i32) (i32.load8_u (i32.const 0))))";
-    world_t w = world_new(engine, wat);
+static void save_and_load(world_t *w) {
+    wrt_module_t *module = module_of(w->engine, "(module (func (export \"f\") (param i32) (result i32)"
+                                                " (i32.mul (local.get 0) (i32.const 3))))");
     uint8_t *bytes;
     size_t len;
-    OK(wrt_module_save(w.module, &bytes, &len));
-    wrt_module_t *loaded;
-    OK(wrt_module_load(engine, bytes, len, &loaded));
+    OK(wrt_module_save(module, &bytes, &len));
+    wrt_module_delete(module);
+    OK(wrt_module_load(w->engine, bytes, len, &module));
     wrt_instance_t instance;
-    OK(wrt_instance_new(w.store, loaded, NULL, 0, &instance));
-    wrt_func_t run;
-    OK(wrt_instance_get_func(w.store, &instance, TEXT("run"), &run));
-    wrt_val_t result;
-    OK(wrt_func_call(w.store, &run, NULL, 0, &result, 1));
-    CHECK(result.kind == WRT_I32 && result.of.i32 == '*');
-    wrt_module_delete(loaded);
+    OK(wrt_instance_new(w->store, module, NULL, 0, &instance));
+    wrt_func_t f = func_of(w->store, &instance, "f");
+    int32_t got;
+    OK(call_i32(w->store, &f, 1, 14, 0, &got));
+    CHECK(got == 42);
+    wrt_module_delete(module);
+    /* Every truncation is refused. */
+    for (size_t cut = 0; cut < len; cut += 1 + len / 100) {
+        wrt_error_t *error = wrt_module_load(w->engine, bytes, cut, &module);
+        CHECK(error && !module);
+        wrt_error_delete(error);
+    }
+    /* So is every damage. */
     for (size_t i = 0; i < len; i += 1 + len / 97) {
         bytes[i] ^= 0x10;
-        wrt_error_t *error = wrt_module_load(engine, bytes, len, &loaded);
-        CHECK(error && loaded == NULL);
+        wrt_error_t *error = wrt_module_load(w->engine, bytes, len, &module);
+        CHECK(error && !module);
         wrt_error_delete(error);
         bytes[i] ^= 0x10;
     }
-    FAILS(MALFORMED, wrt_module_load(engine, bytes, len / 2, &loaded));
     wrt_bytes_delete(bytes, len);
-    world_delete(&w);
+}
+
+static void copies_are_independent(world_t *w) {
+    wrt_module_t *module = module_of(w->engine, EVERYTHING);
+    wrt_module_t *copy = wrt_module_clone(module);
+    wrt_module_delete(module);
+    CHECK(wrt_module_import_count(copy) == 2);
+    wrt_module_delete(copy);
 }
 
 int main(void) {
-    wrt_engine_t *engine = engine_new();
-    reflection(engine);
-    errors(engine);
-    saving(engine);
-    wrt_engine_delete(engine);
+    world_t w = world();
+    reflection(&w);
+    bad_modules(&w);
+    save_and_load(&w);
+    copies_are_independent(&w);
+    world_end(&w);
     return 0;
 }

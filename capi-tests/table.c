@@ -1,78 +1,119 @@
-/* Tables: values are taken, also by calls that fail; values of another store stay. */
+/* Tables of functions. */
 #include "test.h"
 
-int main(void) {
-    wrt_engine_t *engine = engine_new();
-    const char *wat =
-        "(module (table (export \"t\") 4 8 funcref) (elem (i32.const 1) $a $b)"
-        " (func $a (result i32) (i32.const 1)) (func $b (export \"b\") (result i32) (i32.const 2))"
-        " (func (export \"call\") (param i32) (result i32) (call_indirect (result i32) (local.get 0))))";
-    world_t w = world_new(engine, wat), other = world_new(engine, wat);
+static const char *const DISPATCH =
+    "(module (type $t (func (result i32))) (table (export \"t\") 4 8 funcref)"
+    " (elem (i32.const 0) $a $b)"
+    " (func $a (export \"a\") (result i32) (i32.const 10))"
+    " (func $b (export \"b\") (result i32) (i32.const 20))"
+    " (func (export \"v\"))"
+    " (func (export \"call\") (param i32) (result i32) (call_indirect (type $t) (local.get 0))))";
+
+static void elements(void) {
+    world_t w = world();
+    wrt_instance_t instance = instance_of(w.engine, w.store, DISPATCH);
     wrt_table_t t;
-    OK(wrt_instance_get_table(w.store, &w.instance, TEXT("t"), &t));
-    wrt_func_t b = func_get(&w, "b"), call = func_get(&w, "call"), foreign = func_get(&other, "b");
-    uint64_t size;
-    OK(wrt_table_size(w.store, &t, &size));
-    CHECK(size == 4);
+    OK(wrt_instance_get_table(w.store, &instance, TEXT("t"), &t));
+    wrt_func_t a = func_of(w.store, &instance, "a"), b = func_of(w.store, &instance, "b"),
+               v = func_of(w.store, &instance, "v"), call = func_of(w.store, &instance, "call");
+    wrt_val_t value;
+    uint64_t n;
+    int32_t got;
+    OK(wrt_table_size(w.store, &t, &n));
+    CHECK(n == 4);
+    OK(wrt_table_get(w.store, &t, 1, &value));
+    CHECK(value.kind == WRT_FUNCREF && wrt_func_equal(&value.of.func, &b));
+    OK(wrt_table_get(w.store, &t, 2, &value));
+    CHECK(value.kind == WRT_FUNCREF && value.of.func.store == 0);
+    TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_get(w.store, &t, 4, &value));
+    CHECK(value.kind == WRT_EMPTY);
 
-    wrt_val_t v;
-    OK(wrt_table_get(w.store, &t, 0, &v));
-    CHECK(v.kind == WRT_FUNCREF && v.of.func.store == 0);
-    OK(wrt_table_get(w.store, &t, 2, &v));
-    CHECK(v.kind == WRT_FUNCREF && wrt_func_equal(&v.of.func, &b));
-    OK(wrt_table_set(w.store, &t, 0, &v));
-    CHECK(v.kind == WRT_EMPTY);
-    FAILS(INVALID_ARGUMENT, wrt_table_set(w.store, &t, 0, &v)); /* it is empty now */
-    wrt_val_t arg = i32(0), result;
-    OK(wrt_func_call(w.store, &call, &arg, 1, &result, 1));
-    CHECK(result.of.i32 == 2);
+    /* Values that are stored are taken. */
+    value = func_val(&a);
+    OK(wrt_table_set(w.store, &t, 3, &value));
+    CHECK(value.kind == WRT_EMPTY);
+    OK(call_i32(w.store, &call, 1, 3, 0, &got));
+    CHECK(got == 10);
+    value = func_val(&a);
+    TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_set(w.store, &t, 4, &value));
+    CHECK(value.kind == WRT_EMPTY);
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_table_set(w.store, &t, 0, &value));
+    value = i32_val(3);
+    FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_table_set(w.store, &t, 0, &value));
+    CHECK(value.kind == WRT_EMPTY);
 
-    v = funcref(&b);
-    TRAPS(TABLE_OUT_OF_BOUNDS, wrt_table_set(w.store, &t, 4, &v));
-    CHECK(v.kind == WRT_EMPTY);
-    v = i32(3);
-    FAILS(TYPE_MISMATCH, wrt_table_set(w.store, &t, 0, &v));
-    CHECK(v.kind == WRT_EMPTY);
-    v = funcref(&foreign);
-    FAILS(WRONG_STORE, wrt_table_set(w.store, &t, 0, &v));
-    CHECK(v.kind == WRT_FUNCREF);
-    FAILS(WRONG_STORE, wrt_table_grow(w.store, &t, 1, &v, NULL));
-    CHECK(v.kind == WRT_FUNCREF);
+    TRAPS(WRT_TRAP_UNINITIALIZED_ELEMENT, call_i32(w.store, &call, 1, 2, 0, &got));
+    TRAPS(WRT_TRAP_UNDEFINED_ELEMENT, call_i32(w.store, &call, 1, 4, 0, &got));
+    value = func_val(&v);
+    OK(wrt_table_set(w.store, &t, 2, &value));
+    TRAPS(WRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH, call_i32(w.store, &call, 1, 2, 0, &got));
 
-    v = funcref(&b);
-    OK(wrt_table_grow(w.store, &t, 2, &v, &size));
-    CHECK(size == 4 && v.kind == WRT_EMPTY);
-    v = funcref(NULL);
-    FAILS(LIMIT, wrt_table_grow(w.store, &t, 3, &v, &size));
-    CHECK(v.kind == WRT_EMPTY && size == 0);
-    v = funcref(NULL);
-    OK(wrt_table_fill(w.store, &t, 0, &v, 2));
-    arg = i32(1);
-    TRAPS(UNINITIALIZED_ELEMENT, wrt_func_call(w.store, &call, &arg, 1, &result, 1));
-    OK(wrt_table_copy(w.store, &t, 0, &t, 2, 2));
-    arg = i32(0);
-    OK(wrt_func_call(w.store, &call, &arg, 1, &result, 1));
-    CHECK(result.of.i32 == 2);
-    TRAPS(TABLE_OUT_OF_BOUNDS, wrt_table_copy(w.store, &t, 5, &t, 0, 2));
-
-    wrt_size_limits_t limits;
+    value = func_val(&b);
+    OK(wrt_table_grow(w.store, &t, 2, &value, &n));
+    CHECK(n == 4 && value.kind == WRT_EMPTY);
+    OK(call_i32(w.store, &call, 1, 5, 0, &got));
+    CHECK(got == 20);
+    value = func_val(NULL);
+    FAILS(WRT_ERROR_KIND_LIMIT, wrt_table_grow(w.store, &t, 3, &value, &n));
+    CHECK(n == 0);
+    value = func_val(&a);
+    OK(wrt_table_fill(w.store, &t, 1, &value, 2));
+    OK(call_i32(w.store, &call, 1, 2, 0, &got));
+    CHECK(got == 10);
+    value = func_val(NULL);
+    TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_fill(w.store, &t, 5, &value, 2));
+    OK(wrt_table_copy(w.store, &t, 0, &t, 4, 2));
+    OK(call_i32(w.store, &call, 1, 0, 0, &got));
+    CHECK(got == 20);
+    TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_copy(w.store, &t, 5, &t, 0, 2));
     uint8_t kind;
+    wrt_size_limits_t limits;
     OK(wrt_table_type(w.store, &t, &kind, &limits));
-    CHECK(kind == WRT_FUNCREF && limits.min == 6 && limits.max == 8);
-    v = funcref(NULL);
-    limits = (wrt_size_limits_t){.min = 3};
-    wrt_table_t made;
-    OK(wrt_table_new(w.store, WRT_FUNCREF, &limits, &v, &made));
-    CHECK(v.kind == WRT_EMPTY);
-    v = funcref(NULL);
-    FAILS(TYPE_MISMATCH, wrt_table_new(w.store, WRT_I32, &limits, &v, &made));
-    v = funcref(NULL);
-    FAILS(UNSUPPORTED, wrt_table_new(w.store, WRT_EXTERNREF, &limits, &v, &made));
+    CHECK(kind == WRT_FUNCREF && limits.min == 6 && limits.has_max && limits.max == 8);
+    world_end(&w);
+}
+
+static void made_by_the_host(void) {
+    world_t w = world();
+    wrt_table_t t;
+    wrt_size_limits_t limits = {3, 0, 0}, bad = {3, 1, 1};
+    wrt_val_t null = func_val(NULL);
+    OK(wrt_table_new(w.store, WRT_FUNCREF, &limits, &null, &t));
+    CHECK(null.kind == WRT_EMPTY);
+    null = func_val(NULL);
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_table_new(w.store, WRT_FUNCREF, &bad, &null, &t));
+    CHECK(null.kind == WRT_EMPTY && t.store == 0);
+    null = func_val(NULL);
+    FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_table_new(w.store, WRT_I32, &limits, &null, &t));
+    null = func_val(NULL);
+    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_table_new(w.store, WRT_EXTERNREF, &limits, &null, &t));
     limits.min = UINT64_MAX;
-    v = funcref(NULL);
-    FAILS(LIMIT, wrt_table_new(w.store, WRT_FUNCREF, &limits, &v, &made));
-    world_delete(&w);
-    world_delete(&other);
-    wrt_engine_delete(engine);
+    null = func_val(NULL);
+    FAILS(WRT_ERROR_KIND_LIMIT, wrt_table_new(w.store, WRT_FUNCREF, &limits, &null, &t));
+    world_end(&w);
+}
+
+/* A value of another store is refused and stays with its owner. */
+static void foreign_values_stay(void) {
+    world_t w = world(), other = world();
+    wrt_instance_t instance = instance_of(w.engine, w.store, DISPATCH);
+    wrt_instance_t foreign = instance_of(other.engine, other.store, DISPATCH);
+    wrt_table_t t;
+    OK(wrt_instance_get_table(w.store, &instance, TEXT("t"), &t));
+    wrt_func_t f = func_of(other.store, &foreign, "a");
+    wrt_val_t value = func_val(&f);
+    FAILS(WRT_ERROR_KIND_WRONG_STORE, wrt_table_set(w.store, &t, 0, &value));
+    CHECK(value.kind == WRT_FUNCREF && wrt_func_equal(&value.of.func, &f));
+    FAILS(WRT_ERROR_KIND_WRONG_STORE, wrt_table_fill(w.store, &t, 0, &value, 1));
+    FAILS(WRT_ERROR_KIND_WRONG_STORE, wrt_table_grow(w.store, &t, 1, &value, NULL));
+    CHECK(value.kind == WRT_FUNCREF);
+    world_end(&other);
+    world_end(&w);
+}
+
+int main(void) {
+    elements();
+    made_by_the_host();
+    foreign_values_stay();
     return 0;
 }

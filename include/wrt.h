@@ -462,7 +462,7 @@ WRT_MUST_USE wrt_error_t *wrt_func_new_raw(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *func, wrt_functype_t **out_type);
 
 // Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-// `results` are written: the results on success, empty values on failure. Fails with `trap`, `interrupted`, the error of
+// `results` are written: the results on success, empty values on failure; they may be the same array as `args`. Fails with `trap`, `interrupted`, the error of
 // a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
                            const wrt_func_t *func,

@@ -196,7 +196,7 @@ pub unsafe extern "C" fn wrt_func_type(
 }
 
 /// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-/// `results` are written: the results on success, empty values on failure. Fails with `trap`, `interrupted`, the error of
+/// `results` are written: the results on success, empty values on failure; they may be the same array as `args`. Fails with `trap`, `interrupted`, the error of
 /// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call(
@@ -209,12 +209,7 @@ pub unsafe extern "C" fn wrt_func_call(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a function, and arrays of these lengths, or NULLs, which are refused.
     unsafe {
-        if !results.is_null() {
-            for i in 0..result_count {
-                results.add(i).write(wrt_val_t::EMPTY);
-            }
-        }
-        running(store, |s| {
+        let error = running(store, |s| {
             let func = Func::from(*borrow(func, "func")?);
             let args = slice(args, arg_count, "args")?;
             slice(results, result_count, "results")?;
@@ -226,7 +221,14 @@ pub unsafe extern "C" fn wrt_func_call(
                 let (mut a, mut r) = (vec![Val::I32(0); arg_count], vec![Val::I32(0); result_count]);
                 call(s, func, args, &mut a, results, &mut r)
             }
-        })
+        });
+        // Not before: results may be where the arguments are.
+        if !error.is_null() && !results.is_null() {
+            for i in 0..result_count {
+                results.add(i).write(wrt_val_t::EMPTY);
+            }
+        }
+        error
     }
 }
 
