@@ -33,5 +33,12 @@ for source in *.c *.cpp; do
     echo "FAILED $name ($mode)"
   fi
 done
+# The header asks for no more than C99.
+if echo '#include <wrt.h>' | gcc -std=c99 -pedantic -Wall -Wextra -Werror -I"$dist/include" -fsyntax-only -xc -; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAILED the header as C99"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
