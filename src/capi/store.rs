@@ -4,7 +4,7 @@ use super::engine::wrt_engine_t;
 use super::entry::{entry, on_store, plain};
 use super::error::wrt_error_t;
 use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Growth, InterruptHandle, Result, Store, StoreLimits};
+use crate::api::{Growth, InterruptHandle, Resource, Result, Store, StoreLimits};
 use crate::err;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
@@ -143,10 +143,13 @@ pub unsafe extern "C" fn wrt_store_set_limits(
 
 /// A memory, in bytes.
 pub const WRT_RESOURCE_MEMORY: u8 = 1;
+const _: () = assert!(WRT_RESOURCE_MEMORY == Resource::Memory as u8);
 /// A table, in elements.
 pub const WRT_RESOURCE_TABLE: u8 = 2;
+const _: () = assert!(WRT_RESOURCE_TABLE == Resource::Table as u8);
 /// The store's instances, as a number.
 pub const WRT_RESOURCE_INSTANCES: u8 = 3;
+const _: () = assert!(WRT_RESOURCE_INSTANCES == Resource::Instances as u8);
 
 /// What is about to grow.
 #[repr(C)]

@@ -47,9 +47,13 @@ const FEATURES: [&str; 10] = [
 /// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
-    // SAFETY: the caller passes NULL or a C string.
     plain(false, || {
-        !name.is_null() && FEATURES.iter().any(|f| unsafe { CStr::from_ptr(name) }.to_bytes() == f.as_bytes())
+        if name.is_null() {
+            return false;
+        }
+        // SAFETY: the caller passes a C string.
+        let name = unsafe { CStr::from_ptr(name) };
+        FEATURES.iter().any(|f| name.to_bytes() == f.as_bytes())
     })
 }
 

@@ -74,7 +74,7 @@ impl Reservation {
 
     /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
     pub fn map_file_cow(&self, offset: usize, file: &MemFd, len: usize) -> io::Result<()> {
-        assert!(offset % page_size() == 0 && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
+        assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
         let p = unsafe {

@@ -10,7 +10,7 @@ pub fn eval(expr: &ConstExpr, instance: &Instance) -> VmSlot {
         ConstExpr::Const(v) => value(*v, instance),
         ConstExpr::Expr(ops) => {
             // Wasm 2.0 has no operation that takes an operand: the last value is the result.
-            ops.iter().map(|op| run(*op, instance)).last().unwrap_or(VmSlot::ZERO)
+            ops.last().map_or(VmSlot::ZERO, |op| run(*op, instance))
         }
     }
 }

@@ -132,7 +132,7 @@ impl Instance {
         match &self.info().elems[e].items {
             ElemItems::Funcs(f) => self.funcref(f[i as usize]),
             // SAFETY: the validator made sure that the expression is of a reference type.
-            ElemItems::Exprs(_, exprs) => unsafe { const_eval::eval(&exprs[i as usize], self).funcref },
+            ElemItems::Exprs(exprs) => unsafe { const_eval::eval(&exprs[i as usize], self).funcref },
         }
     }
 
@@ -383,7 +383,7 @@ unsafe fn init_table(
 fn is_only_funcs(items: &ElemItems) -> bool {
     match items {
         ElemItems::Funcs(_) => true,
-        ElemItems::Exprs(_, exprs) => {
+        ElemItems::Exprs(exprs) => {
             exprs.iter().all(|e| matches!(e, ConstExpr::Const(ConstVal::Func(_) | ConstVal::Null(_))))
         }
     }
@@ -398,7 +398,8 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
         let Some(f) = inst.info().start else { return Ok(()) };
         let (code, vmctx) = inst.callable(f);
         let type_id = inst.info().types[inst.info().funcs[f].ty].id;
-        (code, vmctx, (&(*store).engine).trampoline(type_id)?)
+        let engine = &(*store).engine;
+        (code, vmctx, engine.trampoline(type_id)?)
     };
     // SAFETY: a start function takes and gives nothing; the rest is this function's promise.
     unsafe { call::invoke(store, vmctx, code, &trampoline, std::ptr::null_mut()) }

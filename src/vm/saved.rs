@@ -48,7 +48,7 @@ fn put_all<T: Record>(records: &[T]) -> Vec<u8> {
 
 fn get_all<T: Record>(bytes: &[u8]) -> Option<Vec<T>> {
     let size = T::WORDS * 4;
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return None;
     }
     let word = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);

@@ -289,7 +289,7 @@ impl Decoder<'_> {
         info.globals.values().filter_map(|g| g.init.as_ref()).for_each(&mut see);
         info.tables.values().for_each(|t| see(&t.init));
         for elem in info.elems.values() {
-            if let ElemItems::Exprs(_, exprs) = &elem.items {
+            if let ElemItems::Exprs(exprs) = &elem.items {
                 exprs.iter().for_each(&mut see);
             }
         }
@@ -373,10 +373,10 @@ fn elem_segment(e: wasmparser::Element<'_>) -> Result<ElemSegment> {
             ElemItems::Funcs(funcs.map_err(malformed)?.into_boxed_slice())
         }
         ElementItems::Expressions(ty, exprs) => {
-            let ty = ref_type(ty)?;
+            ref_type(ty)?;
             let exprs: Result<Vec<_>> =
                 exprs.into_iter().map(|e| e.map_err(malformed).and_then(|e| const_expr(&e))).collect();
-            ElemItems::Exprs(ty, exprs?.into_boxed_slice())
+            ElemItems::Exprs(exprs?.into_boxed_slice())
         }
     };
     let mode = match e.kind {

@@ -61,18 +61,15 @@ pub struct GlobalDecl {
 /// What a segment's elements are.
 pub enum ElemItems {
     Funcs(Box<[FuncIndex]>),
-    Exprs(RefType, Box<[ConstExpr]>),
+    Exprs(Box<[ConstExpr]>),
 }
 
 impl ElemItems {
     pub fn len(&self) -> usize {
         match self {
             ElemItems::Funcs(f) => f.len(),
-            ElemItems::Exprs(_, e) => e.len(),
+            ElemItems::Exprs(e) => e.len(),
         }
-    }
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
