@@ -32,5 +32,8 @@ headers:
 install: dist
 	bash scripts/install.sh $(DIST) "$(PREFIX)" $(VERSION)
 
+bench: dist
+	python3 benches/run.py $(DIST)
+
 clean:
 	cargo clean
