@@ -1,26 +1,35 @@
 #!/usr/bin/env bash
 # usage: test.sh DIST
-# All tests, step by step; every step's output is shown when it fails. Ends with one line that sums up.
+# All tests, step by step; every step's output is shown when it fails. Ends with one line that sums up: a step counts as the
+# tests it says it ran ("N passed, N failed" as its last line), or else as one.
 set -u
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 passed=0 failed=0 log=target/test.log
 step() { # name, command...
-  local name=$1
+  local name=$1 start=$SECONDS ok=0 p=0 f=0
   shift
-  local start=$SECONDS
-  if "$@" >"$log" 2>&1; then
-    passed=$((passed + 1))
+  "$@" >"$log" 2>&1 && ok=1
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]}
+  elif [ $ok = 1 ]; then
+    p=1
+  fi
+  # A step that fails is never counted as passed, whatever it printed.
+  [ $ok = 1 ] || [ "$f" -gt 0 ] || f=1
+  passed=$((passed + p)) failed=$((failed + f))
+  if [ "$f" = 0 ]; then
     echo "ok      $name ($((SECONDS - start)) s)  $(tail -n 1 "$log" | cut -c -90)"
   else
-    failed=$((failed + 1))
     echo "FAILED  $name ($((SECONDS - start)) s)"
-    tail -n 100 "$log"
+    grep -vE '^test .* ok$' "$log" | tail -n 100
   fi
 }
 cargo_tests() {
-  cargo test --no-fail-fast || return 1
-  grep -E '^test result' "$log" | awk '{p += $4; f += $6} END {print p " tests passed, " f " failed"}'
+  local ok=0
+  cargo test --no-fail-fast && ok=1
+  awk '/^test result/ {p += $4; f += $6} END {print p + 0 " passed, " f + 0 " failed"}' "$log"
+  [ $ok = 1 ]
 }
 installed() {
   rm -rf target/prefix && bash scripts/install.sh "$dist" "$PWD/target/prefix" "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)"
