@@ -354,8 +354,12 @@ static bool try_module(world_t *w, const uint8_t *bytes, size_t len) {
         wrt_error_delete(error);
         return false;
     }
+    /* A store of its own: address space for memories is not without end. */
+    wrt_store_t *store;
     wrt_instance_t instance;
-    wrt_error_delete(wrt_instance_new(w->store, module, NULL, 0, &instance));
+    OK(wrt_store_new(w->engine, NULL, NULL, &store));
+    wrt_error_delete(wrt_instance_new(store, module, NULL, 0, &instance));
+    wrt_store_delete(store);
     wrt_module_delete(module);
     return true;
 }
@@ -385,6 +389,67 @@ static void truncated_and_random_modules(world_t *w) {
     }
 }
 
+static wrt_store_t *misused;
+static int misuses;
+
+static void use_the_store(void) {
+    wrt_memory_t memory;
+    wrt_size_limits_t limits = {0, 0, 0};
+    BAD(wrt_memory_new(misused, &limits, &memory));
+    CHECK(wrt_store_id(misused) == 0);
+    misuses++;
+}
+
+static int32_t misusing_limiter(void *userdata, const wrt_growth_t *growth) {
+    (void)userdata, (void)growth;
+    use_the_store();
+    return 1;
+}
+
+static void misusing_finalizer(void *userdata) {
+    (void)userdata;
+    use_the_store();
+    wrt_store_delete(misused);
+}
+
+static int32_t deleting_limiter(void *userdata, const wrt_growth_t *growth) {
+    (void)userdata, (void)growth;
+    wrt_store_delete(misused);
+    return 1;
+}
+
+/* Limiters and finalizers run while the store is in the middle of something. */
+static void stores_in_limiters_and_finalizers(world_t *w) {
+    wrt_memory_t memory;
+    wrt_size_limits_t limits = {1, 0, 0};
+    wrt_functype_t *type;
+    wrt_func_t f;
+    int finalized = 0;
+    OK(wrt_functype_parse(TEXT("()"), &type));
+    OK(wrt_store_new(w->engine, NULL, misusing_finalizer, &misused));
+    OK(wrt_store_set_limiter(misused, misusing_limiter, NULL, NULL));
+    OK(wrt_func_new(misused, type, no_callback, NULL, misusing_finalizer, &f));
+    OK(wrt_memory_new(misused, &limits, &memory));
+    OK(wrt_memory_grow(misused, &memory, 1, NULL));
+    CHECK(misuses == 2);
+    wrt_store_delete(misused);
+    CHECK(misuses == 4);
+    OK(wrt_store_new(w->engine, &finalized, count_call, &misused));
+    OK(wrt_store_set_limiter(misused, deleting_limiter, NULL, NULL));
+    OK(wrt_memory_new(misused, &limits, &memory));
+    CHECK(finalized == 1);
+    wrt_functype_delete(type);
+}
+
+static void odd_addresses(world_t *w, items_t *i) {
+    static const char bytes[64];
+    wrt_raw_t slots[3];
+    wrt_val_t result;
+    BAD(wrt_func_call_raw(w->store, &i->f, (wrt_raw_t *)((char *)slots + 1), 1));
+    BAD(wrt_func_call(w->store, &i->f, (const wrt_val_t *)(bytes + 1 + (uintptr_t)bytes % 2), 1, &result, 1));
+    CHECK(result.kind == WRT_EMPTY);
+}
+
 static void modules_of_another_engine(world_t *w) {
     wrt_engine_t *other;
     wrt_instance_t instance;
@@ -403,6 +468,8 @@ int main(void) {
     foreign_and_stale_handles(&w, &items);
     truncated_and_random_modules(&w);
     modules_of_another_engine(&w);
+    stores_in_limiters_and_finalizers(&w);
+    odd_addresses(&w, &items);
     /* After all that, it works. */
     int32_t got;
     OK(call_i32(w.store, &items.f, 1, 3, 0, &got));

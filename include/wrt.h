@@ -349,8 +349,8 @@ typedef struct {
     uint64_t desired;
 } wrt_growth_t;
 
-// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; it
-// must not use the store.
+// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
+// it does with the store fails.
 typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
 
 #ifdef __cplusplus
@@ -718,7 +718,7 @@ void wrt_store_delete(wrt_store_t *store);
 // The userdata the store was made with. NULL for NULL.
 void *wrt_store_userdata(const wrt_store_t *store);
 
-// The store's number, which its handles carry. Unique in the process; 0 for NULL.
+// The store's number, which its handles carry. Unique in the process; 0 for NULL, and in limiters and finalizers.
 uint64_t wrt_store_id(const wrt_store_t *store);
 
 // Fills in a limits struct: no limits. NULL does nothing.

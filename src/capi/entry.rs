@@ -35,8 +35,9 @@ fn guarded(f: impl FnOnce() -> Result<()>) -> Result<()> {
 /// # Safety
 /// `store` is NULL or a store that lives, and this is its thread.
 pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    if store.is_null() {
-        return wrt_error_t::give(null("store"));
+    // SAFETY: the caller's promise.
+    if let Err(e) = unsafe { check(store) } {
+        return wrt_error_t::give(e);
     }
     // SAFETY: the caller's promise. The temporary `Store` is this call's own (`Store::with`), so calls may nest.
     unsafe {
@@ -59,8 +60,9 @@ pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Re
 /// # Safety
 /// As `on_store`.
 pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    if store.is_null() {
-        return wrt_error_t::give(null("store"));
+    // SAFETY: the caller's promise.
+    if let Err(e) = unsafe { check(store) } {
+        return wrt_error_t::give(e);
     }
     // SAFETY: the caller's promise; the reference taken here keeps the store until it is given back.
     unsafe {
@@ -68,6 +70,17 @@ pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Res
         let error = on_store(store, f);
         wrt_store_t::release(store);
         error
+    }
+}
+
+/// # Safety
+/// As `on_store`.
+unsafe fn check(store: *const wrt_store_t) -> Result<()> {
+    // SAFETY: the caller's promise.
+    match unsafe { store.as_ref() } {
+        None => Err(null("store")),
+        Some(s) if s.is_closed() => Err(err!(InvalidArgument, "limiters and finalizers can not use their store")),
+        Some(_) => Ok(()),
     }
 }
 

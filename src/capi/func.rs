@@ -223,7 +223,7 @@ pub unsafe extern "C" fn wrt_func_call(
             }
         });
         // Not before: results may be where the arguments are.
-        if !error.is_null() && !results.is_null() {
+        if !error.is_null() && slice(results, result_count, "results").is_ok() {
             for i in 0..result_count {
                 results.add(i).write(wrt_val_t::EMPTY);
             }

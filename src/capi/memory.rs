@@ -1,6 +1,6 @@
 //! Memories.
 
-use super::entry::on_store;
+use super::entry::{on_store, running};
 use super::error::wrt_error_t;
 use super::own::{borrow, output, slice};
 use super::store::wrt_store_t;
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn wrt_memory_new(
     // SAFETY: the caller passes a store, limits and a place for the memory, or NULLs, which are refused.
     unsafe {
         let out = output(out_memory, wrt_memory_t::EMPTY, "out_memory");
-        on_store(store, |s| {
+        running(store, |s| {
             let (out, limits) = (out?, borrow(limits, "limits")?.get());
             *out = Memory::new(s, MemoryType { limits })?.into();
             Ok(())
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn wrt_memory_grow(
     // SAFETY: the caller passes a store, a memory, and NULL or a place for the old size.
     unsafe {
         let out = output(out_old_pages, 0, "");
-        on_store(store, |s| {
+        running(store, |s| {
             let old = Memory::from(*borrow(memory, "memory")?).grow(s, delta)?;
             if let Ok(out) = out {
                 *out = old;

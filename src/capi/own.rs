@@ -28,6 +28,9 @@ pub unsafe fn slice<'a, T>(p: *const T, len: usize, what: &str) -> Result<&'a [T
     if len > isize::MAX as usize / size_of::<T>().max(1) {
         return Err(err!(InvalidArgument, "{what} has {len} elements, more than fit into memory"));
     }
+    if !p.is_aligned() {
+        return Err(err!(InvalidArgument, "{what} is not aligned to {} bytes", align_of::<T>()));
+    }
     // SAFETY: the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(p, len) })
 }

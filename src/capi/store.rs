@@ -1,12 +1,14 @@
 //! Stores, their limits, and interruption.
 
 use super::engine::wrt_engine_t;
-use super::entry::{entry, on_store, plain};
+use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
 use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Growth, InterruptHandle, Resource, Result, Store, StoreLimits};
+use crate::api::{Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits};
 use crate::err;
+use std::cell::Cell;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::time::Duration;
 
@@ -14,8 +16,11 @@ use std::time::Duration;
 pub struct wrt_store_t {
     /// One for the host's pointer, and one for each call that runs.
     references: AtomicUsize,
-    store: Store,
-    data: UserData,
+    /// While a limiter is asked, and once the store is being deleted: callbacks of the host run then, and must not get
+    /// at the store, which is in the middle of something.
+    closed: Cell<bool>,
+    store: ManuallyDrop<Store>,
+    data: ManuallyDrop<UserData>,
 }
 
 impl wrt_store_t {
@@ -24,6 +29,10 @@ impl wrt_store_t {
         // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
         // the other (invariant 3 of the runtime).
         unsafe { self.store.lend(f) }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
     }
 
     pub fn retain(&self) {
@@ -37,8 +46,16 @@ impl wrt_store_t {
     pub unsafe fn release(p: *mut wrt_store_t) {
         // SAFETY: the caller's promise.
         if unsafe { (*p).references.fetch_sub(1, AcqRel) } == 1 {
-            // SAFETY: that was the last reference.
-            unsafe { delete(p) };
+            plain((), || {
+                // SAFETY: that was the last reference. Finalizers that run here can reach `closed` and `references` only,
+                // and the latter never gets to 1 again.
+                unsafe {
+                    (*p).closed.set(true);
+                    ManuallyDrop::drop(&mut (*p).store);
+                    ManuallyDrop::drop(&mut (*p).data);
+                    drop(Box::from_raw(p));
+                }
+            });
         }
     }
 }
@@ -57,7 +74,12 @@ pub unsafe extern "C" fn wrt_store_new(
         // SAFETY: the caller passes an engine and a place for the store.
         let (out, engine) =
             unsafe { (output(out_store, std::ptr::null_mut(), "out_store")?, borrow(engine, "engine")?) };
-        let store = give(wrt_store_t { references: AtomicUsize::new(1), store: Store::new(&engine.0)?, data });
+        let store = give(wrt_store_t {
+            references: AtomicUsize::new(1),
+            closed: Cell::new(false),
+            store: ManuallyDrop::new(Store::new(&engine.0)?),
+            data: ManuallyDrop::new(data),
+        });
         // SAFETY: just made; nobody else knows it yet.
         unsafe { (*store).with(|s| s.set_embedder(store.cast())) };
         *out = store;
@@ -85,11 +107,11 @@ pub unsafe extern "C" fn wrt_store_userdata(store: *const wrt_store_t) -> *mut c
     plain(std::ptr::null_mut(), || unsafe { store.as_ref() }.map_or(std::ptr::null_mut(), |s| s.data.ptr))
 }
 
-/// The store's number, which its handles carry. Unique in the process; 0 for NULL.
+/// The store's number, which its handles carry. Unique in the process; 0 for NULL, and in limiters and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_id(store: *const wrt_store_t) -> u64 {
     // SAFETY: the caller passes NULL or a store.
-    plain(0, || unsafe { store.as_ref() }.map_or(0, |s| s.with(|s| s.id())))
+    plain(0, || unsafe { store.as_ref() }.filter(|s| !s.is_closed()).map_or(0, |s| s.with(|s| s.id())))
 }
 
 /// What a store may use in total.
@@ -160,10 +182,16 @@ pub struct wrt_growth_t {
     pub desired: u64,
 }
 
-/// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; it
-/// must not use the store.
+/// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
+/// it does with the store fails.
 pub type wrt_limiter_callback_t =
     Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
+
+/// The store that a limiter lives in.
+struct Owner(*const wrt_store_t);
+
+// SAFETY: it moves between threads with its store.
+unsafe impl Send for Owner {}
 
 /// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
 /// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
@@ -178,13 +206,19 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
     let data = UserData::new(userdata, finalizer);
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe {
-        on_store(store, |s| {
-            s.set_limiter(callback.map(|callback| -> crate::api::Limiter {
+        running(store, |s| {
+            let owner = Owner(store);
+            s.set_limiter(callback.map(|callback| -> Limiter {
                 Box::new(move |g: Growth| {
-                    let data = &data;
+                    let (data, owner) = (&data, &owner);
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
+                    // SAFETY: the limiter lives in the store, which is running.
+                    let closed = &(*owner.0).closed;
+                    closed.set(true);
                     // SAFETY: the host gave the callback for this purpose.
-                    callback(data.ptr, &growth) != 0
+                    let answer = callback(data.ptr, &growth);
+                    closed.set(false);
+                    answer != 0
                 })
             }))
         })

@@ -1,6 +1,6 @@
 //! Tables.
 
-use super::entry::on_store;
+use super::entry::{on_store, running};
 use super::error::wrt_error_t;
 use super::own::{borrow, output};
 use super::store::wrt_store_t;
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn wrt_table_new(
     // SAFETY: the caller passes a store, limits, a value and a place for the table, or NULLs, which are refused.
     unsafe {
         let out = output(out_table, wrt_table_t::EMPTY, "out_table");
-        on_store(store, |s| {
+        running(store, |s| {
             let init = take(take_init, s);
             let (out, limits) = (out?, borrow(limits, "limits")?.get());
             let ValType::Ref(element) = type_of(element_kind)? else {
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn wrt_table_grow(
     // SAFETY: the caller passes a store, a table, a value, and NULL or a place for the old size.
     unsafe {
         let out = output(out_old_size, 0, "");
-        on_store(store, |s| {
+        running(store, |s| {
             let init = take(take_init, s);
             let old = Table::from(*borrow(table, "table")?).grow(s, delta, init?)?;
             if let Ok(out) = out {
