@@ -12,6 +12,8 @@
 
 typedef struct {
     bool compile;
+    /* From the environment: BENCH_INTERRUPTS is set. */
+    bool interrupts;
     uint8_t *bytes;
     size_t size;
     int arg, repeats;
@@ -32,7 +34,7 @@ static double processor_ms(void) {
 
 static job_t job_of(int argc, char **argv) {
     if (argc != 5) fail("usage: HOST compile|exec MODULE ARG REPEATS");
-    job_t job = {.compile = !strcmp(argv[1], "compile"), .arg = atoi(argv[3]), .repeats = atoi(argv[4])};
+    job_t job = {.compile = !strcmp(argv[1], "compile"), .interrupts = getenv("BENCH_INTERRUPTS"), .arg = atoi(argv[3]), .repeats = atoi(argv[4])};
     if (job.repeats < 1 || job.repeats > MAX_REPEATS) fail("REPEATS is out of range");
     FILE *file = fopen(argv[2], "rb");
     if (!file) fail("no such module");

@@ -17,7 +17,10 @@ static void check(wasmtime_error_t *error, wasm_trap_t *trap) {
 
 int main(int argc, char **argv) {
     job_t job = job_of(argc, argv);
-    wasm_engine_t *engine = wasm_engine_new();
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_epoch_interruption_set(config, job.interrupts);
+    wasmtime_config_max_wasm_stack_set(config, 1 << 20); /* as much as wrt's */
+    wasm_engine_t *engine = wasm_engine_new_with_config(config);
     wasmtime_module_t *module = NULL;
     wasm_trap_t *trap = NULL;
     for (int i = 0; i < (job.compile ? job.repeats : 1); i++) {
@@ -30,6 +33,7 @@ int main(int argc, char **argv) {
 
     wasmtime_store_t *store = wasmtime_store_new(engine, NULL, NULL);
     wasmtime_context_t *context = wasmtime_store_context(store);
+    if (job.interrupts) wasmtime_context_set_epoch_deadline(context, 1u << 30);
     wasmtime_linker_t *linker = wasmtime_linker_new(engine);
     wasmtime_instance_t instance;
     wasmtime_extern_t run;

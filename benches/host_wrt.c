@@ -11,7 +11,10 @@ int main(int argc, char **argv) {
     job_t job = job_of(argc, argv);
     wrt_engine_t *engine;
     wrt_module_t *module = NULL;
-    check(wrt_engine_new(NULL, &engine));
+    wrt_config_t *config = wrt_config_new();
+    check(wrt_config_set_interruption(config, job.interrupts));
+    check(wrt_engine_new(config, &engine));
+    wrt_config_delete(config);
     for (int i = 0; i < (job.compile ? job.repeats : 1); i++) {
         wrt_module_delete(module);
         double start = processor_ms();

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compares wrt with Wasmtime's C API: processor time of computing and of compiling (docs/performance.md).
 
-usage: run.py DIST [--rounds N] [--only name,name]     (make bench)
+usage: run.py DIST [--rounds N] [--only name,name] [--interrupts]     (make bench)
+With --interrupts both engines' code can be interrupted: by epochs in Wasmtime, by the interrupt word in wrt.
 Needs a registry for the peer and SQLite's sources, clang-14 with wasi-libc, and pip. Everything is kept in target/bench.
 """
 import argparse, glob, json, math, os, shutil, statistics, subprocess, sys
@@ -10,8 +11,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "..", "target", "bench")
 PEER, SQLITE = "50.0.1", "0.39.1"
 # Workload and the argument that makes it run for some tenths of a second.
-WORK = dict(core=1000, nbody=600, sha256=150, json=15, callsort=8, sqlite=3)
-COMPILE = ["sqlite"]
+WORK = dict(core=1000, nbody=600, sha256=150, json=15, callsort=8, sqlite=3, fib=36, hash=100, lists=400, mandelbrot=4000, matrix=40, parser=1000,
+            quicksort=20, sieve=20, simd=40000)
+# Made by `many_functions`: whether the functions are in a table.
+MANY = {"functions": False, "functions_in_table": True}
+COMPILE = ["sqlite", *MANY]
 REPEATS = dict(exec=6, compile=4)
 WARM_UP = dict(exec=2, compile=1)
 
@@ -73,10 +77,37 @@ def build_hosts(dist):
     }
 
 
+def leb(n, signed=False):
+    """An integer as LEB128. A negative n is never needed."""
+    out = bytearray()
+    while n >= (64 if signed else 128):
+        out.append(n & 127 | 128)
+        n >>= 7
+    return bytes(out + bytes([n]))
+
+
+def many_functions(in_table, count=1000):
+    """A module of functions that add their number to the argument; one more, `run`, calls the argument's or the last one."""
+    vec = lambda items: leb(len(items)) + b"".join(items)
+    sized = lambda body: leb(len(body)) + body
+    section = lambda number, items: bytes([number]) + sized(vec(items))
+    code = lambda ops: sized(b"\0" + ops + b"\x0b")
+    call = b"\x20\0\x20\0\x11\0\0" if in_table else b"\x20\0\x10" + leb(count - 1)
+    types, declared = section(1, [b"\x60\1\x7f\1\x7f"]), section(3, [b"\0"] * (count + 1))
+    table = section(4, [b"\x70\0" + leb(count)]) if in_table else b""
+    elements = section(9, [b"\0\x41\0\x0b" + vec([leb(i) for i in range(count)])]) if in_table else b""
+    bodies = [code(b"\x20\0\x41" + leb(i, signed=True) + b"\x6a") for i in range(count)]
+    return b"\0asm\1\0\0\0" + types + declared + table + section(7, [b"\3run\0" + leb(count)]) + elements + section(10, bodies + [code(call)])
+
+
 def module(name):
     """A workload as wasm, without imports."""
     out, source = os.path.join(OUT, name + ".wasm"), os.path.join(HERE, "c", name + ".c")
-    extra = []
+    if name in MANY:
+        with open(out, "wb") as f:
+            f.write(many_functions(MANY[name]))
+        return out
+    extra = ["-msimd128"] if name == "simd" else []
     if name == "sqlite":
         root = os.path.join(sources("sqlite", f'libsqlite3-sys = "={SQLITE}"'), f"libsqlite3-sys-{SQLITE}", "sqlite3")
         flags = "OS_OTHER=1 THREADSAFE=0 OMIT_LOAD_EXTENSION TEMP_STORE=3 ENABLE_FTS5 ENABLE_RTREE OMIT_WAL"
@@ -101,7 +132,7 @@ def compare(hosts, mode, names, rounds):
         for _ in range(rounds):
             results = set()
             for engine, host in hosts.items():
-                ms, result = measure(host, mode, name, WORK[name])
+                ms, result = measure(host, mode, name, WORK.get(name, 1))
                 times[engine].append(ms)
                 results.add(result)
             if len(results) != 1:
@@ -118,14 +149,17 @@ def main():
     parser.add_argument("dist")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(WORK))
+    parser.add_argument("--interrupts", action="store_true")
     args = parser.parse_args()
+    if args.interrupts:
+        os.environ["BENCH_INTERRUPTS"] = "1"
     names = args.only.split(",")
     os.makedirs(OUT, exist_ok=True)
     hosts = build_hosts(os.path.abspath(args.dist))
     for name in names:
         module(name)
     compare(hosts, "exec", names, args.rounds)
-    compare(hosts, "compile", [n for n in COMPILE if n in names] or names[:1], args.rounds)
+    compare(hosts, "compile", [n for n in COMPILE if n in names or n in MANY], args.rounds)
 
 
 if __name__ == "__main__":
