@@ -1,0 +1,125 @@
+//! Ten thousand mutated modules: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
+//! and at least half still validate. Seeds are fixed, so a failure can be repeated: it names its seed.
+
+use std::time::Duration;
+use wasm_mutate::WasmMutate;
+use wasm_smith::Module as Smith;
+use wrt::api::*;
+
+const MODULES: u64 = 10_000;
+/// Modules between two that are generated anew: each is a mutation of the last valid one.
+const GENERATION: u64 = 10;
+
+/// A small generator of our own: the same bytes on every machine.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x >> 24) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn generate(engine: &Engine, seed: u64) -> Vec<u8> {
+    let config = wasm_smith::Config {
+        max_funcs: 6,
+        max_instructions: 60,
+        max_memories: 2,
+        max_tables: 2,
+        min_funcs: 1,
+        export_everything: true,
+        bulk_memory_enabled: true,
+        reference_types_enabled: true,
+        simd_enabled: true,
+        multi_value_enabled: true,
+        saturating_float_to_int_enabled: true,
+        sign_extension_ops_enabled: true,
+        relaxed_simd_enabled: false,
+        memory64_enabled: false,
+        exceptions_enabled: false,
+        threads_enabled: false,
+        tail_call_enabled: false,
+        gc_enabled: false,
+        extended_const_enabled: false,
+        custom_page_sizes_enabled: false,
+        wide_arithmetic_enabled: false,
+        ..Default::default()
+    };
+    // Some noise makes no module, or one with externref; then other noise does.
+    let attempt = |salt: u64| {
+        let bytes = noise(seed + (salt << 32), 4096);
+        let module = Smith::new(config.clone(), &mut arbitrary::Unstructured::new(&bytes)).ok()?.to_bytes();
+        Module::validate(engine, &module).is_ok().then_some(module)
+    };
+    (0..1000).find_map(attempt).expect("a thousand tries")
+}
+
+fn mutate(wasm: &[u8], seed: u64) -> Option<Vec<u8>> {
+    let mut mutator = WasmMutate::default();
+    mutator.seed(seed).fuel(200).preserve_semantics(false);
+    mutator.run(wasm).ok()?.next()?.ok()
+}
+
+/// Something of every imported type.
+fn import(store: &mut Store, ty: &ExternType) -> Result<Extern> {
+    Ok(match ty {
+        ExternType::Func(ty) => Extern::Func(Func::new(store, ty, |_, _, _| Ok(()))?),
+        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::FuncRef(None))?),
+        ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
+        ExternType::Global(ty) => Extern::Global(Global::new(store, *ty, Val::default_of(ty.content)?)?),
+    })
+}
+
+/// Instantiates a module and calls every function it exports. Errors are fine.
+fn run(engine: &Engine, module: &Module) -> Result<()> {
+    let mut store = Store::new(engine)?;
+    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 4 });
+    let wanted: Vec<ExternType> = module.imports().map(|i| i.ty).collect();
+    let mut imports = Vec::new();
+    for ty in &wanted {
+        imports.push(import(&mut store, ty)?);
+    }
+    store.set_deadline(Some(Duration::from_millis(50)))?;
+    let instance = Instance::new(&mut store, module, &imports)?;
+    for i in 0..module.exports().len() {
+        let Some(Extern::Func(f)) = instance.export_at(&mut store, i)? else { continue };
+        let ty = f.ty(&store)?;
+        let args = ty.params().iter().map(|t| Val::default_of(*t)).collect::<Result<Vec<_>>>()?;
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        store.set_deadline(Some(Duration::from_millis(50)))?;
+        // A trap, an interrupt or results: all are answers.
+        let _ = f.call(&mut store, &args, &mut results);
+    }
+    assert!(!store.is_poisoned(), "the engine met a bug of its own");
+    Ok(())
+}
+
+#[test]
+fn mutated_modules_give_errors_or_results() {
+    let mut valid = 0;
+    let mut ran = 0;
+    for signals in [true, false] {
+        let engine = Engine::new(&Config::new().signals(signals).interruption(true).threads(1)).unwrap();
+        let mut base = Vec::new();
+        for seed in 0..MODULES / 2 {
+            let seed = seed * 2 + signals as u64;
+            if (seed / 2) % GENERATION == 0 {
+                base = generate(&engine, seed);
+            }
+            let wasm = mutate(&base, seed).unwrap_or_else(|| base.clone());
+            match Module::new(&engine, &wasm) {
+                Ok(module) => {
+                    valid += 1;
+                    ran += run(&engine, &module).is_ok() as u64;
+                    base = wasm;
+                }
+                Err(e) => assert_ne!(e.kind(), ErrorKind::Internal, "seed {seed}: {e}"),
+            }
+        }
+    }
+    println!("{MODULES} modules: {valid} valid, {ran} instantiated and run");
+    assert!(valid * 2 >= MODULES, "only {valid} of {MODULES} modules are valid");
+    assert!(ran * 4 >= MODULES, "only {ran} of {MODULES} modules ran");
+}
