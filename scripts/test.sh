@@ -47,6 +47,7 @@ step "C tests, sanitizers" bash capi-tests/run.sh asan "$dist"
 step "C tests, Valgrind" bash capi-tests/run.sh valgrind "$dist"
 step "examples, plain cc" bash examples-c/run.sh "$PWD/target/prefix"
 step "examples, CMake" with_cmake
+step "real programs" bash scripts/run.sh "$dist"
 step "Python, ctypes" python3 tests/ctypes_smoke.py "$dist/lib/libwrt.so"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
