@@ -105,7 +105,7 @@ fn mutated_modules_give_errors_or_results() {
         let mut base = Vec::new();
         for seed in 0..MODULES / 2 {
             let seed = seed * 2 + signals as u64;
-            if (seed / 2) % GENERATION == 0 {
+            if (seed / 2).is_multiple_of(GENERATION) {
                 base = generate(&engine, seed);
             }
             let wasm = mutate(&base, seed).unwrap_or_else(|| base.clone());

@@ -1,3 +1,5 @@
+//! A thin path through every floor: a call, a call through a table, a host function, each kind of trap, in both trap modes.
+
 use wrt::api::*;
 
 fn run(config: Config, wat: &str, name: &str, args: &[Val], n: usize) -> Result<Vec<Val>> {
@@ -41,7 +43,7 @@ const PROGRAM: &str = r#"(module
 )"#;
 
 #[test]
-fn smoke() {
+fn calls_and_traps_in_both_modes() {
     for signals in [true, false] {
         let call = |name: &str, args: &[i32]| {
             let args: Vec<Val> = args.iter().map(|a| Val::I32(*a)).collect();
