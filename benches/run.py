@@ -3,7 +3,7 @@
 
 usage: run.py DIST [--rounds N] [--only name,name] [--interrupts]     (make bench)
 With --interrupts both engines' code can be interrupted: by epochs in Wasmtime, by the interrupt word in wrt.
-Needs a registry for the peer and SQLite's sources, clang-14 with wasi-libc, and pip. Everything is kept in target/bench.
+Needs a registry for the peer and SQLite's sources, clang with wasi-libc, and pip. Everything is kept in target/bench.
 """
 import argparse, glob, json, math, os, shutil, statistics, subprocess, sys
 
@@ -114,7 +114,7 @@ def module(name):
         extra = ["-I" + root, os.path.join(root, "sqlite3.c")] + ["-DSQLITE_" + f for f in flags.split()]
     if not os.path.exists(out) or os.path.getmtime(out) < os.path.getmtime(source):
         print("compiling", name, flush=True)
-        sh("clang-14", "--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-w", "-DNDEBUG", "-mbulk-memory", "-msign-ext",
+        sh(shutil.which("clang-14") or "clang", "--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-w", "-DNDEBUG", "-mbulk-memory", "-msign-ext",
            "-mnontrapping-fptoint", "-Wl,-z,stack-size=1048576", "-Wl,--strip-debug", source, *extra, os.path.join(HERE, "c", "no_wasi.c"), "-lm", "-o", out)
     return out
 

@@ -7,6 +7,7 @@ dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 real=$PWD/target/real src=examples-c/run_real
 sqlite=libsqlite3-sys-0.39.1 zlib=libz-sys-1.1.31
+clang=$(command -v clang-14 || command -v clang || true)
 mkdir -p "$real/src"
 
 fetch() {
@@ -25,12 +26,12 @@ wasm() {
   shift
   [ "$out" -nt "$guest" ] && return 0
   echo "compiling $(basename "$out")"
-  clang-14 --target=wasm32-wasi -mexec-model=reactor -O2 -w -mbulk-memory -msign-ext -mnontrapping-fptoint \
+  "$clang" --target=wasm32-wasi -mexec-model=reactor -O2 -w -mbulk-memory -msign-ext -mnontrapping-fptoint \
     -Wl,--strip-debug -Wl,-z,stack-size=1048576 "$guest" "$@" -o "$out.part" && mv "$out.part" "$out"
 }
 
-if ! command -v clang-14 >/dev/null 2>&1 || [ ! -e /usr/include/wasm32-wasi/stdlib.h ]; then
-  echo "no clang-14 with wasi-libc: SQLite and zlib are left out"
+if [ -z "$clang" ] || [ ! -e /usr/include/wasm32-wasi/stdlib.h ]; then
+  echo "no clang with wasi-libc: SQLite and zlib are left out"
 elif ! fetch; then
   echo "the crate registry can not be reached ($(grep -m 1 ^error "$real/vendor.log")): SQLite and zlib are left out"
 else

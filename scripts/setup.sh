@@ -10,16 +10,21 @@ need gcc gcc
 need g++ g++
 need make make
 need cmake cmake
+need pkg-config pkg-config
 need python3 python3
 need valgrind valgrind
-need clang-14 clang-14
-need wasm-ld-14 lld-14
+# Any version makes the real programs; 14 is what they were tried with.
+if ! command -v clang >/dev/null 2>&1; then need clang-14 clang-14; fi
+if ! command -v wasm-ld >/dev/null 2>&1; then need wasm-ld-14 lld-14; fi
 [ -e /usr/include/wasm32-wasi/stdio.h ] || missing+=(wasi-libc)
-ls /usr/lib/llvm-14/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a >/dev/null 2>&1 || missing+=(libclang-rt-14-dev-wasm32)
+ls /usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a >/dev/null 2>&1 || missing+=(libclang-rt-14-dev-wasm32)
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "setup: installing ${missing[*]}"
 sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null 2>&1 || { echo "setup: neither root nor sudo: install these yourself: ${missing[*]}" >&2; exit 1; }
+  sudo=sudo
+fi
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "setup: no apt-get here: install these yourself: ${missing[*]}" >&2
   exit 1
@@ -29,7 +34,9 @@ for p in "${missing[@]}"; do
   case $p in
     clang-14|lld-14|wasi-libc|libclang-rt-14-dev-wasm32)
       # Only real programs are made with these; without them the bundled ones run.
-      $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null || echo "setup: no $p to be had; going on without" ;;
+      # A system that does not have version 14 has the package without a number.
+      $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null 2>&1 ||
+        $sudo apt-get install -y -qq --no-install-recommends "${p/-14/}" >/dev/null || echo "setup: no $p to be had; going on without" ;;
     *) $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null ;;
   esac
 done

@@ -38,6 +38,14 @@ with_cmake() {
   rm -rf target/cmake && cmake -S examples-c -B target/cmake -DCMAKE_PREFIX_PATH="$PWD/target/prefix" && cmake --build target/cmake &&
     ctest --test-dir target/cmake --output-on-failure
 }
+# README's program, built by README's command against the installed library.
+readme() {
+  local out=target/readme
+  mkdir -p "$out" && sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d' >"$out/hello.c" || return 1
+  # shellcheck disable=SC2046
+  cc -Wall -Wextra -Werror "$out/hello.c" $(PKG_CONFIG_PATH=$PWD/target/prefix/lib/pkgconfig pkg-config --cflags --libs wrt) -o "$out/hello" &&
+    [ "$(LD_LIBRARY_PATH=$PWD/target/prefix/lib "$out/hello" | tee /dev/stderr)" = "40 + 2 = 42" ]
+}
 step "rustfmt" cargo fmt --check
 step "clippy" cargo clippy --all-targets -- -D warnings
 step "Rust tests" cargo_tests
@@ -48,6 +56,7 @@ step "C tests, Valgrind" bash capi-tests/run.sh valgrind "$dist"
 step "examples, plain cc" bash examples-c/run.sh "$PWD/target/prefix"
 step "examples, CMake" with_cmake
 step "real programs" bash scripts/run.sh "$dist"
+step "README's program" readme
 step "Python, ctypes" python3 tests/ctypes_smoke.py "$dist/lib/libwrt.so"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
