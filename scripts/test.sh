@@ -46,6 +46,10 @@ readme() {
   cc -Wall -Wextra -Werror "$out/hello.c" $(PKG_CONFIG_PATH=$PWD/target/prefix/lib/pkgconfig pkg-config --cflags --libs wrt) -o "$out/hello" &&
     [ "$(LD_LIBRARY_PATH=$PWD/target/prefix/lib "$out/hello" | tee /dev/stderr)" = "40 + 2 = 42" ]
 }
+# A minimal toolchain comes without them.
+if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+  rustup component add rustfmt clippy >/dev/null 2>&1 || echo "no rustfmt or clippy, and rustup can not add them"
+fi
 step "rustfmt" cargo fmt --check
 step "clippy" cargo clippy --all-targets -- -D warnings
 step "Rust tests" cargo_tests
