@@ -18,6 +18,8 @@ mod val;
 
 pub use crate::abi::vmstruct::VmSlot;
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
+#[doc(hidden)]
+pub use crate::sys::scarcity::fail_nth;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::wasm::types::{ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
 pub use config::Config;

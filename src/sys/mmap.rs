@@ -1,5 +1,6 @@
 //! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
 
+use super::scarcity;
 use std::io;
 use std::ptr;
 
@@ -26,6 +27,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(len: usize, prot: libc::c_int) -> io::Result<Mapping> {
+        scarcity::check()?;
         let len = round_up(len.max(1));
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
@@ -68,6 +70,7 @@ impl Reservation {
         if len == 0 {
             return Ok(());
         }
+        scarcity::check()?;
         let start = offset / page_size() * page_size();
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
@@ -75,6 +78,7 @@ impl Reservation {
     /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
     pub fn map_file_cow(&self, offset: usize, file: &MemFd, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
+        scarcity::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
         let p = unsafe {
@@ -120,6 +124,7 @@ pub struct MemFd(libc::c_int);
 
 impl MemFd {
     pub fn new(bytes: &[u8]) -> io::Result<MemFd> {
+        scarcity::check()?;
         // SAFETY: plain system calls on a descriptor of our own.
         let fd = unsafe { libc::memfd_create(c"wrt-image".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         if fd < 0 {

@@ -1,4 +1,5 @@
 //! Floor 0: the operating system. No WebAssembly words here.
 
 pub mod mmap;
+pub mod scarcity;
 pub mod signals;

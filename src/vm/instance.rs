@@ -13,6 +13,7 @@ use crate::abi::vmstruct::*;
 use crate::base::index::*;
 use crate::base::{Error, Result, Trap};
 use crate::err;
+use crate::sys::scarcity;
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use crate::wasm::module::*;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -46,6 +47,7 @@ struct Context(*mut VmContext, Layout);
 impl Context {
     fn new(size: usize) -> Result<Context> {
         let layout = Layout::from_size_align(size, 16).map_err(|_| err!(Limit, "module declares too much"))?;
+        scarcity::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
         // SAFETY: a context is never of size 0.
         let p = unsafe { alloc_zeroed(layout) } as *mut VmContext;
         if p.is_null() {

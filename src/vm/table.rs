@@ -9,6 +9,7 @@ use crate::abi::vmstruct::{VmFuncRef, VmTable};
 use crate::base::limits::MAX_TABLE_ELEMENTS;
 use crate::base::{Result, Trap};
 use crate::err;
+use crate::sys::scarcity;
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::{Limits, TableType};
 use std::alloc::{Layout, alloc_zeroed, dealloc, realloc};
@@ -66,7 +67,7 @@ impl Table {
             std::ptr::null_mut()
         } else {
             // SAFETY: not of size 0.
-            let p = unsafe { alloc_zeroed(layout(min)) };
+            let p = unsafe { alloc_elements(min) };
             if p.is_null() {
                 account.give_back(growth);
                 return Err(err!(OutOfMemory, "no memory for a table of {min} elements"));
@@ -224,7 +225,9 @@ impl Table {
         unsafe {
             let old = (*self.vm).elements as *mut u8;
             let new = if self.capacity == 0 {
-                alloc_zeroed(layout(capacity))
+                alloc_elements(capacity)
+            } else if scarcity::check().is_err() {
+                std::ptr::null_mut()
             } else {
                 realloc(old, layout(self.capacity), layout(capacity).size())
             };
@@ -244,6 +247,18 @@ impl Drop for Table {
             // SAFETY: allocated with this layout; `vm` outlives the table (the store drops tables before contexts).
             unsafe { dealloc((*self.vm).elements as *mut u8, layout(self.capacity)) }
         }
+    }
+}
+
+/// Zeroed room for `n` elements, or null.
+///
+/// # Safety
+/// `n` is not 0.
+unsafe fn alloc_elements(n: u64) -> *mut u8 {
+    match scarcity::check() {
+        // SAFETY: the caller's promise.
+        Ok(()) => unsafe { alloc_zeroed(layout(n)) },
+        Err(_) => std::ptr::null_mut(),
     }
 }
 
