@@ -220,8 +220,8 @@ impl Table {
             return true;
         }
         let capacity = wanted.max((self.capacity * 2).min(max)).max(4);
-        // SAFETY: `elements` has room for `capacity` elements, or is null when that is 0. New elements are written by
-        // `grow` before the length covers... the length is set first, and nothing reads in between.
+        // SAFETY: `elements` has room for `self.capacity` elements, allocated with that layout, or is null when that is 0.
+        // What is behind the old length is not read before `grow` has written it.
         unsafe {
             let old = (*self.vm).elements as *mut u8;
             let new = if self.capacity == 0 {
