@@ -32,8 +32,9 @@ impl Caller<'_> {
     pub fn instance(&self) -> Option<Instance> {
         // SAFETY: a host function runs, called by an exit trampoline that published its frame.
         let context = unsafe { unwind::caller(self.store.vm().vm.get()) }?;
-        let found = self.store.vm().instances.iter().position(|i| i.vmctx() == context)?;
-        Some(Instance::make(self.store, found as u32))
+        // SAFETY: a context of this store names its instance, which lives as long as the store.
+        let index = unsafe { (*((*context).instance as *const crate::vm::instance::Instance)).index };
+        Some(Instance::make(self.store, index))
     }
 }
 

@@ -29,6 +29,8 @@ pub enum ImportValue {
 }
 
 pub struct Instance {
+    /// Its own place in the store.
+    pub index: u32,
     pub module: Arc<Module>,
     context: Context,
     /// Places in the store, by table index.
@@ -182,6 +184,7 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
 fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<Instance> {
     let info = module.info();
     let mut instance = Instance {
+        index: store.instances.len() as u32,
         module: module.clone(),
         context: Context::new(module.layout.size())?,
         tables: Vec::with_capacity(info.tables.len()),
