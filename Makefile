@@ -5,7 +5,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASE := target/release
 DIST := target/dist
 
-.PHONY: build run test headers install bench clean setup dist
+.PHONY: build run test headers install bench bench-gc clean setup dist
 
 build: dist
 
@@ -34,6 +34,9 @@ install: dist
 
 bench: dist
 	python3 benches/run.py $(DIST)
+
+bench-gc: dist
+	python3 benches/gc.py $(DIST)
 
 clean:
 	cargo clean

@@ -1,41 +1,56 @@
-/* usage: host_wrt compile|exec MODULE ARG REPEATS
- * Measures wrt through its C API. One line of JSON, as the other engines' hosts print it; processor time in milliseconds. */
+/* Measures wrt through its C API. */
 #include "host.h"
 #include <wrt.h>
+
+struct instance {
+    wrt_store_t *store;
+    wrt_func_t run;
+};
+
+static wrt_engine_t *engine;
+static wrt_linker_t *linker;
+static wrt_module_t *module;
 
 static void check(wrt_error_t *error) {
     if (error) fail(wrt_error_message(error, NULL));
 }
 
-int main(int argc, char **argv) {
-    job_t job = job_of(argc, argv);
-    wrt_engine_t *engine;
-    wrt_module_t *module = NULL;
+static void engine_new(const job_t *job) {
     wrt_config_t *config = wrt_config_new();
-    check(wrt_config_set_interruption(config, job.interrupts));
+    check(wrt_config_set_interruption(config, job->interrupts));
+    check(wrt_config_set_max_wasm_stack(config, job->stack));
     check(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
-    for (int i = 0; i < (job.compile ? job.repeats : 1); i++) {
-        wrt_module_delete(module);
-        double start = processor_ms();
-        check(wrt_module_new(engine, job.bytes, job.size, &module));
-        job.ms[i] = processor_ms() - start;
-    }
-    if (job.compile) return report(&job, 0);
-
-    wrt_store_t *store;
-    wrt_linker_t *linker;
-    wrt_instance_t instance;
-    wrt_func_t run;
-    check(wrt_store_new(engine, NULL, NULL, &store));
     check(wrt_linker_new(engine, &linker));
-    check(wrt_linker_instantiate(linker, store, module, &instance));
-    check(wrt_instance_get_func(store, &instance, "run", 3, &run));
-    wrt_val_t arg = {.kind = WRT_I32, .of.i32 = job.arg}, result = {0};
-    for (int i = 0; i < job.repeats; i++) {
-        double start = processor_ms();
-        check(wrt_func_call(store, &run, &arg, 1, &result, 1));
-        job.ms[i] = processor_ms() - start;
-    }
-    return report(&job, result.of.i32);
+}
+
+static void compile(const job_t *job) {
+    wrt_module_delete(module);
+    check(wrt_module_new(engine, job->bytes, job->size, &module));
+}
+
+static instance_t *instance_new(const job_t *job) {
+    instance_t *it = malloc(sizeof *it);
+    wrt_instance_t instance;
+    check(wrt_store_new(engine, NULL, NULL, &it->store));
+    check(wrt_linker_instantiate(linker, it->store, module, &instance));
+    check(wrt_instance_get_func(it->store, &instance, "run", 3, &it->run));
+    return it;
+}
+
+static int32_t instance_run(instance_t *it, int32_t arg) {
+    wrt_val_t value = {.kind = WRT_I32, .of.i32 = arg}, result = {0};
+    check(wrt_func_call(it->store, &it->run, &value, 1, &result, 1));
+    return result.of.i32;
+}
+
+/* Values that stay owned. */
+static void instance_hold(instance_t *it, size_t handles) {
+    wrt_ref_t reference;
+    for (size_t i = 0; i < handles; i++) check(wrt_externref_new(it->store, NULL, NULL, 0, &reference));
+}
+
+static void instance_delete(instance_t *it) {
+    wrt_store_delete(it->store);
+    free(it);
 }

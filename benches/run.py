@@ -64,16 +64,17 @@ def peer_library():
     return glob.glob(os.path.join(folder, "wasmtime", "linux-*", "_libwasmtime.so"))[0]
 
 
-def build_hosts(dist):
-    def host(name, include, library):
-        out = os.path.join(OUT, "host_" + name)
-        source = os.path.join(HERE, f"host_{name}.c")
-        sh("cc", "-std=gnu11", "-O2", "-w", "-I" + include, source, library, "-Wl,-rpath," + os.path.dirname(library), "-o", out)
-        return out
+def build_host(name, include, library):
+    out = os.path.join(OUT, "host_" + name)
+    source = os.path.join(HERE, f"host_{name}.c")
+    sh("cc", "-std=gnu11", "-O2", "-w", "-I" + include, source, library, "-Wl,-rpath," + os.path.dirname(library), "-o", out)
+    return out
 
+
+def build_hosts(dist):
     return {
-        "wrt": host("wrt", os.path.join(dist, "include"), os.path.join(dist, "lib", "libwrt.so")),
-        "wasmtime": host("wasmtime", peer_headers(), peer_library()),
+        "wrt": build_host("wrt", os.path.join(dist, "include"), os.path.join(dist, "lib", "libwrt.so")),
+        "wasmtime": build_host("wasmtime", peer_headers(), peer_library()),
     }
 
 

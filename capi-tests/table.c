@@ -86,7 +86,7 @@ static void made_by_the_host(void) {
     null = func_val(NULL);
     FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_table_new(w.store, WRT_I32, &limits, &null, &t));
     null = func_val(NULL);
-    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_table_new(w.store, WRT_EXTERNREF, &limits, &null, &t));
+    FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_table_new(w.store, WRT_EXTERNREF, &limits, &null, &t));
     limits.min = UINT64_MAX;
     null = func_val(NULL);
     FAILS(WRT_ERROR_KIND_LIMIT, wrt_table_new(w.store, WRT_FUNCREF, &limits, &null, &t));

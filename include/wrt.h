@@ -56,6 +56,12 @@
 #define WRT_TRAP_NULL_REFERENCE 12
 /* limit reached */
 #define WRT_TRAP_LIMIT_REACHED 13
+/* out of bounds array access */
+#define WRT_TRAP_ARRAY_OUT_OF_BOUNDS 14
+/* cast failure */
+#define WRT_TRAP_CAST_FAILURE 15
+/* garbage-collected heap exhausted */
+#define WRT_TRAP_HEAP_EXHAUSTED 16
 
 
 // A memory, in bytes.
@@ -100,8 +106,11 @@
 // `of.func`; the empty handle is null.
 #define WRT_FUNCREF 6
 
-// Known as a kind of types; values of it are not supported yet.
+// `of.ref`; the empty reference is null.
 #define WRT_EXTERNREF 7
+
+// `of.ref`, of any type below `any`; the empty reference is null.
+#define WRT_ANYREF 8
 
 // The number of the binary interface that this header describes.
 #define WRT_ABI_VERSION 0
@@ -221,6 +230,17 @@ typedef struct {
     uint32_t generation;
 } wrt_func_t;
 
+// A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
+// reference. All zeros is the empty reference, which is null in a value.
+//
+// It lives until the scope ends that was open when it was made (`wrt_scope_open`; every callback has a scope of its own),
+// outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_ref_t;
+
 // The value itself, by kind.
 typedef union {
     int32_t i32;
@@ -229,6 +249,7 @@ typedef union {
     double f64;
     uint8_t v128[16];
     wrt_func_t func;
+    wrt_ref_t ref;
 } wrt_val_of_t;
 
 // A value. `kind` says which member of `of` counts.
@@ -238,7 +259,7 @@ typedef struct {
     wrt_val_of_t of;
 } wrt_val_t;
 
-// A host function. `args` are borrowed. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
+// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 // Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
 // It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
@@ -260,6 +281,8 @@ typedef union WRT_ALIGNED(16) {
     uint8_t v128[16];
     // A funcref: NULL or opaque.
     void *funcref;
+    // Any other reference, checked also in raw calls; empty is null.
+    wrt_ref_t ref;
 } wrt_raw_t;
 
 // A host function without checks: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
@@ -275,6 +298,30 @@ typedef struct {
     uint32_t index;
     uint32_t generation;
 } wrt_global_t;
+
+// What a store's heap has done and holds.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_heap_stats_t)`, to be set before it is filled in.
+    size_t size;
+    uint64_t minor_collections;
+    uint64_t full_collections;
+    // Bytes that survived a minor collection, all in all.
+    uint64_t promoted_bytes;
+    uint64_t last_minor_nanoseconds;
+    uint64_t longest_minor_nanoseconds;
+    uint64_t last_full_nanoseconds;
+    uint64_t longest_full_nanoseconds;
+    // Bytes that were alive after the last full collection.
+    uint64_t live_bytes;
+    // Bytes that objects, dead ones included, and the gaps between them take now.
+    uint64_t used_bytes;
+    // References of the host.
+    uint64_t references;
+    // Objects of the host that have not died.
+    uint64_t host_objects;
+    // What objects of the host have declared as theirs outside of the heap.
+    uint64_t external_bytes;
+} wrt_heap_stats_t;
 
 // A table of a store. A plain value, like `wrt_func_t`.
 typedef struct {
@@ -380,6 +427,31 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
 // Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
 
+// Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
+WRT_MUST_USE wrt_error_t *wrt_config_set_heap_limit(wrt_config_t *config, size_t bytes);
+
+// Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
+// Memory is taken only for what is used. Checked by `wrt_engine_new`.
+WRT_MUST_USE wrt_error_t *wrt_config_set_heap_reservation(wrt_config_t *config,
+                                             size_t bytes);
+
+// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (4 MiB unless set, which is
+// the most). It grows when that saves work. Checked by `wrt_engine_new`.
+WRT_MUST_USE wrt_error_t *wrt_config_set_nursery_size(wrt_config_t *config,
+                                         size_t min,
+                                         size_t max);
+
+// When the old objects are collected: after they have grown by `percent` of what was alive (100 unless set), and by
+// `min_bytes` at least (4 MiB unless set).
+WRT_MUST_USE wrt_error_t *wrt_config_set_heap_growth(wrt_config_t *config,
+                                        size_t percent,
+                                        size_t min_bytes);
+
+// For tests of hosts: every `n`-th allocation collects everything, moves all that lives, and overwrites the rest, so that
+// a reference that was kept wrongly is found. 0, as at first, is off.
+WRT_MUST_USE wrt_error_t *wrt_config_set_gc_zeal(wrt_config_t *config,
+                                    uint32_t n);
+
 // Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
 // failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
 WRT_MUST_USE wrt_error_t *wrt_engine_new(const wrt_config_t *config,
@@ -462,8 +534,9 @@ WRT_MUST_USE wrt_error_t *wrt_func_new_raw(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *func, wrt_functype_t **out_type);
 
 // Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-// `results` are written: the results on success, empty values on failure; they may be the same array as `args`. Fails with `trap`, `interrupted`, the error of
-// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+// `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
+// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, the error of a host
+// function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
                            const wrt_func_t *func,
                            const wrt_val_t *args,
@@ -495,7 +568,7 @@ WRT_MUST_USE wrt_error_t *wrt_global_type(wrt_store_t *store,
                              uint8_t *out_kind,
                              bool *out_mutable);
 
-// The global's value.
+// The global's value; a reference in it is the caller's, in the innermost scope.
 WRT_MUST_USE wrt_error_t *wrt_global_get(wrt_store_t *store, const wrt_global_t *global, wrt_val_t *out_value);
 
 // Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with `type mismatch`
@@ -503,6 +576,12 @@ WRT_MUST_USE wrt_error_t *wrt_global_get(wrt_store_t *store, const wrt_global_t 
 WRT_MUST_USE wrt_error_t *wrt_global_set(wrt_store_t *store,
                             const wrt_global_t *global,
                             wrt_val_t *take_value);
+
+// Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
+WRT_MUST_USE wrt_error_t *wrt_store_gc(wrt_store_t *store);
+
+// Fills in what the store's heap has done and holds. `stats->size` must be set.
+WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store, wrt_heap_stats_t *out_stats);
 
 // Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
 // with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
@@ -703,6 +782,49 @@ WRT_MUST_USE wrt_error_t *wrt_module_get_export(const wrt_module_t *module,
                                    size_t name_len,
                                    wrt_export_t *out_export);
 
+// Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
+// closed are closed when it returns.
+WRT_MUST_USE wrt_error_t *wrt_scope_open(wrt_store_t *store);
+
+// Closes the innermost scope and releases the references made in it. Fails with `invalid argument` if none was opened, or,
+// in a callback, none since the callback began.
+WRT_MUST_USE wrt_error_t *wrt_scope_close(wrt_store_t *store);
+
+// Makes a reference belong to the scope around the innermost one, or to the store if there is none.
+WRT_MUST_USE wrt_error_t *wrt_ref_escape(wrt_store_t *store, const wrt_ref_t *reference);
+
+// Another reference to the same object, in the innermost scope. The empty reference has an empty clone.
+WRT_MUST_USE wrt_error_t *wrt_ref_clone(wrt_store_t *store, const wrt_ref_t *reference, wrt_ref_t *out_reference);
+
+// Ends a reference now. The slot becomes empty, but for a reference of another store; releasing an empty one does nothing.
+WRT_MUST_USE wrt_error_t *wrt_ref_release(wrt_store_t *store,
+                             wrt_ref_t *take_reference);
+
+// Whether both refer to the same object, or are the same i31, or are both empty.
+WRT_MUST_USE wrt_error_t *wrt_ref_equal(wrt_store_t *store, const wrt_ref_t *a, const wrt_ref_t *b, bool *out_equal);
+
+// An i31 with the low 31 bits of a number, in the innermost scope.
+WRT_MUST_USE wrt_error_t *wrt_i31_new(wrt_store_t *store, int32_t value, wrt_ref_t *out_reference);
+
+// The number of an i31, sign-extended. Fails with `type mismatch` for anything else.
+WRT_MUST_USE wrt_error_t *wrt_i31_get(wrt_store_t *store, const wrt_ref_t *reference, int32_t *out_value);
+
+// Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
+// is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
+// called outside of collections, on a thread that uses or deletes the store, and can not use the store itself.
+// `external_bytes` are memory of the host that lives and dies with it: the collector counts them as it counts its own.
+WRT_MUST_USE wrt_error_t *wrt_externref_new(wrt_store_t *store,
+                               void *userdata,
+                               wrt_finalizer_t finalizer,
+                               size_t external_bytes,
+                               wrt_ref_t *out_reference);
+
+// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
+// `type mismatch` for anything else.
+WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
+                                    const wrt_ref_t *reference,
+                                    void **out_userdata);
+
 // Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
 // or when this fails. The caller owns `*out_store`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_store_new(const wrt_engine_t *engine,
@@ -752,7 +874,7 @@ void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
 // Deletes an interrupt object. NULL does nothing.
 void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
-// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements. All elements are `*take_init`, which is taken:
 // the slot becomes empty, also on failure.
 WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            uint8_t element_kind,
@@ -760,7 +882,7 @@ WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            wrt_val_t *take_init,
                            wrt_table_t *out_table);
 
-// The table's limits as of now: the minimum is the present size.
+// The kind of the elements, and the limits as of now: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
                             const wrt_table_t *table,
                             uint8_t *out_element_kind,
@@ -769,7 +891,7 @@ WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
 // The number of elements.
 WRT_MUST_USE wrt_error_t *wrt_table_size(wrt_store_t *store, const wrt_table_t *table, uint64_t *out_size);
 
-// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+// The element at `index`; a reference in it is the caller's, in the innermost scope. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
 WRT_MUST_USE wrt_error_t *wrt_table_get(wrt_store_t *store,
                            const wrt_table_t *table,
                            uint64_t index,

@@ -9,6 +9,7 @@ pub mod api;
 pub mod base;
 pub mod capi;
 mod compile;
+mod gc;
 mod sys;
 mod vm;
 mod wasm;

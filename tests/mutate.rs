@@ -1,5 +1,6 @@
-//! Ten thousand mutated modules: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
-//! and at least half still validate. Seeds are fixed, so a failure can be repeated: it names its seed.
+//! Random modules. Ten thousand mutated ones: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
+//! and at least half still validate. And a thousand with objects, which have the same results whether nothing is collected or
+//! everything at every allocation. Seeds are fixed, so a failure can be repeated: it names its seed.
 
 use std::time::Duration;
 use wasm_mutate::WasmMutate;
@@ -22,7 +23,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-fn generate(engine: &Engine, seed: u64) -> Vec<u8> {
+fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
     let config = wasm_smith::Config {
         max_funcs: 6,
         max_instructions: 60,
@@ -40,17 +41,21 @@ fn generate(engine: &Engine, seed: u64) -> Vec<u8> {
         memory64_enabled: false,
         exceptions_enabled: false,
         threads_enabled: false,
-        tail_call_enabled: false,
-        gc_enabled: false,
-        extended_const_enabled: false,
+        tail_call_enabled: gc,
+        gc_enabled: gc,
+        extended_const_enabled: gc,
         custom_page_sizes_enabled: false,
         wide_arithmetic_enabled: false,
         ..Default::default()
     };
-    // Some noise makes no module, or one with externref; then other noise does.
+    // Some noise makes no module; then other noise does.
     let attempt = |salt: u64| {
         let bytes = noise(seed + (salt << 32), 4096);
-        let module = Smith::new(config.clone(), &mut arbitrary::Unstructured::new(&bytes)).ok()?.to_bytes();
+        let mut module = Smith::new(config.clone(), &mut arbitrary::Unstructured::new(&bytes)).ok()?;
+        if gc {
+            module.ensure_termination(1000).ok()?;
+        }
+        let module = module.to_bytes();
         Module::validate(engine, &module).is_ok().then_some(module)
     };
     (0..1000).find_map(attempt).expect("a thousand tries")
@@ -69,10 +74,10 @@ fn mutate(wasm: &[u8], seed: u64) -> Option<Vec<u8>> {
 /// Something of every imported type.
 fn import(store: &mut Store, ty: &ExternType) -> Result<Extern> {
     Ok(match ty {
-        ExternType::Func(ty) => Extern::Func(Func::new(store, ty, |_, _, _| Ok(()))?),
-        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::FuncRef(None))?),
+        ExternType::Func(_, ty) => Extern::Func(Func::new(store, ty, |_, _, _| Ok(()))?),
+        ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::default_of(ValType::Ref(ty.element)))?),
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
-        ExternType::Global(ty) => Extern::Global(Global::new(store, *ty, Val::default_of(ty.content)?)?),
+        ExternType::Global(ty) => Extern::Global(Global::new(store, *ty, Val::default_of(ty.content))?),
     })
 }
 
@@ -96,7 +101,7 @@ fn run_in(store: &mut Store, module: &Module) -> Result<()> {
     for i in 0..module.exports().len() {
         let Some(Extern::Func(f)) = instance.export_at(store, i)? else { continue };
         let ty = f.ty(store)?;
-        let args = ty.params().iter().map(|t| Val::default_of(*t)).collect::<Result<Vec<_>>>()?;
+        let args = ty.params().iter().map(|t| Val::default_of(*t)).collect::<Vec<_>>();
         let mut results = vec![Val::I32(0); ty.results().len()];
         store.set_deadline(Some(Duration::from_millis(50)))?;
         // A trap, an interrupt or results: all are answers.
@@ -113,12 +118,13 @@ fn mutated_modules_give_errors_or_results() {
     let mut ran = 0;
     let mut mutated = 0;
     for signals in [true, false] {
-        let engine = Engine::new(&Config::new().signals(signals).interruption(true).threads(1)).unwrap();
+        let engine =
+            Engine::new(&Config::new().signals(signals).interruption(true).threads(1).heap_limit(16 << 20)).unwrap();
         let mut base = Vec::new();
         for seed in 0..MODULES / 2 {
             let seed = seed * 2 + signals as u64;
             if (seed / 2).is_multiple_of(GENERATION) {
-                base = generate(&engine, seed);
+                base = generate(&engine, seed, false);
             }
             let wasm = mutate(&base, seed).inspect(|_| mutated += 1).unwrap_or_else(|| base.clone());
             match Module::new(&engine, &wasm) {
@@ -138,4 +144,71 @@ fn mutated_modules_give_errors_or_results() {
     assert!(valid * 2 >= MODULES, "only {valid} of {MODULES} modules are valid");
     assert!(mutated * 100 >= MODULES * 99, "only {mutated} of {MODULES} modules were mutated");
     assert!(ran * 4 >= MODULES, "only {ran} of {MODULES} modules ran");
+}
+
+/// What calling every export gives: results that are numbers, the nullness of references, or the error.
+fn outcomes(engine: &Engine, wasm: &[u8]) -> Vec<String> {
+    let mut store = Store::new(engine).unwrap();
+    let mut all = Vec::new();
+    if let Err(e) = outcomes_in(&mut store, wasm, &mut all) {
+        all.push(format!("{:?} {:?}", e.kind(), e.trap_code()));
+    }
+    assert!(!store.is_poisoned(), "the engine met a bug of its own");
+    all
+}
+
+fn outcomes_in(store: &mut Store, wasm: &[u8], all: &mut Vec<String>) -> Result<()> {
+    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 4 });
+    let module = Module::new(&store.engine(), wasm)?;
+    let wanted: Vec<ExternType> = module.imports().map(|i| i.ty).collect();
+    let mut imports = Vec::new();
+    for ty in &wanted {
+        imports.push(import(store, ty)?);
+    }
+    let instance = Instance::new(store, &module, &imports)?;
+    for i in 0..module.exports().len() {
+        let outcome = match instance.export_at(store, i)? {
+            Some(Extern::Func(f)) => {
+                let ty = f.ty(store)?;
+                let args = ty.params().iter().map(|t| Val::default_of(*t)).collect::<Vec<_>>();
+                let mut results = vec![Val::I32(0); ty.results().len()];
+                match f.call(store, &args, &mut results) {
+                    Ok(()) => results.iter().map(|v| shown(store, v)).collect::<Result<Vec<_>>>()?.join(" "),
+                    Err(e) => format!("{:?} {:?}", e.kind(), e.trap_code()),
+                }
+            }
+            Some(Extern::Global(g)) => g.get(store).and_then(|v| shown(store, &v))?,
+            _ => continue,
+        };
+        all.push(outcome);
+    }
+    Ok(())
+}
+
+fn shown(store: &Store, v: &Val) -> Result<String> {
+    Ok(match v {
+        Val::AnyRef(Some(r)) | Val::ExternRef(Some(r)) => format!("{} {:?}", r.heap_type(store)?, r.as_i31(store)?),
+        Val::FuncRef(f) => format!("{}", f.is_some()),
+        // Not-a-numbers may differ.
+        Val::F32(v) if f32::from_bits(*v).is_nan() => "nan".into(),
+        Val::F64(v) if f64::from_bits(*v).is_nan() => "nan".into(),
+        Val::V128(_) => "v128".into(),
+        other => format!("{other:?}"),
+    })
+}
+
+#[test]
+fn collections_change_no_result() {
+    let config = || Config::new().threads(1).heap_limit(16 << 20);
+    let plain = Engine::new(&config()).unwrap();
+    let zealous = Engine::new(&config().signals(false).gc_zeal(1).gc_verify(true)).unwrap();
+    let mut interesting = 0;
+    for seed in 0..1000 {
+        let wasm = generate(&plain, 1_000_000 + seed, true);
+        let (a, b) = (outcomes(&plain, &wasm), outcomes(&zealous, &wasm));
+        assert_eq!(a, b, "seed {seed}");
+        interesting += a.iter().any(|o| !o.contains("Trap")) as u32;
+    }
+    println!("1000 modules with objects, {interesting} of them with results");
+    assert!(interesting >= 500, "only {interesting} modules gave results");
 }

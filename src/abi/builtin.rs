@@ -10,6 +10,8 @@ pub enum Ty {
     I32,
     I64,
     Ptr,
+    /// A reference that is not to a function.
+    Ref,
 }
 
 /// Calls `$cb! { [leaf|raise] name(param: ty, ...) -> ty; ... }` with every builtin.
@@ -37,9 +39,25 @@ macro_rules! for_each_builtin {
             /// `table.grow`. Gives the old size, or -1.
             [raise] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
             [raise] table_fill(table: I32, dst: I64, value: Ptr, len: I64);
+            /// The same for tables of references to objects.
+            [raise] ref_table_grow(table: I32, delta: I64, init: Ref) -> I64;
+            [raise] ref_table_fill(table: I32, dst: I64, value: Ref, len: I64);
             [raise] table_copy(dst_table: I32, src_table: I32, dst: I64, src: I64, len: I64);
             [raise] table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
             [leaf] elem_drop(elem: I32);
+            /// The number by which objects refer to a function that has none yet.
+            [raise] func_number(func: Ptr) -> I32;
+            /// An object whose fields are zero and null. Collects if there is no room.
+            [raise] struct_new(ty: I32) -> Ref;
+            /// An array whose elements are zero and null. Collects if there is no room.
+            [raise] array_new(ty: I32, len: I32) -> Ref;
+            [raise] array_new_data(ty: I32, data: I32, src: I32, len: I32) -> Ref;
+            [raise] array_new_elem(ty: I32, elem: I32, src: I32, len: I32) -> Ref;
+            [raise] array_init_data(array: Ref, dst: I32, data: I32, src: I32, len: I32);
+            [raise] array_init_elem(array: Ref, dst: I32, elem: I32, src: I32, len: I32);
+            [raise] array_copy(dst: Ref, dst_at: I32, src: Ref, src_at: I32, len: I32);
+            /// `value` are the bits of an element that is not a v128.
+            [raise] array_fill(array: Ref, at: I32, value: I64, len: I32);
         }
     };
 }
@@ -51,6 +69,9 @@ macro_rules! define {
         #[allow(non_camel_case_types)]
         #[repr(u32)]
         pub enum Builtin { $($(#[$doc])* $name,)* }
+
+        // With the context six, which are what travels in registers: the stubs do not pass on what is on the stack.
+        $(const _: () = assert!(<[Ty]>::len(&[$(Ty::$pt),*]) <= 5);)*
 
         /// How many there are.
         pub const BUILTINS: usize = [$(Builtin::$name),*].len();

@@ -10,7 +10,8 @@ pub struct FuncCode {
     /// Bytes.
     pub len: u32,
     /// Where the frame keeps its instance's context, in bytes below the frame pointer; 0 when it keeps none (functions
-    /// that call nothing outside of their instance do not).
+    /// that call nothing outside of their instance, and hold no references to objects, do not). Bit 0 of that word is the
+    /// collector's: it is 0 when the function starts.
     pub vmctx_below_fp: u32,
 }
 
@@ -36,6 +37,17 @@ pub struct CallSite {
     pub wasm_offset: u32,
 }
 
+/// A call during which objects may move: where its frame keeps references.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct StackMap {
+    /// Byte offset in the text of the return address.
+    pub return_at: u32,
+    /// Its places are `stack_slots[first..first + count]`.
+    pub first: u32,
+    pub count: u32,
+}
+
 pub const NO_OFFSET: u32 = u32::MAX;
 
 /// A compiled module.
@@ -48,6 +60,12 @@ pub struct Code {
     pub traps: Vec<TrapSite>,
     /// Sorted by `return_at`.
     pub calls: Vec<CallSite>,
+    /// Sorted by `return_at`.
+    pub stack_maps: Vec<StackMap>,
+    /// Bytes below the frame pointer, of the maps.
+    pub stack_slots: Vec<u32>,
+    /// Whether code looks at the heap's base, which then must be there before it runs.
+    pub uses_heap: bool,
 }
 
 /// A trampoline between the host's convention and `tail`, for one function type.

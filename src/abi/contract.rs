@@ -2,9 +2,11 @@
 //! its text, so that a change of it is seen in review.
 
 use super::builtin::{BUILTINS, Builtin, Ty};
+use super::heap::*;
 use super::vmstruct::*;
 use crate::base::Trap;
 use crate::for_each_builtin;
+use crate::wasm::descriptor::*;
 use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 
@@ -26,18 +28,36 @@ for_each_builtin!(builtins);
 pub fn text() -> String {
     let mut out = String::new();
     structs! { out;
-        VmSlot { i32, i64, f32, f64, v128, funcref }
-        VmFuncRef { code, vmctx, type_id, handle }
+        VmSlot { i32, i64, f32, f64, v128, funcref, gc, handle }
+        VmFuncRef { code, vmctx, type_id, handle, index }
         VmHeader { store }
-        VmContext { header, builtins, null_func, instance }
+        VmContext { header, builtins, null_func, instance, heap, types, global_card }
         VmHostFunc { header, call }
-        VmStore { stack_limit, interrupt, activation, exit_fp, store }
+        VmStore { stack_limit, interrupt, activation, exit_fp, store, nursery, funcs, func_count }
+        VmNursery { next, end }
         Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, trap, trap_frames, frames }
         VmMemory { base, length }
         VmMemorySlot { base, memory }
-        VmTable { elements, length }
+        VmTable { elements, length, cards }
         VmGlobal { value }
+        VmRefGlobal { value, card }
+        Descriptor { kind, depth, size, ref_words, refs, display }
         VmImportedFunc { code, vmctx, funcref }
+    }
+    for (name, value) in [
+        ("cards", CARDS),
+        ("card size", CARD_SIZE),
+        ("table card", 1 << SLOT_CARD_SHIFT),
+        ("nursery", NURSERY),
+        ("old", OLD),
+        ("object header", HEADER_SIZE as usize),
+        ("host type", HOST_TYPE.0 as usize),
+        (
+            "function, structure, array, host",
+            (KIND_FUNC + 10 * KIND_STRUCT + 100 * KIND_ARRAY + 1000 * KIND_HOST) as usize,
+        ),
+    ] {
+        let _ = writeln!(out, "heap {name} {value}");
     }
     for (builtin, class) in CLASSES {
         let ty = |t: &Ty| format!("{t:?}").to_lowercase();

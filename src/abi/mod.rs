@@ -3,6 +3,7 @@
 pub mod builtin;
 pub mod code;
 pub mod contract;
+pub mod heap;
 pub mod layout;
 pub mod settings;
 pub mod vmstruct;

@@ -1,5 +1,6 @@
 //! The structs that machine code reads and writes. `offset_of!` on them *is* the offset in machine code.
 
+use super::heap::{RawRef, RefSlot};
 use crate::wasm::registry::TypeId;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
@@ -16,6 +17,10 @@ pub union VmSlot {
     pub v128: [u8; 16],
     /// Null, or a function.
     pub funcref: *mut VmFuncRef,
+    /// Any other reference.
+    pub gc: RawRef,
+    /// Any other reference, where a host that works on slots has it: its handle.
+    pub handle: [u64; 2],
 }
 
 impl VmSlot {
@@ -34,6 +39,8 @@ pub struct VmFuncRef {
     pub type_id: TypeId,
     /// The store's handle of this function plus one; 0 as long as the host has not asked for one.
     pub handle: u32,
+    /// Its place in the store's list of functions that objects refer to; 0 as long as no object did.
+    pub index: u32,
 }
 
 /// How the context of every callee begins.
@@ -52,6 +59,12 @@ pub struct VmContext {
     pub null_func: *mut VmFuncRef,
     /// The runtime's own instance record; machine code does not look at it.
     pub instance: *mut (),
+    /// The base of the store's heap. Null only as long as no machine code of this instance looks at it.
+    pub heap: *mut u8,
+    /// The engine's type descriptors.
+    pub types: *const u8,
+    /// The card of the instance's own globals that hold references to objects.
+    pub global_card: u8,
 }
 
 /// The context of a function the host defined.
@@ -77,6 +90,19 @@ pub struct VmStore {
     pub exit_fp: usize,
     /// The runtime's own store; machine code does not look at it.
     pub store: *mut (),
+    pub nursery: VmNursery,
+    /// The functions that objects refer to, by number; the first is null.
+    pub funcs: *const *mut VmFuncRef,
+    pub func_count: u32,
+}
+
+/// Where the next object is made. Both are offsets in the heap.
+#[derive(Default)]
+#[repr(C)]
+pub struct VmNursery {
+    pub next: u32,
+    /// The room that is left ends here. 0 when every allocation has to ask the runtime.
+    pub end: u32,
 }
 
 /// One entry from the host into WebAssembly, on the stack of the function that made it.
@@ -116,7 +142,8 @@ pub struct VmMemorySlot {
     pub memory: *mut VmMemory,
 }
 
-/// A table of funcrefs as machine code sees it. An element is
+/// A table as machine code sees it. In one of references to objects, elements are `RawRef`s, and each `1 << SLOT_CARD_SHIFT`
+/// of them share a card. In one of functions they are pointers, and each is
 ///
 /// * 0: not touched yet; only the runtime knows what it is (`table_touch`),
 /// * the address of `NULL_FUNC`: a null reference,
@@ -125,14 +152,24 @@ pub struct VmMemorySlot {
 /// So the fast path of `call_indirect` needs one test for 0, and null fails the type check that is made anyway.
 #[repr(C)]
 pub struct VmTable {
-    pub elements: *mut *mut VmFuncRef,
+    pub elements: *mut u8,
     pub length: u64,
+    /// One byte a card; null in a table of functions.
+    pub cards: *mut u8,
 }
 
 /// A global's value.
 #[repr(C, align(16))]
 pub struct VmGlobal {
     pub value: VmSlot,
+}
+
+/// A `VmGlobal` that holds a reference to an object.
+#[repr(C, align(16))]
+pub struct VmRefGlobal {
+    pub value: RefSlot,
+    /// The card of whoever owns the global.
+    pub card: *mut u8,
 }
 
 /// What an instance holds of an imported function.

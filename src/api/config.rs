@@ -4,6 +4,7 @@ use crate::abi::settings::Settings;
 use crate::base::Result;
 use crate::base::limits::{DEFAULT_MAX_WASM_STACK, MIN_WASM_STACK};
 use crate::err;
+use crate::gc::HeapConfig;
 use crate::vm::engine::EngineConfig;
 
 /// Settings of an engine. Each setter gives the config back, to be chained.
@@ -16,6 +17,7 @@ impl Default for Config {
             settings: Settings { signals: true, interruption: false },
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            heap: HeapConfig::default(),
         })
     }
 }
@@ -47,6 +49,41 @@ impl Config {
         self
     }
 
+    /// Most bytes that the objects of a store may take (default: what fits into `heap_reservation`). Beyond, allocation
+    /// traps with `HeapExhausted`.
+    pub fn heap_limit(mut self, bytes: usize) -> Config {
+        self.0.heap.limit = bytes;
+        self
+    }
+    /// Address space that is set aside for the heap of each store that uses one, in bytes (default: 4 GiB, which is the
+    /// most). Memory is taken only for what is used.
+    pub fn heap_reservation(mut self, bytes: usize) -> Config {
+        self.0.heap.reservation = bytes;
+        self
+    }
+    /// Bytes of the nursery, where objects are made: to begin with (default: 64 KiB), and at most (default and most:
+    /// 4 MiB). It grows when that saves work.
+    pub fn nursery_size(mut self, min: usize, max: usize) -> Config {
+        (self.0.heap.nursery_min, self.0.heap.nursery_max) = (min, max);
+        self
+    }
+    /// When the old objects are collected: after they have grown by `percent` of what was alive (default: 100), and by
+    /// `min` bytes at least (default: 4 MiB).
+    pub fn heap_growth(mut self, percent: usize, min: usize) -> Config {
+        (self.0.heap.growth_percent, self.0.heap.growth_min) = (percent, min);
+        self
+    }
+    /// For tests: every `n`-th allocation collects everything, moves all that lives and overwrites the rest. 0 is off.
+    pub fn gc_zeal(mut self, n: u32) -> Config {
+        self.0.heap.zeal = n;
+        self
+    }
+    /// For tests: checks the whole heap after every collection, and panics if something is wrong.
+    pub fn gc_verify(mut self, on: bool) -> Config {
+        self.0.heap.verify = on;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<EngineConfig> {
         if self.0.max_wasm_stack < MIN_WASM_STACK {
             let got = self.0.max_wasm_stack;
@@ -55,6 +92,7 @@ impl Config {
         if self.0.threads == 0 {
             return Err(err!(InvalidArgument, "threads is 0, at least 1 is needed"));
         }
+        self.0.heap.check()?;
         Ok(self.0.clone())
     }
 }

@@ -1,15 +1,16 @@
 //! Functions.
 
 pub use super::handle::defined::Func;
-use super::{HostDefinition, Instance, Store, Val};
+use super::val;
+use super::{HostDefinition, Instance, Ref, Store, Val};
 use crate::abi::vmstruct::VmSlot;
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
 use crate::err;
 use crate::vm::func::HostCall;
-use crate::vm::table::FuncRefPtr;
+use crate::vm::func_table::FuncRefPtr;
 use crate::vm::{call, store as vm, unwind};
-use crate::wasm::types::FuncType;
+use crate::wasm::types::{FuncType, RefType, TypeId, ValType};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ impl Func {
     /// A host function that works on the slots themselves: arguments in, results out, from slot 0 on.
     ///
     /// # Safety
-    /// `f` must leave values of the result types, with references of this store.
+    /// `f` must leave values of the result types, with funcrefs of this store. References to objects are `Ref`s in their
+    /// slots, as `VmSlot::handle`; they are checked.
     pub unsafe fn new_raw(
         store: &mut Store,
         ty: &FuncType,
@@ -63,7 +65,7 @@ impl Func {
     }
 
     pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall) -> Result<Func> {
-        let (id, _) = store.vm().engine.types.register(ty);
+        let (id, _) = store.vm().engine.types.register_func(ty)?;
         let funcref = store.vm_mut().add_host_func(id, call)?;
         // SAFETY: just made in this store.
         unsafe { Func::from_ref(store, funcref) }
@@ -91,6 +93,13 @@ impl Func {
         Ok(store.vm().funcs[self.check(store)?].ty.clone())
     }
 
+    /// The id of its type, which supertypes' ids are not equal to.
+    pub(super) fn type_id(&self, store: &Store) -> Result<TypeId> {
+        let funcref = store.vm().funcs[self.check(store)?].funcref;
+        // SAFETY: a function of this store.
+        Ok(unsafe { (*funcref).type_id })
+    }
+
     /// Calls the function. `args` and `results` must be exactly as many as the type says.
     pub fn call(&self, store: &mut Store, args: &[Val], results: &mut [Val]) -> Result<()> {
         let ty = store.vm().funcs[self.check(store)?].ty.clone();
@@ -101,7 +110,7 @@ impl Func {
                 *slot = val.to_slot(store, *ty)?;
             }
             // SAFETY: the arguments were just checked, and the slots are enough.
-            unsafe { self.call_raw(store, slots) }?;
+            unsafe { self.enter(store, slots) }?;
             for ((slot, val), ty) in slots.iter().zip(results).zip(ty.results()) {
                 // SAFETY: the function left values of its result types.
                 *val = unsafe { Val::from_slot(store, slot, *ty) }?;
@@ -110,20 +119,72 @@ impl Func {
         })
     }
 
-    /// Calls the function with arguments in `slots`, where its results come back, both from slot 0 on.
+    /// Calls the function with arguments in `slots`, where its results come back, both from slot 0 on. References to
+    /// objects are `Ref`s in their slots, as `VmSlot::handle`; they are checked.
     ///
     /// # Safety
-    /// `slots` are at least as many as parameters and as results; the arguments are of the types, references of this
-    /// store.
+    /// `slots` are at least as many as parameters and as results; the arguments are of the types, funcrefs of this store.
     #[inline]
     pub unsafe fn call_raw(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
+        let ty = &store.vm().funcs[self.check(store)?].ty;
+        if !ty.has_references() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.enter(store, slots) };
+        }
+        let ty = ty.clone();
+        unroot_slots(store, slots, &references(ty.params()))?;
+        // SAFETY: the caller's promise, and references were just checked.
+        unsafe {
+            self.enter(store, slots)?;
+            root_slots(store, slots, &references(ty.results()))
+        }
+    }
+
+    /// # Safety
+    /// As `call_raw`, with references as bits from after the last collection.
+    #[inline]
+    unsafe fn enter(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
         let entry = &store.vm().funcs[self.check(store)?];
         let trampoline = entry.trampoline.clone();
         let funcref = entry.funcref;
         // SAFETY: the handle was checked, so code and context are this store's and of the trampoline's type; the caller
         // promises the slots. The borrow of `store` is not used until the call is over.
-        unsafe { call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &trampoline, slots.as_mut_ptr()) }
+        unsafe { call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &trampoline, slots.as_mut_ptr())? };
+        store.finalize();
+        Ok(())
     }
+}
+
+/// The values that are references to objects: place and type.
+fn references(types: &[ValType]) -> Box<[(usize, RefType)]> {
+    let reference = |(i, t): (usize, &ValType)| match t {
+        ValType::Ref(r) if t.is_gc() => Some((i, *r)),
+        _ => None,
+    };
+    types.iter().enumerate().filter_map(reference).collect()
+}
+
+/// Bits to references of the innermost scope.
+///
+/// # Safety
+/// The slots of `which` hold bits of this store, from after the last collection.
+unsafe fn root_slots(store: &mut Store, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
+    for (i, _) in which {
+        // SAFETY: the caller's promise.
+        let r = unsafe { Ref::from_raw(store, slots[*i].gc) }?;
+        slots[*i].handle = r.map_or([0; 2], Ref::to_words);
+    }
+    Ok(())
+}
+
+/// References to bits, which are good until something is collected.
+fn unroot_slots(store: &Store, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
+    for (i, ty) in which {
+        // SAFETY: any bits are words; what they name is checked.
+        let words = unsafe { slots[*i].handle };
+        slots[*i].gc = val::raw(store, Ref::from_words(words), *ty)?;
+    }
+    Ok(())
 }
 
 fn check_count(what: &str, want: usize, got: usize) -> Result<()> {
@@ -155,9 +216,6 @@ fn check_type(ty: &FuncType) -> Result<()> {
     if count > MAX_FUNC_VALUES {
         return Err(err!(Limit, "a function type with {count} values, {MAX_FUNC_VALUES} are the most"));
     }
-    for t in ty.params().iter().chain(ty.results()) {
-        Val::default_of(*t)?;
-    }
     Ok(())
 }
 
@@ -171,7 +229,7 @@ pub(super) fn checked_call(
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
         // SAFETY: called by the runtime with its store, on its thread, and with as many slots as the type has values,
         // the arguments in place.
-        unsafe { Store::with(store, |store| run_checked(store, &ty, &f, slots)) }
+        unsafe { Store::with(store, |store| store.in_callback(|store| run_checked(store, &ty, &f, slots))) }
     }))
 }
 
@@ -198,7 +256,7 @@ unsafe fn run_checked(
         *val = unsafe { Val::from_slot(store, &*slots.add(i), *ty) }?;
     }
     for (val, ty) in results.iter_mut().zip(ty.results()) {
-        *val = Val::default_of(*ty)?;
+        *val = Val::default_of(*ty);
     }
     f(&mut Caller { store }, args, results)?;
     for (i, (val, ty)) in results.iter().zip(ty.results()).enumerate() {
@@ -218,11 +276,18 @@ pub(super) unsafe fn raw_call(
 ) -> Result<HostCall> {
     check_type(ty)?;
     let count = ty.params().len().max(ty.results().len());
+    let (params, results) = (references(ty.params()), references(ty.results()));
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
         // SAFETY: as in `checked_call`; the trampoline has that many slots.
         unsafe {
             let slots: &mut [VmSlot] = if count == 0 { &mut [] } else { std::slice::from_raw_parts_mut(slots, count) };
-            Store::with(store, |store| f(&mut Caller { store }, slots))
+            Store::with(store, |store| {
+                store.in_callback(|store| {
+                    root_slots(store, slots, &params)?;
+                    f(&mut Caller { store }, slots)?;
+                    unroot_slots(store, slots, &results)
+                })
+            })
         }
     }))
 }

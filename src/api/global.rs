@@ -2,6 +2,8 @@
 
 pub use super::handle::defined::Global;
 use super::{Store, Val};
+use crate::abi::heap::RawRef;
+use crate::abi::vmstruct::VmSlot;
 use crate::base::Result;
 use crate::err;
 use crate::vm::global as vm;
@@ -9,10 +11,11 @@ use crate::wasm::types::GlobalType;
 
 impl Global {
     pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global> {
-        let slot = value.to_slot(store, ty.content)?;
-        store.vm_mut().globals.push(vm::Global::of_host(ty, slot));
-        let index = store.vm().globals.len() as u32 - 1;
-        Ok(Global::make(store, index))
+        value.to_slot(store, ty.content)?;
+        store.vm_mut().globals.push(vm::Global::of_host(ty));
+        let index = store.vm().globals.len() - 1;
+        put(store, index, value)?;
+        Ok(Global::make(store, index as u32))
     }
 
     pub fn ty(&self, store: &Store) -> Result<GlobalType> {
@@ -20,8 +23,14 @@ impl Global {
     }
 
     pub fn get(&self, store: &mut Store) -> Result<Val> {
-        let g = &store.vm().globals[self.check(store)?];
-        let (slot, ty) = (g.get(), g.ty().content);
+        let i = self.check(store)?;
+        let ty = store.vm().globals[i].ty().content;
+        let slot = if ty.is_gc() {
+            let (no_gc, vm) = store.vm_mut().no_gc_and_globals()?;
+            VmSlot { gc: vm[i].get_ref(no_gc).map_or(RawRef::NULL, |gc| gc.bits()) }
+        } else {
+            store.vm().globals[i].get()
+        };
         // SAFETY: a global holds a value of its type, of its store.
         unsafe { Val::from_slot(store, &slot, ty) }
     }
@@ -29,11 +38,24 @@ impl Global {
     pub fn set(&self, store: &mut Store, value: Val) -> Result<()> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty();
-        let slot = value.to_slot(store, ty.content)?;
+        value.to_slot(store, ty.content)?;
         if !ty.mutable {
             return Err(err!(TypeMismatch, "the global is immutable"));
         }
-        store.vm().globals[i].set(slot);
-        Ok(())
+        put(store, i, value)
     }
+}
+
+/// Writes a value, which is checked, into the global at a place of the store.
+fn put(store: &mut Store, i: usize, value: Val) -> Result<()> {
+    let ty = store.vm().globals[i].ty().content;
+    let slot = value.to_slot(store, ty)?;
+    if !ty.is_gc() {
+        store.vm().globals[i].set(slot);
+        return Ok(());
+    }
+    let (no_gc, globals) = store.vm_mut().no_gc_and_globals()?;
+    // SAFETY: `to_slot` wrote this member for this type, and nothing was collected since.
+    globals[i].set_ref(no_gc, unsafe { no_gc.adopt(slot.gc) });
+    Ok(())
 }

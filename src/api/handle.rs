@@ -77,7 +77,7 @@ impl Extern {
     /// The type as of now: the minimum of a table or memory is its present size.
     pub fn ty(&self, store: &Store) -> Result<ExternType> {
         Ok(match self {
-            Extern::Func(f) => ExternType::Func(f.ty(store)?),
+            Extern::Func(f) => ExternType::Func(f.type_id(store)?, f.ty(store)?),
             Extern::Table(t) => ExternType::Table(t.ty(store)?),
             Extern::Memory(m) => ExternType::Memory(m.ty(store)?),
             Extern::Global(g) => ExternType::Global(g.ty(store)?),

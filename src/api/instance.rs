@@ -29,8 +29,9 @@ impl Instance {
             values.push(value);
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
-        let index = unsafe { instantiate(store.as_ptr(), &module.0, &values) }?;
-        Ok(Instance::make(store, index))
+        let index = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
+        store.finalize();
+        Ok(Instance::make(store, index?))
     }
 
     pub fn module(&self, store: &Store) -> Result<Module> {
@@ -69,13 +70,13 @@ fn extern_of(store: &mut Store, instance: usize, index: EntityIndex) -> Result<E
     })
 }
 
-/// Checks that `given` may stand where `wanted` is imported (Wasm 2.0, 4.5.1).
+/// Checks that `given` may stand where `wanted` is imported (Wasm 3.0, 4.7.2).
 fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
+    let types = store.vm().engine.types.view();
     let (fits, value) = match (wanted, given) {
-        (ExternType::Func(w), Extern::Func(f)) => {
-            let i = f.check(store)?;
-            let entry = &store.vm().funcs[i];
-            (*entry.ty == **w, ImportValue::Func(entry.funcref))
+        (ExternType::Func(w, _), Extern::Func(f)) => {
+            let fits = types.is_subtype(f.type_id(store)?, *w);
+            (fits, ImportValue::Func(store.vm().funcs[f.check(store)?].funcref))
         }
         (ExternType::Table(w), Extern::Table(t)) => {
             let i = t.check(store)?;
@@ -90,7 +91,7 @@ fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<Im
         }
         (ExternType::Global(w), Extern::Global(g)) => {
             let i = g.check(store)?;
-            (store.vm().globals[i].ty() == *w, ImportValue::Global(i as u32))
+            (types.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i as u32))
         }
         _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),
     };

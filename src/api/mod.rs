@@ -12,16 +12,20 @@ mod instance;
 mod linker;
 mod memory;
 mod module;
+mod reference;
 mod store;
 mod table;
 mod val;
 
 pub use crate::abi::vmstruct::VmSlot;
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
+pub use crate::gc::Statistics;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
-pub use crate::wasm::types::{ExternType, FuncType, GlobalType, Limits, MemoryType, RefType, TableType, ValType};
+pub use crate::wasm::types::{
+    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, Top, TypeId, ValType,
+};
 pub use config::Config;
 pub use engine::Engine;
 pub use func::{Caller, Func};
@@ -31,6 +35,7 @@ pub use instance::Instance;
 pub use linker::{HostDefinition, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
+pub use reference::Ref;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
 pub use val::Val;

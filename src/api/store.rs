@@ -3,6 +3,8 @@
 use super::Engine;
 use crate::base::Result;
 use crate::err;
+use crate::gc::Statistics;
+use crate::gc::collect::Kind;
 use crate::vm::interrupt::SharedVmStore;
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
@@ -106,6 +108,18 @@ impl Store {
         let old = std::mem::replace(&mut self.vm_mut().account.limiter, limiter);
         drop(old);
         Ok(())
+    }
+
+    /// Collects all objects that nothing refers to any more.
+    pub fn gc(&mut self) -> Result<()> {
+        self.vm_mut().collect(Kind::Full { moving: false })?;
+        self.finalize();
+        Ok(())
+    }
+
+    /// What the store's heap has done and holds.
+    pub fn heap_statistics(&self) -> Statistics {
+        self.vm().heap_statistics()
     }
 
     /// Interrupts the store after a time from now; `None` removes the deadline, and forgets an interrupt that has not

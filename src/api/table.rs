@@ -2,30 +2,52 @@
 
 pub use super::handle::defined::Table;
 use super::{Store, Val};
+use crate::abi::heap::RawRef;
+use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::table::{self as vm, FuncRefPtr};
-use crate::wasm::types::{RefType, TableType, ValType};
+use crate::gc::Gc;
+use crate::gc::NoGc;
+use crate::gc::slot::Slots;
+use crate::vm::table as vm;
+use crate::wasm::types::{TableType, ValType};
 
 impl Table {
     /// A table whose elements all are `init`.
     pub fn new(store: &mut Store, ty: TableType, init: Val) -> Result<Table> {
-        if ty.element != RefType::Func {
-            return Err(err!(Unsupported, "tables of {} are not supported yet", ValType::Ref(ty.element)));
-        }
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
-        let init = element(store, init)?;
+        init.to_slot(store, ValType::Ref(ty.element))?;
         let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
-        table.fill(0, init, ty.limits.min).map_err(Error::trap)?;
         store.vm_mut().tables.push(table);
         let index = store.vm().tables.len() as u32 - 1;
-        Ok(Table::make(store, index))
+        let table = Table::make(store, index);
+        table.fill(store, 0, init, ty.limits.min)?;
+        Ok(table)
     }
 
     fn vm<'a>(&self, store: &'a Store) -> Result<&'a vm::Table> {
         Ok(&store.vm().tables[self.check(store)?])
+    }
+
+    /// A value as an element of this table. A reference in it is good until something is collected.
+    fn element(&self, store: &Store, value: Val) -> Result<VmSlot> {
+        value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element))
+    }
+
+    /// `f` gets `len` elements from `at` on of a table of references to objects.
+    fn with_slots<R>(
+        &self,
+        store: &mut Store,
+        at: u64,
+        len: u64,
+        f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R,
+    ) -> Result<R> {
+        let i = self.check(store)?;
+        let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
+        let tables = &*tables;
+        Ok(f(no_gc, tables[i].slots(no_gc, at, len).map_err(Error::trap)?))
     }
 
     /// The type as of now: its minimum is the present size.
@@ -39,42 +61,73 @@ impl Table {
         Ok(self.vm(store)?.len())
     }
 
+    /// The element at `i`. A reference is one of the innermost scope.
     pub fn get(&self, store: &mut Store, i: u64) -> Result<Val> {
-        let f = self.vm(store)?.get(i).map_err(Error::trap)?;
-        if f.is_null() {
-            return Ok(Val::FuncRef(None));
-        }
-        // SAFETY: an element of a table of this store.
-        unsafe { super::Func::from_ref(store, f) }.map(|f| Val::FuncRef(Some(f)))
+        let table = self.vm(store)?;
+        let ty = ValType::Ref(table.ty().element);
+        let slot = match table.is_gc() {
+            true => self.with_slots(store, i, 1, |no_gc, slots| VmSlot {
+                gc: slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits),
+            })?,
+            false => VmSlot { funcref: table.get_func(i).map_err(Error::trap)? },
+        };
+        // SAFETY: an element of a table of this store, just read.
+        unsafe { Val::from_slot(store, &slot, ty) }
     }
 
     pub fn set(&self, store: &mut Store, i: u64, value: Val) -> Result<()> {
-        let f = element(store, value)?;
-        self.vm(store)?.set(i, f).map_err(Error::trap)
+        self.fill(store, i, value, 1)
     }
 
     /// Grows by `delta` elements that are `init`; gives the old size.
     pub fn grow(&self, store: &mut Store, delta: u64, init: Val) -> Result<u64> {
-        let f = element(store, init)?;
+        let slot = self.element(store, init)?;
         let i = self.check(store)?;
+        let is_gc = self.vm(store)?.is_gc();
         let vm = store.vm_mut();
-        let grown = vm.tables[i].grow(delta, f, &mut vm.account);
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
+        let grown = unsafe {
+            match is_gc {
+                true => {
+                    vm.heap()?;
+                    let (heap, tables, account) = (&vm.heap, &mut vm.tables, &mut vm.account);
+                    let no_gc = heap.as_ref().expect("just there").no_gc();
+                    tables[i].grow_gc_ref(no_gc, delta, no_gc.adopt(slot.gc), account)
+                }
+                false => vm.tables[i].grow_func(delta, slot.funcref, &mut vm.account),
+            }
+        };
         grown.ok_or_else(|| err!(Limit, "the table can not grow by {delta} elements"))
     }
 
     pub fn fill(&self, store: &mut Store, at: u64, value: Val, len: u64) -> Result<()> {
-        let f = element(store, value)?;
-        self.vm(store)?.fill(at, f, len).map_err(Error::trap)
+        let slot = self.element(store, value)?;
+        let table = self.vm(store)?;
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
+        unsafe {
+            match table.is_gc() {
+                true => self.with_slots(store, at, len, |no_gc, slots| slots.fill(no_gc, no_gc.adopt(slot.gc))),
+                false => table.fill_func(at, slot.funcref, len).map_err(Error::trap),
+            }
+        }
     }
 
     /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine.
     pub fn copy(&self, store: &mut Store, at: u64, src: Table, from: u64, len: u64) -> Result<()> {
-        vm::Table::copy(self.vm(store)?, at, src.vm(store)?, from, len).map_err(Error::trap)
+        let (dst_table, src_table) = (self.vm(store)?, src.vm(store)?);
+        let types = store.vm().engine.types.view();
+        let (to, of) = (dst_table.ty().element, src_table.ty().element);
+        if !types.ref_matches(of, to) {
+            return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
+        }
+        if !dst_table.is_gc() {
+            return vm::Table::copy_func(dst_table, at, src_table, from, len).map_err(Error::trap);
+        }
+        let (d, s) = (self.check(store)?, src.check(store)?);
+        let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
+        let tables = &*tables;
+        let source = tables[s].slots(no_gc, from, len).map_err(Error::trap)?;
+        tables[d].slots(no_gc, at, len).map_err(Error::trap)?.copy_from(no_gc, source);
+        Ok(())
     }
-}
-
-/// A value as a table holds it.
-fn element(store: &Store, value: Val) -> Result<FuncRefPtr> {
-    // SAFETY: `to_slot` wrote this member for this type.
-    unsafe { Ok(value.to_slot(store, ValType::FUNCREF)?.funcref) }
 }

@@ -1,10 +1,11 @@
 //! Values.
 
-use super::{Func, Store};
+use super::{Func, Ref, Store};
+use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::Result;
 use crate::err;
-use crate::wasm::types::{RefType, ValType};
+use crate::wasm::types::{RefType, Top, ValType};
 
 /// A WebAssembly value.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,9 +19,13 @@ pub enum Val {
     /// Little-endian bytes as a number.
     V128(u128),
     FuncRef(Option<Func>),
+    /// Of any type below `any`.
+    AnyRef(Option<Ref>),
+    ExternRef(Option<Ref>),
 }
 
 impl Val {
+    /// The most general type of its hierarchy.
     pub fn ty(&self) -> ValType {
         match self {
             Val::I32(_) => ValType::I32,
@@ -29,23 +34,42 @@ impl Val {
             Val::F64(_) => ValType::F64,
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
+            Val::AnyRef(_) => ValType::ANYREF,
+            Val::ExternRef(_) => ValType::EXTERNREF,
         }
     }
 
-    /// Zero, or null.
-    pub fn default_of(ty: ValType) -> Result<Val> {
-        Ok(match ty {
+    /// Zero, or null, which a type that has no null does not accept.
+    pub fn default_of(ty: ValType) -> Val {
+        match ty {
             ValType::I32 => Val::I32(0),
             ValType::I64 => Val::I64(0),
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(0),
-            ValType::Ref(RefType::Func) => Val::FuncRef(None),
-            ValType::Ref(RefType::Extern) => return Err(err!(Unsupported, "externref is not supported yet")),
-        })
+            ValType::Ref(r) => Val::of_ref(r.top(), None),
+        }
     }
 
-    /// The value as machine code takes it, if it is of type `ty` and of this store.
+    /// A reference that is not to a function; null in each hierarchy.
+    fn of_ref(top: Top, r: Option<Ref>) -> Val {
+        match top {
+            Top::Func => Val::FuncRef(None),
+            Top::Any => Val::AnyRef(r),
+            Top::Extern => Val::ExternRef(r),
+        }
+    }
+
+    /// The reference in it that a scope owns, if there is one.
+    pub fn reference(&self) -> Option<Ref> {
+        match self {
+            Val::AnyRef(r) | Val::ExternRef(r) => *r,
+            _ => None,
+        }
+    }
+
+    /// The value as machine code takes it, if it is of type `ty` and of this store. A reference in it is good until
+    /// something is collected.
     #[inline]
     pub(super) fn to_slot(self, store: &Store, ty: ValType) -> Result<VmSlot> {
         let mut slot = VmSlot::ZERO;
@@ -55,19 +79,18 @@ impl Val {
             (Val::F32(v), ValType::F32) => slot.f32 = v,
             (Val::F64(v), ValType::F64) => slot.f64 = v,
             (Val::V128(v), ValType::V128) => slot.v128 = v.to_le_bytes(),
-            (Val::FuncRef(None), ValType::Ref(RefType::Func)) => slot.funcref = std::ptr::null_mut(),
-            (Val::FuncRef(Some(f)), ValType::Ref(RefType::Func)) => {
-                slot.funcref = store.vm().funcs[f.check(store)?].funcref
-            }
+            (Val::FuncRef(f), ValType::Ref(r)) if r.top() == Top::Func => return func_slot(store, f, r),
+            (Val::AnyRef(v), ValType::Ref(r)) if r.top() == Top::Any => slot.gc = raw(store, v, r)?,
+            (Val::ExternRef(v), ValType::Ref(r)) if r.top() == Top::Extern => slot.gc = raw(store, v, r)?,
             _ => return Err(mismatch(ty, self)),
         }
         Ok(slot)
     }
 
-    /// The value of type `ty` in a slot.
+    /// The value of type `ty` in a slot. A reference becomes a root of the innermost scope.
     ///
     /// # Safety
-    /// The slot holds a value of this type, and a reference in it is of this store.
+    /// The slot holds a value of this type, and a reference in it is of this store, from after the last collection.
     #[inline]
     pub(super) unsafe fn from_slot(store: &mut Store, slot: &VmSlot, ty: ValType) -> Result<Val> {
         // SAFETY: the caller's promise.
@@ -78,10 +101,40 @@ impl Val {
                 ValType::F32 => Val::F32(slot.f32),
                 ValType::F64 => Val::F64(slot.f64),
                 ValType::V128 => Val::V128(u128::from_le_bytes(slot.v128)),
-                ValType::Ref(_) if slot.funcref.is_null() => Val::FuncRef(None),
-                ValType::Ref(_) => Val::FuncRef(Some(Func::from_ref(store, slot.funcref)?)),
+                ValType::Ref(r) if r.top() == Top::Func && slot.funcref.is_null() => Val::FuncRef(None),
+                ValType::Ref(r) if r.top() == Top::Func => Val::FuncRef(Some(Func::from_ref(store, slot.funcref)?)),
+                ValType::Ref(r) => Val::of_ref(r.top(), Ref::from_raw(store, slot.gc)?),
             })
         }
+    }
+}
+
+fn func_slot(store: &Store, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
+    let Some(f) = f else { return null(ty) };
+    let funcref = store.vm().funcs[f.check(store)?].funcref;
+    let types = store.vm().engine.types.view();
+    // SAFETY: a function of this store.
+    let found = crate::wasm::types::HeapType::ConcreteFunc(unsafe { (*funcref).type_id });
+    match types.heap_matches(found, ty.heap) {
+        true => Ok(VmSlot { funcref }),
+        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found a function of another type")),
+    }
+}
+
+/// The bits of a reference, if it is of type `ty`.
+pub(super) fn raw(store: &Store, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
+    let Some(r) = v else { return null(ty).map(|_| RawRef::NULL) };
+    let (no_gc, gc) = r.get(store)?;
+    match no_gc.is(Some(gc), ty) {
+        true => Ok(gc.bits()),
+        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found {}", no_gc.ref_type(gc, ty.top()))),
+    }
+}
+
+fn null(ty: RefType) -> Result<VmSlot> {
+    match ty.nullable {
+        true => Ok(VmSlot::ZERO),
+        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found null")),
     }
 }
 

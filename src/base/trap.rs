@@ -62,6 +62,12 @@ traps! {
     NullReference = 12, "null reference";
     /// A store limit or the limiter refused what instantiation needs.
     LimitReached = 13, "limit reached";
+    /// An array access, or a bulk operation's range, lies outside of its array.
+    ArrayOutOfBounds = 14, "out of bounds array access";
+    /// `ref.cast` to a type that the object is not of.
+    CastFailure = 15, "cast failure";
+    /// No room for an object, also after a collection: the heap's limit is reached, or the system has no memory.
+    HeapExhausted = 16, "garbage-collected heap exhausted";
 }
 
 #[cfg(test)]
@@ -71,7 +77,7 @@ mod tests {
     #[test]
     fn numbers_and_traps_are_a_bijection() {
         let all: Vec<Trap> = (0..=255).filter_map(Trap::from_u8).collect();
-        assert_eq!(all.len(), 13);
+        assert_eq!(all.len(), 16);
         assert!(all.iter().all(|t| Trap::from_u8(*t as u8) == Some(*t)));
     }
 }

@@ -62,3 +62,50 @@ pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threa
     // SAFETY: the caller's promise.
     unsafe { change(config, |c| c.threads(threads)) }
 }
+
+/// Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_heap_limit(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.heap_limit(bytes)) }
+}
+
+/// Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
+/// Memory is taken only for what is used. Checked by `wrt_engine_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_heap_reservation(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.heap_reservation(bytes)) }
+}
+
+/// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (4 MiB unless set, which is
+/// the most). It grows when that saves work. Checked by `wrt_engine_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_nursery_size(
+    config: *mut wrt_config_t,
+    min: usize,
+    max: usize,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.nursery_size(min, max)) }
+}
+
+/// When the old objects are collected: after they have grown by `percent` of what was alive (100 unless set), and by
+/// `min_bytes` at least (4 MiB unless set).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_heap_growth(
+    config: *mut wrt_config_t,
+    percent: usize,
+    min_bytes: usize,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.heap_growth(percent, min_bytes)) }
+}
+
+/// For tests of hosts: every `n`-th allocation collects everything, moves all that lives, and overwrites the rest, so that
+/// a reference that was kept wrongly is found. 0, as at first, is off.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_gc_zeal(config: *mut wrt_config_t, n: u32) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.gc_zeal(n)) }
+}

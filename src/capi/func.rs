@@ -5,7 +5,7 @@ use super::error::wrt_error_t;
 use super::own::{UserData, borrow, give, output, slice, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use super::types::wrt_functype_t;
-use super::val::{wrt_func_t, wrt_instance_t, wrt_val_t};
+use super::val::{wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
 use crate::api::{Caller, Func, FuncType, HostDefinition, Result, Val, VmSlot};
 use crate::err;
 use std::ffi::c_void;
@@ -21,6 +21,8 @@ pub union wrt_raw_t {
     pub v128: [u8; 16],
     /// A funcref: NULL or opaque.
     pub funcref: *mut c_void,
+    /// Any other reference, checked also in raw calls; empty is null.
+    pub r#ref: wrt_ref_t,
 }
 
 /// A call in progress, as a callback sees it. Valid until the callback returns.
@@ -29,7 +31,7 @@ pub struct wrt_caller_t {
     instance: wrt_instance_t,
 }
 
-/// A host function. `args` are borrowed. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
+/// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 /// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
 /// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 pub type wrt_func_callback_t = Option<
@@ -196,8 +198,9 @@ pub unsafe extern "C" fn wrt_func_type(
 }
 
 /// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-/// `results` are written: the results on success, empty values on failure; they may be the same array as `args`. Fails with `trap`, `interrupted`, the error of
-/// a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+/// `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
+/// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, the error of a host
+/// function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call(
     store: *mut wrt_store_t,

@@ -20,10 +20,11 @@ pub unsafe extern "C" fn wrt_global_new(
     unsafe {
         let out = output(out_global, wrt_global_t::EMPTY, "out_global");
         on_store(store, |s| {
-            let value = take(take_value, s);
-            let (out, content) = (out?, type_of(kind)?);
-            *out = Global::new(s, GlobalType { content, mutable }, value?)?.into();
-            Ok(())
+            take(take_value, s, |s, value| {
+                let (out, content) = (out?, type_of(kind)?);
+                *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
+                Ok(())
+            })
         })
     }
 }
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn wrt_global_type(
     }
 }
 
-/// The global's value.
+/// The global's value; a reference in it is the caller's, in the innermost scope.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_get(
     store: *mut wrt_store_t,
@@ -76,9 +77,6 @@ pub unsafe extern "C" fn wrt_global_set(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a global and a value, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
-            let value = take(take_value, s);
-            Global::from(*borrow(global, "global")?).set(s, value?)
-        })
+        on_store(store, |s| take(take_value, s, |s, value| Global::from(*borrow(global, "global")?).set(s, value)))
     }
 }

@@ -24,6 +24,14 @@ pub struct wrt_store_t {
 }
 
 impl wrt_store_t {
+    /// Keeps callbacks of the host away from the store for the time of `f`.
+    pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = self.closed.replace(true);
+        let result = f();
+        self.closed.set(before);
+        result
+    }
+
     /// Lends the store, as a `Store` of the call's own.
     pub fn with<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
         // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
@@ -187,11 +195,13 @@ pub struct wrt_growth_t {
 pub type wrt_limiter_callback_t =
     Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
 
-/// The store that a limiter lives in.
-struct Owner(*const wrt_store_t);
+/// The store that a limiter or host object lives in.
+pub struct Owner(pub *const wrt_store_t);
 
 // SAFETY: it moves between threads with its store.
 unsafe impl Send for Owner {}
+// SAFETY: as above; only the store's thread looks at it.
+unsafe impl Sync for Owner {}
 
 /// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
 /// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
@@ -212,13 +222,8 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
                 Box::new(move |g: Growth| {
                     let (data, owner) = (&data, &owner);
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
-                    // SAFETY: the limiter lives in the store, which is running.
-                    let closed = &(*owner.0).closed;
-                    closed.set(true);
-                    // SAFETY: the host gave the callback for this purpose.
-                    let answer = callback(data.ptr, &growth);
-                    closed.set(false);
-                    answer != 0
+                    // SAFETY: the limiter lives in the store, which is running; the host gave the callback for this.
+                    (*owner.0).closed_during(|| callback(data.ptr, &growth)) != 0
                 })
             }))
         })

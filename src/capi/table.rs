@@ -9,7 +9,7 @@ use super::val::{take, type_of, wrt_table_t, wrt_val_t};
 use crate::api::{Table, TableType, ValType};
 use crate::err;
 
-/// Makes a table of `element_kind` (`WRT_FUNCREF`); limits count elements. All elements are `*take_init`, which is taken:
+/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements. All elements are `*take_init`, which is taken:
 /// the slot becomes empty, also on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new(
@@ -23,18 +23,19 @@ pub unsafe extern "C" fn wrt_table_new(
     unsafe {
         let out = output(out_table, wrt_table_t::EMPTY, "out_table");
         running(store, |s| {
-            let init = take(take_init, s);
-            let (out, limits) = (out?, borrow(limits, "limits")?.get());
-            let ValType::Ref(element) = type_of(element_kind)? else {
-                return Err(err!(TypeMismatch, "a table holds references, not kind {element_kind}"));
-            };
-            *out = Table::new(s, TableType { limits, element }, init?)?.into();
-            Ok(())
+            take(take_init, s, |s, init| {
+                let (out, limits) = (out?, borrow(limits, "limits")?.get());
+                let ValType::Ref(element) = type_of(element_kind)? else {
+                    return Err(err!(TypeMismatch, "a table holds references, not kind {element_kind}"));
+                };
+                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                Ok(())
+            })
         })
     }
 }
 
-/// The table's limits as of now: the minimum is the present size.
+/// The kind of the elements, and the limits as of now: the minimum is the present size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_type(
     store: *mut wrt_store_t,
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn wrt_table_size(
     }
 }
 
-/// The element at `index`. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+/// The element at `index`; a reference in it is the caller's, in the innermost scope. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_get(
     store: *mut wrt_store_t,
@@ -103,10 +104,7 @@ pub unsafe extern "C" fn wrt_table_set(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a table and a value, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
-            let value = take(take_value, s);
-            Table::from(*borrow(table, "table")?).set(s, index, value?)
-        })
+        on_store(store, |s| take(take_value, s, |s, value| Table::from(*borrow(table, "table")?).set(s, index, value)))
     }
 }
 
@@ -124,8 +122,7 @@ pub unsafe extern "C" fn wrt_table_grow(
     unsafe {
         let out = output(out_old_size, 0, "");
         running(store, |s| {
-            let init = take(take_init, s);
-            let old = Table::from(*borrow(table, "table")?).grow(s, delta, init?)?;
+            let old = take(take_init, s, |s, init| Table::from(*borrow(table, "table")?).grow(s, delta, init))?;
             if let Ok(out) = out {
                 *out = old;
             }
@@ -146,8 +143,7 @@ pub unsafe extern "C" fn wrt_table_fill(
     // SAFETY: the caller passes a store, a table and a value, or NULLs, which are refused.
     unsafe {
         on_store(store, |s| {
-            let value = take(take_value, s);
-            Table::from(*borrow(table, "table")?).fill(s, index, value?, len)
+            take(take_value, s, |s, value| Table::from(*borrow(table, "table")?).fill(s, index, value, len))
         })
     }
 }

@@ -50,7 +50,7 @@ impl wrt_functype_t {
 impl wrt_externtype_t {
     pub fn new(ty: ExternType) -> wrt_externtype_t {
         let func = match &ty {
-            ExternType::Func(f) => Some(wrt_functype_t::new((**f).clone())),
+            ExternType::Func(_, f) => Some(wrt_functype_t::new((**f).clone())),
             _ => None,
         };
         let text = CText::new(&ty.to_string());
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn wrt_externtype_kind(ty: *const wrt_externtype_t) -> u8 
     // SAFETY: the caller passes NULL or a type.
     plain(0, || match unsafe { ty.as_ref() }.map(|t| &t.ty) {
         None => 0,
-        Some(ExternType::Func(_)) => WRT_EXTERN_FUNC,
+        Some(ExternType::Func(..)) => WRT_EXTERN_FUNC,
         Some(ExternType::Table(_)) => WRT_EXTERN_TABLE,
         Some(ExternType::Memory(_)) => WRT_EXTERN_MEMORY,
         Some(ExternType::Global(_)) => WRT_EXTERN_GLOBAL,

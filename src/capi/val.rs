@@ -1,6 +1,6 @@
 //! Values and handles.
 
-use crate::api::{self, Result, Val, ValType};
+use crate::api::{self, Ref, Result, Top, Val, ValType};
 use crate::err;
 
 macro_rules! convert {
@@ -67,7 +67,28 @@ pub struct wrt_instance_t {
     pub generation: u32,
 }
 
+/// A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
+/// reference. All zeros is the empty reference, which is null in a value.
+///
+/// It lives until the scope ends that was open when it was made (`wrt_scope_open`; every callback has a scope of its own),
+/// outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_ref_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
+impl wrt_ref_t {
+    /// The reference; `None` for the empty one.
+    pub fn get(self) -> Option<Ref> {
+        (self.store != 0).then(|| self.into())
+    }
+}
+
 convert! {
+    wrt_ref_t <=> Ref;
     wrt_func_t <=> Func;
     wrt_table_t <=> Table;
     wrt_memory_t <=> Memory;
@@ -89,8 +110,10 @@ pub const WRT_F64: u8 = 4;
 pub const WRT_V128: u8 = 5;
 /// `of.func`; the empty handle is null.
 pub const WRT_FUNCREF: u8 = 6;
-/// Known as a kind of types; values of it are not supported yet.
+/// `of.ref`; the empty reference is null.
 pub const WRT_EXTERNREF: u8 = 7;
+/// `of.ref`, of any type below `any`; the empty reference is null.
+pub const WRT_ANYREF: u8 = 8;
 
 /// A value. `kind` says which member of `of` counts.
 #[repr(C)]
@@ -111,8 +134,10 @@ pub union wrt_val_of_t {
     pub f64: f64,
     pub v128: [u8; 16],
     pub func: wrt_func_t,
+    pub r#ref: wrt_ref_t,
 }
 
+/// Of a reference type the kind of its hierarchy.
 pub fn kind_of(t: ValType) -> u8 {
     match t {
         ValType::I32 => WRT_I32,
@@ -120,8 +145,11 @@ pub fn kind_of(t: ValType) -> u8 {
         ValType::F32 => WRT_F32,
         ValType::F64 => WRT_F64,
         ValType::V128 => WRT_V128,
-        ValType::FUNCREF => WRT_FUNCREF,
-        ValType::EXTERNREF => WRT_EXTERNREF,
+        ValType::Ref(r) => match r.top() {
+            Top::Func => WRT_FUNCREF,
+            Top::Extern => WRT_EXTERNREF,
+            Top::Any => WRT_ANYREF,
+        },
     }
 }
 
@@ -134,6 +162,7 @@ pub fn type_of(kind: u8) -> Result<ValType> {
         WRT_V128 => ValType::V128,
         WRT_FUNCREF => ValType::FUNCREF,
         WRT_EXTERNREF => ValType::EXTERNREF,
+        WRT_ANYREF => ValType::ANYREF,
         _ => return Err(err!(InvalidArgument, "no value type has kind {kind}")),
     })
 }
@@ -152,6 +181,7 @@ impl wrt_val_t {
             Val::F64(v) => of.f64 = f64::from_bits(v),
             Val::V128(v) => of.v128 = v.to_le_bytes(),
             Val::FuncRef(f) => of.func = f.map_or(wrt_func_t::EMPTY, wrt_func_t::from),
+            Val::AnyRef(r) | Val::ExternRef(r) => of.r#ref = r.map_or(wrt_ref_t::EMPTY, wrt_ref_t::from),
         }
         wrt_val_t { kind: kind_of(v.ty()), of }
     }
@@ -170,30 +200,46 @@ impl wrt_val_t {
                 WRT_V128 => Val::V128(u128::from_le_bytes(self.of.v128)),
                 WRT_FUNCREF if self.of.func.store == 0 => Val::FuncRef(None),
                 WRT_FUNCREF => Val::FuncRef(Some(self.of.func.into())),
+                WRT_EXTERNREF => Val::ExternRef(self.of.r#ref.get()),
+                WRT_ANYREF => Val::AnyRef(self.of.r#ref.get()),
                 WRT_EMPTY => return Err(err!(InvalidArgument, "the value is empty")),
-                WRT_EXTERNREF => return Err(err!(Unsupported, "externref is not supported yet")),
                 kind => return Err(err!(InvalidArgument, "no value has kind {kind}")),
             })
         }
     }
 }
 
-/// Takes a value to be stored: the caller's slot becomes empty, whatever happens next; but a value of another store stays
-/// (another thread may be using that store).
+/// Takes a value to be stored and gives it to `f`: the caller's slot becomes empty, and a reference in it is released after
+/// `f`, whatever happens. But a value of another store stays (another thread may be using that store).
 ///
 /// # Safety
 /// `slot` is NULL or a value that can be written.
-pub unsafe fn take(slot: *mut wrt_val_t, store: &api::Store) -> Result<Val> {
+pub unsafe fn take<R>(
+    slot: *mut wrt_val_t,
+    store: &mut api::Store,
+    f: impl FnOnce(&mut api::Store, Val) -> Result<R>,
+) -> Result<R> {
     if slot.is_null() {
         return Err(super::entry::null("value"));
     }
     // SAFETY: the caller's promise.
     let value = unsafe { *slot };
     let val = value.to_val();
-    let is_foreign = matches!(val, Ok(Val::FuncRef(Some(f))) if f.store != store.id());
-    if !is_foreign {
-        // SAFETY: the caller's promise.
-        unsafe { *slot = wrt_val_t::EMPTY };
+    let owner = match val {
+        Ok(Val::FuncRef(Some(f))) => f.store,
+        Ok(Val::AnyRef(Some(r)) | Val::ExternRef(Some(r))) => r.store,
+        _ => store.id(),
+    };
+    if owner != store.id() {
+        return f(store, val?);
     }
-    val
+    // SAFETY: the caller's promise.
+    unsafe { *slot = wrt_val_t::EMPTY };
+    let val = val?;
+    let result = f(store, val);
+    if let Some(r) = val.reference() {
+        // A stale one was an error of `f` already.
+        let _ = r.release(store);
+    }
+    result
 }

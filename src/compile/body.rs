@@ -1,8 +1,10 @@
 //! One function: locals, then one instruction after the other, each validated and then given to its family.
 
-use super::func::{FuncCx, ModuleEnv, clif_type, wasm_signature};
+use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
+use super::gc::Repr;
 use super::op::numeric::*;
-use super::op::{call, control, global, local, memory, simd, table};
+use super::op::{array, call, cast, control, global, local, memory, object, reference, simd, table};
+use super::operand;
 use super::stack_check;
 use crate::base::Result;
 use crate::base::index::*;
@@ -17,9 +19,12 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::{BinaryReader, FuncValidatorAllocations, FunctionBody, Operator};
 
 /// A translated function's extra facts.
+#[derive(Default)]
 pub struct Translated {
     /// Where the frame keeps the context, if it has to.
     pub vmctx_slot: Option<StackSlot>,
+    /// Whether it looks at the heap's base.
+    pub uses_heap: bool,
 }
 
 /// Validates and translates a body into `func`, which is empty.
@@ -48,56 +53,67 @@ pub fn translate(
     let params = cx.b.block_params(entry).to_vec();
     cx.vmctx = params[0];
     for (value, ty) in params[1..].iter().zip(ty.params()) {
-        declare_local(&mut cx, clif_type(*ty), *value);
+        declare_local(&mut cx, Repr::of(*ty), *value);
     }
     stack_check::emit(&mut cx);
 
-    decode::refuse_locals(&body_reader)?;
     let mut reader = body_reader.get_binary_reader();
     validator.read_locals(&mut reader).map_err(decode::invalid)?;
     let mut run: Option<(Type, Value)> = None;
     for i in ty.params().len() as u32..validator.len_locals() {
-        let ty = clif_type(decode::val_type(validator.get_local_type(i).expect("read"))?);
+        let repr = Repr::of(operand::local(&validator, i));
         // A run of locals of one type shares its zero.
         let zero = match run {
-            Some((last, zero)) if last == ty => zero,
-            _ => cx.zero(ty),
+            Some((last, zero)) if last == repr.clif => zero,
+            _ => cx.zero(repr.clif),
         };
-        run = Some((ty, zero));
-        declare_local(&mut cx, ty, zero);
+        run = Some((repr.clif, zero));
+        declare_local(&mut cx, repr, zero);
     }
-    let results: Vec<_> = ty.results().iter().map(|t| clif_type(*t)).collect();
+    let results: Vec<_> = ty.results().iter().map(|t| Repr::of(*t)).collect();
     control::enter_function(&mut cx, &results);
 
     let mut ops = wasmparser::OperatorsReader::new(reader);
     while !ops.eof() {
         let offset = ops.original_position();
         let op = ops.read().map_err(decode::invalid)?;
+        if let Some(depth) = operand::looked_at(&op) {
+            cx.operand = operand::ref_type(&validator, depth);
+        }
         validator.op(offset, &op).map_err(decode::invalid)?;
-        decode::refuse(&op).map_err(|e| e.at(offset))?;
         cx.b.set_srcloc(SourceLoc::new(offset as u32));
         instruction(&mut cx, &op)?;
     }
     ops.finish().map_err(decode::invalid)?;
     control::return_results(&mut cx);
-    let vmctx_slot = cx.leaves_instance.then(|| keep_context(&mut cx, entry));
+    let keeps = cx.leaves_instance || cx.holds_references;
+    let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
+    let uses_heap = cx.uses_heap;
     cx.b.finalize(env.isa.frontend_config());
     *allocations = validator.into_allocations();
-    Ok(Translated { vmctx_slot })
+    Ok(Translated { vmctx_slot, uses_heap })
 }
 
-fn declare_local(cx: &mut FuncCx, ty: Type, value: Value) {
-    let var = cx.b.declare_var(ty);
+fn declare_local(cx: &mut FuncCx, repr: Repr, value: Value) {
+    let var = cx.b.declare_var(repr.clif);
+    if repr.gc {
+        cx.b.declare_var_needs_stack_map(var);
+        cx.holds_references = true;
+    }
     cx.b.def_var(var, value);
-    cx.locals.push((var, ty));
+    cx.locals.push(var);
 }
 
-/// Writes the context into the frame at the function's start, for whoever is called and asks which instance called.
+/// Writes the context into the frame at the function's start, for whoever is called and asks which instance called, and for
+/// the collector.
 fn keep_context(cx: &mut FuncCx, entry: Block) -> StackSlot {
     let slot = cx.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
     let vmctx = cx.vmctx;
+    // In a region of its own: a store without one would end what is known of all memory.
+    let flags = cx.in_region(trusted(), Region::Frame);
     let mut cursor = FuncCursor::new(cx.b.func).at_first_insertion_point(entry);
-    cursor.ins().stack_store(I64, vmctx, slot, 0);
+    let address = cursor.ins().stack_addr(I64, slot, 0);
+    cursor.ins().store(flags, vmctx, address, 0);
     slot
 }
 
@@ -123,13 +139,53 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::BrTable { targets } => control::br_table(cx, targets),
         O::Return => control::return_(cx),
         O::Drop => control::drop_(cx),
-        O::Select | O::TypedSelect { .. } => control::select(cx),
+        O::Select => control::select(cx, false),
+        O::TypedSelect { ty } => control::select(cx, control::selects_gc(cx, *ty)),
 
         O::Call { function_index } => call::call(cx, FuncIndex::from_u32(*function_index)),
         O::CallIndirect { type_index, table_index } => call::call_indirect(cx, TypeIndex::from_u32(*type_index), TableIndex::from_u32(*table_index)),
-        O::RefNull { .. } => call::ref_null(cx),
-        O::RefIsNull => call::ref_is_null(cx),
-        O::RefFunc { function_index } => call::ref_func(cx, FuncIndex::from_u32(*function_index)),
+        O::CallRef { type_index } => call::call_ref(cx, TypeIndex::from_u32(*type_index)),
+        O::ReturnCall { function_index } => call::return_call(cx, FuncIndex::from_u32(*function_index)),
+        O::ReturnCallIndirect { type_index, table_index } => call::return_call_indirect(cx, TypeIndex::from_u32(*type_index), TableIndex::from_u32(*table_index)),
+        O::ReturnCallRef { type_index } => call::return_call_ref(cx, TypeIndex::from_u32(*type_index)),
+
+        O::RefNull { hty } => reference::null(cx, *hty),
+        O::RefIsNull => reference::is_null(cx),
+        O::RefFunc { function_index } => reference::func(cx, FuncIndex::from_u32(*function_index)),
+        O::RefEq => reference::eq(cx),
+        O::RefAsNonNull => reference::as_non_null(cx),
+        O::RefI31 => reference::i31(cx),
+        O::I31GetS => reference::i31_get(cx, true),
+        O::I31GetU => reference::i31_get(cx, false),
+        // Both sides are represented alike.
+        O::AnyConvertExtern | O::ExternConvertAny => {}
+        O::BrOnNull { relative_depth } => control::br_on_null(cx, *relative_depth),
+        O::BrOnNonNull { relative_depth } => control::br_on_non_null(cx, *relative_depth),
+        O::RefTestNonNull { hty } => cast::test(cx, false, *hty),
+        O::RefTestNullable { hty } => cast::test(cx, true, *hty),
+        O::RefCastNonNull { hty } => cast::cast(cx, false, *hty),
+        O::RefCastNullable { hty } => cast::cast(cx, true, *hty),
+        O::BrOnCast { relative_depth, to_ref_type, .. } => cast::br_on_cast(cx, *relative_depth, *to_ref_type, true),
+        O::BrOnCastFail { relative_depth, to_ref_type, .. } => cast::br_on_cast(cx, *relative_depth, *to_ref_type, false),
+
+        O::StructNew { struct_type_index } => object::new(cx, TypeIndex::from_u32(*struct_type_index)),
+        O::StructNewDefault { struct_type_index } => object::new_default(cx, TypeIndex::from_u32(*struct_type_index)),
+        O::StructGet { struct_type_index, field_index } | O::StructGetU { struct_type_index, field_index } => object::get(cx, TypeIndex::from_u32(*struct_type_index), *field_index, false),
+        O::StructGetS { struct_type_index, field_index } => object::get(cx, TypeIndex::from_u32(*struct_type_index), *field_index, true),
+        O::StructSet { struct_type_index, field_index } => object::set(cx, TypeIndex::from_u32(*struct_type_index), *field_index),
+        O::ArrayNew { array_type_index } => array::new(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayNewDefault { array_type_index } => array::new_default(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayNewFixed { array_type_index, array_size } => array::new_fixed(cx, TypeIndex::from_u32(*array_type_index), *array_size),
+        O::ArrayNewData { array_type_index, array_data_index } => array::new_data(cx, *array_type_index, *array_data_index),
+        O::ArrayNewElem { array_type_index, array_elem_index } => array::new_elem(cx, *array_type_index, *array_elem_index),
+        O::ArrayGet { array_type_index } | O::ArrayGetU { array_type_index } => array::get(cx, TypeIndex::from_u32(*array_type_index), false),
+        O::ArrayGetS { array_type_index } => array::get(cx, TypeIndex::from_u32(*array_type_index), true),
+        O::ArraySet { array_type_index } => array::set(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayLen => array::len(cx),
+        O::ArrayFill { array_type_index } => array::fill(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayCopy { .. } => array::copy(cx),
+        O::ArrayInitData { array_data_index, .. } => array::init_data(cx, *array_data_index),
+        O::ArrayInitElem { array_elem_index, .. } => array::init_elem(cx, *array_elem_index),
 
         O::LocalGet { local_index } => local::get(cx, *local_index),
         O::LocalSet { local_index } => local::set(cx, *local_index),

@@ -1,12 +1,13 @@
 //! Puts compiled functions together: one text, calls inside of it resolved, and the tables of traps and calls.
 
+use super::body::Translated;
 use super::func::DEFINED_FUNCS;
 use crate::abi::code::*;
 use crate::base::index::{DefinedFuncIndex, EntityRef};
 use crate::base::{Result, Trap};
 use crate::err;
 use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode};
+use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode, UserStackMap};
 use cranelift_codegen::{CompiledCode, FinalizedMachReloc, FinalizedRelocTarget, MachSrcLoc};
 
 /// Functions start at multiples of this: what x86-64 processors fetch at once.
@@ -20,6 +21,9 @@ pub struct CompiledFunc {
     frame_size: u32,
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
+    /// Return address, and where references are, in bytes below the frame pointer.
+    stack_maps: Vec<(u32, Vec<u32>)>,
+    uses_heap: bool,
     relocs: Vec<Call>,
 }
 
@@ -31,7 +35,7 @@ struct Call {
 }
 
 impl CompiledFunc {
-    pub fn new(func: &Function, code: &CompiledCode, vmctx_slot: Option<StackSlot>) -> Result<CompiledFunc> {
+    pub fn new(func: &Function, code: &CompiledCode, facts: &Translated) -> Result<CompiledFunc> {
         let buffer = &code.buffer;
         let locs = buffer.get_srclocs_sorted();
         let traps = buffer.traps().iter().map(|t| TrapSite {
@@ -46,7 +50,9 @@ impl CompiledFunc {
         Ok(CompiledFunc {
             text: buffer.data().to_vec(),
             frame_size: buffer.frame_layout().expect("every compiled function has a frame layout").frame_to_fp_offset,
-            vmctx_below_fp: vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
+            vmctx_below_fp: facts.vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
+            uses_heap: facts.uses_heap,
+            stack_maps: buffer.user_stack_maps().iter().map(stack_map).collect(),
             traps: traps.collect(),
             calls: calls.collect(),
             relocs: relocs?,
@@ -72,7 +78,9 @@ impl CompiledFunc {
         out.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
         out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
-        Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, ..out })
+        out.stack_maps.extend(self.stack_maps.into_iter().map(|(at, slots)| (at + start, slots)));
+        let uses_heap = self.uses_heap;
+        Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, uses_heap, ..out })
     }
 }
 
@@ -80,6 +88,11 @@ impl CompiledFunc {
 pub fn below_fp(code: &CompiledCode, slot: StackSlot) -> u32 {
     let layout = code.buffer.frame_layout().expect("every compiled function has a frame layout");
     layout.frame_to_fp_offset - layout.stackslots[slot].offset
+}
+
+/// Slots are told by their distance from the stack pointer, which is as far below the frame pointer as the frame is long.
+fn stack_map((at, span, map): &(u32, u32, UserStackMap)) -> (u32, Vec<u32>) {
+    (*at, map.entries().map(|(_, offset)| span - offset).collect())
 }
 
 /// The byte offset in the module of the instruction that machine code at `offset` comes from.
@@ -130,6 +143,12 @@ pub fn link(compiled: Vec<CompiledFunc>) -> Result<Code> {
         code.text.resize(code.text.len().next_multiple_of(ALIGN), 0);
         code.traps.extend(f.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         code.calls.extend(f.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
+        for (at, slots) in &f.stack_maps {
+            let (first, count) = (code.stack_slots.len() as u32, slots.len() as u32);
+            code.stack_maps.push(StackMap { return_at: at + start, first, count });
+            code.stack_slots.extend_from_slice(slots);
+        }
+        code.uses_heap |= f.uses_heap;
     }
     for (i, f) in compiled.iter().enumerate() {
         for call in &f.relocs {

@@ -1,6 +1,6 @@
 //! Compiles a module: function by function, on several threads when it is worth it. The result does not depend on them.
 
-use super::body;
+use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
 use super::func::ModuleEnv;
 use super::{isa, stack_check, trampoline};
@@ -12,11 +12,11 @@ use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
 use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::decode::Body;
+use crate::wasm::descriptor::DescriptorView;
 use crate::wasm::module::ModuleInfo;
 use crate::wasm::types::FuncType;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::StackSlot;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::FunctionBuilderContext;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,24 +56,24 @@ impl Worker {
         self.context.clear();
         let func = &mut self.context.func;
         let translated = body::translate(env, i, bytes, body, func, &mut self.builder, &mut self.allocations)?;
-        let compiled = self.generate(env, i, translated.vmctx_slot)?;
+        let compiled = self.generate(env, i, &translated)?;
         let frame = compiled.frame_size();
         if !stack_check::needs_entry(env, frame) {
             return Ok(compiled);
         }
         self.context.clear();
         stack_check::entry(env, i, frame, &mut self.context.func, &mut self.builder);
-        compiled.behind(self.generate(env, i, None)?, i)
+        compiled.behind(self.generate(env, i, &Translated::default())?, i)
     }
 
     /// Machine code of the function in the context.
-    fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, slot: Option<StackSlot>) -> Result<CompiledFunc> {
+    fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, facts: &Translated) -> Result<CompiledFunc> {
         if let Err(e) = self.context.compile(env.isa, &mut self.control) {
             let f = env.info.func_index(i);
             return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
         }
         let code = self.context.compiled_code().expect("just compiled");
-        CompiledFunc::new(&self.context.func, code, slot)
+        CompiledFunc::new(&self.context.func, code, facts)
     }
 }
 
@@ -92,9 +92,9 @@ impl Compiler {
     }
 
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
-    pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: Vec<Body>) -> Result<Code> {
+    pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: Vec<Body>, types: DescriptorView) -> Result<Code> {
         let layout = ContextLayout::new(info);
-        let env = ModuleEnv::new(info, &layout, self.settings, &*self.isa);
+        let env = ModuleEnv::new(info, &layout, self.settings, &*self.isa, types);
         let size: usize = info.bodies.values().map(|r| r.len()).sum();
         let threads = if size < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads.min(bodies.len()) };
         link(compile_all(&env, bytes, bodies, threads)?)

@@ -6,8 +6,9 @@ use crate::abi::settings::Settings;
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
+use crate::wasm::descriptor::DescriptorView;
 use crate::wasm::module::{EntityIndex, ModuleInfo};
-use crate::wasm::types::{FuncType, ValType};
+use crate::wasm::types::{FuncType, RefType, Top, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::*;
@@ -22,13 +23,21 @@ pub struct ModuleEnv<'m> {
     pub layout: &'m ContextLayout,
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
+    /// To ask how types are related; none of its numbers goes into code.
+    pub types: DescriptorView,
     /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
     /// grow it.
     pub fixed_tables: Vec<bool>,
 }
 
 impl<'m> ModuleEnv<'m> {
-    pub fn new(info: &'m ModuleInfo, layout: &'m ContextLayout, settings: Settings, isa: &'m dyn TargetIsa) -> Self {
+    pub fn new(
+        info: &'m ModuleInfo,
+        layout: &'m ContextLayout,
+        settings: Settings,
+        isa: &'m dyn TargetIsa,
+        types: DescriptorView,
+    ) -> Self {
         let mut fixed_tables: Vec<bool> = info.tables.values().map(|t| !t.grows).collect();
         for export in &info.exports {
             if let EntityIndex::Table(t) = export.index {
@@ -40,18 +49,53 @@ impl<'m> ModuleEnv<'m> {
             fixed_tables[t.index()] |= limits.max == Some(limits.min);
             fixed_tables[t.index()] &= info.defined_table(t).is_some();
         }
-        ModuleEnv { info, layout, settings, isa, fixed_tables }
+        ModuleEnv { info, layout, settings, isa, types, fixed_tables }
     }
 }
 
 /// Disjoint kinds of memory, for alias analysis.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Region {
     /// Contexts and what hangs from them.
     Vm,
     Memory,
     Table,
     Global,
+    /// Headers of objects.
+    Header,
+    /// Fields of structures, by offset.
+    Field(u32),
+    /// Elements of arrays, by size.
+    Element(u32),
+    Card,
+    /// The place where machine code allocates.
+    Nursery,
+    /// The context's place in the frame.
+    Frame,
+}
+
+/// Field offsets share this many regions: many regions make Cranelift slow.
+const FIELD_REGIONS: u32 = 16;
+/// So do the spilled references.
+const SPILL_REGIONS: u32 = 16;
+
+impl Region {
+    fn number(self) -> u32 {
+        match self {
+            Region::Vm => 0,
+            Region::Memory => 1,
+            Region::Table => 2,
+            Region::Global => 3,
+            Region::Header => 4,
+            Region::Card => 5,
+            Region::Nursery => 6,
+            Region::Frame => 7,
+            Region::Element(size) => 8 + size.trailing_zeros(),
+            // Wider fields than four bytes do not overlap others of their object either.
+            Region::Field(offset) => 13 + offset / 4 % FIELD_REGIONS,
+        }
+    }
+    const COUNT: usize = 13 + FIELD_REGIONS as usize;
 }
 
 /// The namespace of `ExternalName::user` for functions of the module, by defined function index.
@@ -67,10 +111,16 @@ pub struct FuncCx<'m, 'f> {
     /// Whether the present place can be reached; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
-    pub locals: Vec<(Variable, Type)>,
+    pub locals: Vec<Variable>,
     /// Whether this function may leave its instance, so that its frame has to name it.
     pub leaves_instance: bool,
-    regions: [Option<AliasRegion>; 4],
+    /// Whether its frame may hold references to objects.
+    pub holds_references: bool,
+    /// Whether it looks at the heap's base.
+    pub uses_heap: bool,
+    /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
+    pub operand: RefType,
+    regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
     builtin_sigs: HashMap<Builtin, SigRef>,
     funcs: HashMap<FuncIndex, FuncRef>,
@@ -84,6 +134,8 @@ pub fn clif_type(t: ValType) -> Type {
         ValType::F32 => F32,
         ValType::F64 => F64,
         ValType::V128 => I8X16,
+        // References to objects are offsets in the heap, those to functions are addresses.
+        ValType::Ref(r) if r.top() != Top::Func => I32,
         ValType::Ref(_) => I64,
     }
 }
@@ -113,7 +165,11 @@ pub fn constant() -> MemFlagsData {
 }
 
 impl<'m, 'f> FuncCx<'m, 'f> {
-    pub fn new(b: FunctionBuilder<'f>, env: &'m ModuleEnv<'m>) -> Self {
+    pub fn new(mut b: FunctionBuilder<'f>, env: &'m ModuleEnv<'m>) -> Self {
+        b.make_stack_map_alias_region(Box::new(|regions, _, slot, _| {
+            let user_id = Region::COUNT as u32 + slot.as_u32() % SPILL_REGIONS;
+            Some(regions.insert(AliasRegionData { user_id, description: "spilled reference".into() }))
+        }));
         FuncCx {
             b,
             env,
@@ -123,7 +179,10 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             reachable: true,
             locals: Vec::new(),
             leaves_instance: false,
-            regions: [None; 4],
+            holds_references: false,
+            uses_heap: false,
+            operand: RefType::ANY,
+            regions: [None; Region::COUNT],
             sigs: HashMap::new(),
             builtin_sigs: HashMap::new(),
             funcs: HashMap::new(),
@@ -194,14 +253,9 @@ impl<'m, 'f> FuncCx<'m, 'f> {
 
     /// The flags for an access to a kind of memory.
     pub fn in_region(&mut self, flags: MemFlagsData, r: Region) -> MemFlagsData {
-        let region = *self.regions[r as usize].get_or_insert_with(|| {
-            let description = match r {
-                Region::Vm => "context",
-                Region::Memory => "memory",
-                Region::Table => "table",
-                Region::Global => "global",
-            };
-            let data = AliasRegionData { user_id: r as u32, description: description.into() };
+        let number = r.number();
+        let region = *self.regions[number as usize].get_or_insert_with(|| {
+            let data = AliasRegionData { user_id: number, description: format!("{r:?}").into() };
             self.b.func.dfg.alias_regions.insert(data)
         });
         flags.with_alias_region(Some(region))
@@ -281,7 +335,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         if let Some(s) = self.sigs.get(&ty) {
             return *s;
         }
-        let sig = self.b.import_signature(wasm_signature(&self.env.info.types[ty].func));
+        let sig = self.b.import_signature(wasm_signature(self.env.info.signature(ty)));
         self.sigs.insert(ty, sig);
         sig
     }
@@ -306,7 +360,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         let sig = match self.builtin_sigs.get(&builtin) {
             Some(s) => *s,
             None => {
-                let clif = |t: Ty| AbiParam::new(if t == Ty::I32 { I32 } else { I64 });
+                let clif = |t: Ty| AbiParam::new(if matches!(t, Ty::I32 | Ty::Ref) { I32 } else { I64 });
                 let mut sig = Signature::new(conv);
                 sig.params.push(AbiParam::new(I64));
                 sig.params.extend(builtin.params().iter().map(|t| clif(*t)));

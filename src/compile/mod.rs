@@ -1,15 +1,18 @@
 //! Floor 3: bodies to machine code, with Cranelift.
 //!
 //! `driver` compiles a module's functions in parallel and `code` puts them together. `body` reads one function's
-//! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `trampoline` makes
+//! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `gc` is the only file
+//! that emits loads and stores of references to objects. `trampoline` makes
 //! the ways in and out for a function type.
 
 mod body;
 mod code;
 mod driver;
 mod func;
+mod gc;
 mod isa;
 mod op;
+mod operand;
 mod stack_check;
 mod trampoline;
 

@@ -75,6 +75,19 @@ impl Reservation {
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
 
+    /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.
+    pub fn discard(&self, offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
+        if len > 0 {
+            // SAFETY: inside of our own mapping. Where it fails nothing is given back, which callers can not rely on.
+            let failed = unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } != 0;
+            if failed {
+                // SAFETY: as above; what is discarded was committed.
+                unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
+            }
+        }
+    }
+
     /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
     pub fn map_file_cow(&self, offset: usize, file: &MemFd, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));

@@ -2,11 +2,14 @@
 //!
 //! A shim catches panics and turns a trap into a raise. A stub in front of a `raise` builtin publishes the exit frame.
 
+use super::array;
+use super::func_table::FuncRefPtr;
 use super::instance::Instance;
 use super::store::Store;
-use super::table::{FuncRefPtr, Table};
+use super::table::Table;
 use super::trap;
 use crate::abi::builtin::BUILTINS;
+use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::{VmContext, VmHeader, VmStore};
 use crate::base::index::*;
 use crate::base::{Error, ErrorKind, Trap};
@@ -61,6 +64,7 @@ macro_rules! shims {
     (@ty I32) => { u32 };
     (@ty I64) => { u64 };
     (@ty Ptr) => { FuncRefPtr };
+    (@ty Ref) => { RawRef };
     (@address leaf $name:ident) => { shim::$name as *const () as *const u8 };
     (@address raise $name:ident) => { stub::$name as *const () as *const u8 };
     (@stub leaf $name:ident) => {};
@@ -183,27 +187,35 @@ mod body {
     pub unsafe fn table_touch(cx: Cx, t: u32, index: u64) -> R<FuncRefPtr> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        table(store, instance, t).get(index)
+        table(store, instance, t).get_func(index)
     }
 
     pub unsafe fn table_grow(cx: Cx, t: u32, delta: u64, init: FuncRefPtr) -> R<u64> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let t = instance.tables[t as usize];
-        Ok(store.tables[t as usize].grow(delta, init, &mut store.account).unwrap_or(u64::MAX))
+        Ok(store.tables[t as usize].grow_func(delta, init, &mut store.account).unwrap_or(u64::MAX))
     }
 
     pub unsafe fn table_fill(cx: Cx, t: u32, dst: u64, value: FuncRefPtr, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        table(store, instance, t).fill(dst, value, len)
+        table(store, instance, t).fill_func(dst, value, len)
     }
 
     pub unsafe fn table_copy(cx: Cx, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let at = |t: u32| &*store.tables[instance.tables[t as usize] as usize];
-        Table::copy(at(dst_table), dst, at(src_table), src, len)
+        let (to, from) = (at(dst_table), at(src_table));
+        if !to.is_gc() {
+            return Table::copy_func(to, dst, from, src, len);
+        }
+        let Some(heap) = &store.heap else { return to.check_range(dst, len).and_then(|()| from.check_range(src, len)) };
+        let no_gc = heap.no_gc();
+        let from = from.slots(no_gc, src, len)?;
+        to.slots(no_gc, dst, len)?.copy_from(no_gc, from);
+        Ok(())
     }
 
     pub unsafe fn table_init(cx: Cx, t: u32, elem: u32, dst: u64, src: u64, len: u64) -> R<()> {
@@ -211,7 +223,117 @@ mod body {
         let (store, instance) = unsafe { parts(cx) };
         let e = ElemIndex::from_u32(elem);
         src.checked_add(len).filter(|end| *end <= instance.elem_len(e)).ok_or(Trap::TableOutOfBounds)?;
-        table(store, instance, t).init(dst, len, |i| instance.elem(e, src + i))
+        let place = instance.tables[t as usize] as usize;
+        if !store.tables[place].is_gc() {
+            return store.tables[place].init_func(dst, len, |i| instance.elem_func(e, src + i));
+        }
+        let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
+        let slots = tables[place].slots(no_gc, dst, len)?;
+        (0..len).for_each(|i| slots.store(no_gc, i as usize, instance.elem_ref(no_gc, e, src + i)));
+        Ok(())
+    }
+
+    pub unsafe fn ref_table_grow(cx: Cx, t: u32, delta: u64, init: RawRef) -> R<u64> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        let Store { heap, tables, account, .. } = store;
+        let no_gc = heap.as_ref().expect("just there").no_gc();
+        // SAFETY: machine code's reference; nothing is collected here.
+        let init = unsafe { no_gc.adopt(init) };
+        let table = &mut tables[instance.tables[t as usize] as usize];
+        Ok(table.grow_gc_ref(no_gc, delta, init, account).unwrap_or(u64::MAX))
+    }
+
+    pub unsafe fn ref_table_fill(cx: Cx, t: u32, dst: u64, value: RawRef, len: u64) -> R<()> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
+        let slots = tables[instance.tables[t as usize] as usize].slots(no_gc, dst, len)?;
+        // SAFETY: machine code's reference; nothing is collected here.
+        slots.fill(no_gc, unsafe { no_gc.adopt(value) });
+        Ok(())
+    }
+
+    pub unsafe fn func_number(cx: Cx, func: FuncRefPtr) -> R<u32> {
+        // SAFETY: see the module.
+        unsafe { parts(cx) }.0.func_number(func)
+    }
+
+    pub unsafe fn struct_new(cx: Cx, ty: u32) -> R<RawRef> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
+        Ok(store.alloc(ty, 0)?.finish().bits())
+    }
+
+    pub unsafe fn array_new(cx: Cx, ty: u32, len: u32) -> R<RawRef> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
+        Ok(store.alloc(ty, len)?.finish().bits())
+    }
+
+    pub unsafe fn array_new_data(cx: Cx, ty: u32, data: u32, src: u32, len: u32) -> R<RawRef> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let def = &instance.info().types[TypeIndex::from_u32(ty)];
+        let (id, size) = (def.id, def.fields()[0].storage.size());
+        let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, len as usize * size as usize)?;
+        let new = store.alloc(id, len)?;
+        let (no_gc, array) = (new.no_gc(), new.finish());
+        array::write_bytes(no_gc, array, 0, len, bytes)?;
+        Ok(array.bits())
+    }
+
+    pub unsafe fn array_new_elem(cx: Cx, ty: u32, elem: u32, src: u32, len: u32) -> R<RawRef> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let id = instance.info().types[TypeIndex::from_u32(ty)].id;
+        let e = ElemIndex::from_u32(elem);
+        array::check_segment(instance, e, src, len)?;
+        let bits = store.alloc(id, len)?.finish().bits();
+        array::init_elem(store, instance, bits, 0, e, src, len)?;
+        Ok(bits)
+    }
+
+    pub unsafe fn array_init_data(cx: Cx, array: RawRef, dst: u32, data: u32, src: u32, len: u32) -> R<()> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
+        // SAFETY: machine code's reference; nothing is collected here.
+        let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
+        let (_, size) = no_gc.array_bytes(array, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
+        let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, size)?;
+        array::write_bytes(no_gc, array, dst, len, bytes)
+    }
+
+    pub unsafe fn array_init_elem(cx: Cx, array: RawRef, dst: u32, elem: u32, src: u32, len: u32) -> R<()> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
+        // SAFETY: machine code's reference; nothing is collected here.
+        let found = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
+        no_gc.array_bytes(found, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
+        let e = ElemIndex::from_u32(elem);
+        array::check_segment(instance, e, src, len)?;
+        array::init_elem(store, instance, array, dst, e, src, len)
+    }
+
+    pub unsafe fn array_copy(cx: Cx, dst: RawRef, dst_at: u32, src: RawRef, src_at: u32, len: u32) -> R<()> {
+        // SAFETY: see the module.
+        let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
+        // SAFETY: machine code's references; nothing is collected here.
+        let (dst, src) = unsafe { (no_gc.adopt(dst), no_gc.adopt(src)) };
+        array::copy(no_gc, dst.ok_or(Trap::NullReference)?, dst_at, src.ok_or(Trap::NullReference)?, src_at, len)
+    }
+
+    pub unsafe fn array_fill(cx: Cx, array: RawRef, at: u32, value: u64, len: u32) -> R<()> {
+        // SAFETY: see the module.
+        let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
+        // SAFETY: machine code's reference; nothing is collected here.
+        let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
+        array::fill(no_gc, array, at, value, len)
     }
 
     pub unsafe fn elem_drop(cx: Cx, elem: u32) -> R<()> {

@@ -9,6 +9,8 @@ use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::Result;
 use crate::compile::Compiler;
 use crate::err;
+use crate::gc::HeapConfig;
+use crate::gc::region::RegionPool;
 use crate::sys::mmap::Executable;
 use crate::wasm::registry::{TypeId, TypeRegistry};
 use parking_lot::RwLock;
@@ -23,6 +25,8 @@ pub struct EngineConfig {
     pub max_wasm_stack: usize,
     /// Threads that compile, at most.
     pub threads: usize,
+    /// Of every store's heap.
+    pub heap: HeapConfig,
 }
 
 pub struct Engine {
@@ -30,6 +34,8 @@ pub struct Engine {
     pub compiler: Compiler,
     pub types: TypeRegistry,
     pub timer: Timer,
+    /// Address space of heaps whose stores are gone.
+    pub regions: Arc<RegionPool>,
     trampolines: RwLock<HashMap<TypeId, Arc<Trampoline>>>,
 }
 
@@ -40,8 +46,9 @@ impl Engine {
         }
         Ok(Arc::new(Engine {
             compiler: Compiler::new(config.settings, config.threads)?,
-            types: TypeRegistry::default(),
+            types: TypeRegistry::new()?,
             timer: Timer::default(),
+            regions: Arc::default(),
             trampolines: RwLock::default(),
             config,
         }))
@@ -52,7 +59,7 @@ impl Engine {
         if let Some(t) = self.trampolines.read().get(&ty) {
             return Ok(t.clone());
         }
-        let made = Trampoline::new(self.compiler.trampoline(&self.types.get(ty))?)?;
+        let made = Trampoline::new(self.compiler.trampoline(&self.types.func(ty))?)?;
         // Another thread may have been faster; then ours is dropped.
         Ok(self.trampolines.write().entry(ty).or_insert(made).clone())
     }

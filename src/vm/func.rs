@@ -27,7 +27,7 @@ impl HostFunc {
     pub fn new(store: *mut VmStore, type_id: TypeId, trampoline: Arc<Trampoline>, call: HostCall) -> Box<HostFunc> {
         let mut f = Box::new(HostFunc {
             vm: VmHostFunc { header: VmHeader { store }, call: call_host },
-            funcref: VmFuncRef { code: trampoline.exit(), vmctx: std::ptr::null_mut(), type_id, handle: 0 },
+            funcref: VmFuncRef { code: trampoline.exit(), vmctx: std::ptr::null_mut(), type_id, handle: 0, index: 0 },
             call,
             _trampoline: trampoline,
         });

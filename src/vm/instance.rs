@@ -1,22 +1,28 @@
 //! An instance: a module's context in a store, and how it is made (Wasm 2.0, 4.5.4).
 
+use super::builtins;
 use super::call;
-use super::const_eval;
-use super::global::Global;
+use super::const_eval::{self, Evaluator, Val};
+use super::func_table::{self, FuncRefPtr, Lazy};
+use super::global::{self, Global};
 use super::limits::{Growth, Resource};
 use super::memory::Memory;
 use super::module::Module;
+use super::segment::RefSegment;
 use super::store::Store;
-use super::table::{FuncRefPtr, Lazy, Table};
-use super::{builtins, table};
+use super::table::Table;
+use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::*;
 use crate::base::index::*;
-use crate::base::{Error, Result, Trap};
+use crate::base::{Error, Result};
 use crate::err;
+use crate::gc::{Gc, NoGc};
 use crate::sys::scarcity;
-use crate::wasm::const_expr::{ConstExpr, ConstVal};
+use crate::wasm::const_expr::{ConstExpr, ConstExprs, ConstVal};
 use crate::wasm::module::*;
+use crate::wasm::types::ValType;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// What fills an import, already checked to be of the right store and type.
@@ -40,6 +46,8 @@ pub struct Instance {
     /// Places in the store of globals the host has asked for, by global index; `u32::MAX` for others.
     pub globals: Vec<u32>,
     dropped_elems: Vec<bool>,
+    /// Passive segments of references that had to be evaluated, by segment, until they are dropped.
+    pub segments: Vec<Option<RefSegment>>,
     dropped_data: Vec<bool>,
 }
 
@@ -131,17 +139,39 @@ impl Instance {
         if self.dropped_elems[e.index()] { 0 } else { self.info().elems[e].items.len() as u64 }
     }
 
-    /// An element of a segment.
-    pub fn elem(&self, e: ElemIndex, i: u64) -> FuncRefPtr {
+    /// An element of a segment that did not have to be evaluated: a function, null, or an i31.
+    pub fn elem(&self, e: ElemIndex, i: u64) -> VmSlot {
         match &self.info().elems[e].items {
-            ElemItems::Funcs(f) => self.funcref(f[i as usize]),
-            // SAFETY: the validator made sure that the expression is of a reference type.
-            ElemItems::Exprs(exprs) => unsafe { const_eval::eval(&exprs[i as usize], self).funcref },
+            ElemItems::Funcs(f) => VmSlot { funcref: self.funcref(f[i as usize]) },
+            ElemItems::Exprs(exprs) => const_eval::ops_without_heap(exprs.get(i as usize), self),
+        }
+    }
+
+    /// An element of a segment of functions.
+    pub fn elem_func(&self, e: ElemIndex, i: u64) -> FuncRefPtr {
+        // SAFETY: the validator made sure that it is of a function type.
+        unsafe { self.elem(e, i).funcref }
+    }
+
+    /// An element of a segment of references to objects.
+    pub fn elem_ref<'h>(&'h self, no_gc: NoGc<'h>, e: ElemIndex, i: u64) -> Option<Gc<'h>> {
+        match &self.segments[e.index()] {
+            Some(s) => s.slots(no_gc).load(no_gc, i as usize),
+            // SAFETY: null or an i31.
+            None => unsafe { no_gc.adopt(self.elem(e, i).gc) },
         }
     }
 
     pub fn drop_elem(&mut self, e: ElemIndex) {
         self.dropped_elems[e.index()] = true;
+        self.segments[e.index()] = None;
+    }
+
+    /// Its own globals that hold references to objects.
+    pub fn each_global(&self, mut f: impl FnMut(NonNull<VmRefGlobal>)) {
+        for g in &self.module.ref_globals {
+            f(NonNull::new(self.at(self.module.layout.global(*g))).expect("inside of the context"));
+        }
     }
 
     /// A function's place among the store's handles.
@@ -166,13 +196,16 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
             return Err(err!(Limit, "a limit of the store refuses another instance"));
         }
         let made = allocate(store, module, imports).inspect_err(|_| store.account.give_back(growth))?;
+        if made.needs_tracing() {
+            store.traced.push(count as u32);
+        }
         store.instances.push(Box::new(made));
         let instance: *mut Instance = &raw mut **store.instances.last_mut().expect("just pushed");
         // SAFETY: boxed, lives as long as the store (invariant 1).
-        unsafe {
-            (*(*instance).vmctx()).instance = instance.cast();
-            initialize(store, instance)?;
-        }
+        unsafe { (*(*instance).vmctx()).instance = instance.cast() };
+        // The roots that evaluation makes are gone after it, whatever happened.
+        // SAFETY: as above.
+        with_scope(store, |store| unsafe { initialize(store, instance) })?;
         (count as u32, instance)
     };
     // SAFETY: the context is complete (invariant 5), and no borrow is alive.
@@ -183,6 +216,10 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
 /// Allocates everything an instance owns and fills its context.
 fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<Instance> {
     let info = module.info();
+    let heap = match module.code().uses_heap {
+        true => store.heap()?.base(),
+        false => store.heap.as_ref().map_or(std::ptr::null_mut(), |h| h.base()),
+    };
     let mut instance = Instance {
         index: store.instances.len() as u32,
         module: module.clone(),
@@ -191,6 +228,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         memories: Vec::with_capacity(info.memories.len()),
         globals: Vec::new(),
         dropped_elems: info.elems.values().map(|e| matches!(e.mode, SegmentMode::Declared)).collect(),
+        segments: std::iter::repeat_with(|| None).take(info.elems.len()).collect(),
         dropped_data: vec![false; info.data.len()],
     };
     // SAFETY: the context is large enough (its layout was made from the same ModuleInfo), and nobody else knows it yet.
@@ -198,7 +236,9 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         let vmctx = instance.vmctx();
         (*vmctx).header.store = store.vm.get();
         (*vmctx).builtins = builtins::table_address();
-        (*vmctx).null_func = table::null_func();
+        (*vmctx).null_func = func_table::null_func();
+        (*vmctx).heap = heap;
+        (*vmctx).types = store.engine.types.view().base();
         for (i, t) in info.types.iter() {
             *instance.at(module.layout.type_id(i)) = t.id;
         }
@@ -219,12 +259,10 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     store.memories.append(&mut made_memories);
     store.tables.append(&mut made_tables);
     put_funcrefs(&instance);
-    for (g, decl) in info.globals.iter() {
-        if let Some(init) = &decl.init {
-            // SAFETY: the global's place in the context; earlier globals and funcrefs are in place.
-            unsafe { (*instance.global_ptr(g)).value = const_eval::eval(init, &instance) };
-        }
-    }
+    instance.each_global(|g| {
+        // SAFETY: the place of a global in the context that nobody else knows yet.
+        unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
+    });
     Ok(instance)
 }
 
@@ -304,12 +342,18 @@ fn put_funcrefs(instance: &Instance) {
             let type_id = info.types[info.funcs[f].ty].id;
             let place: *mut VmFuncRef = instance.at(module.layout.funcref(i));
             // SAFETY: the layout's place for this funcref.
-            unsafe { place.write(VmFuncRef { code, vmctx, type_id, handle: 0 }) };
+            unsafe { place.write(VmFuncRef { code, vmctx, type_id, handle: 0, index: 0 }) };
         }
     }
 }
 
-/// Runs the active segments.
+impl Instance {
+    fn needs_tracing(&self) -> bool {
+        !self.module.ref_globals.is_empty() || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())
+    }
+}
+
+/// Evaluates globals, tables' first elements and segments, and writes the active ones.
 ///
 /// # Safety
 /// `instance` is in the store, complete but for its segments.
@@ -318,13 +362,21 @@ unsafe fn initialize(store: &mut Store, instance: *mut Instance) -> Result<()> {
     let inst = unsafe { &mut *instance };
     let module = inst.module.clone();
     let info = module.info();
-    for (e, seg) in info.elems.iter() {
-        if let SegmentMode::Active { target, offset } = &seg.mode {
-            // SAFETY: `store` holds the tables, the instance is boxed and outlives them.
-            unsafe { init_table(store, instance, e, *target, offset)? };
-            inst.drop_elem(e);
+    // SAFETY: the instance is in the store; globals are evaluated in their order.
+    unsafe {
+        let mut eval = Evaluator::new(instance);
+        evaluate_globals(store, instance, &mut eval)?;
+        evaluate_tables(store, instance, &mut eval)?;
+        evaluate_segments(store, instance, &mut eval)?;
+        for (e, seg) in info.elems.iter() {
+            if let SegmentMode::Active { target, offset } = &seg.mode {
+                init_table(store, instance, e, *target, offset, &mut eval)?;
+                (*instance).drop_elem(e);
+            }
         }
     }
+    // SAFETY: boxed in the store; `store` is not used to reach it here.
+    let inst = unsafe { &mut *instance };
     if module.images.complete {
         for (m, image) in module.images.by_memory.iter() {
             if let Some(image) = image {
@@ -337,7 +389,7 @@ unsafe fn initialize(store: &mut Store, instance: *mut Instance) -> Result<()> {
             if !module.images.complete {
                 let memory = &store.memories[inst.memories[target.index()] as usize];
                 let bytes = inst.data(d);
-                let at = index_value(const_eval::eval(offset, inst));
+                let at = index_value(const_eval::without_heap(offset, inst));
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
                 // SAFETY: `range` checked the destination; the source is the module's bytes.
                 unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
@@ -356,41 +408,171 @@ fn index_value(slot: VmSlot) -> u64 {
 
 /// # Safety
 /// As `initialize`.
+unsafe fn evaluate_globals(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
+    // SAFETY: boxed in the store; evaluation changes nothing of it but the global's place, through a raw pointer.
+    let inst = unsafe { &*instance };
+    for (g, decl) in inst.info().globals.iter() {
+        let Some(init) = &decl.init else { continue };
+        let place = inst.global_ptr(g);
+        if !decl.ty.content.is_gc() {
+            // SAFETY: the global's place in the context.
+            unsafe { (*place).value = const_eval::without_heap(init, inst) };
+            continue;
+        }
+        if matches!(init, ConstExpr::Const(ConstVal::Null(_))) {
+            continue;
+        }
+        let value = eval.expr(store, init).map_err(Error::trap)?;
+        let no_gc = store.no_gc()?;
+        // SAFETY: a global that holds a reference; its card was set when the context was filled.
+        unsafe { global::slot(place, no_gc) }.store(no_gc, 0, reference(value, no_gc)?);
+    }
+    Ok(())
+}
+
+fn reference<'h>(value: Val, no_gc: NoGc<'h>) -> Result<Option<Gc<'h>>> {
+    value.reference(no_gc).map_err(|_| err!(Internal, "a value of a constant expression got lost"))
+}
+
+/// Tables whose elements begin as something else than null.
+///
+/// # Safety
+/// As `initialize`.
+unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
+    // SAFETY: as in `evaluate_globals`.
+    let inst = unsafe { &*instance };
+    for (t, decl) in inst.info().tables.iter() {
+        let Some(init) = &decl.init else { continue };
+        let value = eval.expr(store, init).map_err(Error::trap)?;
+        let place = inst.tables[t.index()] as usize;
+        let len = decl.ty.limits.min;
+        if ValType::Ref(decl.ty.element).is_gc() {
+            let (no_gc, tables) = store.no_gc_and_tables()?;
+            tables[place].slots(no_gc, 0, len).map_err(Error::trap)?.fill(no_gc, reference(value, no_gc)?);
+        } else {
+            // SAFETY: validated to be a function.
+            let f = unsafe { value.slot().funcref };
+            store.tables[place].fill_func(0, f, len).map_err(Error::trap)?;
+        }
+    }
+    Ok(())
+}
+
+/// Passive segments whose expressions make objects: their elements are made once, now.
+///
+/// # Safety
+/// As `initialize`.
+unsafe fn evaluate_segments(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
+    // SAFETY: as in `evaluate_globals`.
+    let module = unsafe { (*instance).module.clone() };
+    for (e, seg) in module.info().elems.iter() {
+        let ElemItems::Exprs(exprs) = &seg.items else { continue };
+        if !matches!(seg.mode, SegmentMode::Passive) || !ValType::Ref(seg.ty).is_gc() || exprs.is_constant() {
+            continue;
+        }
+        // In place before the first element is made: it is a root from the start.
+        let place = RefSegment::new(exprs.len()).map_err(Error::trap)?;
+        // SAFETY: the instance's own list, which nothing else looks at now.
+        unsafe { (&mut (*instance).segments)[e.index()] = Some(place) };
+        for i in 0..exprs.len() {
+            with_scope(store, |store| {
+                let value = eval.ops(store, exprs.get(i)).map_err(Error::trap)?;
+                let no_gc = store.no_gc()?;
+                // SAFETY: as above.
+                let segment = unsafe { (&(*instance).segments)[e.index()].as_ref() }.expect("just put there");
+                segment.set(no_gc, i, value).map_err(|_| err!(Internal, "a value of a segment got lost"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Releases the roots that `f` makes.
+fn with_scope<R>(store: &mut Store, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+    let depth = store.open_scope()?;
+    let result = f(store);
+    store.close_scopes(depth - 1);
+    result
+}
+
+/// # Safety
+/// As `initialize`.
 unsafe fn init_table(
     store: &mut Store,
     instance: *mut Instance,
     e: ElemIndex,
     target: TableIndex,
     offset: &ConstExpr,
+    eval: &mut Evaluator,
 ) -> Result<()> {
     // SAFETY: as in `initialize`.
     let inst = unsafe { &*instance };
-    let table = &mut store.tables[inst.tables[target.index()] as usize];
-    let at = index_value(const_eval::eval(offset, inst));
+    let place = inst.tables[target.index()] as usize;
+    let table = &mut store.tables[place];
+    let at = index_value(const_eval::without_heap(offset, inst));
     let len = inst.elem_len(e);
+    let items = &inst.info().elems[e].items;
+    if table.is_gc() {
+        table.check_range(at, len).map_err(Error::trap)?;
+        if let ElemItems::Exprs(exprs) = items {
+            // SAFETY: as above.
+            return unsafe { init_ref_table(store, instance, place, at, e, exprs, eval) };
+        }
+    }
     // Functions of this instance in a table of its own: nothing can have changed, or can change, what they are.
-    let is_own = inst.info().defined_table(target).is_some() && is_only_funcs(&inst.info().elems[e].items);
-    if is_own {
+    let is_own = inst.info().defined_table(target).is_some() && is_only_funcs(items);
+    let table = &mut store.tables[place];
+    if is_own && inst.info().tables[target].init.is_none() {
         // SAFETY: tables are dropped before instances, and both live as long as the store (invariant 1).
-        let source = Box::new(move |i| unsafe { (*instance).elem(e, i) });
+        let source = Box::new(move |i| unsafe { (*instance).elem_func(e, i) });
         if table.add_lazy(Lazy { start: at, len, source }) {
             return Ok(());
         }
         // Written segments hide remembered ones, so the order stays right.
     }
     table.stop_remembering();
-    if at.checked_add(len).is_none_or(|end| end > table.len()) {
-        return Err(Error::trap(Trap::TableOutOfBounds));
+    table.check_range(at, len).map_err(Error::trap)?;
+    table.init_func(at, len, |i| inst.elem_func(e, i)).map_err(Error::trap)
+}
+
+/// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made.
+///
+/// # Safety
+/// As `initialize`; the range is in the table.
+unsafe fn init_ref_table(
+    store: &mut Store,
+    instance: *mut Instance,
+    table: usize,
+    at: u64,
+    e: ElemIndex,
+    exprs: &ConstExprs,
+    eval: &mut Evaluator,
+) -> Result<()> {
+    if exprs.is_constant() {
+        let (no_gc, tables) = store.no_gc_and_tables()?;
+        let slots = tables[table].slots(no_gc, at, exprs.len() as u64).map_err(Error::trap)?;
+        for i in 0..exprs.len() {
+            // SAFETY: null or an i31.
+            slots.store(no_gc, i, unsafe { no_gc.adopt((*instance).elem(e, i as u64).gc) });
+        }
+        return Ok(());
     }
-    table.init(at, len, |i| inst.elem(e, i)).map_err(Error::trap)
+    for i in 0..exprs.len() {
+        with_scope(store, |store| {
+            let value = eval.ops(store, exprs.get(i)).map_err(Error::trap)?;
+            let (no_gc, tables) = store.no_gc_and_tables()?;
+            let slots = tables[table].slots(no_gc, at + i as u64, 1).map_err(Error::trap)?;
+            slots.store(no_gc, 0, reference(value, no_gc)?);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 fn is_only_funcs(items: &ElemItems) -> bool {
     match items {
         ElemItems::Funcs(_) => true,
-        ElemItems::Exprs(exprs) => {
-            exprs.iter().all(|e| matches!(e, ConstExpr::Const(ConstVal::Func(_) | ConstVal::Null(_))))
-        }
+        ElemItems::Exprs(exprs) => exprs.is_constant(),
     }
 }
 

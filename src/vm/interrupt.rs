@@ -1,6 +1,6 @@
 //! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
 
-use crate::abi::vmstruct::VmStore;
+use crate::abi::vmstruct::{VmNursery, VmStore};
 use parking_lot::{Condvar, Mutex};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ impl Default for SharedVmStore {
             activation: std::ptr::null_mut(),
             exit_fp: 0,
             store: std::ptr::null_mut(),
+            nursery: VmNursery::default(),
+            funcs: std::ptr::null(),
+            func_count: 0,
         }))
     }
 }

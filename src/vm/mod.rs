@@ -16,21 +16,27 @@
 //!    the first entry into that instance.
 //! 6. **Code outlives its callers.** A store keeps each of its instances, an instance its module, a module its code.
 
+pub mod array;
 pub mod builtins;
 pub mod call;
 pub mod code_memory;
 pub mod const_eval;
 pub mod engine;
 pub mod func;
+pub mod func_table;
 pub mod global;
+pub mod heap;
 pub mod image;
 pub mod instance;
 pub mod interrupt;
 pub mod limits;
 pub mod memory;
 pub mod module;
+pub mod ref_table;
 pub mod saved;
+pub mod segment;
 pub mod store;
 pub mod table;
+pub mod trace;
 pub mod trap;
 pub mod unwind;

@@ -11,7 +11,7 @@ use crate::base::{Frame, Result, Trap};
 use crate::err;
 use crate::sys::mmap::Executable;
 use crate::wasm::decode;
-use crate::wasm::module::ModuleInfo;
+use crate::wasm::module::{GlobalDecl, ModuleInfo};
 use std::sync::Arc;
 
 pub struct Module {
@@ -19,6 +19,8 @@ pub struct Module {
     pub bytes: Box<[u8]>,
     pub layout: ContextLayout,
     pub images: Images,
+    /// Its own globals that hold references to objects.
+    pub ref_globals: Box<[DefinedGlobalIndex]>,
     /// Boxed: the code directory holds its address.
     code: Box<ModuleCode>,
 }
@@ -34,7 +36,7 @@ impl Module {
     /// Validates and compiles a binary module.
     pub fn new(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
         let decoded = decode::decode(bytes, &engine.types)?;
-        let code = engine.compiler.module(&decoded.info, bytes, decoded.bodies)?;
+        let code = engine.compiler.module(&decoded.info, bytes, decoded.bodies, engine.types.view())?;
         Module::from_parts(engine, bytes, decoded.info, code)
     }
 
@@ -44,9 +46,11 @@ impl Module {
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
         let images = Images::new(&info, bytes);
         let layout = ContextLayout::new(&info);
+        let is_ref = |(g, decl): (GlobalIndex, &GlobalDecl)| info.defined_global(g).filter(|_| decl.ty.content.is_gc());
+        let ref_globals: Box<[_]> = info.globals.iter().filter_map(is_ref).collect();
         let code = Box::new(ModuleCode { text, code, info });
         code_memory::register(code.text.as_ptr() as usize, code.text.len(), Owner::Module(&*code));
-        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, images, code })
+        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, images, ref_globals, code })
     }
 
     pub fn info(&self) -> &ModuleInfo {
@@ -91,6 +95,14 @@ impl ModuleCode {
     pub fn vmctx_below_fp(&self, offset: u32) -> Option<usize> {
         let f = &self.code.funcs[self.func_at(offset - 1)?.index()];
         (f.vmctx_below_fp != 0).then_some(f.vmctx_below_fp as usize)
+    }
+
+    /// Where the frame that returns to `offset` keeps references, and its context, in bytes below the frame pointer.
+    pub fn stack_map(&self, offset: u32) -> Option<(&[u32], usize)> {
+        let i = self.code.stack_maps.binary_search_by_key(&offset, |m| m.return_at).ok()?;
+        let m = &self.code.stack_maps[i];
+        let slots = &self.code.stack_slots[m.first as usize..(m.first + m.count) as usize];
+        Some((slots, self.vmctx_below_fp(offset)?))
     }
 
     /// Names the frame whose return address, or faulting instruction, is at `offset`.

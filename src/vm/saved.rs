@@ -4,7 +4,7 @@
 
 use super::engine::Engine;
 use super::module::Module;
-use crate::abi::code::{CallSite, Code, FuncCode, TrapSite};
+use crate::abi::code::{CallSite, Code, FuncCode, StackMap, TrapSite};
 use crate::abi::contract::hash;
 use crate::base::{Result, Trap};
 use crate::err;
@@ -12,8 +12,10 @@ use crate::wasm::decode;
 use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"\0wrtmod\x01";
-/// Magic, contract, hash of the rest, and the lengths of the five parts.
-const HEADER: usize = 8 * 8;
+/// The module, its text, and its tables.
+const PARTS: usize = 8;
+/// Magic, contract, hash of the rest, and the lengths of the parts.
+const HEADER: usize = (3 + PARTS) * 8;
 
 /// A record of a table, as little-endian 32-bit words.
 trait Record: Sized {
@@ -39,6 +41,13 @@ macro_rules! record {
 record!(FuncCode { start, len, vmctx_below_fp }, 3);
 record!(TrapSite { at, wasm_offset, trap }, 3);
 record!(CallSite { return_at, wasm_offset }, 2);
+record!(StackMap { return_at, first, count }, 3);
+record!(Word { value }, 1);
+
+/// A word of its own.
+struct Word {
+    value: u32,
+}
 
 fn put_all<T: Record>(records: &[T]) -> Vec<u8> {
     let mut out = Vec::with_capacity(records.len() * T::WORDS * 4);
@@ -57,8 +66,17 @@ fn get_all<T: Record>(bytes: &[u8]) -> Option<Vec<T>> {
 
 pub fn save(module: &Module) -> Vec<u8> {
     let code = module.code();
-    let parts: [&[u8]; 5] =
-        [&module.bytes, module.text(), &put_all(&code.funcs), &put_all(&code.traps), &put_all(&code.calls)];
+    let words = |w: &[u32]| put_all(&w.iter().map(|w| Word { value: *w }).collect::<Vec<_>>());
+    let parts: [&[u8]; PARTS] = [
+        &module.bytes,
+        module.text(),
+        &put_all(&code.funcs),
+        &put_all(&code.traps),
+        &put_all(&code.calls),
+        &put_all(&code.stack_maps),
+        &words(&code.stack_slots),
+        &words(&[code.uses_heap as u32]),
+    ];
     let mut out = Vec::with_capacity(HEADER + parts.iter().map(|p| p.len()).sum::<usize>());
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&module.engine.compiler.contract().to_le_bytes());
@@ -90,22 +108,27 @@ pub fn load(engine: &Arc<Engine>, saved: &[u8]) -> Result<Module> {
         return Err(damaged());
     }
     let mut rest = &saved[HEADER..];
-    let mut parts = [&saved[..0]; 5];
+    let mut parts = [&saved[..0]; PARTS];
     for (i, part) in parts.iter_mut().enumerate() {
         let len = usize::try_from(word(3 + i)).ok().filter(|l| *l <= rest.len()).ok_or_else(damaged)?;
         (*part, rest) = rest.split_at(len);
     }
-    let [bytes, text, funcs, traps, calls] = parts;
+    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, flags] = parts;
+    let words = |part| Some(get_all::<Word>(part)?.into_iter().map(|w| w.value).collect::<Vec<_>>());
     let info = decode::decode(bytes, &engine.types)?.info;
     let code = Code {
         text: text.to_vec(),
         funcs: get_all(funcs).ok_or_else(damaged)?,
         traps: get_all(traps).ok_or_else(damaged)?,
         calls: get_all(calls).ok_or_else(damaged)?,
+        stack_maps: get_all(stack_maps).ok_or_else(damaged)?,
+        stack_slots: words(stack_slots).ok_or_else(damaged)?,
+        uses_heap: words(flags).ok_or_else(damaged)? == [1],
     };
     let inside = |f: &FuncCode| (f.start as usize).checked_add(f.len as usize).is_some_and(|end| end <= text.len());
     let sound = code.funcs.len() == info.bodies.len()
         && code.funcs.iter().all(inside)
+        && code.stack_maps.iter().all(|m| m.first as usize + m.count as usize <= code.stack_slots.len())
         && code.traps.iter().all(|t| Trap::from_u8(t.trap as u8).is_some());
     if !sound {
         return Err(damaged());

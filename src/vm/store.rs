@@ -2,13 +2,15 @@
 
 use super::engine::{Engine, Trampoline};
 use super::func::{HostCall, HostFunc};
+use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::instance::Instance;
 use super::interrupt::{SharedVmStore, Ticket};
 use super::limits::Account;
 use super::memory::Memory;
-use super::table::{FuncRefPtr, Table};
+use super::table::Table;
 use crate::base::{Error, Result};
+use crate::gc::Heap;
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::FuncType;
 use std::sync::Arc;
@@ -37,6 +39,15 @@ pub struct Store {
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
+    /// Made on first use.
+    pub heap: Option<Box<Heap>>,
+    /// Scopes of roots that are open, and how many of them were when the host function began that runs.
+    pub scopes: u32,
+    pub scope_base: u32,
+    /// Functions that objects refer to, by number; the first is null.
+    pub numbered: Vec<FuncRefPtr>,
+    /// The instances with globals or segments that the collector has to look at.
+    pub traced: Vec<u32>,
     pub funcs: Vec<FuncEntry>,
     // Dropped in this order: tables and globals point into contexts.
     // Boxes, since machine code and contexts hold their addresses.
@@ -50,6 +61,12 @@ pub struct Store {
     #[allow(clippy::vec_box)]
     pub instances: Vec<Box<Instance>>,
 }
+
+/// The functions that objects refer to, of a store where none does: only null.
+struct NoFuncs([FuncRefPtr; 1]);
+// SAFETY: null, never written.
+unsafe impl Sync for NoFuncs {}
+static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -65,6 +82,11 @@ impl Store {
             embedder: std::ptr::null_mut(),
             stack_limit: 0,
             deadline: None,
+            heap: None,
+            scopes: 0,
+            scope_base: 0,
+            numbered: Vec::new(),
+            traced: Vec::new(),
             funcs: Vec::new(),
             tables: Vec::new(),
             memories: Vec::new(),
@@ -74,7 +96,11 @@ impl Store {
         });
         let address = &raw mut *store as *mut ();
         // SAFETY: nobody else knows the store yet.
-        unsafe { (*store.vm.get()).store = address };
+        unsafe {
+            (*store.vm.get()).store = address;
+            (*store.vm.get()).funcs = NO_FUNCS.0.as_ptr();
+            (*store.vm.get()).func_count = 1;
+        }
         store
     }
 
@@ -104,7 +130,7 @@ impl Store {
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
-            let ty = self.engine.types.get(funcref.type_id);
+            let ty = self.engine.types.func(funcref.type_id);
             self.funcs.push(FuncEntry { funcref: f, ty, trampoline });
             funcref.handle = self.funcs.len() as u32;
         }
@@ -126,5 +152,7 @@ impl Drop for Store {
         if let Some(t) = self.deadline.take() {
             self.engine.timer.cancel(t);
         }
+        // First: it writes to the `VmStore`, and its objects' finalizers run.
+        drop(self.heap.take());
     }
 }

@@ -9,7 +9,7 @@ use crate::base::limits::MAX_BACKTRACE_FRAMES;
 ///
 /// # Safety
 /// `at` must be in a live frame.
-unsafe fn word(at: usize) -> usize {
+pub unsafe fn word(at: usize) -> usize {
     // SAFETY: the caller's promise.
     unsafe { *(at as *const usize) }
 }
@@ -99,6 +99,6 @@ pub unsafe fn caller(store: *mut VmStore) -> Option<*mut VmContext> {
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         Owner::Trampoline(_) => None,
     })??;
-    // SAFETY: the compiler says that this frame keeps its context there.
-    Some(unsafe { word(fp - below) } as *mut VmContext)
+    // SAFETY: the compiler says that this frame keeps its context there; bit 0 is the collector's.
+    Some(unsafe { word(fp - below) & !1 } as *mut VmContext)
 }

@@ -1,7 +1,7 @@
-//! Constant expressions as data (Wasm 2.0, 3.3.10).
+//! Constant expressions as data (Wasm 3.0, 3.3.13).
 
-use super::types::RefType;
-use crate::base::index::{FuncIndex, GlobalIndex};
+use super::types::Top;
+use crate::base::index::{FuncIndex, GlobalIndex, TypeIndex};
 
 /// A constant that needs no evaluator: plain data, no reference to anything alive.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -12,17 +12,31 @@ pub enum ConstVal {
     F32(u32),
     /// Bits of an f64.
     F64(u64),
-    /// Little-endian bytes of a v128 as a number.
-    V128(u128),
-    Null(RefType),
+    /// Little-endian bytes.
+    V128([u8; 16]),
+    Null(Top),
     Func(FuncIndex),
+    /// `ref.i31` of a constant.
+    I31(i32),
 }
 
-/// One operation of an expression that has to be evaluated.
+/// One operation of an expression that has to be evaluated, on a stack of values.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ConstOp {
     Const(ConstVal),
     GlobalGet(GlobalIndex),
+    I32Add,
+    I32Sub,
+    I32Mul,
+    I64Add,
+    I64Sub,
+    I64Mul,
+    RefI31,
+    StructNew(TypeIndex),
+    StructNewDefault(TypeIndex),
+    ArrayNew(TypeIndex),
+    ArrayNewDefault(TypeIndex),
+    ArrayNewFixed(TypeIndex, u32),
 }
 
 /// A constant expression. Most are `Const` and pay for no evaluation.
@@ -30,4 +44,44 @@ pub enum ConstOp {
 pub enum ConstExpr {
     Const(ConstVal),
     Expr(Box<[ConstOp]>),
+}
+
+impl ConstExpr {
+    pub fn ops(&self) -> impl Iterator<Item = ConstOp> + '_ {
+        let (one, many) = match self {
+            ConstExpr::Const(v) => (Some(ConstOp::Const(*v)), &[][..]),
+            ConstExpr::Expr(ops) => (None, &ops[..]),
+        };
+        one.into_iter().chain(many.iter().copied())
+    }
+}
+
+/// A segment's expressions, one behind the other: a list to be walked, however long.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ConstExprs {
+    ops: Vec<ConstOp>,
+    /// Where each expression ends in `ops`.
+    ends: Vec<u32>,
+}
+
+impl ConstExprs {
+    pub fn push(&mut self, e: &ConstExpr) {
+        self.ops.extend(e.ops());
+        self.ends.push(self.ops.len() as u32);
+    }
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+    pub fn get(&self, i: usize) -> &[ConstOp] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
+        &self.ops[start..self.ends[i] as usize]
+    }
+    /// The operations of all of them.
+    pub fn ops(&self) -> &[ConstOp] {
+        &self.ops
+    }
+    /// Whether all are constants, so that evaluating them allocates nothing and can not fail.
+    pub fn is_constant(&self) -> bool {
+        self.ops.len() == self.ends.len() && self.ops.iter().all(|op| matches!(op, ConstOp::Const(_)))
+    }
 }

@@ -3,16 +3,18 @@
 use super::const_expr::*;
 use super::module::*;
 use super::names::Names;
-use super::registry::TypeRegistry;
+use super::registry::{TypeDef, TypeRegistry, in_group};
 use super::types::*;
 use crate::base::index::*;
 use crate::base::limits::MAX_MODULE_SIZE;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
 use std::ops::Range;
+use std::sync::Arc;
 use wasmparser::{
-    BinaryReaderError, ElementItems, ElementKind, Encoding, ExternalKind, FuncToValidate, FunctionBody, Operator,
-    Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, ElementItems, ElementKind, Encoding, ExternalKind, FuncToValidate,
+    FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources,
+    WasmFeatures,
 };
 
 /// A body, ready to be validated.
@@ -24,9 +26,14 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// WebAssembly 2.0 and multi-memory.
+/// WebAssembly 3.0 without exceptions, 64-bit addresses, relaxed SIMD and threads.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY
+    WasmFeatures::WASM2
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::GC
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
 }
 
 /// Validates everything but the bodies, and describes the module.
@@ -46,18 +53,12 @@ pub fn decode(bytes: &[u8], types: &TypeRegistry) -> Result<Decoded> {
 /// Validates a whole module, bodies included.
 pub fn validate(bytes: &[u8]) -> Result<()> {
     let mut allocations = Default::default();
-    let Decoded { info, bodies } = decode(bytes, &TypeRegistry::default())?;
+    let Decoded { info, bodies } = decode(bytes, &TypeRegistry::new()?)?;
     for (f, range) in bodies.into_iter().zip(info.bodies.values()) {
         let reader = wasmparser::BinaryReader::new(&bytes[range.clone()], range.start as u64);
         let body = FunctionBody::new(reader);
         let mut validator = f.into_validator(std::mem::take(&mut allocations));
         validator.validate(&body).map_err(invalid)?;
-        refuse_locals(&body)?;
-        let mut ops = body.get_operators_reader().map_err(invalid)?;
-        while !ops.eof() {
-            let (op, at) = ops.read_with_offset().map_err(invalid)?;
-            refuse(&op).map_err(|e| e.at(at))?;
-        }
         allocations = validator.into_allocations();
     }
     Ok(())
@@ -117,44 +118,52 @@ pub fn invalid(e: BinaryReaderError) -> Error {
     Error::new(kind, e.message()).at(e.offset())
 }
 
-fn no_externref() -> Error {
-    err!(Unsupported, "externref is not supported yet: it needs the garbage-collected heap")
+/// A validated value type of a module whose types so far are `types`.
+pub fn val_type(t: wasmparser::ValType, types: &Types) -> ValType {
+    convert_val(t, &|i| types[TypeIndex::from_u32(i)].heap_type())
 }
 
-/// The type, if it is supported.
-pub fn val_type(t: wasmparser::ValType) -> Result<ValType> {
-    Ok(match t {
+/// A validated heap type of a module whose types so far are `types`.
+pub fn heap_type(t: wasmparser::HeapType, types: &Types) -> HeapType {
+    convert_heap(t, &|i| types[TypeIndex::from_u32(i)].heap_type())
+}
+
+pub fn ref_type(t: wasmparser::RefType, types: &Types) -> RefType {
+    RefType { nullable: t.is_nullable(), heap: heap_type(t.heap_type(), types) }
+}
+
+/// The types of a module, as far as they are known.
+pub type Types = PrimaryMap<TypeIndex, Arc<TypeDef>>;
+
+fn convert_val(t: wasmparser::ValType, concrete: &dyn Fn(u32) -> HeapType) -> ValType {
+    match t {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(r) => ValType::Ref(ref_type(r)?),
-    })
-}
-
-fn ref_type(t: wasmparser::RefType) -> Result<RefType> {
-    if t == wasmparser::RefType::FUNCREF { Ok(RefType::Func) } else { Err(no_externref()) }
-}
-
-/// Refuses instructions of WebAssembly 2.0 that need what is not supported yet.
-pub fn refuse(op: &Operator<'_>) -> Result<()> {
-    match op {
-        Operator::RefNull { hty } if *hty != wasmparser::HeapType::FUNC => Err(no_externref()),
-        Operator::TypedSelect { ty } => val_type(*ty).map(|_| ()),
-        Operator::Block { blockty: wasmparser::BlockType::Type(t) }
-        | Operator::Loop { blockty: wasmparser::BlockType::Type(t) }
-        | Operator::If { blockty: wasmparser::BlockType::Type(t) } => val_type(*t).map(|_| ()),
-        _ => Ok(()),
+        wasmparser::ValType::Ref(r) => {
+            ValType::Ref(RefType { nullable: r.is_nullable(), heap: convert_heap(r.heap_type(), concrete) })
+        }
     }
 }
 
-/// Refuses locals of types that are not supported yet.
-pub fn refuse_locals(body: &FunctionBody<'_>) -> Result<()> {
-    for local in body.get_locals_reader().map_err(malformed)? {
-        val_type(local.map_err(malformed)?.1).map_err(|e| e.at(body.range().start))?;
+fn convert_heap(t: wasmparser::HeapType, concrete: &dyn Fn(u32) -> HeapType) -> HeapType {
+    use wasmparser::{AbstractHeapType as A, HeapType as H, UnpackedIndex};
+    match t {
+        H::Abstract { ty: A::Func, .. } => HeapType::Func,
+        H::Abstract { ty: A::NoFunc, .. } => HeapType::NoFunc,
+        H::Abstract { ty: A::Extern, .. } => HeapType::Extern,
+        H::Abstract { ty: A::NoExtern, .. } => HeapType::NoExtern,
+        H::Abstract { ty: A::Any, .. } => HeapType::Any,
+        H::Abstract { ty: A::Eq, .. } => HeapType::Eq,
+        H::Abstract { ty: A::I31, .. } => HeapType::I31,
+        H::Abstract { ty: A::Struct, .. } => HeapType::Struct,
+        H::Abstract { ty: A::Array, .. } => HeapType::Array,
+        H::Abstract { ty: A::None, .. } => HeapType::None,
+        H::Concrete(UnpackedIndex::Module(i)) => concrete(i),
+        other => unreachable!("the validator refuses {other:?} without its feature"),
     }
-    Ok(())
 }
 
 fn usize_range(r: Range<u64>) -> Range<usize> {
@@ -178,13 +187,8 @@ impl Decoder<'_> {
         let info = &mut self.info;
         match payload {
             Payload::TypeSection(types) => {
-                for ty in types.into_iter_err_on_gc_types() {
-                    let ty = ty.map_err(malformed)?;
-                    let convert =
-                        |t: &[wasmparser::ValType]| t.iter().map(|t| val_type(*t)).collect::<Result<Vec<_>>>();
-                    let ty = FuncType::new(convert(ty.params())?, convert(ty.results())?);
-                    let (id, func) = self.types.register(&ty);
-                    info.types.push(TypeDecl { id, func });
+                for group in types {
+                    self.recursion_group(group.map_err(malformed)?)?;
                 }
             }
             Payload::ImportSection(imports) => {
@@ -201,11 +205,10 @@ impl Decoder<'_> {
                 for table in tables {
                     let table = table.map_err(malformed)?;
                     let init = match &table.init {
-                        TableInit::RefNull => ConstExpr::Const(ConstVal::Null(RefType::Func)),
-                        TableInit::Expr(e) => const_expr(e)?,
+                        TableInit::RefNull => None,
+                        TableInit::Expr(e) => Some(const_expr(e, &info.types)?),
                     };
-                    let decl = table_decl(&table.ty, init)?;
-                    info.tables.push(decl);
+                    info.tables.push(table_decl(&table.ty, init, &info.types));
                 }
             }
             Payload::MemorySection(memories) => {
@@ -216,8 +219,8 @@ impl Decoder<'_> {
             Payload::GlobalSection(globals) => {
                 for global in globals {
                     let global = global.map_err(malformed)?;
-                    let init = Some(const_expr(&global.init_expr)?);
-                    info.globals.push(GlobalDecl { ty: global_type(&global.ty)?, init });
+                    let init = Some(const_expr(&global.init_expr, &info.types)?);
+                    info.globals.push(GlobalDecl { ty: global_type(&global.ty, &info.types), init });
                 }
             }
             Payload::ExportSection(exports) => {
@@ -231,18 +234,60 @@ impl Decoder<'_> {
             Payload::StartSection { func, .. } => info.start = Some(FuncIndex::from_u32(func)),
             Payload::ElementSection(elems) => {
                 for elem in elems {
-                    info.elems.push(elem_segment(elem.map_err(malformed)?)?);
+                    info.elems.push(elem_segment(elem.map_err(malformed)?, &info.types)?);
                 }
             }
             Payload::DataSection(data) => {
                 for segment in data {
-                    info.data.push(data_segment(segment.map_err(malformed)?)?);
+                    info.data.push(data_segment(segment.map_err(malformed)?, &info.types)?);
                 }
             }
             Payload::CustomSection(c) if c.name() == "name" => {
                 info.names = Names::parse(c.data(), c.data_offset());
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Registers a recursion group; its members get the next type indices.
+    fn recursion_group(&mut self, group: wasmparser::RecGroup) -> Result<()> {
+        let info = &mut self.info;
+        let first = info.types.len() as u32;
+        let members: Vec<&wasmparser::SubType> = group.types().collect();
+        let concrete = |i: u32| match i.checked_sub(first) {
+            None => info.types[TypeIndex::from_u32(i)].heap_type(),
+            Some(n) => match members[n as usize].composite_type.inner {
+                CompositeInnerType::Struct(_) => HeapType::ConcreteStruct(in_group(n)),
+                CompositeInnerType::Array(_) => HeapType::ConcreteArray(in_group(n)),
+                _ => HeapType::ConcreteFunc(in_group(n)),
+            },
+        };
+        let field = |t: &wasmparser::FieldType| FieldType {
+            mutable: t.mutable,
+            storage: match t.element_type {
+                wasmparser::StorageType::I8 => StorageType::I8,
+                wasmparser::StorageType::I16 => StorageType::I16,
+                wasmparser::StorageType::Val(v) => StorageType::Val(convert_val(v, &concrete)),
+            },
+        };
+        let sub_type = |m: &&wasmparser::SubType| SubType {
+            is_final: m.is_final,
+            supertype: m.supertype_idxs.first().and_then(|s| concrete(s.as_module_index()?).concrete()),
+            composite: match &m.composite_type.inner {
+                CompositeInnerType::Struct(s) => CompositeType::Struct(s.fields.iter().map(field).collect()),
+                CompositeInnerType::Array(a) => CompositeType::Array(field(&a.0)),
+                CompositeInnerType::Func(f) => {
+                    let all =
+                        |t: &[wasmparser::ValType]| t.iter().map(|t| convert_val(*t, &concrete)).collect::<Vec<_>>();
+                    CompositeType::Func(Arc::new(FuncType::new(all(f.params()), all(f.results()))))
+                }
+                CompositeInnerType::Cont(_) => unreachable!("the validator refuses continuations"),
+            },
+        };
+        let group = members.iter().map(sub_type).collect();
+        for def in self.types.register_group(group)? {
+            self.info.types.push(def);
         }
         Ok(())
     }
@@ -256,8 +301,7 @@ impl Decoder<'_> {
             }
             TypeRef::Table(t) => {
                 info.imported_tables += 1;
-                let null = ConstExpr::Const(ConstVal::Null(RefType::Func));
-                EntityIndex::Table(info.tables.push(table_decl(&t, null)?))
+                EntityIndex::Table(info.tables.push(table_decl(&t, None, &info.types)))
             }
             TypeRef::Memory(m) => {
                 info.imported_memories += 1;
@@ -265,7 +309,7 @@ impl Decoder<'_> {
             }
             TypeRef::Global(g) => {
                 info.imported_globals += 1;
-                EntityIndex::Global(info.globals.push(GlobalDecl { ty: global_type(&g)?, init: None }))
+                EntityIndex::Global(info.globals.push(GlobalDecl { ty: global_type(&g, &info.types), init: None }))
             }
             TypeRef::Tag(_) => return Err(err!(Unsupported, "tags are not supported yet")),
         };
@@ -278,19 +322,16 @@ impl Decoder<'_> {
     fn find_funcrefs(&mut self) {
         let info = &mut self.info;
         let mut found = Vec::new();
-        let mut see = |e: &ConstExpr| match e {
-            ConstExpr::Const(ConstVal::Func(f)) => found.push(*f),
-            ConstExpr::Const(_) => {}
-            ConstExpr::Expr(ops) => found.extend(ops.iter().filter_map(|op| match op {
-                ConstOp::Const(ConstVal::Func(f)) => Some(*f),
-                _ => None,
-            })),
+        let mut see = |op: ConstOp| {
+            if let ConstOp::Const(ConstVal::Func(f)) = op {
+                found.push(f);
+            }
         };
-        info.globals.values().filter_map(|g| g.init.as_ref()).for_each(&mut see);
-        info.tables.values().for_each(|t| see(&t.init));
+        info.globals.values().filter_map(|g| g.init.as_ref()).flat_map(|e| e.ops()).for_each(&mut see);
+        info.tables.values().filter_map(|t| t.init.as_ref()).flat_map(|e| e.ops()).for_each(&mut see);
         for elem in info.elems.values() {
             if let ElemItems::Exprs(exprs) = &elem.items {
-                exprs.iter().for_each(&mut see);
+                exprs.ops().iter().copied().for_each(&mut see);
             }
         }
         for elem in info.elems.values() {
@@ -315,19 +356,19 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
-fn table_decl(t: &wasmparser::TableType, init: ConstExpr) -> Result<TableDecl> {
-    let ty = TableType { limits: limits(t.initial, t.maximum), element: ref_type(t.element_type)? };
+fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types) -> TableDecl {
+    let ty = TableType { limits: limits(t.initial, t.maximum), element: ref_type(t.element_type, types) };
     // Whether a body really does is not known before it is compiled.
     let grows = ty.limits.max != Some(ty.limits.min);
-    Ok(TableDecl { ty, init, grows })
+    TableDecl { ty, init, grows }
 }
 
 fn memory_type(m: &wasmparser::MemoryType) -> MemoryType {
     MemoryType { limits: limits(m.initial, m.maximum) }
 }
 
-fn global_type(g: &wasmparser::GlobalType) -> Result<GlobalType> {
-    Ok(GlobalType { content: val_type(g.content_type)?, mutable: g.mutable })
+fn global_type(g: &wasmparser::GlobalType, types: &Types) -> GlobalType {
+    GlobalType { content: val_type(g.content_type, types), mutable: g.mutable }
 }
 
 fn entity(kind: ExternalKind, index: u32) -> Result<EntityIndex> {
@@ -341,42 +382,66 @@ fn entity(kind: ExternalKind, index: u32) -> Result<EntityIndex> {
 }
 
 /// A validated constant expression as data.
-fn const_expr(e: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr> {
+fn const_expr(e: &wasmparser::ConstExpr<'_>, types: &Types) -> Result<ConstExpr> {
+    use ConstOp::Const;
     let mut ops = Vec::new();
     for op in e.get_operators_reader() {
-        ops.push(match op.map_err(malformed)? {
-            Operator::I32Const { value } => ConstOp::Const(ConstVal::I32(value)),
-            Operator::I64Const { value } => ConstOp::Const(ConstVal::I64(value)),
-            Operator::F32Const { value } => ConstOp::Const(ConstVal::F32(value.bits())),
-            Operator::F64Const { value } => ConstOp::Const(ConstVal::F64(value.bits())),
-            Operator::V128Const { value } => ConstOp::Const(ConstVal::V128(u128::from_le_bytes(*value.bytes()))),
-            Operator::RefNull { hty } if hty == wasmparser::HeapType::FUNC => {
-                ConstOp::Const(ConstVal::Null(RefType::Func))
-            }
-            Operator::RefNull { .. } => return Err(no_externref()),
-            Operator::RefFunc { function_index } => ConstOp::Const(ConstVal::Func(FuncIndex::from_u32(function_index))),
+        let ty = TypeIndex::from_u32;
+        let op = match op.map_err(malformed)? {
+            Operator::I32Const { value } => Const(ConstVal::I32(value)),
+            Operator::I64Const { value } => Const(ConstVal::I64(value)),
+            Operator::F32Const { value } => Const(ConstVal::F32(value.bits())),
+            Operator::F64Const { value } => Const(ConstVal::F64(value.bits())),
+            Operator::V128Const { value } => Const(ConstVal::V128(*value.bytes())),
+            Operator::RefNull { hty } => Const(ConstVal::Null(heap_type(hty, types).top())),
+            Operator::RefFunc { function_index } => Const(ConstVal::Func(FuncIndex::from_u32(function_index))),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex::from_u32(global_index)),
+            Operator::I32Add => ConstOp::I32Add,
+            Operator::I32Sub => ConstOp::I32Sub,
+            Operator::I32Mul => ConstOp::I32Mul,
+            Operator::I64Add => ConstOp::I64Add,
+            Operator::I64Sub => ConstOp::I64Sub,
+            Operator::I64Mul => ConstOp::I64Mul,
+            Operator::RefI31 => match ops.pop() {
+                Some(Const(ConstVal::I32(v))) => Const(ConstVal::I31(v)),
+                other => {
+                    ops.extend(other);
+                    ConstOp::RefI31
+                }
+            },
+            Operator::StructNew { struct_type_index: t } => ConstOp::StructNew(ty(t)),
+            Operator::StructNewDefault { struct_type_index: t } => ConstOp::StructNewDefault(ty(t)),
+            Operator::ArrayNew { array_type_index: t } => ConstOp::ArrayNew(ty(t)),
+            Operator::ArrayNewDefault { array_type_index: t } => ConstOp::ArrayNewDefault(ty(t)),
+            Operator::ArrayNewFixed { array_type_index: t, array_size } => ConstOp::ArrayNewFixed(ty(t), array_size),
+            // Both sides are represented alike.
+            Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
             Operator::End => break,
             other => return Err(err!(Unsupported, "{other:?} in a constant expression is not supported yet")),
-        });
+        };
+        ops.push(op);
     }
     Ok(match ops[..] {
-        [ConstOp::Const(v)] => ConstExpr::Const(v),
+        [Const(v)] => ConstExpr::Const(v),
         _ => ConstExpr::Expr(ops.into_boxed_slice()),
     })
 }
 
-fn elem_segment(e: wasmparser::Element<'_>) -> Result<ElemSegment> {
-    let items = match e.items {
+fn elem_segment(e: wasmparser::Element<'_>, types: &Types) -> Result<ElemSegment> {
+    let (ty, items) = match e.items {
         ElementItems::Functions(funcs) => {
             let funcs: Result<Vec<_>, _> = funcs.into_iter().map(|f| f.map(FuncIndex::from_u32)).collect();
-            ElemItems::Funcs(funcs.map_err(malformed)?.into_boxed_slice())
+            (
+                RefType { nullable: false, ..RefType::FUNC },
+                ElemItems::Funcs(funcs.map_err(malformed)?.into_boxed_slice()),
+            )
         }
         ElementItems::Expressions(ty, exprs) => {
-            ref_type(ty)?;
-            let exprs: Result<Vec<_>> =
-                exprs.into_iter().map(|e| e.map_err(malformed).and_then(|e| const_expr(&e))).collect();
-            ElemItems::Exprs(exprs?.into_boxed_slice())
+            let mut all = ConstExprs::default();
+            for e in exprs {
+                all.push(&const_expr(&e.map_err(malformed)?, types)?);
+            }
+            (ref_type(ty, types), ElemItems::Exprs(all))
         }
     };
     let mode = match e.kind {
@@ -384,19 +449,20 @@ fn elem_segment(e: wasmparser::Element<'_>) -> Result<ElemSegment> {
         ElementKind::Declared => SegmentMode::Declared,
         ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
             target: TableIndex::from_u32(table_index.unwrap_or(0)),
-            offset: const_expr(&offset_expr)?,
+            offset: const_expr(&offset_expr, types)?,
         },
     };
-    Ok(ElemSegment { mode, items })
+    Ok(ElemSegment { mode, ty, items })
 }
 
-fn data_segment(d: wasmparser::Data<'_>) -> Result<DataSegment> {
+fn data_segment(d: wasmparser::Data<'_>, types: &Types) -> Result<DataSegment> {
     let end = d.range.end as usize;
     let mode = match d.kind {
         wasmparser::DataKind::Passive => SegmentMode::Passive,
-        wasmparser::DataKind::Active { memory_index, offset_expr } => {
-            SegmentMode::Active { target: MemoryIndex::from_u32(memory_index), offset: const_expr(&offset_expr)? }
-        }
+        wasmparser::DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+            target: MemoryIndex::from_u32(memory_index),
+            offset: const_expr(&offset_expr, types)?,
+        },
     };
     Ok(DataSegment { mode, bytes: end - d.data.len()..end })
 }
@@ -406,7 +472,7 @@ mod tests {
     use super::*;
 
     fn info(text: &str) -> Result<ModuleInfo> {
-        decode(&wat::parse_str(text).unwrap(), &TypeRegistry::default()).map(|d| d.info)
+        decode(&wat::parse_str(text).unwrap(), &TypeRegistry::new()?).map(|d| d.info)
     }
 
     #[test]
@@ -418,24 +484,32 @@ mod tests {
     }
 
     #[test]
-    fn externref_is_refused_by_name() {
-        for text in [
-            "(module (func (param externref)))",
-            "(module (table 1 externref))",
-            "(module (global externref (ref.null extern)))",
-        ] {
-            let e = info(text).err().unwrap();
-            assert_eq!(e.kind(), ErrorKind::Unsupported, "{text}");
-            assert!(e.message().contains("externref"));
-        }
-        let body = wat::parse_str("(module (func ref.null extern drop))").unwrap();
-        assert_eq!(validate(&body).unwrap_err().kind(), ErrorKind::Unsupported);
+    fn recursive_types_are_the_same_in_every_module() {
+        let types = TypeRegistry::new().unwrap();
+        let text = "(module (rec (type $a (struct (field (ref null $b)))) (type $b (array (mut (ref $a))))))";
+        let ids = || {
+            let m = decode(&wat::parse_str(text).unwrap(), &types).unwrap().info;
+            m.types.values().map(|t| t.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(), ids());
+        let m = decode(&wat::parse_str(text).unwrap(), &types).unwrap().info;
+        let (a, b) = (&m.types[TypeIndex::from_u32(0)], &m.types[TypeIndex::from_u32(1)]);
+        let of = |nullable, t: &TypeDef| StorageType::Val(ValType::Ref(RefType { nullable, heap: t.heap_type() }));
+        assert_eq!(b.fields()[0].storage, of(false, a));
+        assert_eq!(a.fields()[0].storage, of(true, b));
+    }
+
+    #[test]
+    fn constants_are_folded() {
+        let m = info("(module (global i31ref (ref.i31 (i32.const 5))) (global externref (ref.null extern)))").unwrap();
+        let inits: Vec<_> = m.globals.values().map(|g| g.init.clone().unwrap()).collect();
+        assert_eq!(inits, [ConstExpr::Const(ConstVal::I31(5)), ConstExpr::Const(ConstVal::Null(Top::Extern))]);
     }
 
     #[test]
     fn data_ranges_are_in_the_module() {
         let bytes = wat::parse_str("(module (memory 1) (data (i32.const 5) \"hello\"))").unwrap();
-        let m = decode(&bytes, &TypeRegistry::default()).unwrap().info;
+        let m = decode(&bytes, &TypeRegistry::new().unwrap()).unwrap().info;
         assert_eq!(&bytes[m.data[DataIndex::from_u32(0)].bytes.clone()], b"hello");
     }
 

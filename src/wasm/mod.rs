@@ -2,6 +2,8 @@
 
 pub mod const_expr;
 pub mod decode;
+pub mod descriptor;
+mod matching;
 pub mod module;
 pub mod names;
 pub mod registry;

@@ -1,8 +1,8 @@
 //! `ModuleInfo`: what a module declares, without its bodies. Pure data.
 
-use super::const_expr::ConstExpr;
+use super::const_expr::{ConstExpr, ConstExprs};
 use super::names::Names;
-use super::registry::TypeId;
+use super::registry::TypeDef;
 use super::types::*;
 use crate::base::index::*;
 use std::collections::HashMap;
@@ -30,13 +30,6 @@ pub struct Export {
     pub index: EntityIndex,
 }
 
-/// A type of the type section, with its engine-wide id.
-#[derive(Clone)]
-pub struct TypeDecl {
-    pub id: TypeId,
-    pub func: Arc<FuncType>,
-}
-
 #[derive(Clone, Copy)]
 pub struct FuncDecl {
     pub ty: TypeIndex,
@@ -46,8 +39,8 @@ pub struct FuncDecl {
 
 pub struct TableDecl {
     pub ty: TableType,
-    /// What its elements start as (only `ref.null` in Wasm 2.0).
-    pub init: ConstExpr,
+    /// What its elements start as; null if absent.
+    pub init: Option<ConstExpr>,
     /// Whether some instruction of this module may change its size.
     pub grows: bool,
 }
@@ -61,7 +54,7 @@ pub struct GlobalDecl {
 /// What a segment's elements are.
 pub enum ElemItems {
     Funcs(Box<[FuncIndex]>),
-    Exprs(Box<[ConstExpr]>),
+    Exprs(ConstExprs),
 }
 
 impl ElemItems {
@@ -86,6 +79,7 @@ pub enum SegmentMode<I> {
 
 pub struct ElemSegment {
     pub mode: SegmentMode<TableIndex>,
+    pub ty: RefType,
     pub items: ElemItems,
 }
 
@@ -98,7 +92,8 @@ pub struct DataSegment {
 /// What a module declares.
 #[derive(Default)]
 pub struct ModuleInfo {
-    pub types: PrimaryMap<TypeIndex, TypeDecl>,
+    /// With their engine-wide ids.
+    pub types: PrimaryMap<TypeIndex, Arc<TypeDef>>,
     /// In binary order.
     pub imports: Vec<Import>,
     /// In binary order.
@@ -125,7 +120,11 @@ pub struct ModuleInfo {
 
 impl ModuleInfo {
     pub fn func_type(&self, f: FuncIndex) -> &Arc<FuncType> {
-        &self.types[self.funcs[f].ty].func
+        self.signature(self.funcs[f].ty)
+    }
+    /// The function type at a type index of one.
+    pub fn signature(&self, ty: TypeIndex) -> &Arc<FuncType> {
+        self.types[ty].func().expect("validated to be a function type")
     }
     /// The index of a function with a body; `None` for an imported one.
     pub fn defined_func(&self, f: FuncIndex) -> Option<DefinedFuncIndex> {
@@ -145,7 +144,7 @@ impl ModuleInfo {
     }
     pub fn extern_type(&self, e: EntityIndex) -> ExternType {
         match e {
-            EntityIndex::Func(f) => ExternType::Func(self.func_type(f).clone()),
+            EntityIndex::Func(f) => ExternType::Func(self.types[self.funcs[f].ty].id, self.func_type(f).clone()),
             EntityIndex::Table(t) => ExternType::Table(self.tables[t].ty),
             EntityIndex::Memory(m) => ExternType::Memory(self.memories[m]),
             EntityIndex::Global(g) => ExternType::Global(self.globals[g].ty),

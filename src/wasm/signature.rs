@@ -69,7 +69,7 @@ impl Parser<'_> {
     }
 
     fn val_type(&mut self) -> Result<ValType> {
-        const ALL: [ValType; 7] = [
+        const ALL: [ValType; 8] = [
             ValType::I32,
             ValType::I64,
             ValType::F32,
@@ -77,9 +77,10 @@ impl Parser<'_> {
             ValType::V128,
             ValType::FUNCREF,
             ValType::EXTERNREF,
+            ValType::ANYREF,
         ];
         let word: String = self.rest().chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-        match ALL.iter().find(|t| t.name() == word) {
+        match ALL.iter().find(|t| t.to_string() == word) {
             Some(t) => {
                 self.at += word.len();
                 Ok(*t)
@@ -95,7 +96,9 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_parsed() {
-        for text in ["()", "(i32)", "() -> f64", "(i32, i64) -> f64", "(v128, funcref) -> (i32, i32)"] {
+        for text in
+            ["()", "(i32)", "() -> f64", "(i32, i64) -> f64", "(v128, funcref) -> (i32, i32)", "(anyref) -> externref"]
+        {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
         assert_eq!(parse(" ( i32,i64 )->f64 ").unwrap().to_string(), "(i32, i64) -> f64");

@@ -1,8 +1,19 @@
-//! Types (Wasm 2.0, 2.3).
+//! Types (Wasm 3.0, 2.3).
 
 use std::fmt;
 
-/// A value type (Wasm 2.0, 2.3.4).
+/// A type's number in its engine: equal types have the same one. Machine code never holds one: it loads it from the
+/// instance's context. It is the byte offset of the type's `Descriptor`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
+pub struct TypeId(pub u32);
+
+impl TypeId {
+    /// The type of nothing: no registered type has this id.
+    pub const NONE: TypeId = TypeId(u32::MAX);
+}
+
+/// A value type (Wasm 3.0, 2.3.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ValType {
     I32,
@@ -13,35 +24,243 @@ pub enum ValType {
     Ref(RefType),
 }
 
-/// A reference type: always nullable (Wasm 2.0, 2.3.3).
+/// A reference type (Wasm 3.0, 2.3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum RefType {
+pub struct RefType {
+    pub nullable: bool,
+    pub heap: HeapType,
+}
+
+/// A heap type (Wasm 3.0, 2.3.3). A concrete one says its kind, so that its place in the hierarchy is known without the
+/// registry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HeapType {
     Func,
-    /// Known, so that signatures can be printed and refused by name; no module that uses it is accepted yet.
+    NoFunc,
     Extern,
+    NoExtern,
+    Any,
+    Eq,
+    I31,
+    Struct,
+    Array,
+    None,
+    ConcreteFunc(TypeId),
+    ConcreteStruct(TypeId),
+    ConcreteArray(TypeId),
+}
+
+/// The three hierarchies of references, by their top types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Top {
+    Func,
+    Extern,
+    Any,
+}
+
+impl HeapType {
+    pub fn top(self) -> Top {
+        match self {
+            HeapType::Func | HeapType::NoFunc | HeapType::ConcreteFunc(_) => Top::Func,
+            HeapType::Extern | HeapType::NoExtern => Top::Extern,
+            _ => Top::Any,
+        }
+    }
+
+    /// The id of a concrete type.
+    pub fn concrete(self) -> Option<TypeId> {
+        match self {
+            HeapType::ConcreteFunc(t) | HeapType::ConcreteStruct(t) | HeapType::ConcreteArray(t) => Some(t),
+            _ => Option::None,
+        }
+    }
+
+    fn with_id(self, f: impl Fn(TypeId) -> TypeId) -> HeapType {
+        match self {
+            HeapType::ConcreteFunc(t) => HeapType::ConcreteFunc(f(t)),
+            HeapType::ConcreteStruct(t) => HeapType::ConcreteStruct(f(t)),
+            HeapType::ConcreteArray(t) => HeapType::ConcreteArray(f(t)),
+            other => other,
+        }
+    }
+}
+
+impl Top {
+    pub fn heap(self) -> HeapType {
+        match self {
+            Top::Func => HeapType::Func,
+            Top::Extern => HeapType::Extern,
+            Top::Any => HeapType::Any,
+        }
+    }
+
+    /// Every reference of the hierarchy, null included.
+    pub fn ref_type(self) -> RefType {
+        RefType { nullable: true, heap: self.heap() }
+    }
+}
+
+impl RefType {
+    pub const FUNC: RefType = RefType { nullable: true, heap: HeapType::Func };
+    pub const EXTERN: RefType = RefType { nullable: true, heap: HeapType::Extern };
+    pub const ANY: RefType = RefType { nullable: true, heap: HeapType::Any };
+
+    pub fn top(self) -> Top {
+        self.heap.top()
+    }
 }
 
 impl ValType {
-    pub const FUNCREF: ValType = ValType::Ref(RefType::Func);
-    pub const EXTERNREF: ValType = ValType::Ref(RefType::Extern);
+    pub const FUNCREF: ValType = ValType::Ref(RefType::FUNC);
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERN);
+    pub const ANYREF: ValType = ValType::Ref(RefType::ANY);
 
-    /// The type's name in the text format.
-    pub fn name(self) -> &'static str {
+    /// Whether a value of it is a reference that the collector has to know: any but functions.
+    pub fn is_gc(self) -> bool {
+        matches!(self, ValType::Ref(r) if r.top() != Top::Func)
+    }
+
+    /// Whether it has a value to begin with: zero or null.
+    pub fn is_defaultable(self) -> bool {
+        !matches!(self, ValType::Ref(r) if !r.nullable)
+    }
+
+    pub(super) fn with_ids(self, f: impl Fn(TypeId) -> TypeId) -> ValType {
         match self {
-            ValType::I32 => "i32",
-            ValType::I64 => "i64",
-            ValType::F32 => "f32",
-            ValType::F64 => "f64",
-            ValType::V128 => "v128",
-            ValType::Ref(RefType::Func) => "funcref",
-            ValType::Ref(RefType::Extern) => "externref",
+            ValType::Ref(r) => ValType::Ref(RefType { heap: r.heap.with_id(f), ..r }),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HeapType::Func => "func",
+            HeapType::NoFunc => "nofunc",
+            HeapType::Extern => "extern",
+            HeapType::NoExtern => "noextern",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::None => "none",
+            HeapType::ConcreteFunc(t) => return write!(f, "$func{}", t.0),
+            HeapType::ConcreteStruct(t) => return write!(f, "$struct{}", t.0),
+            HeapType::ConcreteArray(t) => return write!(f, "$array{}", t.0),
+        })
+    }
+}
+
+/// Prints the text format's short form where there is one: `externref`, `(ref null $struct64)`, `(ref i31)`.
+impl fmt::Display for RefType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.nullable, self.heap) {
+            (true, HeapType::None) => f.write_str("nullref"),
+            (true, HeapType::NoFunc) => f.write_str("nullfuncref"),
+            (true, HeapType::NoExtern) => f.write_str("nullexternref"),
+            (true, heap) if heap.concrete().is_none() => write!(f, "{heap}ref"),
+            (true, heap) => write!(f, "(ref null {heap})"),
+            (false, heap) => write!(f, "(ref {heap})"),
         }
     }
 }
 
 impl fmt::Display for ValType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::Ref(r) => return r.fmt(f),
+        })
+    }
+}
+
+/// What a field or element takes in an object (Wasm 3.0, 2.3.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StorageType {
+    I8,
+    I16,
+    Val(ValType),
+}
+
+impl StorageType {
+    /// Bytes in an object, a power of two. References take four: those to objects are offsets in the heap, those to
+    /// functions are indices into the store's list of functions.
+    pub fn size(self) -> u32 {
+        match self {
+            StorageType::I8 => 1,
+            StorageType::I16 => 2,
+            StorageType::Val(ValType::I32 | ValType::F32 | ValType::Ref(_)) => 4,
+            StorageType::Val(ValType::I64 | ValType::F64) => 8,
+            StorageType::Val(ValType::V128) => 16,
+        }
+    }
+
+    pub fn is_gc(self) -> bool {
+        matches!(self, StorageType::Val(t) if t.is_gc())
+    }
+}
+
+/// A field of a structure, or the element of an array (Wasm 3.0, 2.3.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FieldType {
+    pub storage: StorageType,
+    pub mutable: bool,
+}
+
+/// What a defined type is made of (Wasm 3.0, 2.3.8).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum CompositeType {
+    Func(std::sync::Arc<FuncType>),
+    Struct(Box<[FieldType]>),
+    Array(FieldType),
+}
+
+/// A type of a recursion group (Wasm 3.0, 2.3.9).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SubType {
+    pub is_final: bool,
+    pub supertype: Option<TypeId>,
+    pub composite: CompositeType,
+}
+
+impl SubType {
+    /// A type of its own: final, without a supertype.
+    pub fn plain(composite: CompositeType) -> SubType {
+        SubType { is_final: true, supertype: None, composite }
+    }
+
+    pub(super) fn with_ids(&self, f: impl Fn(TypeId) -> TypeId + Copy) -> SubType {
+        let field = |t: &FieldType| FieldType {
+            storage: match t.storage {
+                StorageType::Val(v) => StorageType::Val(v.with_ids(f)),
+                packed => packed,
+            },
+            ..*t
+        };
+        let composite = match &self.composite {
+            CompositeType::Func(t) => {
+                let all = |t: &[ValType]| t.iter().map(|t| t.with_ids(f)).collect::<Vec<_>>();
+                CompositeType::Func(std::sync::Arc::new(FuncType::new(all(t.params()), all(t.results()))))
+            }
+            CompositeType::Struct(fields) => CompositeType::Struct(fields.iter().map(field).collect()),
+            CompositeType::Array(t) => CompositeType::Array(field(t)),
+        };
+        SubType { is_final: self.is_final, supertype: self.supertype.map(f), composite }
+    }
+
+    /// What heap type a reference to objects of it has.
+    pub fn heap_type(&self, id: TypeId) -> HeapType {
+        match self.composite {
+            CompositeType::Func(_) => HeapType::ConcreteFunc(id),
+            CompositeType::Struct(_) => HeapType::ConcreteStruct(id),
+            CompositeType::Array(_) => HeapType::ConcreteArray(id),
+        }
     }
 }
 
@@ -50,6 +269,7 @@ impl fmt::Display for ValType {
 pub struct FuncType {
     values: Box<[ValType]>,
     params: usize,
+    has_references: bool,
 }
 
 impl FuncType {
@@ -57,13 +277,18 @@ impl FuncType {
         let mut values: Vec<ValType> = params.into_iter().collect();
         let params = values.len();
         values.extend(results);
-        FuncType { values: values.into_boxed_slice(), params }
+        let has_references = values.iter().any(|t| t.is_gc());
+        FuncType { values: values.into_boxed_slice(), params, has_references }
     }
     pub fn params(&self) -> &[ValType] {
         &self.values[..self.params]
     }
     pub fn results(&self) -> &[ValType] {
         &self.values[self.params..]
+    }
+    /// Whether some value is a reference to an object.
+    pub fn has_references(&self) -> bool {
+        self.has_references
     }
 }
 
@@ -142,7 +367,8 @@ pub struct GlobalType {
 /// The type of an import or export (Wasm 2.0, 2.3.11).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ExternType {
-    Func(std::sync::Arc<FuncType>),
+    /// With the id of the type, which a supertype's import also accepts.
+    Func(TypeId, std::sync::Arc<FuncType>),
     Table(TableType),
     Memory(MemoryType),
     Global(GlobalType),
@@ -151,7 +377,7 @@ pub enum ExternType {
 impl ExternType {
     pub fn kind_name(&self) -> &'static str {
         match self {
-            ExternType::Func(_) => "func",
+            ExternType::Func(..) => "func",
             ExternType::Table(_) => "table",
             ExternType::Memory(_) => "memory",
             ExternType::Global(_) => "global",
@@ -163,7 +389,7 @@ impl ExternType {
 impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ExternType::Func(t) => write!(f, "func {t}"),
+            ExternType::Func(_, t) => write!(f, "func {t}"),
             ExternType::Table(t) => write!(f, "table {} {}", t.limits, ValType::Ref(t.element)),
             ExternType::Memory(t) => write!(f, "memory {}", t.limits),
             ExternType::Global(t) => {

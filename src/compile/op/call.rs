@@ -1,10 +1,10 @@
-//! Calls (Wasm 2.0, 4.4.8) and the reference instructions on functions (4.4.2).
+//! Calls (Wasm 3.0, 4.6.13).
 
-use super::table;
+use super::{cast, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{FuncIndex, TableIndex, TypeIndex};
-use crate::compile::func::FuncCx;
+use crate::compile::func::{FuncCx, Region, trap_code, trusted};
 use crate::wasm::registry::TypeId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
@@ -13,7 +13,7 @@ use std::mem::offset_of;
 
 /// The callee's context and the arguments, off the stack.
 fn arguments(cx: &mut FuncCx, vmctx: Value, ty: TypeIndex) -> Vec<Value> {
-    let n = cx.env.info.types[ty].func.params().len();
+    let n = cx.env.info.signature(ty).params().len();
     cx.canonical_top(n);
     let from = cx.stack.len() - n;
     let mut args = Vec::with_capacity(n + 1);
@@ -22,31 +22,74 @@ fn arguments(cx: &mut FuncCx, vmctx: Value, ty: TypeIndex) -> Vec<Value> {
     args
 }
 
-fn push_results(cx: &mut FuncCx, call: Inst) {
-    cx.stack.extend_from_slice(cx.b.inst_results(call));
+fn push_results(cx: &mut FuncCx, call: Inst, ty: TypeIndex) {
+    let types = cx.env.info.signature(ty);
+    for (i, t) in types.results().iter().enumerate() {
+        let v = cx.b.inst_results(call)[i];
+        if t.is_gc() {
+            cx.adopt_gc(v);
+        }
+        cx.push(v);
+    }
+}
+
+/// What is called through an address: the code and its context.
+struct Callee {
+    code: Value,
+    vmctx: Value,
+}
+
+fn call_through(cx: &mut FuncCx, callee: Callee, ty: TypeIndex) {
+    cx.leaves_instance = true;
+    let args = arguments(cx, callee.vmctx, ty);
+    let sig = cx.signature(ty);
+    let call = cx.b.ins().call_indirect(sig, callee.code, &args);
+    push_results(cx, call, ty);
+}
+
+/// The callee returns to this function's caller, in this frame's place.
+fn return_call_through(cx: &mut FuncCx, callee: Callee, ty: TypeIndex) {
+    let args = arguments(cx, callee.vmctx, ty);
+    let sig = cx.signature(ty);
+    cx.b.ins().return_call_indirect(sig, callee.code, &args);
+    cx.reachable = false;
+}
+
+fn imported(cx: &mut FuncCx, f: FuncIndex) -> Callee {
+    let vmctx = cx.vmctx;
+    let place = cx.env.layout.imported_func(f);
+    Callee {
+        code: cx.load_constant(I64, vmctx, place + offset_of!(VmImportedFunc, code) as u32),
+        vmctx: cx.load_constant(I64, vmctx, place + offset_of!(VmImportedFunc, vmctx) as u32),
+    }
 }
 
 pub fn call(cx: &mut FuncCx, f: FuncIndex) {
     let ty = cx.env.info.funcs[f].ty;
-    let vmctx = cx.vmctx;
-    let call = if cx.env.info.defined_func(f).is_some() {
-        let args = arguments(cx, vmctx, ty);
-        let callee = cx.defined_func(f);
-        cx.b.ins().call(callee, &args)
-    } else {
-        cx.leaves_instance = true;
-        let place = cx.env.layout.imported_func(f);
-        let code = cx.load_constant(I64, vmctx, place + offset_of!(VmImportedFunc, code) as u32);
-        let callee = cx.load_constant(I64, vmctx, place + offset_of!(VmImportedFunc, vmctx) as u32);
-        let args = arguments(cx, callee, ty);
-        let sig = cx.signature(ty);
-        cx.b.ins().call_indirect(sig, code, &args)
-    };
-    push_results(cx, call);
+    if cx.env.info.defined_func(f).is_none() {
+        let callee = imported(cx, f);
+        return call_through(cx, callee, ty);
+    }
+    let args = arguments(cx, cx.vmctx, ty);
+    let callee = cx.defined_func(f);
+    let call = cx.b.ins().call(callee, &args);
+    push_results(cx, call, ty);
 }
 
-pub fn call_indirect(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) {
-    cx.leaves_instance = true;
+pub fn return_call(cx: &mut FuncCx, f: FuncIndex) {
+    let ty = cx.env.info.funcs[f].ty;
+    if cx.env.info.defined_func(f).is_none() {
+        let callee = imported(cx, f);
+        return return_call_through(cx, callee, ty);
+    }
+    let args = arguments(cx, cx.vmctx, ty);
+    let callee = cx.defined_func(f);
+    cx.b.ins().return_call(callee, &args);
+    cx.reachable = false;
+}
+
+/// The function that `call_indirect` means, whose type is checked.
+fn in_table(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) -> Callee {
     let index = cx.pop();
     let element = table::element(cx, t, index, Trap::UndefinedElement);
     // A null that was found on the first touch is a plain 0, which has no type to look at.
@@ -58,49 +101,71 @@ pub fn call_indirect(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) {
     let vmctx = cx.vmctx;
     let wanted = cx.load_constant(I32, vmctx, cx.env.layout.type_id(ty));
     let differs = cx.b.ins().icmp(IntCC::NotEqual, found, wanted);
-    cx.cold_if(differs, |cx| {
-        let null = cx.b.ins().icmp_imm_u(IntCC::Equal, found, TypeId::NONE.0 as i64);
-        cx.trapnz(null, Trap::UninitializedElement);
-        cx.trap(Trap::IndirectCallTypeMismatch);
-    });
-    let code = cx.load_constant(I64, funcref, offset_of!(VmFuncRef, code) as u32);
-    let callee = cx.load_constant(I64, funcref, offset_of!(VmFuncRef, vmctx) as u32);
-    let args = arguments(cx, callee, ty);
-    let sig = cx.signature(ty);
-    let call = cx.b.ins().call_indirect(sig, code, &args);
-    push_results(cx, call);
+    let (cold, next) = (cx.b.create_block(), cx.b.create_block());
+    cx.b.set_cold_block(cold);
+    cx.b.ins().brif(differs, cold, &[], next, &[]);
+    cx.b.seal_block(cold);
+    cx.b.switch_to_block(cold);
+    let null = cx.b.ins().icmp_imm_u(IntCC::Equal, found, TypeId::NONE.0 as i64);
+    cx.trapnz(null, Trap::UninitializedElement);
+    if !cx.env.info.types[ty].sub.is_final {
+        let mismatch = cx.b.create_block();
+        cx.b.set_cold_block(mismatch);
+        cast::is_subtype(cx, found, ty, next, mismatch);
+        cx.b.seal_block(mismatch);
+        cx.b.switch_to_block(mismatch);
+    }
+    cx.trap(Trap::IndirectCallTypeMismatch);
+    cx.b.seal_block(next);
+    cx.b.switch_to_block(next);
+    Callee {
+        code: cx.load_constant(I64, funcref, offset_of!(VmFuncRef, code) as u32),
+        vmctx: cx.load_constant(I64, funcref, offset_of!(VmFuncRef, vmctx) as u32),
+    }
 }
 
-pub fn ref_func(cx: &mut FuncCx, f: FuncIndex) {
-    let vmctx = cx.vmctx;
-    let v = match (cx.env.info.defined_func(f), cx.env.info.funcs[f].funcref) {
-        (Some(_), Some(place)) => cx.b.ins().iadd_imm_s(vmctx, cx.env.layout.funcref(place) as i64),
-        (None, _) => {
-            let place = cx.env.layout.imported_func(f) + offset_of!(VmImportedFunc, funcref) as u32;
-            cx.load_constant(I64, vmctx, place)
+pub fn call_indirect(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) {
+    let callee = in_table(cx, ty, t);
+    call_through(cx, callee, ty);
+}
+
+pub fn return_call_indirect(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) {
+    let callee = in_table(cx, ty, t);
+    return_call_through(cx, callee, ty);
+}
+
+/// The function that is the top operand. Loading through null is the check for it, where faults may be used.
+fn referred(cx: &mut FuncCx) -> Callee {
+    let f = cx.pop();
+    let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
+    let mut first = flags;
+    if cx.operand.nullable {
+        match cx.env.settings.signals {
+            true => first = flags.with_trap_code(Some(trap_code(Trap::NullReference))),
+            false => cx.trapz(f, Trap::NullReference),
         }
-        (Some(_), None) => unreachable!("the validator demands that it is declared"),
-    };
-    cx.push(v);
+    }
+    Callee {
+        code: cx.b.ins().load(I64, first, f, offset_of!(VmFuncRef, code) as i32),
+        vmctx: cx.b.ins().load(I64, flags, f, offset_of!(VmFuncRef, vmctx) as i32),
+    }
 }
 
-pub fn ref_null(cx: &mut FuncCx) {
-    let v = cx.b.ins().iconst(I64, 0);
-    cx.push(v);
+pub fn call_ref(cx: &mut FuncCx, ty: TypeIndex) {
+    let callee = referred(cx);
+    call_through(cx, callee, ty);
 }
 
-pub fn ref_is_null(cx: &mut FuncCx) {
-    let v = cx.pop();
-    let is = cx.b.ins().icmp_imm_s(IntCC::Equal, v, 0);
-    let is = cx.b.ins().uextend(I32, is);
-    cx.push(is);
+pub fn return_call_ref(cx: &mut FuncCx, ty: TypeIndex) {
+    let callee = referred(cx);
+    return_call_through(cx, callee, ty);
 }
 
 impl FuncCx<'_, '_> {
     /// The type id of a funcref, which never changes. Not moved: the address is valid only where it was checked.
     pub fn load_constant_type(&mut self, funcref: Value) -> Value {
-        let flags = crate::compile::func::trusted().with_readonly();
-        let flags = self.in_region(flags, crate::compile::func::Region::Vm);
+        let flags = trusted().with_readonly();
+        let flags = self.in_region(flags, Region::Vm);
         self.b.ins().load(I32, flags, funcref, offset_of!(VmFuncRef, type_id) as i32)
     }
 }

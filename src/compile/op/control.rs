@@ -4,11 +4,12 @@ use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::VmStore;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::func::{FuncCx, Region, clif_type, trusted};
+use crate::compile::func::{FuncCx, Region, trusted};
+use crate::compile::gc::Repr;
 use crate::wasm::decode::val_type;
 use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::types::I32;
-use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Type, Value};
+use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
 use std::mem::offset_of;
 use wasmparser::BlockType;
 
@@ -41,25 +42,27 @@ enum Kind {
     Else,
 }
 
-type Types = (Vec<Type>, Vec<Type>);
+type Types = (Vec<Repr>, Vec<Repr>);
 
 fn types(cx: &FuncCx, ty: BlockType) -> Types {
     match ty {
         BlockType::Empty => (vec![], vec![]),
-        // Unsupported types were refused before.
-        BlockType::Type(t) => (vec![], val_type(t).ok().map(clif_type).into_iter().collect()),
+        BlockType::Type(t) => (vec![], vec![Repr::of(val_type(t, &cx.env.info.types))]),
         BlockType::FuncType(i) => {
-            let ty = &cx.env.info.types[TypeIndex::from_u32(i)].func;
-            let clif = |t: &[crate::wasm::types::ValType]| t.iter().map(|t| clif_type(*t)).collect();
-            (clif(ty.params()), clif(ty.results()))
+            let ty = cx.env.info.signature(TypeIndex::from_u32(i));
+            let all = |t: &[crate::wasm::types::ValType]| t.iter().map(|t| Repr::of(*t)).collect();
+            (all(ty.params()), all(ty.results()))
         }
     }
 }
 
-fn block_with_params(cx: &mut FuncCx, params: &[Type]) -> Block {
+fn block_with_params(cx: &mut FuncCx, params: &[Repr]) -> Block {
     let block = cx.b.create_block();
-    for t in params {
-        cx.b.append_block_param(block, *t);
+    for repr in params {
+        let v = cx.b.append_block_param(block, repr.clif);
+        if repr.gc {
+            cx.adopt_gc(v);
+        }
     }
     block
 }
@@ -78,7 +81,7 @@ fn push_frame(cx: &mut FuncCx, kind: Kind, exit: Block, (params, results): &Type
 }
 
 /// The function's own block: its results are returned at its end.
-pub fn enter_function(cx: &mut FuncCx, results: &[Type]) {
+pub fn enter_function(cx: &mut FuncCx, results: &[Repr]) {
     let exit = block_with_params(cx, results);
     push_frame(cx, Kind::Block, exit, &(vec![], results.to_vec()));
 }
@@ -202,7 +205,7 @@ fn continue_at(cx: &mut FuncCx, block: Block) {
 }
 
 /// The block that a branch of this depth goes to, and how many operands it takes along.
-fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
+pub fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
     let i = cx.control.len() - 1 - depth as usize;
     let frame = &mut cx.control[i];
     match frame.kind {
@@ -223,12 +226,34 @@ pub fn br(cx: &mut FuncCx, depth: u32) {
 
 pub fn br_if(cx: &mut FuncCx, depth: u32) {
     let condition = cx.pop();
+    branch_if(cx, condition, depth);
+}
+
+/// Branches with the top operands if `condition` is not 0.
+fn branch_if(cx: &mut FuncCx, condition: Value, depth: u32) {
     let (block, n) = target(cx, depth);
     let args = cx.canonical_top(n);
     let next = cx.b.create_block();
     cx.b.ins().brif(condition, block, &args, next, &[]);
     cx.b.seal_block(next);
     cx.b.switch_to_block(next);
+}
+
+pub fn br_on_null(cx: &mut FuncCx, depth: u32) {
+    let r = cx.pop();
+    let (block, n) = target(cx, depth);
+    let args = cx.canonical_top(n);
+    let next = cx.b.create_block();
+    cx.b.ins().brif(r, next, &[], block, &args);
+    cx.b.seal_block(next);
+    cx.b.switch_to_block(next);
+    cx.push(r);
+}
+
+pub fn br_on_non_null(cx: &mut FuncCx, depth: u32) {
+    let r = *cx.stack.last().expect("validated");
+    branch_if(cx, r, depth);
+    cx.pop();
 }
 
 pub fn br_table(cx: &mut FuncCx, targets: &wasmparser::BrTable<'_>) {
@@ -260,11 +285,19 @@ pub fn drop_(cx: &mut FuncCx) {
     cx.pop();
 }
 
-pub fn select(cx: &mut FuncCx) {
+pub fn select(cx: &mut FuncCx, is_gc: bool) {
     let (a, b, condition) = cx.pop3();
     let (a, b) = (cx.canonical(a), cx.canonical(b));
     let v = cx.b.ins().select(condition, a, b);
+    if is_gc {
+        cx.adopt_gc(v);
+    }
     cx.push(v);
+}
+
+/// Whether what a `select` with this type gives is a reference that stack maps must know.
+pub fn selects_gc(cx: &FuncCx, ty: wasmparser::ValType) -> bool {
+    val_type(ty, &cx.env.info.types).is_gc()
 }
 
 /// After the function's `end`: its exit block, whose parameters are the results, returns.

@@ -3,19 +3,19 @@
 use crate::compile::func::FuncCx;
 
 pub fn get(cx: &mut FuncCx, i: u32) {
-    let v = cx.b.use_var(cx.locals[i as usize].0);
+    let v = cx.b.use_var(cx.locals[i as usize]);
     cx.push(v);
 }
 
 pub fn set(cx: &mut FuncCx, i: u32) {
     let v = cx.pop();
     let v = cx.canonical(v);
-    cx.b.def_var(cx.locals[i as usize].0, v);
+    cx.b.def_var(cx.locals[i as usize], v);
 }
 
 pub fn tee(cx: &mut FuncCx, i: u32) {
     let v = cx.pop();
     let v = cx.canonical(v);
-    cx.b.def_var(cx.locals[i as usize].0, v);
+    cx.b.def_var(cx.locals[i as usize], v);
     cx.push(v);
 }

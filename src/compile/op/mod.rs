@@ -1,11 +1,15 @@
 //! One file per family of instructions. Each function emits one instruction: it takes its operands from the context's
 //! stack and puts its results there.
 
+pub mod array;
 pub mod call;
+pub mod cast;
 pub mod control;
 pub mod global;
 pub mod local;
 pub mod memory;
 pub mod numeric;
+pub mod object;
+pub mod reference;
 pub mod simd;
 pub mod table;

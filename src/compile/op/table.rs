@@ -1,11 +1,13 @@
-//! Table instructions (Wasm 2.0, 4.4.6). How elements are encoded is told at `VmTable`.
+//! Table instructions (Wasm 3.0, 4.6.11). How elements are encoded is told at `VmTable`.
 
 use crate::abi::builtin::Builtin;
+use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::{VmContext, VmTable};
 use crate::base::Trap;
 use crate::base::index::{EntityRef, TableIndex};
 use crate::compile::func::{FuncCx, Region, constant, trap_code, trusted};
 use crate::wasm::registry::TypeId;
+use crate::wasm::types::ValType;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
@@ -18,6 +20,11 @@ fn place(cx: &mut FuncCx, t: TableIndex) -> (Value, u32) {
         Some(d) => (vmctx, cx.env.layout.table(d)),
         None => (cx.load_constant(I64, vmctx, cx.env.layout.imported_table(t)), 0),
     }
+}
+
+/// Whether the elements are references to objects.
+fn is_gc(cx: &FuncCx, t: TableIndex) -> bool {
+    ValType::Ref(cx.env.info.tables[t].ty.element).is_gc()
 }
 
 /// Elements, as a 64-bit number.
@@ -40,11 +47,9 @@ fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: 
     if !by_fault {
         cx.trapnz(outside, out_of_bounds);
     }
-    let fixed = cx.env.fixed_tables[t.index()];
-    let (base, offset) = place(cx, t);
-    let flags = cx.in_region(if fixed { constant() } else { trusted() }, Region::Vm);
-    let elements = cx.b.ins().load(I64, flags, base, (offset + offset_of!(VmTable, elements) as u32) as i32);
-    let bytes = cx.b.ins().ishl_imm_u(index, 3);
+    let elements = array(cx, t, offset_of!(VmTable, elements));
+    let log2 = if is_gc(cx, t) { 2 } else { 3 };
+    let bytes = cx.b.ins().ishl_imm_u(index, log2);
     let address = cx.b.ins().iadd(elements, bytes);
     let flags = cx.in_region(trusted(), Region::Table);
     if !by_fault {
@@ -53,6 +58,14 @@ fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: 
     let null = cx.b.ins().iconst(I64, 0);
     let address = cx.b.ins().select_spectre_guard(outside, null, address);
     (flags.with_trap_code(Some(trap_code(out_of_bounds))), address)
+}
+
+/// The address of the elements, or of the cards.
+fn array(cx: &mut FuncCx, t: TableIndex, field: usize) -> Value {
+    let fixed = cx.env.fixed_tables[t.index()];
+    let (base, offset) = place(cx, t);
+    let flags = cx.in_region(if fixed { constant() } else { trusted() }, Region::Vm);
+    cx.b.ins().load(I64, flags, base, offset as i32 + field as i32)
 }
 
 /// The element as it is stored.
@@ -88,6 +101,11 @@ pub fn or_touched(
 
 pub fn get(cx: &mut FuncCx, t: TableIndex) {
     let index = cx.pop();
+    if is_gc(cx, t) {
+        let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
+        let v = cx.load_ref((address, 0, flags));
+        return cx.push_gc(v);
+    }
     let stored = element(cx, t, index, Trap::TableOutOfBounds);
     let (cold, warm, next) = (cx.b.create_block(), cx.b.create_block(), cx.b.create_block());
     let result = cx.b.append_block_param(next, I64);
@@ -112,12 +130,27 @@ pub fn get(cx: &mut FuncCx, t: TableIndex) {
 }
 
 pub fn set(cx: &mut FuncCx, t: TableIndex) {
+    if is_gc(cx, t) {
+        return set_ref(cx, t);
+    }
     let (index, value) = cx.pop2();
     let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
     let vmctx = cx.vmctx;
     let null = cx.load_constant(I64, vmctx, offset_of!(VmContext, null_func) as u32);
     let stored = cx.b.ins().select(value, value, null);
     cx.b.ins().store(flags, stored, address, 0);
+}
+
+fn set_ref(cx: &mut FuncCx, t: TableIndex) {
+    let value = cx.pop_gc();
+    let index = cx.pop();
+    let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
+    let cards = array(cx, t, offset_of!(VmTable, cards));
+    let card = cx.b.ins().ushr_imm_u(index, SLOT_CARD_SHIFT as i64);
+    let card = cx.b.ins().uextend(I64, card);
+    let card = cx.b.ins().iadd(cards, card);
+    let place = cx.outer_place(address, 0, flags, (card, 0));
+    cx.store_ref(place, value);
 }
 
 pub fn size(cx: &mut FuncCx, t: TableIndex) {
@@ -128,18 +161,20 @@ pub fn size(cx: &mut FuncCx, t: TableIndex) {
 
 pub fn grow(cx: &mut FuncCx, t: TableIndex) {
     let (init, delta) = cx.pop2();
+    let builtin = if is_gc(cx, t) { Builtin::ref_table_grow } else { Builtin::table_grow };
     let table = cx.i32const(t.as_u32());
     let delta = cx.b.ins().uextend(I64, delta);
-    let old = cx.call_builtin(Builtin::table_grow, &[table, delta, init]).expect("has a result");
+    let old = cx.call_builtin(builtin, &[table, delta, init]).expect("has a result");
     let v = cx.b.ins().ireduce(I32, old);
     cx.push(v);
 }
 
 pub fn fill(cx: &mut FuncCx, t: TableIndex) {
     let (at, value, len) = cx.pop3();
+    let builtin = if is_gc(cx, t) { Builtin::ref_table_fill } else { Builtin::table_fill };
     let table = cx.i32const(t.as_u32());
     let (at, len) = (cx.b.ins().uextend(I64, at), cx.b.ins().uextend(I64, len));
-    cx.call_builtin(Builtin::table_fill, &[table, at, value, len]);
+    cx.call_builtin(builtin, &[table, at, value, len]);
 }
 
 /// The three 32-bit operands of a bulk instruction, widened.

@@ -1,0 +1,35 @@
+;; A million method calls a round: object, its class's table of methods, call_ref of a field of that.
+(module
+  (rec
+    (type $object (sub final (struct (field $class (ref $class)) (field $value (mut i32)))))
+    (type $class (sub final (struct (field $get (ref $method)) (field $set (ref $method)))))
+    (type $method (func (param (ref $object) i32) (result i32))))
+  (type $objects (sub final (array (mut (ref null $object)))))
+  (elem declare func $get $get_twice $set $add)
+  (global $plain (ref $class) (struct.new $class (ref.func $get) (ref.func $set)))
+  (global $double (ref $class) (struct.new $class (ref.func $get_twice) (ref.func $add)))
+  (func $get (type $method) (i32.add (struct.get $object $value (local.get 0)) (local.get 1)))
+  (func $get_twice (type $method) (i32.add (i32.shl (struct.get $object $value (local.get 0)) (i32.const 1)) (local.get 1)))
+  (func $set (type $method) (struct.set $object $value (local.get 0) (local.get 1)) (local.get 1))
+  (func $add (type $method)
+    (struct.set $object $value (local.get 0) (i32.add (struct.get $object $value (local.get 0)) (local.get 1)))
+    (i32.const 3))
+  (func (export "run") (param $rounds i32) (result i32)
+    (local $i i32) (local $x (ref null $object)) (local $objects (ref $objects)) (local $sum i32)
+    (local.set $objects (array.new_default $objects (i32.const 64)))
+    (loop $fill
+      (array.set $objects (local.get $objects) (local.get $i)
+        (struct.new $object (select (result (ref $class)) (global.get $plain) (global.get $double) (i32.rem_u (local.get $i) (i32.const 3)))
+          (local.get $i)))
+      (br_if $fill (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 64))))
+    (loop $round
+      (local.set $i (i32.const 500000))
+      (loop $in
+        (local.set $x (array.get $objects (local.get $objects) (i32.and (i32.mul (local.get $i) (i32.const 37)) (i32.const 63))))
+        (local.set $sum (call_ref $method (ref.as_non_null (local.get $x)) (local.get $sum)
+          (struct.get $class $get (struct.get $object $class (local.get $x)))))
+        (local.set $sum (i32.add (local.get $sum) (call_ref $method (ref.as_non_null (local.get $x)) (local.get $i)
+          (struct.get $class $set (struct.get $object $class (local.get $x))))))
+        (br_if $in (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+      (br_if $round (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))
+    (local.get $sum)))

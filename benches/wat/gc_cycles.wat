@@ -1,0 +1,25 @@
+;; Garbage in cycles: 25000 rings of four doubly linked nodes a round.
+(module
+  (type $node (sub final (struct (field $prev (mut (ref null $node))) (field $next (mut (ref null $node))) (field $value (mut i64)))))
+  (func $link (param $a (ref $node)) (param $b (ref $node))
+    (struct.set $node $next (local.get $a) (local.get $b))
+    (struct.set $node $prev (local.get $b) (local.get $a)))
+  (func (export "run") (param $rounds i32) (result i32)
+    (local $i i32) (local $sum i64) (local $a (ref $node)) (local $b (ref $node)) (local $c (ref $node)) (local $d (ref $node))
+    (loop $round
+      (local.set $i (i32.const 25000))
+      (loop $ring
+        (local.set $a (struct.new_default $node))
+        (local.set $b (struct.new_default $node))
+        (local.set $c (struct.new_default $node))
+        (local.set $d (struct.new_default $node))
+        (call $link (local.get $a) (local.get $b))
+        (call $link (local.get $b) (local.get $c))
+        (call $link (local.get $c) (local.get $d))
+        (call $link (local.get $d) (local.get $a))
+        (struct.set $node $value (local.get $c) (i64.extend_i32_u (local.get $i)))
+        (local.set $sum (i64.add (local.get $sum)
+          (struct.get $node $value (struct.get $node $prev (struct.get $node $prev (local.get $a))))))
+        (br_if $ring (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+      (br_if $round (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))
+    (i32.wrap_i64 (local.get $sum))))

@@ -1,0 +1,65 @@
+//! Where things are in a heap's address space. A reference is the byte offset of an object from the heap's base: 0 is null,
+//! an odd number is an i31. Everything that machine code touches is at a constant distance from the base.
+//!
+//! ```text
+//! 0          never mapped: an access through null faults
+//! CARDS      one byte for each CARD_SIZE bytes of the space: not 0 when a reference was stored there
+//! MARKS      one bit for each 8 bytes: an object of the old space begins there
+//! LINES      one byte for each LINE_SIZE bytes: not 0 when a live object was found there
+//! NURSERY    where objects are made
+//! OLD        where they live when they have survived, and large ones from the start
+//! SPAN       the end; never mapped behind
+//! ```
+
+/// What a reference reaches, in bytes.
+pub const SPAN: usize = 1 << 32;
+/// Behind the base nothing is mapped up to here.
+pub const NULL_PAGES: usize = 64 << 10;
+
+pub const CARD_SHIFT: u32 = 9;
+pub const CARD_SIZE: usize = 1 << CARD_SHIFT;
+pub const CARDS: usize = NULL_PAGES;
+
+pub const MARKS: usize = CARDS + SPAN / CARD_SIZE;
+
+pub const LINE_SHIFT: u32 = 7;
+pub const LINE_SIZE: usize = 1 << LINE_SHIFT;
+pub const LINES: usize = MARKS + SPAN / 64;
+
+/// Objects of more bytes are not made in the nursery.
+pub const LARGE: u32 = 8 << 10;
+
+/// Most bytes of a nursery, a power of two.
+pub const NURSERY_MAX: usize = 32 << 20;
+pub const NURSERY: usize = (LINES + SPAN / LINE_SIZE).next_multiple_of(NURSERY_MAX);
+pub const OLD: usize = NURSERY + NURSERY_MAX;
+
+/// Elements of a table, or of a segment, that share a card.
+pub const SLOT_CARD_SHIFT: u32 = 7;
+
+/// Bits of a reference on its way between machine code and the runtime, or at the host's boundary: 0, an i31, or an
+/// object. Only good until something is collected; `gc` turns it into what is safe to hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct RawRef(pub u32);
+
+impl RawRef {
+    pub const NULL: RawRef = RawRef(0);
+
+    pub fn i31(v: i32) -> RawRef {
+        RawRef((v as u32) << 1 | 1)
+    }
+}
+
+/// A reference at rest: in an object, a table, a global. Nothing can be done with it but by `gc::slot`, the only writer.
+#[repr(transparent)]
+pub struct RefSlot(std::cell::Cell<u32>);
+
+impl RefSlot {
+    pub const fn null() -> RefSlot {
+        RefSlot(std::cell::Cell::new(0))
+    }
+}
+
+const _: () = assert!(CARD_SIZE / 8 == 64, "a card's marks are one word");
+const _: () = assert!(OLD < 256 << 20);

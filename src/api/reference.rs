@@ -1,0 +1,195 @@
+//! References to objects, and the scopes they belong to.
+
+use super::Store;
+use crate::abi::heap::RawRef;
+use crate::base::{Error, Result};
+use crate::err;
+use crate::gc::{Gc, NoGc, Root};
+use crate::wasm::types::{HeapType, Top};
+use std::any::Any;
+
+/// A reference to an object of a store, or an i31, that collections know of: the object lives as long as the reference
+/// does. A plain value: copies are the same reference.
+///
+/// It lives until the scope ends that was open when it was made; outside of all scopes until it is released, or the store
+/// ends. Every host function runs in a scope of its own. Whoever uses it later gets an error of kind `stale handle`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(C)]
+pub struct Ref {
+    /// The store's id; 0 in the empty handle.
+    pub store: u64,
+    /// The place among the store's roots.
+    pub index: u32,
+    /// Distinguishes references that had the same place one after the other.
+    pub generation: u32,
+}
+
+impl Ref {
+    fn make(store: &Store, root: Root) -> Ref {
+        Ref { store: store.id(), index: root.index, generation: root.generation }
+    }
+
+    fn root(&self) -> Root {
+        Root { index: self.index, generation: self.generation }
+    }
+
+    /// As it stands in a raw slot: all zeros is null.
+    pub(super) fn to_words(self) -> [u64; 2] {
+        [self.store, self.index as u64 | (self.generation as u64) << 32]
+    }
+
+    pub(super) fn from_words(words: [u64; 2]) -> Option<Ref> {
+        let r = Ref { store: words[0], index: words[1] as u32, generation: (words[1] >> 32) as u32 };
+        (words[0] != 0).then_some(r)
+    }
+
+    /// Whether it is of this store.
+    fn check(&self, store: &Store) -> Result<()> {
+        match self.store {
+            id if id == store.id() => Ok(()),
+            0 => Err(err!(StaleHandle, "the reference is empty")),
+            id => Err(err!(WrongStore, "the reference belongs to store {id}, not to store {}", store.id())),
+        }
+    }
+
+    /// What it refers to, for as long as nothing is collected.
+    pub(super) fn get<'s>(&self, store: &'s Store) -> Result<(NoGc<'s>, Gc<'s>)> {
+        self.check(store)?;
+        let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
+        Ok((no_gc, no_gc.get(self.root()).map_err(|_| stale())?))
+    }
+
+    /// A reference for bits that machine code or a table holds; `None` for null.
+    ///
+    /// # Safety
+    /// The bits are a reference of this store, and nothing was collected since they were one.
+    pub(super) unsafe fn from_raw(store: &mut Store, raw: RawRef) -> Result<Option<Ref>> {
+        if raw == RawRef::NULL {
+            return Ok(None);
+        }
+        let no_gc = store.vm_mut().no_gc()?;
+        // SAFETY: the caller's promise.
+        let gc = unsafe { no_gc.adopt(raw) }.expect("not null");
+        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
+        Ok(Some(Ref::make(store, root)))
+    }
+
+    /// An `externref` to data of the host, which is dropped after the last reference is gone, at the latest with the store;
+    /// always outside of collections, and while nothing of the store is in use. `external_bytes` live and die with it: the
+    /// collector counts them as it counts its own.
+    pub fn host(store: &mut Store, data: impl Any + Send + Sync, external_bytes: usize) -> Result<Ref> {
+        let root = store.vm_mut().alloc_host(Box::new(data), external_bytes)?;
+        let r = Ref::make(store, root);
+        store.finalize();
+        Ok(r)
+    }
+
+    /// The data behind an object that `host` made; `None` for others.
+    pub fn data<'s>(&self, store: &'s Store) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
+        let (no_gc, gc) = self.get(store)?;
+        Ok(no_gc.host_data(gc).map(|data| &**data))
+    }
+
+    /// An i31 with the low 31 bits of a number.
+    pub fn i31(store: &mut Store, v: i32) -> Result<Ref> {
+        // SAFETY: an i31 is a reference of every heap.
+        Ok(unsafe { Ref::from_raw(store, RawRef::i31(v)) }?.expect("not null"))
+    }
+
+    /// The number of an i31, sign-extended; `None` for an object.
+    pub fn as_i31(&self, store: &Store) -> Result<Option<i32>> {
+        self.get(store).map(|(_, gc)| gc.as_i31())
+    }
+
+    /// The most special type of what it refers to; an object of the host is `any`.
+    pub fn heap_type(&self, store: &Store) -> Result<HeapType> {
+        self.get(store).map(|(no_gc, gc)| no_gc.ref_type(gc, Top::Any).heap)
+    }
+
+    /// Whether both refer to the same object, or are the same i31.
+    pub fn same(&self, store: &Store, other: Ref) -> Result<bool> {
+        Ok(self.get(store)?.1 == other.get(store)?.1)
+    }
+
+    /// Another reference to the same object, in the innermost scope.
+    pub fn duplicate(&self, store: &mut Store) -> Result<Ref> {
+        let (no_gc, gc) = self.get(store)?;
+        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
+        Ok(Ref::make(store, root))
+    }
+
+    /// Makes it belong to the scope around the innermost one, or to the store if that is the outermost.
+    pub fn escape(&self, store: &mut Store) -> Result<()> {
+        self.get(store)?;
+        store.vm_mut().heap()?.roots().escape(self.root()).map_err(|_| stale())
+    }
+
+    /// Ends the reference now.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        self.get(store)?;
+        store.vm_mut().heap()?.roots().release(self.root()).map_err(|_| stale())
+    }
+}
+
+#[cold]
+fn stale() -> Error {
+    err!(StaleHandle, "the reference was released, or its scope has ended")
+}
+
+/// Closes the scope of a host function, also when that panics.
+struct CallbackScope {
+    store: *mut crate::vm::store::Store,
+    depth: u32,
+    outer: u32,
+}
+
+impl Drop for CallbackScope {
+    fn drop(&mut self) {
+        // SAFETY: the store lives as long as the host function runs, and nothing of it is borrowed any more.
+        let store = unsafe { &mut *self.store };
+        store.scope_base = self.outer;
+        store.close_scopes(self.depth);
+    }
+}
+
+impl Store {
+    /// Runs `f` in a scope: references made in it end with it, but for those that escape.
+    pub fn scope<R>(&mut self, f: impl FnOnce(&mut Store) -> R) -> Result<R> {
+        let depth = self.open_scope()?;
+        let result = f(self);
+        self.vm_mut().close_scopes(depth - 1);
+        Ok(result)
+    }
+
+    /// Opens a scope; gives its depth, from 1.
+    pub fn open_scope(&mut self) -> Result<u32> {
+        self.vm_mut().open_scope()
+    }
+
+    /// Closes the innermost scope. Fails if none was opened since the host function began that runs.
+    pub fn close_scope(&mut self) -> Result<()> {
+        let vm = self.vm_mut();
+        if vm.scopes <= vm.scope_base {
+            return Err(err!(InvalidArgument, "no scope is open"));
+        }
+        vm.close_scopes(vm.scopes - 1);
+        Ok(())
+    }
+
+    /// Runs a host function: in a scope of its own, and after what died was dropped.
+    pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+        self.finalize();
+        let depth = self.open_scope()?;
+        let outer = std::mem::replace(&mut self.vm_mut().scope_base, depth);
+        let _scope = CallbackScope { store: self.as_ptr(), depth: depth - 1, outer };
+        f(self)
+    }
+
+    /// Drops the data of objects of the host that have died. Nothing of the store is borrowed meanwhile.
+    pub(super) fn finalize(&mut self) {
+        while self.vm().has_dead() {
+            let dead = self.vm_mut().heap.as_mut().and_then(|h| h.pop_dead());
+            drop(dead);
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! References to objects in machine code. This is the only file that loads, stores and allocates them: `GcVal` and `Place`
+//! can be made only here, so a reference that no stack map knows of, and a store without its card, do not compile.
+//!
+//! A reference is the 32-bit offset of its object in the heap. Values that live across a call are spilled there and read
+//! back, so that a collection may move what they refer to; addresses made from them are never kept across a call.
+
+use super::func::{FuncCx, Region, trap_code, trusted};
+use crate::abi::builtin::Builtin;
+use crate::abi::heap::{CARD_SHIFT, CARDS, LARGE, NULL_PAGES};
+use crate::abi::vmstruct::*;
+use crate::base::Trap;
+use crate::base::index::TypeIndex;
+use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
+use crate::wasm::types::{FieldType, StorageType, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
+use std::mem::offset_of;
+
+/// A reference to an object, null or an i31, which stack maps know.
+#[derive(Clone, Copy)]
+pub struct GcVal(Value);
+
+/// Where a reference at rest is, and its card.
+#[derive(Clone, Copy)]
+pub struct Place {
+    address: Value,
+    offset: i32,
+    flags: MemFlagsData,
+    card: Value,
+    card_offset: i32,
+}
+
+impl GcVal {
+    pub fn value(self) -> Value {
+        self.0
+    }
+}
+
+impl FuncCx<'_, '_> {
+    /// A value that is a reference by its type: a parameter of a function or block, a result of a call.
+    pub fn adopt_gc(&mut self, v: Value) -> GcVal {
+        debug_assert_eq!(self.b.func.dfg.value_type(v), I32);
+        self.b.declare_value_needs_stack_map(v);
+        self.holds_references = true;
+        GcVal(v)
+    }
+
+    /// An operand whose type says that it is a reference; it was adopted before it was pushed.
+    pub fn pop_gc(&mut self) -> GcVal {
+        GcVal(self.pop())
+    }
+
+    pub fn push_gc(&mut self, v: GcVal) {
+        self.push(v.0);
+    }
+
+    /// An i31 with the low bits of a number.
+    pub fn i31(&mut self, v: Value) -> GcVal {
+        let shifted = self.b.ins().ishl_imm_u(v, 1);
+        let v = self.b.ins().bor_imm_u(shifted, 1);
+        self.adopt_gc(v)
+    }
+
+    /// The heap's base.
+    fn heap(&mut self) -> Value {
+        self.uses_heap = true;
+        let vmctx = self.vmctx;
+        self.load_constant(I64, vmctx, offset_of!(VmContext, heap) as u32)
+    }
+
+    /// The address of an object. Not for long: the next call may move it.
+    fn address(&mut self, r: Value) -> Value {
+        let base = self.heap();
+        let offset = self.b.ins().uextend(I64, r);
+        self.b.ins().iadd(base, offset)
+    }
+
+    /// The flags of an access to an object that traps if the reference is null: by the fault, where faults may be used.
+    fn checked(&mut self, r: Value, region: Region, nullable: bool) -> MemFlagsData {
+        let flags = self.in_region(trusted(), region);
+        if !nullable {
+            return flags;
+        }
+        if self.env.settings.signals {
+            return flags.with_trap_code(Some(trap_code(Trap::NullReference)));
+        }
+        self.trapz(r, Trap::NullReference);
+        flags
+    }
+
+    /// The id of the type of the object that an operand refers to, which is not null and no i31.
+    pub fn object_type(&mut self, r: Value) -> Value {
+        let flags = self.in_region(trusted(), Region::Header);
+        let address = self.address(r);
+        self.b.ins().load(I32, flags, address, 0)
+    }
+
+    /// Elements of an array; traps if it is null.
+    pub fn array_len(&mut self, array: GcVal, nullable: bool) -> Value {
+        let flags = self.checked(array.0, Region::Header, nullable);
+        let address = self.address(array.0);
+        self.b.ins().load(I32, flags, address, 4)
+    }
+
+    /// A field of a structure, which traps if that is null. Fields at different offsets never overlap, whatever the types.
+    pub fn field(&mut self, object: GcVal, offset: u32, nullable: bool) -> Field {
+        // Behind null, memory is unmapped only so far.
+        if nullable && offset as usize >= NULL_PAGES {
+            self.trapz(object.0, Trap::NullReference);
+        }
+        let nullable = nullable && (offset as usize) < NULL_PAGES;
+        let flags = self.checked(object.0, Region::Field(offset), nullable);
+        let address = self.address(object.0);
+        // A structure's card is the one it begins in.
+        Field { address, offset: offset as i32, flags, card_of: object.0, wide: false }
+    }
+
+    /// An element of an array that is not null; the index was checked.
+    pub fn element(&mut self, array: GcVal, index: Value, size: u32) -> Field {
+        let flags = self.in_region(trusted(), Region::Element(size));
+        let index = self.b.ins().uextend(I64, index);
+        let offset = self.b.ins().ishl_imm_u(index, size.trailing_zeros() as i64);
+        let object = self.b.ins().uextend(I64, array.0);
+        let place = self.b.ins().iadd(object, offset);
+        let base = self.heap();
+        let address = self.b.ins().iadd(base, place);
+        Field { address, offset: HEADER_SIZE as i32, flags, card_of: place, wide: true }
+    }
+
+    /// What a field holds; packed ones are extended as asked.
+    pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
+        let flags = unaligned(f.flags, ty);
+        let v = match ty {
+            StorageType::I8 if signed => self.b.ins().sload8(I32, flags, f.address, f.offset),
+            StorageType::I8 => self.b.ins().uload8(I32, flags, f.address, f.offset),
+            StorageType::I16 if signed => self.b.ins().sload16(I32, flags, f.address, f.offset),
+            StorageType::I16 => self.b.ins().uload16(I32, flags, f.address, f.offset),
+            StorageType::Val(t) if t.is_gc() => {
+                let v = self.b.ins().load(I32, flags, f.address, f.offset);
+                let v = self.adopt_gc(v);
+                return self.push_gc(v);
+            }
+            StorageType::Val(ValType::Ref(_)) => {
+                let number = self.b.ins().load(I32, flags, f.address, f.offset);
+                self.numbered_func(number)
+            }
+            StorageType::Val(t) => self.b.ins().load(super::func::clif_type(t), flags, f.address, f.offset),
+        };
+        self.push(v);
+    }
+
+    /// Writes a value of the field's type; a reference dirties its card.
+    pub fn store_field(&mut self, f: Field, ty: StorageType, v: Value) {
+        if ty.is_gc() {
+            let place = self.field_place(f);
+            return self.store_ref(place, GcVal(v));
+        }
+        self.store_plain(f, ty, v);
+    }
+
+    /// Writes what needs no card: numbers, functions, and references into objects that were just made.
+    fn store_plain(&mut self, f: Field, ty: StorageType, v: Value) {
+        let flags = unaligned(f.flags, ty);
+        match ty {
+            StorageType::I8 => self.b.ins().istore8(flags, v, f.address, f.offset),
+            StorageType::I16 => self.b.ins().istore16(flags, v, f.address, f.offset),
+            StorageType::Val(ValType::V128) => {
+                let v = self.canonical(v);
+                self.b.ins().store(flags, v, f.address, f.offset)
+            }
+            StorageType::Val(_) => self.b.ins().store(flags, v, f.address, f.offset),
+        };
+    }
+
+    /// A value as a field holds it: functions become numbers. May call, so it comes before addresses are made.
+    pub fn storable(&mut self, ty: StorageType, v: Value) -> Value {
+        match ty {
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => self.func_number(v),
+            _ => self.canonical(v),
+        }
+    }
+
+    fn field_place(&mut self, f: Field) -> Place {
+        let base = self.heap();
+        let (card, card_offset) = if f.wide {
+            let at = self.b.ins().iadd_imm_s(f.card_of, HEADER_SIZE as i64);
+            let card = self.b.ins().ushr_imm_u(at, CARD_SHIFT as i64);
+            (self.b.ins().iadd(base, card), CARDS as i32)
+        } else {
+            let card = self.b.ins().ushr_imm_u(f.card_of, CARD_SHIFT as i64);
+            let card = self.b.ins().uextend(I64, card);
+            (self.b.ins().iadd(base, card), CARDS as i32)
+        };
+        Place { address: f.address, offset: f.offset, flags: f.flags, card, card_offset }
+    }
+
+    /// A place outside of the heap: of a table or a global.
+    pub fn outer_place(&mut self, address: Value, offset: i32, flags: MemFlagsData, card: (Value, i32)) -> Place {
+        Place { address, offset, flags, card: card.0, card_offset: card.1 }
+    }
+
+    pub fn load_ref(&mut self, p: (Value, i32, MemFlagsData)) -> GcVal {
+        let v = self.b.ins().load(I32, p.2, p.0, p.1);
+        self.adopt_gc(v)
+    }
+
+    /// The write barrier: store and card are one.
+    pub fn store_ref(&mut self, p: Place, v: GcVal) {
+        self.b.ins().store(p.flags, v.0, p.address, p.offset);
+        let flags = self.in_region(trusted(), Region::Card);
+        let one = self.b.ins().iconst(I32, 1);
+        self.b.ins().istore8(flags, one, p.card, p.card_offset);
+    }
+
+    /// The function of a number in an object. Numbers are checked, so that a broken heap makes no code pointers.
+    fn numbered_func(&mut self, number: Value) -> Value {
+        let store = self.vm_store();
+        let count = self.load_vm(I32, store, offset_of!(VmStore, func_count) as u32);
+        let wrong = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, number, count);
+        self.trapnz(wrong, Trap::Unreachable);
+        let funcs = self.load_vm(I64, store, offset_of!(VmStore, funcs) as u32);
+        let index = self.b.ins().uextend(I64, number);
+        let offset = self.b.ins().ishl_imm_u(index, 3);
+        let address = self.b.ins().iadd(funcs, offset);
+        let flags = self.in_region(trusted(), Region::Vm);
+        self.b.ins().load(I64, flags, address, 0)
+    }
+
+    /// The number of a function; 0 of null.
+    fn func_number(&mut self, f: Value) -> Value {
+        let (known, cold, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(next, I32);
+        let zero = self.b.ins().iconst(I32, 0);
+        self.b.ins().brif(f, known, &[], next, &[zero.into()]);
+        self.b.seal_block(known);
+        self.b.switch_to_block(known);
+        let number = self.load_vm(I32, f, offset_of!(VmFuncRef, index) as u32);
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(number, next, &[number.into()], cold, &[]);
+        self.b.seal_block(cold);
+        self.b.switch_to_block(cold);
+        let made = self.call_builtin(Builtin::func_number, &[f]).expect("has a result");
+        self.b.ins().jump(next, &[made.into()]);
+        self.b.seal_block(next);
+        self.b.switch_to_block(next);
+        result
+    }
+
+    /// Room in the nursery for `size` bytes (a 64-bit value, or known), if there is: goes on in the first block with the
+    /// offset and the address of the new object; otherwise in the second, which is cold.
+    fn bump(&mut self, size: Value, too_large: Option<Value>) -> (Value, Value, Block) {
+        let store = self.vm_store();
+        let place = offset_of!(VmStore, nursery) as u32;
+        let flags = self.in_region(trusted(), Region::Nursery);
+        let next_at = (place + offset_of!(VmNursery, next) as u32) as i32;
+        let end_at = (place + offset_of!(VmNursery, end) as u32) as i32;
+        let at = self.b.ins().uload32(flags, store, next_at);
+        let end = self.b.ins().uload32(flags, store, end_at);
+        let after = self.b.ins().iadd(at, size);
+        let mut full = self.b.ins().icmp(IntCC::UnsignedGreaterThan, after, end);
+        if let Some(too_large) = too_large {
+            full = self.b.ins().bor(full, too_large);
+        }
+        let (warm, cold) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(full, cold, &[], warm, &[]);
+        self.b.seal_block(warm);
+        self.b.seal_block(cold);
+        self.b.switch_to_block(warm);
+        self.b.ins().istore32(flags, after, store, next_at);
+        let base = self.heap();
+        let address = self.b.ins().iadd(base, at);
+        (self.b.ins().ireduce(I32, at), address, cold)
+    }
+
+    fn put_header(&mut self, address: Value, ty: TypeIndex, len: Option<Value>) {
+        let vmctx = self.vmctx;
+        let id = self.load_constant(I32, vmctx, self.env.layout.type_id(ty));
+        let mut header = self.b.ins().uextend(I64, id);
+        if let Some(len) = len {
+            let len = self.b.ins().uextend(I64, len);
+            let len = self.b.ins().ishl_imm_u(len, 32);
+            header = self.b.ins().bor(header, len);
+        }
+        let flags = self.in_region(trusted(), Region::Header);
+        self.b.ins().store(flags, header, address, 0);
+    }
+
+    /// A new object of a known size whose fields are `fields`: offset, type, and value (`storable`) or zero. Calls nothing
+    /// after the object exists.
+    pub fn new_object(&mut self, ty: TypeIndex, size: u32, len: Option<u32>, fields: &[NewField]) -> GcVal {
+        let next = self.b.create_block();
+        let result = self.b.append_block_param(next, I32);
+        let result = self.adopt_gc(result);
+        let length = len.map(|l| self.i32const(l));
+        if size <= LARGE {
+            let bytes = self.b.ins().iconst(I64, size as i64);
+            let (at, address, cold) = self.bump(bytes, None);
+            self.put_header(address, ty, length);
+            for f in fields {
+                let value = match f.value {
+                    Some(v) => v,
+                    None => self.zero_of(f.ty),
+                };
+                self.init_field(address, f, value, len.is_some());
+            }
+            self.b.ins().jump(next, &[at.into()]);
+            self.b.switch_to_block(cold);
+        }
+        let made = match length {
+            Some(len) => {
+                let ty = self.i32const(ty.as_u32());
+                self.call_builtin(Builtin::array_new, &[ty, len])
+            }
+            None => {
+                let ty = self.i32const(ty.as_u32());
+                self.call_builtin(Builtin::struct_new, &[ty])
+            }
+        };
+        let made = self.adopt_gc(made.expect("has a result"));
+        let address = self.address(made.0);
+        // The rest is zero already.
+        for f in fields {
+            if let Some(v) = f.value {
+                self.init_field(address, f, v, len.is_some());
+            }
+        }
+        self.b.ins().jump(next, &[made.0.into()]);
+        self.b.seal_block(next);
+        self.b.switch_to_block(next);
+        result
+    }
+
+    fn init_field(&mut self, address: Value, f: &NewField, value: Value, is_element: bool) {
+        let region = if is_element { Region::Element(f.ty.size()) } else { Region::Field(f.offset) };
+        let flags = self.in_region(trusted(), region);
+        let field = Field { address, offset: f.offset as i32, flags, card_of: address, wide: true };
+        // No card: the object is new (heap 2).
+        self.store_plain(field, f.ty, value);
+    }
+
+    fn zero_of(&mut self, ty: StorageType) -> Value {
+        let clif = match ty {
+            StorageType::Val(ValType::F32) => F32,
+            StorageType::Val(ValType::F64) => F64,
+            StorageType::Val(ValType::I64) => I64,
+            StorageType::Val(t @ ValType::V128) => super::func::clif_type(t),
+            _ => I32,
+        };
+        self.zero(clif)
+    }
+
+    /// A new array of `len` elements that are all `value` (`storable`), or zero. Calls nothing after the array exists.
+    pub fn new_array(&mut self, ty: TypeIndex, element: FieldType, len: Value, value: Option<Value>) -> GcVal {
+        let log2 = element.storage.size().trailing_zeros();
+        let filled = self.b.create_block();
+        let result = self.b.append_block_param(filled, I32);
+        let result = self.adopt_gc(result);
+
+        let count = self.b.ins().uextend(I64, len);
+        let bytes = self.b.ins().ishl_imm_u(count, log2 as i64);
+        let padded = self.b.ins().iadd_imm_s(bytes, (HEADER_SIZE + OBJECT_ALIGN - 1) as i64);
+        let size = self.b.ins().band_imm_s(padded, -(OBJECT_ALIGN as i64));
+        let large = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, size, LARGE as i64);
+        let (at, address, cold) = self.bump(size, Some(large));
+        self.put_header(address, ty, Some(len));
+        let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
+        let end = self.b.ins().iadd(address, size);
+        match value {
+            None => {
+                let zero = self.b.ins().iconst(I64, 0);
+                let region = Region::Element(element.storage.size());
+                let flags = self.in_region(trusted(), region);
+                self.fill_loop(first, end, 8, |cx, at| {
+                    cx.b.ins().store(flags, zero, at, 0);
+                });
+            }
+            Some(v) => self.fill_elements(address, bytes, element.storage, v),
+        }
+        self.b.ins().jump(filled, &[at.into()]);
+
+        self.b.switch_to_block(cold);
+        let index = self.i32const(ty.as_u32());
+        let made = self.call_builtin(Builtin::array_new, &[index, len]).expect("has a result");
+        let made = self.adopt_gc(made);
+        if let Some(v) = value {
+            let address = self.address(made.0);
+            self.fill_elements(address, bytes, element.storage, v);
+        }
+        self.b.ins().jump(filled, &[made.0.into()]);
+        self.b.seal_block(filled);
+        self.b.switch_to_block(filled);
+        result
+    }
+
+    /// All elements of a new array, which needs no cards (heap 2).
+    fn fill_elements(&mut self, address: Value, bytes: Value, ty: StorageType, v: Value) {
+        let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
+        let end = self.b.ins().iadd(first, bytes);
+        let flags = self.in_region(trusted(), Region::Element(ty.size()));
+        self.fill_loop(first, end, ty.size(), |cx, at| {
+            let field = Field { address: at, offset: 0, flags, card_of: at, wide: true };
+            cx.store_plain(field, ty, v);
+        });
+    }
+
+    /// Calls `f` in a loop with addresses from `first` up to `end`, `step` bytes apart.
+    pub fn fill_loop(&mut self, first: Value, end: Value, step: u32, f: impl FnOnce(&mut Self, Value)) {
+        let (head, body, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let at = self.b.append_block_param(head, I64);
+        self.b.ins().jump(head, &[first.into()]);
+        self.b.switch_to_block(head);
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, at, end);
+        self.b.ins().brif(more, body, &[], next, &[]);
+        self.b.seal_block(body);
+        self.b.switch_to_block(body);
+        f(self, at);
+        let after = self.b.ins().iadd_imm_s(at, step as i64);
+        self.b.ins().jump(head, &[BlockArg::Value(after)]);
+        self.b.seal_block(head);
+        self.b.seal_block(next);
+        self.b.switch_to_block(next);
+    }
+}
+
+/// A field or element of an object.
+#[derive(Clone, Copy)]
+pub struct Field {
+    address: Value,
+    offset: i32,
+    flags: MemFlagsData,
+    /// Whose card a store dirties: a structure's reference, or, if `wide`, the 64-bit offset of an element's place less the
+    /// header.
+    card_of: Value,
+    wide: bool,
+}
+
+/// A field of an object that is being made.
+pub struct NewField {
+    pub offset: u32,
+    pub ty: StorageType,
+    /// Zero if absent.
+    pub value: Option<Value>,
+}
+
+/// Objects are aligned to 8 bytes, so a v128 is not aligned to its size.
+fn unaligned(flags: MemFlagsData, ty: StorageType) -> MemFlagsData {
+    match ty {
+        StorageType::Val(ValType::V128) => {
+            let plain = MemFlagsData::new().with_alias_region(flags.alias_region());
+            plain.with_trap_code(flags.trap_code())
+        }
+        _ => flags,
+    }
+}
+
+/// How a type is on the operand stack.
+#[derive(Clone, Copy)]
+pub struct Repr {
+    pub clif: Type,
+    pub gc: bool,
+}
+
+impl Repr {
+    pub fn of(t: ValType) -> Repr {
+        Repr { clif: super::func::clif_type(t), gc: t.is_gc() }
+    }
+}

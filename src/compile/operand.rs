@@ -1,0 +1,53 @@
+//! What the validator knows of the types of operands and locals. Of a concrete reference type only the kind is told: the
+//! validator numbers types in its own way.
+
+use crate::wasm::decode::{heap_type, val_type};
+use crate::wasm::types::{HeapType, RefType, ValType};
+use wasmparser::{CompositeInnerType, FuncValidator, Operator, UnpackedIndex, ValidatorResources, WasmModuleResources};
+
+/// How far below the top of the stack the reference is that an instruction looks into or casts.
+pub fn looked_at(op: &Operator<'_>) -> Option<usize> {
+    use Operator as O;
+    Some(match op {
+        O::RefAsNonNull | O::I31GetS | O::I31GetU | O::ArrayLen | O::CallRef { .. } | O::ReturnCallRef { .. } => 0,
+        O::RefTestNonNull { .. } | O::RefTestNullable { .. } | O::RefCastNonNull { .. } | O::RefCastNullable { .. } => {
+            0
+        }
+        O::BrOnCast { .. } | O::BrOnCastFail { .. } => 0,
+        O::StructGet { .. } | O::StructGetS { .. } | O::StructGetU { .. } => 0,
+        O::StructSet { .. } | O::ArrayGet { .. } | O::ArrayGetS { .. } | O::ArrayGetU { .. } => 1,
+        O::ArraySet { .. } => 2,
+        O::ArrayFill { .. } => 3,
+        _ => return None,
+    })
+}
+
+/// The static type of the reference at this depth; unknown where the stack is that of unreachable code.
+pub fn ref_type(validator: &FuncValidator<ValidatorResources>, depth: usize) -> RefType {
+    match validator.get_operand_type(depth) {
+        Some(Some(wasmparser::ValType::Ref(r))) => of_ref(validator, r),
+        _ => RefType::ANY,
+    }
+}
+
+/// The type of a local.
+pub fn local(validator: &FuncValidator<ValidatorResources>, i: u32) -> ValType {
+    match validator.get_local_type(i).expect("read before") {
+        wasmparser::ValType::Ref(r) => ValType::Ref(of_ref(validator, r)),
+        number => val_type(number, &Default::default()),
+    }
+}
+
+fn of_ref(validator: &FuncValidator<ValidatorResources>, r: wasmparser::RefType) -> RefType {
+    let heap = match r.heap_type() {
+        wasmparser::HeapType::Concrete(UnpackedIndex::Id(id)) => {
+            match validator.resources().sub_type_at_id(id).composite_type.inner {
+                CompositeInnerType::Func(_) => HeapType::Func,
+                CompositeInnerType::Array(_) => HeapType::Array,
+                _ => HeapType::Struct,
+            }
+        }
+        named => heap_type(named, &Default::default()),
+    };
+    RefType { nullable: r.is_nullable(), heap }
+}

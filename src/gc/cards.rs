@@ -1,0 +1,26 @@
+//! Card tables: a byte that is not 0 says that a reference was stored nearby since the last collection.
+
+/// Calls `f` with the number of each dirty card among `count`, and cleans it.
+///
+/// # Safety
+/// `cards` are `count` bytes that are this thread's.
+pub unsafe fn take_dirty(cards: *mut u8, count: usize, mut f: impl FnMut(usize)) {
+    let mut i = 0;
+    // SAFETY: inside of `count`; eight at a time where all eight are.
+    unsafe {
+        while i < count {
+            if i + 8 <= count && (cards.add(i) as *const u64).read_unaligned() == 0 {
+                i += 8;
+                continue;
+            }
+            let end = (i + 8).min(count);
+            while i < end {
+                if *cards.add(i) != 0 {
+                    *cards.add(i) = 0;
+                    f(i);
+                }
+                i += 1;
+            }
+        }
+    }
+}

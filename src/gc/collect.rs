@@ -1,0 +1,380 @@
+//! Collections. A minor one moves what lives in the nursery to the old space, and looks only at what may refer there
+//! (heap 3). A full one does that first, then marks the old space from all roots and frees the rest.
+//!
+//! Marking needs no recursion and never fails: objects whose references are still to be looked at stand on a stack; when
+//! that can not grow, their cards are dirtied instead, and looked at afterwards.
+
+use super::cards::take_dirty;
+use super::heap::{Heap, POISON};
+use super::object::*;
+use super::old::Use;
+use crate::abi::heap::*;
+use crate::wasm::descriptor::KIND_ARRAY;
+use std::time::Instant;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Minor,
+    /// The old space as well. With `moving`, sparse blocks' objects move together.
+    Full {
+        moving: bool,
+    },
+}
+
+/// What a caller of `Heap::collect` gives its roots to.
+pub struct Tracer<'h> {
+    heap: &'h mut Heap,
+    minor: bool,
+    overflowed: bool,
+    promoted: usize,
+}
+
+/// Entries of the mark stack that are there without asking.
+const MARK_STACK: usize = 4096;
+
+impl Heap {
+    /// Collects. `trace` gives every root outside of the heap to the tracer, and is called once or twice.
+    pub fn collect(&mut self, kind: Kind, trace: &mut dyn FnMut(&mut Tracer)) {
+        self.minor(trace);
+        if let Kind::Full { moving } = kind {
+            self.full(moving, trace);
+        }
+        self.open_nursery();
+    }
+
+    /// Whether the old space has grown so much that the next collection should be a full one.
+    pub fn is_full_due(&self) -> bool {
+        self.grown >= self.threshold
+            || self.hosts.external() >= self.external_threshold
+            || self.old.used() + self.nursery_used() > self.config.limit
+    }
+
+    fn minor(&mut self, trace: &mut dyn FnMut(&mut Tracer)) {
+        let start = Instant::now();
+        self.note_peak();
+        let used = self.nursery_used();
+        let promoted = if used == 0 { 0 } else { self.evacuate_nursery(trace) };
+        if self.config.zeal > 0 {
+            // SAFETY: nothing lives in the nursery any more (heap 5).
+            unsafe { std::ptr::write_bytes(self.objects.at::<u8>(NURSERY as u32), POISON, used) };
+        }
+        self.open_nursery();
+        self.grown += promoted;
+        self.adapt_nursery(used, promoted);
+        let s = &mut self.statistics;
+        s.minor_collections += 1;
+        s.promoted += promoted as u64;
+        s.last_minor = start.elapsed();
+        s.longest_minor = s.longest_minor.max(s.last_minor);
+    }
+
+    /// Gives the bytes that survived.
+    fn evacuate_nursery(&mut self, trace: &mut dyn FnMut(&mut Tracer)) -> usize {
+        let ready = self.prepare();
+        if self.mark_stack.capacity() == 0 {
+            let _ = self.mark_stack.try_reserve(MARK_STACK);
+        }
+        // Heap 7: who collects has asked `prepare`.
+        assert!(ready, "no memory for the survivors of a nursery");
+        let mut tracer = Tracer { heap: self, minor: true, overflowed: false, promoted: 0 };
+        tracer.roots();
+        trace(&mut tracer);
+        tracer.dirty_cards();
+        tracer.drain();
+        let promoted = tracer.promoted;
+        let objects = self.objects;
+        // SAFETY: young host objects are in the nursery, moved or dead.
+        self.hosts.sweep(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
+        promoted
+    }
+
+    /// A larger nursery costs memory, a smaller one more collections, and more survivors.
+    fn adapt_nursery(&mut self, used: usize, promoted: usize) {
+        if used * 2 < self.nursery_size {
+            return;
+        }
+        self.minors_at_size += 1;
+        let survives = promoted * 32 > used;
+        let often = self.minors_at_size >= 4 && self.nursery_size < 1 << 20;
+        let max = self.config.nursery_max.min(NURSERY_MAX);
+        if (survives || often) && self.nursery_size * 2 <= max {
+            self.nursery_size *= 2;
+            self.minors_at_size = 0;
+            self.open_nursery();
+        }
+    }
+
+    /// The nursery is empty.
+    fn full(&mut self, moving: bool, trace: &mut dyn FnMut(&mut Tracer)) {
+        let start = Instant::now();
+        let zeal = self.config.zeal > 0;
+        self.old.begin_marking(self.region.as_mut().expect("alive"), moving || zeal, zeal);
+        let mut tracer = Tracer { heap: self, minor: false, overflowed: false, promoted: 0 };
+        tracer.roots();
+        trace(&mut tracer);
+        tracer.drain();
+        let (objects, old) = (self.objects, &self.old);
+        // SAFETY: objects of the old space; an evacuated one was forwarded if it lives.
+        self.hosts.sweep(false, |r| unsafe {
+            if old.is_evacuated(r) { objects.forwarded(r) } else { old.is_marked(r).then_some(r) }
+        });
+        let live = self.old.sweep(zeal);
+        self.grown = 0;
+        self.threshold = (live / 100 * self.config.growth_percent).max(self.config.growth_min);
+        // What will be used again before the next one stays.
+        self.old.give_back(self.region.as_ref().expect("alive"), self.threshold);
+        self.external_threshold = self.hosts.external()
+            + (self.hosts.external() / 100 * self.config.growth_percent).max(self.config.growth_min);
+        let s = &mut self.statistics;
+        s.full_collections += 1;
+        s.live = live;
+        s.last_full = start.elapsed();
+        s.longest_full = s.longest_full.max(s.last_full);
+    }
+
+    /// Whether sparse blocks are worth a move: more than a quarter of what is used lies between live objects.
+    pub fn is_fragmented(&self) -> bool {
+        self.old.fragmented() * 4 > self.old.used()
+    }
+}
+
+impl Tracer<'_> {
+    /// Whether only references into the nursery matter: what did not change since the last collection need not be given.
+    pub fn is_minor(&self) -> bool {
+        self.minor
+    }
+
+    /// A reference at rest.
+    pub fn slot(&mut self, slot: *const RefSlot) {
+        // SAFETY: callers give places of references (heap 1).
+        unsafe { self.visit(slot as *mut u32) }
+    }
+
+    /// A place in a frame that holds a reference.
+    ///
+    /// # Safety
+    /// The stack map of the frame says so.
+    pub unsafe fn stack_slot(&mut self, slot: *mut u32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.visit(slot) }
+    }
+
+    /// A run of references that share cards, `1 << SLOT_CARD_SHIFT` of them one.
+    ///
+    /// # Safety
+    /// `first` are `len` slots, `cards` their cards.
+    pub unsafe fn slots(&mut self, first: *const RefSlot, len: usize, cards: *mut u8) {
+        let count = len.div_ceil(1 << SLOT_CARD_SHIFT);
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !self.minor {
+                std::ptr::write_bytes(cards, 0, count);
+                (0..len).for_each(|i| self.slot(first.add(i)));
+                return;
+            }
+            take_dirty(cards, count, |card| {
+                let from = card << SLOT_CARD_SHIFT;
+                let to = (from + (1 << SLOT_CARD_SHIFT)).min(len);
+                (from..to).for_each(|i| self.slot(first.add(i)));
+            });
+        }
+    }
+
+    /// The heap's own roots.
+    fn roots(&mut self) {
+        let roots = self.heap.roots.get();
+        // SAFETY: the places are given one after the other; `visit` does not look at the table of roots.
+        unsafe {
+            match self.minor {
+                true => (*roots).trace_young(|slot| self.visit(slot)),
+                false => (*roots).trace_all(|slot| self.visit(slot)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn visit(&mut self, slot: *mut u32) {
+        // SAFETY: the caller gives the place of a reference (heap 1).
+        unsafe {
+            match self.minor {
+                true => self.visit_young(slot),
+                false => self.visit_any(slot),
+            }
+        }
+    }
+
+    /// In a minor collection.
+    #[inline(always)]
+    unsafe fn visit_young(&mut self, slot: *mut u32) {
+        // SAFETY: as in `visit`.
+        unsafe {
+            let r = *slot;
+            if is_young(r) {
+                *slot = self.evacuated(r);
+            }
+        }
+    }
+
+    /// In a full collection.
+    #[inline(always)]
+    unsafe fn visit_any(&mut self, slot: *mut u32) {
+        // SAFETY: as in `visit`.
+        unsafe {
+            let r = *slot;
+            if is_object(r) {
+                debug_assert!(!is_young(r), "heap 5");
+                if self.heap.old.is_evacuated(r) {
+                    *slot = self.evacuated(r);
+                } else if self.heap.old.mark(r) {
+                    let d = self.heap.objects.descriptor(r);
+                    let size = self.heap.objects.size_by(d, r);
+                    if size <= LARGE {
+                        self.heap.old.mark_lines(r, size);
+                    }
+                    if d.ref_words != 0 {
+                        self.push(r);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where an object that moves is now.
+    #[inline(always)]
+    unsafe fn evacuated(&mut self, r: u32) -> u32 {
+        // SAFETY: an object that moves, at its old place (heap 1).
+        unsafe {
+            let objects = self.heap.objects;
+            if let Some(to) = objects.forwarded(r) {
+                return to;
+            }
+            let d = objects.descriptor(r);
+            let size = objects.size_by(d, r);
+            let to = self.heap.old.alloc(size).expect("reserved before the collection (heap 7)");
+            copy_words(objects.at(r), objects.at(to), size);
+            objects.forward(r, to);
+            self.heap.old.mark(to);
+            self.promoted += size as usize;
+            if !self.minor {
+                self.heap.old.mark_lines(to, size);
+            }
+            if d.ref_words != 0 {
+                self.push(to);
+            }
+            to
+        }
+    }
+
+    /// To be looked at later.
+    #[inline(always)]
+    unsafe fn push(&mut self, r: u32) {
+        // SAFETY: an object.
+        unsafe {
+            let stack = &mut self.heap.mark_stack;
+            if stack.len() < stack.capacity() || stack.try_reserve(stack.len().max(MARK_STACK)).is_ok() {
+                stack.push(r);
+            } else {
+                self.overflow(r);
+            }
+        }
+    }
+
+    /// Remembers an object by its cards.
+    #[cold]
+    unsafe fn overflow(&mut self, r: u32) {
+        // SAFETY: an object of the old space; the cards are its.
+        unsafe {
+            let end = r + self.heap.objects.size(r) - 1;
+            let (from, to) = (r >> CARD_SHIFT, end >> CARD_SHIFT);
+            let cards = self.heap.objects.at::<u8>(CARDS as u32 + from);
+            std::ptr::write_bytes(cards, 1, (to - from + 1) as usize);
+        }
+        self.overflowed = true;
+    }
+
+    #[inline(always)]
+    unsafe fn drain_by(&mut self, visit: impl Fn(&mut Self, *mut u32)) {
+        let objects = self.heap.objects;
+        while let Some(r) = self.heap.mark_stack.pop() {
+            // SAFETY: as in `drain`.
+            unsafe {
+                let d = objects.descriptor(r);
+                if d.kind != KIND_ARRAY && d.ref_words == 1 {
+                    let mut bits = d.refs;
+                    while bits != 0 {
+                        let place = objects.at::<u32>(r + 4 * bits.trailing_zeros());
+                        bits &= bits - 1;
+                        visit(self, place);
+                    }
+                } else {
+                    objects.each_reference(r, 0, u32::MAX, |slot| visit(self, slot));
+                }
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            // SAFETY: objects of the old space (heap 1).
+            unsafe {
+                match self.minor {
+                    true => self.drain_by(|tracer, slot| tracer.visit_young(slot)),
+                    false => self.drain_by(|tracer, slot| tracer.visit_any(slot)),
+                }
+            }
+            if !std::mem::take(&mut self.overflowed) {
+                return;
+            }
+            self.dirty_cards();
+        }
+    }
+
+    /// Looks at the references in dirty cards of the old space, and cleans these.
+    fn dirty_cards(&mut self) {
+        let first = OLD >> CARD_SHIFT;
+        let count = (self.heap.old.end() - OLD) >> CARD_SHIFT;
+        let cards = self.heap.objects.at::<u8>((CARDS + first) as u32);
+        // SAFETY: the cards of the old space. What promotion dirties meanwhile (`overflow`) is looked at again.
+        unsafe { take_dirty(cards, count, |card| self.card(first + card)) };
+    }
+
+    /// Structures that begin in the card, whole; and elements of arrays that are in it.
+    unsafe fn card(&mut self, card: usize) {
+        let (from, to) = ((card << CARD_SHIFT) as u32, ((card + 1) << CARD_SHIFT) as u64);
+        let to = to.min(u32::MAX as u64) as u32;
+        let objects = self.heap.objects;
+        if !matches!(self.heap.old.use_of(from), Some(Use::Small | Use::Large(_) | Use::LargeRest(_))) {
+            return;
+        }
+        // SAFETY: marks are objects (heap 4).
+        unsafe {
+            if let Some(before) = self.heap.old.object_before(from)
+                && objects.descriptor(before).kind == KIND_ARRAY
+            {
+                objects.each_reference(before, from, to, |slot| self.visit(slot));
+            }
+            let mut marks = self.heap.old.marks(card);
+            while marks != 0 {
+                let r = from + 8 * marks.trailing_zeros();
+                marks &= marks - 1;
+                let is_array = objects.descriptor(r).kind == KIND_ARRAY;
+                objects.each_reference(r, from, if is_array { to } else { u32::MAX }, |slot| self.visit(slot));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `size` bytes, a multiple of 8, at both places.
+#[inline(always)]
+unsafe fn copy_words(from: *const u64, to: *mut u64, size: u32) {
+    // SAFETY: the caller's promise. Most objects are a few words: a loop beats a call.
+    unsafe {
+        if size > 128 {
+            return std::ptr::copy_nonoverlapping(from, to, size as usize / 8);
+        }
+        for i in 0..size as usize / 8 {
+            *to.add(i) = *from.add(i);
+        }
+    }
+}

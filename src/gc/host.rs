@@ -1,0 +1,132 @@
+//! Objects of the host behind `externref`: an object in the heap that names an entry here. The entry does not keep the
+//! object alive; when it dies, the data is queued and dropped at a safe point.
+
+use super::object::{Objects, is_young};
+use crate::wasm::descriptor::HEADER_SIZE;
+use std::any::Any;
+
+/// What the host keeps behind an `externref`. Dropping it is its finalizer.
+pub type HostData = Box<dyn Any + Send + Sync>;
+
+struct Entry {
+    /// The object's reference; 0 in a free entry.
+    object: u32,
+    /// In a free entry the next free one.
+    link: u32,
+    /// Bytes outside of the heap that live and die with it.
+    external: usize,
+    data: Option<HostData>,
+}
+
+const NO_ENTRY: u32 = u32::MAX;
+
+pub struct Hosts {
+    entries: Vec<Entry>,
+    free: u32,
+    young: Vec<u32>,
+    dead: Vec<HostData>,
+    alive: usize,
+    external: usize,
+}
+
+impl Default for Hosts {
+    fn default() -> Hosts {
+        Hosts { entries: vec![], free: NO_ENTRY, young: vec![], dead: vec![], alive: 0, external: 0 }
+    }
+}
+
+impl Hosts {
+    /// Makes sure that one more can be added, and all of them can die, without memory.
+    pub fn reserve(&mut self) -> bool {
+        let room = self.alive + 1;
+        self.entries.try_reserve(1).is_ok() && self.young.try_reserve(1).is_ok() && self.dead.try_reserve(room).is_ok()
+    }
+
+    /// Adds the data of an object; gives the number to be put into it. After `reserve`.
+    pub fn add(&mut self, object: u32, data: HostData, external: usize) -> u32 {
+        let entry = Entry { object, link: NO_ENTRY, external, data: Some(data) };
+        let index = match self.free {
+            NO_ENTRY => {
+                self.entries.push(entry);
+                self.entries.len() as u32 - 1
+            }
+            index => {
+                self.free = self.entries[index as usize].link;
+                self.entries[index as usize] = entry;
+                index
+            }
+        };
+        self.alive += 1;
+        self.external += external;
+        if is_young(object) {
+            self.young.push(index);
+        }
+        index
+    }
+
+    /// The data of an object.
+    ///
+    /// # Safety
+    /// `r` is an object of the host (heap 1).
+    pub unsafe fn data(&self, objects: Objects, r: u32) -> Option<&HostData> {
+        // SAFETY: the number stands behind the header.
+        let index = unsafe { objects.word(r + HEADER_SIZE) };
+        self.entries.get(index as usize)?.data.as_ref()
+    }
+
+    /// Bytes outside of the heap that live objects have declared.
+    pub fn external(&self) -> usize {
+        self.external
+    }
+
+    pub fn len(&self) -> usize {
+        self.alive
+    }
+
+    /// After marking: `found` says where a live object is now, or that it has died.
+    pub fn sweep(&mut self, young_only: bool, mut found: impl FnMut(u32) -> Option<u32>) {
+        let young = std::mem::take(&mut self.young);
+        let mut visit = |hosts: &mut Hosts, index: u32| {
+            let entry = &mut hosts.entries[index as usize];
+            if entry.object == 0 {
+                return;
+            }
+            match found(entry.object) {
+                Some(now) => entry.object = now,
+                None => {
+                    entry.object = 0;
+                    entry.link = hosts.free;
+                    hosts.free = index;
+                    hosts.alive -= 1;
+                    hosts.external -= entry.external;
+                    // There is room: `reserve`.
+                    hosts.dead.extend(entry.data.take());
+                }
+            }
+        };
+        if young_only {
+            young.iter().for_each(|i| visit(self, *i));
+        } else {
+            (0..self.entries.len() as u32).for_each(|i| visit(self, i));
+        }
+        self.young = young;
+        self.young.clear();
+    }
+
+    pub fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
+    /// Something that died. Dropping it runs its finalizer.
+    pub fn pop_dead(&mut self) -> Option<HostData> {
+        self.dead.pop()
+    }
+
+    /// The reference of each live object, and whether it is known to be possibly young.
+    pub fn for_each(&self, mut f: impl FnMut(u32, u32, bool)) {
+        let young: std::collections::HashSet<u32> = self.young.iter().copied().collect();
+        for (i, e) in self.entries.iter().enumerate().filter(|(_, e)| e.object != 0) {
+            f(i as u32, e.object, young.contains(&(i as u32)));
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The old space: blocks of lines. Survivors are placed into runs of free lines by a moving pointer; a full collection
+//! marks objects and the lines they cover, and what has no live line is free again. Nothing is copied for it, but for
+//! objects of sparse blocks, which move together (`docs/gc.md` says why). Large objects have whole blocks of their own.
+
+use super::region::Region;
+use crate::abi::heap::{LARGE, LINE_SHIFT, LINE_SIZE, LINES, MARKS, OLD};
+
+pub const BLOCK_SHIFT: u32 = 14;
+pub const BLOCK: usize = 1 << BLOCK_SHIFT;
+const LINES_PER_BLOCK: usize = BLOCK / LINE_SIZE;
+const _: () = assert!(LARGE as usize * 2 == BLOCK, "at most half of a block is wasted");
+/// A block with fewer live lines than this is emptied when the collection moves sparse blocks' objects together.
+const SPARSE: u8 = (LINES_PER_BLOCK / 4) as u8;
+/// Runs of fewer free blocks are not given back to the system.
+const DISCARD_RUN: usize = 16;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    Free,
+    /// Objects of at most `LARGE` bytes.
+    Small,
+    /// The first block of a large object, and how many it has.
+    Large(u32),
+    /// A later block of the large object that begins so many blocks before.
+    LargeRest(u32),
+}
+
+#[derive(Clone, Copy)]
+struct Block {
+    used: Use,
+    /// Lines without a live object after the last full collection.
+    free_lines: u8,
+    /// Its objects move during this collection.
+    evacuate: bool,
+    /// Its memory is not the system's: it was used since it was committed or discarded.
+    touched: bool,
+}
+
+/// Room for objects, as offsets.
+#[derive(Default, Clone, Copy)]
+struct Run {
+    next: u32,
+    end: u32,
+}
+
+impl Run {
+    #[inline(always)]
+    fn take(&mut self, size: u32) -> Option<u32> {
+        let at = self.next;
+        (self.end - at >= size).then(|| {
+            self.next = at + size;
+            at
+        })
+    }
+}
+
+pub struct Old {
+    base: *mut u8,
+    blocks: Vec<Block>,
+    /// Free blocks; some may have been taken for large objects since.
+    free: Vec<u32>,
+    /// Blocks with free lines.
+    recyclable: Vec<u32>,
+    run: Run,
+    /// The block `run` is in, and the line behind it.
+    block: u32,
+    line: usize,
+    /// A free block for objects that do not fit into a run of lines.
+    wide: Run,
+    /// Blocks that are not free.
+    used: usize,
+    /// Where the next large object may find room.
+    hint: usize,
+}
+
+fn offset_of(block: u32) -> u32 {
+    OLD as u32 + (block << BLOCK_SHIFT)
+}
+
+#[inline(always)]
+fn block_of(r: u32) -> usize {
+    ((r - OLD as u32) >> BLOCK_SHIFT) as usize
+}
+
+impl Old {
+    pub fn new(base: *mut u8) -> Old {
+        Old {
+            base,
+            blocks: vec![],
+            free: vec![],
+            recyclable: vec![],
+            run: Run::default(),
+            block: 0,
+            line: LINES_PER_BLOCK,
+            wide: Run::default(),
+            used: 0,
+            hint: 0,
+        }
+    }
+
+    /// Bytes of blocks that are not free.
+    pub fn used(&self) -> usize {
+        self.used * BLOCK
+    }
+
+    /// The end, as an offset, of what was ever used.
+    pub fn end(&self) -> usize {
+        OLD + self.blocks.len() * BLOCK
+    }
+
+    fn lines(&self) -> *mut u8 {
+        self.base.wrapping_add(LINES + (OLD >> LINE_SHIFT))
+    }
+
+    /// The mark word of the 512 bytes at an offset.
+    #[inline(always)]
+    fn mark_word(&self, r: u32) -> *mut u64 {
+        (self.base.wrapping_add(MARKS) as *mut u64).wrapping_add((r >> 9) as usize)
+    }
+
+    pub fn marks(&self, card: usize) -> u64 {
+        // SAFETY: the map covers the whole space.
+        unsafe { *self.mark_word((card << 9) as u32) }
+    }
+
+    #[inline(always)]
+    pub fn is_marked(&self, r: u32) -> bool {
+        // SAFETY: as in `marks`.
+        unsafe { *self.mark_word(r) & 1 << (r >> 3 & 63) != 0 }
+    }
+
+    /// Marks an object; whether it was not yet.
+    #[inline(always)]
+    pub fn mark(&mut self, r: u32) -> bool {
+        // SAFETY: as in `marks`.
+        unsafe {
+            let (word, bit) = (self.mark_word(r), 1 << (r >> 3 & 63));
+            let is_new = *word & bit == 0;
+            *word |= bit;
+            is_new
+        }
+    }
+
+    /// The object that begins last before `r`, within the block that `r` is in.
+    pub fn object_before(&self, r: u32) -> Option<u32> {
+        let block = block_of(r);
+        let start = match self.blocks[block].used {
+            Use::Free => return None,
+            Use::Small | Use::Large(_) => offset_of(block as u32),
+            Use::LargeRest(n) => return Some(offset_of(block as u32 - n)),
+        };
+        let mut at = r;
+        while at > start {
+            at = (at - 1) & !511;
+            let word = self.marks((at >> 9) as usize);
+            let below = if r - at < 512 { word & ((1 << ((r - at) >> 3)) - 1) } else { word };
+            if below != 0 {
+                return Some(at + 8 * (63 - below.leading_zeros()));
+            }
+        }
+        None
+    }
+
+    /// Says that the lines of a live object are used.
+    #[inline(always)]
+    pub fn mark_lines(&mut self, r: u32, size: u32) {
+        let first = (r - OLD as u32) >> LINE_SHIFT;
+        let last = (r + size - 1 - OLD as u32) >> LINE_SHIFT;
+        // SAFETY: the map covers the whole space.
+        unsafe {
+            *self.lines().add(first as usize) = 1;
+            if last != first {
+                std::ptr::write_bytes(self.lines().add(first as usize + 1), 1, (last - first) as usize);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub fn is_evacuated(&self, r: u32) -> bool {
+        self.blocks[block_of(r)].evacuate
+    }
+
+    /// Commits and lists blocks until `bytes` of small objects are sure to find room. False if there is no memory.
+    pub fn reserve(&mut self, region: &mut Region, bytes: usize) -> bool {
+        // A run's end, and the wide block's, may be wasted: at most half of each block, as no object is larger.
+        let wanted = 2 * bytes.div_ceil(BLOCK) + 2;
+        let have = self.free.iter().rev().filter(|b| self.blocks[**b as usize].used == Use::Free).take(wanted).count();
+        if have >= wanted {
+            return true;
+        }
+        self.extend(region, wanted - have)
+    }
+
+    /// Adds free blocks at the end.
+    fn extend(&mut self, region: &mut Region, count: usize) -> bool {
+        let count32 = count;
+        if self.blocks.try_reserve(count32).is_err() || self.free.try_reserve(self.blocks.len() + count32).is_err() {
+            return false;
+        }
+        // So that a sweep can list every block.
+        if self.recyclable.try_reserve(self.blocks.len() + count32 - self.recyclable.len()).is_err() {
+            return false;
+        }
+        if !region.commit(self.end() + count * BLOCK) {
+            return false;
+        }
+        let first = self.blocks.len() as u32;
+        let block = Block { used: Use::Free, free_lines: LINES_PER_BLOCK as u8, evacuate: false, touched: false };
+        self.blocks.resize(self.blocks.len() + count, block);
+        // Low ones are taken first.
+        let at = 0;
+        self.free.splice(at..at, (first..first + count as u32).rev());
+        true
+    }
+
+    fn take_free(&mut self) -> Option<u32> {
+        while let Some(b) = self.free.pop() {
+            let block = &mut self.blocks[b as usize];
+            if block.used == Use::Free {
+                (block.used, block.touched, block.free_lines) = (Use::Small, true, 0);
+                self.used += 1;
+                return Some(b);
+            }
+        }
+        None
+    }
+
+    /// Room for a small object. `None` only if more was asked for than was reserved.
+    #[inline(always)]
+    pub fn alloc(&mut self, size: u32) -> Option<u32> {
+        match self.run.take(size) {
+            Some(at) => Some(at),
+            None => self.alloc_slow(size),
+        }
+    }
+
+    #[inline(never)]
+    fn alloc_slow(&mut self, size: u32) -> Option<u32> {
+        if size > LINE_SIZE as u32 {
+            if let Some(at) = self.wide.take(size) {
+                return Some(at);
+            }
+            let start = offset_of(self.take_free()?);
+            self.wide = Run { next: start, end: start + BLOCK as u32 };
+            return self.wide.take(size);
+        }
+        loop {
+            if let Some(run) = self.next_run() {
+                self.run = run;
+                return self.run.take(size);
+            }
+            if let Some(b) = self.recyclable.pop() {
+                if self.blocks[b as usize].used == Use::Small && !self.blocks[b as usize].evacuate {
+                    (self.block, self.line) = (b, 0);
+                }
+                continue;
+            }
+            let b = self.take_free()?;
+            (self.block, self.line) = (b, LINES_PER_BLOCK);
+            let start = offset_of(b);
+            self.run = Run { next: start, end: start + BLOCK as u32 };
+            return self.run.take(size);
+        }
+    }
+
+    /// The next run of free lines of the present block.
+    fn next_run(&mut self) -> Option<Run> {
+        // SAFETY: the lines of this block.
+        let lines = unsafe {
+            std::slice::from_raw_parts(self.lines().add(self.block as usize * LINES_PER_BLOCK), LINES_PER_BLOCK)
+        };
+        let first = (self.line..LINES_PER_BLOCK).find(|l| lines[*l] == 0)?;
+        let end = (first..LINES_PER_BLOCK).find(|l| lines[*l] != 0).unwrap_or(LINES_PER_BLOCK);
+        self.line = end;
+        let start = offset_of(self.block);
+        Some(Run { next: start + (first * LINE_SIZE) as u32, end: start + (end * LINE_SIZE) as u32 })
+    }
+
+    /// Room for a large object, all zero. `None` if there is none.
+    pub fn alloc_large(&mut self, region: &mut Region, size: u32) -> Option<u32> {
+        let count = (size as usize).div_ceil(BLOCK);
+        let first = match self.find_free(count) {
+            Some(first) => first,
+            None => {
+                // Free blocks at the very end are part of the run.
+                let tail = self.blocks.iter().rev().take_while(|b| b.used == Use::Free).count();
+                if !self.extend(region, count - tail.min(count)) {
+                    return None;
+                }
+                self.blocks.len() - count
+            }
+        };
+        for i in 0..count {
+            // What was never used, or given back, reads as zeros.
+            if self.blocks[first + i].touched {
+                // SAFETY: a free block.
+                unsafe { std::ptr::write_bytes(self.base.add(offset_of((first + i) as u32) as usize), 0, BLOCK) };
+            }
+            let used = if i == 0 { Use::Large(count as u32) } else { Use::LargeRest(i as u32) };
+            self.blocks[first + i] = Block { used, free_lines: 0, evacuate: false, touched: true };
+        }
+        self.used += count;
+        self.hint = first + count;
+        Some(offset_of(first as u32))
+    }
+
+    fn find_free(&mut self, count: usize) -> Option<usize> {
+        let search = |from: usize, to: usize| {
+            let mut length = 0;
+            for i in from..to {
+                length = if self.blocks[i].used == Use::Free { length + 1 } else { 0 };
+                if length == count {
+                    return Some(i + 1 - count);
+                }
+            }
+            None
+        };
+        let hint = self.hint.min(self.blocks.len());
+        search(hint, self.blocks.len()).or_else(|| search(0, self.blocks.len()))
+    }
+
+    /// Before marking: forgets all marks. With `moving`, sparse blocks are emptied (all of them, if `everything`), as far
+    /// as free blocks can take what they hold.
+    pub fn begin_marking(&mut self, region: &mut Region, moving: bool, everything: bool) {
+        let bytes = self.blocks.len() * BLOCK;
+        // SAFETY: the maps of the blocks there are.
+        unsafe {
+            std::ptr::write_bytes(self.mark_word(OLD as u32) as *mut u8, 0, bytes / 64);
+            std::ptr::write_bytes(self.lines(), 0, bytes / LINE_SIZE);
+        }
+        (self.run, self.wide, self.line) = (Run::default(), Run::default(), LINES_PER_BLOCK);
+        self.recyclable.clear();
+        if !moving {
+            return;
+        }
+        let mut chosen = 0;
+        for i in 0..self.blocks.len() {
+            let b = self.blocks[i];
+            let is_sparse = LINES_PER_BLOCK as u8 - b.free_lines < SPARSE;
+            if b.used == Use::Small && (everything || is_sparse) {
+                chosen += if everything { BLOCK } else { (LINES_PER_BLOCK - b.free_lines as usize) * LINE_SIZE };
+                self.blocks[i].evacuate = true;
+            }
+        }
+        if !self.reserve(region, chosen) {
+            self.blocks.iter_mut().for_each(|b| b.evacuate = false);
+        }
+    }
+
+    /// After marking: finds what is free. `poison` overwrites it. Gives the bytes of live lines and large objects.
+    pub fn sweep(&mut self, poison: bool) -> usize {
+        (self.run, self.wide, self.line) = (Run::default(), Run::default(), LINES_PER_BLOCK);
+        self.free.clear();
+        self.recyclable.clear();
+        (self.used, self.hint) = (0, 0);
+        let mut live = 0;
+        let mut i = 0;
+        while i < self.blocks.len() {
+            let start = offset_of(i as u32);
+            match self.blocks[i].used {
+                Use::Large(count) => {
+                    let count = count as usize;
+                    if self.is_marked(start) {
+                        self.used += count;
+                        live += count * BLOCK;
+                    } else {
+                        self.blocks[i..i + count].iter_mut().for_each(|b| b.used = Use::Free);
+                        self.poison(poison, start, count * BLOCK);
+                    }
+                    i += count;
+                    continue;
+                }
+                Use::Small => {
+                    // SAFETY: the lines of this block.
+                    let lines =
+                        unsafe { std::slice::from_raw_parts(self.lines().add(i * LINES_PER_BLOCK), LINES_PER_BLOCK) };
+                    let live_lines: usize = lines.iter().map(|l| *l as usize).sum();
+                    self.blocks[i].free_lines = (LINES_PER_BLOCK - live_lines) as u8;
+                    self.blocks[i].evacuate = false;
+                    live += live_lines * LINE_SIZE;
+                    if live_lines == 0 {
+                        self.blocks[i].used = Use::Free;
+                        self.poison(poison, start, BLOCK);
+                    } else {
+                        self.used += 1;
+                        if live_lines < LINES_PER_BLOCK {
+                            self.recyclable.push(i as u32);
+                        }
+                        for line in (0..LINES_PER_BLOCK).filter(|l| poison && lines[*l] == 0) {
+                            self.poison(poison, start + (line * LINE_SIZE) as u32, LINE_SIZE);
+                        }
+                    }
+                }
+                Use::Free | Use::LargeRest(_) => {}
+            }
+            i += 1;
+        }
+        // Popped from the end: low blocks first, so that the high ones stay free.
+        self.recyclable.reverse();
+        let free = (0..self.blocks.len() as u32).rev().filter(|b| self.blocks[*b as usize].used == Use::Free);
+        self.free.extend(free);
+        live
+    }
+
+    fn poison(&self, on: bool, at: u32, len: usize) {
+        if on {
+            // SAFETY: nothing lives there (heap 4: no mark).
+            unsafe { std::ptr::write_bytes(self.base.add(at as usize), super::heap::POISON, len) };
+        }
+    }
+
+    /// Gives free blocks to the system, beyond so many bytes.
+    pub fn give_back(&mut self, region: &Region, keep: usize) {
+        let mut keep = keep / BLOCK;
+        let mut i = 0;
+        while i < self.blocks.len() {
+            let run = self.blocks[i..].iter().take_while(|b| b.used == Use::Free && b.touched).count();
+            let kept = run.min(keep);
+            keep -= kept;
+            if run - kept >= DISCARD_RUN {
+                region.discard(OLD + (i + kept) * BLOCK, (run - kept) * BLOCK);
+                self.blocks[i + kept..i + run].iter_mut().for_each(|b| b.touched = false);
+            }
+            i += run.max(1);
+        }
+    }
+
+    /// Bytes in free lines of blocks that are used, after a full collection.
+    pub fn fragmented(&self) -> usize {
+        let small = self.blocks.iter().filter(|b| b.used == Use::Small);
+        small.map(|b| b.free_lines as usize * LINE_SIZE).sum()
+    }
+
+    /// What the bytes at an offset are used for.
+    pub fn use_of(&self, r: u32) -> Option<Use> {
+        self.blocks.get(block_of(r)).map(|b| b.used)
+    }
+}

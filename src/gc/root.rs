@@ -1,0 +1,204 @@
+//! Roots: references that survive collections, by number and generation. No memory is allocated for one.
+//!
+//! A root belongs to the scope that was open when it was made, and is released with it; outside of all scopes it lives until
+//! it is released, or the heap ends.
+
+use super::object::is_young;
+
+/// A rooted reference, not null. Not tied to a lifetime: every use checks the generation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Root {
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// The root was released, or never was one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stale;
+
+struct Entry {
+    /// The reference; 0 in a free entry.
+    bits: u32,
+    /// Never 0, so that zeroed memory is no root.
+    generation: u32,
+    /// In a free entry the next free one, otherwise the depth of its scope.
+    link: u32,
+}
+
+const NO_ENTRY: u32 = u32::MAX;
+
+pub struct Roots {
+    entries: Vec<Entry>,
+    free: u32,
+    alive: usize,
+    /// Roots of open scopes, in the order they were made.
+    scoped: Vec<Root>,
+    /// Where each open scope begins in `scoped`.
+    scopes: Vec<usize>,
+    /// Entries that may hold a reference into the nursery.
+    young: Vec<u32>,
+}
+
+impl Default for Roots {
+    fn default() -> Roots {
+        Roots { entries: vec![], free: NO_ENTRY, alive: 0, scoped: vec![], scopes: vec![], young: vec![] }
+    }
+}
+
+impl Roots {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.alive
+    }
+
+    /// `None` if there is no memory for it.
+    pub fn add(&mut self, bits: u32) -> Option<Root> {
+        debug_assert!(bits != 0);
+        let depth = self.scopes.len() as u32;
+        if depth > 0 {
+            self.scoped.try_reserve(1).ok()?;
+        }
+        if is_young(bits) {
+            self.young.try_reserve(1).ok()?;
+        }
+        let index = match self.free {
+            NO_ENTRY => {
+                self.entries.try_reserve(1).ok()?;
+                let index = u32::try_from(self.entries.len()).ok().filter(|i| *i != NO_ENTRY)?;
+                self.entries.push(Entry { bits: 0, generation: 1, link: NO_ENTRY });
+                index
+            }
+            index => {
+                self.free = self.entries[index as usize].link;
+                index
+            }
+        };
+        let entry = &mut self.entries[index as usize];
+        (entry.bits, entry.link) = (bits, depth);
+        let root = Root { index, generation: entry.generation };
+        self.alive += 1;
+        if depth > 0 {
+            self.scoped.push(root);
+        }
+        if is_young(bits) {
+            self.young.push(index);
+        }
+        Some(root)
+    }
+
+    fn entry(&self, root: Root) -> Result<&Entry, Stale> {
+        let found = self.entries.get(root.index as usize);
+        found.filter(|e| e.generation == root.generation && e.bits != 0).ok_or(Stale)
+    }
+
+    pub fn get(&self, root: Root) -> Result<u32, Stale> {
+        self.entry(root).map(|e| e.bits)
+    }
+
+    pub fn release(&mut self, root: Root) -> Result<(), Stale> {
+        self.entry(root)?;
+        let entry = &mut self.entries[root.index as usize];
+        entry.bits = 0;
+        self.alive -= 1;
+        // A place whose generations are used up is not used again.
+        if entry.generation < u32::MAX {
+            entry.generation += 1;
+            entry.link = self.free;
+            self.free = root.index;
+        }
+        Ok(())
+    }
+
+    /// Opens a scope; gives its depth, from 1.
+    pub fn open(&mut self) -> Option<u32> {
+        self.scopes.try_reserve(1).ok()?;
+        self.scopes.push(self.scoped.len());
+        Some(self.scopes.len() as u32)
+    }
+
+    /// Closes the innermost scope and releases its roots.
+    pub fn close(&mut self) {
+        let Some(start) = self.scopes.pop() else { return };
+        let depth = self.scopes.len() as u32;
+        let mut kept = start;
+        for i in start..self.scoped.len() {
+            let root = self.scoped[i];
+            match self.entry(root) {
+                // It has escaped to a scope around this one.
+                Ok(e) if e.link <= depth => {
+                    if depth > 0 {
+                        self.scoped[kept] = root;
+                        kept += 1;
+                    }
+                }
+                Ok(_) => drop(self.release(root)),
+                Err(Stale) => {}
+            }
+        }
+        self.scoped.truncate(kept);
+    }
+
+    /// Makes a root belong to the scope around the innermost one (or to none, if that is the outermost).
+    pub fn escape(&mut self, root: Root) -> Result<(), Stale> {
+        self.entry(root)?;
+        let outer = (self.scopes.len() as u32).saturating_sub(1);
+        let entry = &mut self.entries[root.index as usize];
+        entry.link = entry.link.min(outer);
+        Ok(())
+    }
+
+    /// Gives every place that may hold a young reference to `f`; afterwards none does.
+    pub fn trace_young(&mut self, mut f: impl FnMut(*mut u32)) {
+        for i in self.young.drain(..) {
+            f(&mut self.entries[i as usize].bits);
+        }
+    }
+
+    pub fn trace_all(&mut self, mut f: impl FnMut(*mut u32)) {
+        self.young.clear();
+        self.entries.iter_mut().filter(|e| e.bits != 0).for_each(|e| f(&mut e.bits));
+    }
+
+    /// The references, and whether each is known to be possibly young.
+    pub fn for_each(&self, mut f: impl FnMut(u32, bool)) {
+        let young: std::collections::HashSet<u32> = self.young.iter().copied().collect();
+        for (i, e) in self.entries.iter().enumerate().filter(|(_, e)| e.bits != 0) {
+            f(e.bits, young.contains(&(i as u32)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_released_root_is_stale_for_ever() {
+        let mut r = Roots::default();
+        let a = r.add(3).unwrap();
+        r.release(a).unwrap();
+        let b = r.add(5).unwrap();
+        assert_eq!(a.index, b.index);
+        assert_eq!((r.get(a), r.get(b), r.release(a)), (Err(Stale), Ok(5), Err(Stale)));
+        assert_eq!(r.get(Root { index: 0, generation: 0 }), Err(Stale));
+    }
+
+    #[test]
+    fn scopes_release_what_was_made_in_them() {
+        let mut r = Roots::default();
+        let outside = r.add(3).unwrap();
+        r.open().unwrap();
+        let a = r.add(5).unwrap();
+        r.open().unwrap();
+        let (b, c, d) = (r.add(7).unwrap(), r.add(9).unwrap(), r.add(11).unwrap());
+        r.escape(b).unwrap();
+        r.escape(c).unwrap();
+        r.release(d).unwrap();
+        r.close();
+        assert_eq!((r.get(b), r.get(c), r.get(d), r.len()), (Ok(7), Ok(9), Err(Stale), 4));
+        r.escape(c).unwrap();
+        r.close();
+        assert_eq!((r.get(a), r.get(b), r.get(c), r.get(outside)), (Err(Stale), Err(Stale), Ok(9), Ok(3)));
+        assert_eq!(r.len(), 2);
+    }
+}

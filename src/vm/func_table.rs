@@ -1,0 +1,127 @@
+//! Tables of functions. This file is the only one that reads or writes their elements on the runtime's side.
+//!
+//! An instance's first segments are not written when it is made: the table remembers them, and an element that still
+//! reads 0 is looked up there on its first touch.
+
+use super::limits::Account;
+use super::table::Table;
+use crate::abi::vmstruct::VmFuncRef;
+use crate::base::Trap;
+use crate::wasm::types::TypeId;
+
+/// A reference as WebAssembly sees it: null, or a function that lives as long as the store (invariant 1).
+pub type FuncRefPtr = *mut VmFuncRef;
+
+struct NullFunc(VmFuncRef);
+// SAFETY: never written, and its pointers are null.
+unsafe impl Sync for NullFunc {}
+static NULL_FUNC: NullFunc = NullFunc(VmFuncRef {
+    code: std::ptr::null(),
+    vmctx: std::ptr::null_mut(),
+    type_id: TypeId::NONE,
+    handle: 0,
+    index: 0,
+});
+
+/// How a null reference is stored in a table. Its type is no function's, so that a call through it fails the type check.
+pub fn null_func() -> FuncRefPtr {
+    &raw const NULL_FUNC.0 as FuncRefPtr
+}
+
+/// Elements that are known but not written: `start..start + len`, from a source that can make them.
+pub struct Lazy {
+    pub start: u64,
+    pub len: u64,
+    /// The element at an index from the segment's start.
+    pub source: Box<dyn Fn(u64) -> FuncRefPtr>,
+}
+
+/// More remembered segments than this are not worth the search at each first touch.
+pub const MAX_LAZY: usize = 8;
+
+impl Table {
+    /// Remembers a segment instead of writing it. Only for a table no code has seen yet; false when the table has enough
+    /// of them, or the segment is out of bounds.
+    pub fn add_lazy(&mut self, lazy: Lazy) -> bool {
+        let fits = lazy.start.checked_add(lazy.len).is_some_and(|end| end <= self.len());
+        if !fits || !self.remembers || self.lazy.len() >= MAX_LAZY {
+            self.remembers = false;
+            return false;
+        }
+        self.lazy.push(lazy);
+        true
+    }
+
+    /// From now on segments are written.
+    pub fn stop_remembering(&mut self) {
+        self.remembers = false;
+    }
+
+    fn slot(&self, i: u64) -> *mut FuncRefPtr {
+        debug_assert!(i < self.len() && !self.is_gc());
+        // SAFETY: callers checked the index against the length.
+        unsafe { (*self.vm()).elements.cast::<FuncRefPtr>().add(i as usize) }
+    }
+
+    /// The element at `i`, which must be in bounds, written down if it was not yet.
+    fn touch(&self, i: u64) -> FuncRefPtr {
+        let slot = self.slot(i);
+        // SAFETY: in bounds (`slot`).
+        let stored = unsafe { *slot };
+        if stored == null_func() {
+            return std::ptr::null_mut();
+        }
+        if !stored.is_null() {
+            return stored;
+        }
+        // The last segment that covers it is the one that would have been written last.
+        let found = self.lazy.iter().rev().find(|l| i >= l.start && i - l.start < l.len);
+        let element = found.map_or(std::ptr::null_mut(), |l| (l.source)(i - l.start));
+        self.write(i, element);
+        element
+    }
+
+    fn write(&self, i: u64, f: FuncRefPtr) {
+        // SAFETY: in bounds (`slot`); elements of a table are written on its store's thread only (invariant 2).
+        unsafe { *self.slot(i) = if f.is_null() { null_func() } else { f } };
+    }
+
+    /// Wasm 2.0, 4.4.7 `table.get`.
+    pub fn get_func(&self, i: u64) -> Result<FuncRefPtr, Trap> {
+        self.check_range(i, 1)?;
+        Ok(self.touch(i))
+    }
+
+    pub fn fill_func(&self, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
+        self.check_range(at, len)?;
+        (at..at + len).for_each(|i| self.write(i, f));
+        Ok(())
+    }
+
+    /// Writes the elements that `source` makes.
+    pub fn init_func(&self, at: u64, len: u64, source: impl Fn(u64) -> FuncRefPtr) -> Result<(), Trap> {
+        self.check_range(at, len)?;
+        (0..len).for_each(|i| self.write(at + i, source(i)));
+        Ok(())
+    }
+
+    /// Copies within a table or between two, overlap included.
+    pub fn copy_func(dst: &Table, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
+        src.check_range(from, len)?;
+        dst.check_range(at, len)?;
+        let one = |i: u64| dst.write(at + i, src.touch(from + i));
+        if at <= from {
+            (0..len).for_each(one)
+        } else {
+            (0..len).rev().for_each(one)
+        }
+        Ok(())
+    }
+
+    /// Grows by `delta` elements that are `f`. Gives the old size, or `None`, and then nothing has changed.
+    pub fn grow_func(&mut self, delta: u64, f: FuncRefPtr, account: &mut Account) -> Option<u64> {
+        let old = self.grow_zeroed(delta, account)?;
+        (old..old + delta).for_each(|i| self.write(i, f));
+        Some(old)
+    }
+}

@@ -1,0 +1,178 @@
+//! The store's heap: made on first use, and collected from here, where all roots are known.
+
+use super::func_table::FuncRefPtr;
+use super::global::Global;
+use super::store::Store;
+use super::table::Table;
+use super::trace;
+use crate::base::{Error, Result, Trap};
+use crate::err;
+use crate::gc::collect::Kind;
+use crate::gc::heap::NewObject;
+use crate::gc::host::HostData;
+use crate::gc::object::array_size;
+use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
+use crate::wasm::descriptor::{HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
+use crate::wasm::types::TypeId;
+
+impl Store {
+    /// The heap, made now if this is the first use of it.
+    pub fn heap(&mut self) -> Result<&mut Heap> {
+        if self.heap.is_none() {
+            let engine = &self.engine;
+            // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), types are the engine's.
+            let mut heap = unsafe {
+                let nursery = &raw mut (*self.vm.get()).nursery;
+                Heap::new(engine.config.heap, &engine.regions, engine.types.view(), nursery)?
+            };
+            for _ in 0..self.scopes {
+                heap.roots().open().ok_or_else(no_scope)?;
+            }
+            let base = heap.base();
+            for instance in &self.instances {
+                // SAFETY: contexts live (invariant 1). Code of an instance that uses the heap found it there from the start.
+                unsafe { (*instance.vmctx()).heap = base };
+            }
+            self.heap = Some(heap);
+        }
+        Ok(self.heap.as_mut().expect("just made"))
+    }
+
+    /// The world without collections. A store without a heap has no references to look at, so one is made.
+    pub fn no_gc(&mut self) -> Result<NoGc<'_>> {
+        self.heap().map(|h| h.no_gc())
+    }
+
+    /// The same, and the tables beside it.
+    #[allow(clippy::vec_box)]
+    pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Vec<Box<Table>>)> {
+        self.heap()?;
+        let Store { heap, tables, .. } = self;
+        Ok((heap.as_ref().expect("just there").no_gc(), tables))
+    }
+
+    /// The same, and the globals beside it.
+    pub fn no_gc_and_globals(&mut self) -> Result<(NoGc<'_>, &[Global])> {
+        self.heap()?;
+        let Store { heap, globals, .. } = self;
+        Ok((heap.as_ref().expect("just there").no_gc(), globals))
+    }
+
+    /// Opens a scope of roots, also if there is no heap yet; gives its depth, from 1.
+    pub fn open_scope(&mut self) -> Result<u32> {
+        if let Some(heap) = &mut self.heap {
+            heap.roots().open().ok_or_else(no_scope)?;
+        }
+        self.scopes += 1;
+        Ok(self.scopes)
+    }
+
+    /// Closes scopes until so many are open.
+    pub fn close_scopes(&mut self, depth: u32) {
+        while self.scopes > depth {
+            if let Some(heap) = &mut self.heap {
+                heap.roots().close();
+            }
+            self.scopes -= 1;
+        }
+    }
+
+    /// SAFEPOINT. Collects now.
+    pub fn collect(&mut self, kind: Kind) -> Result<()> {
+        let Some(mut heap) = self.heap.take() else { return Ok(()) };
+        if !heap.prepare() {
+            self.heap = Some(heap);
+            return Err(err!(OutOfMemory, "no memory for a collection"));
+        }
+        heap.collect(kind, &mut |tracer| trace::roots(self, tracer));
+        let verified =
+            if heap.config().verify { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
+        self.heap = Some(heap);
+        if let Err(finding) = verified {
+            panic!("after a collection: {finding}");
+        }
+        Ok(())
+    }
+
+    pub fn heap_statistics(&self) -> Statistics {
+        self.heap.as_ref().map_or_else(Statistics::default, |h| h.statistics())
+    }
+
+    /// SAFEPOINT. Makes room for an object of `size` bytes.
+    fn make_room(&mut self, size: u64) -> Result<(), Trap> {
+        let exhausted = |_| Trap::HeapExhausted;
+        let heap = self.heap().map_err(exhausted)?;
+        if heap.wants_zeal() {
+            self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+        } else if heap.has_room(size) {
+            return Ok(());
+        }
+        let heap = self.heap().map_err(exhausted)?;
+        if !heap.has_room(size) {
+            let kind = if heap.is_full_due() { Kind::Full { moving: heap.is_fragmented() } } else { Kind::Minor };
+            self.collect(kind).map_err(exhausted)?;
+        }
+        if !self.heap().map_err(exhausted)?.has_room(size) {
+            self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+        }
+        match self.heap().map_err(exhausted)?.has_room(size) {
+            true => Ok(()),
+            false => Err(Trap::HeapExhausted),
+        }
+    }
+
+    /// SAFEPOINT. A structure, or an array of `len` elements, all zero and null.
+    pub fn alloc(&mut self, ty: TypeId, len: u32) -> Result<NewObject<'_>, Trap> {
+        let d = self.engine.types.view().get(ty);
+        let size = if d.kind == KIND_ARRAY { array_size(len, d.size) } else { d.size as u64 };
+        self.make_room(size)?;
+        let heap = self.heap.as_mut().expect("made by make_room");
+        heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
+    }
+
+    /// SAFEPOINT. An object of the host: `data` is dropped after it has died. `external` bytes outside of the heap live
+    /// and die with it.
+    pub fn alloc_host(&mut self, data: HostData, external: usize) -> Result<Root> {
+        debug_assert_eq!(self.engine.types.view().get(HOST_TYPE).size, HOST_OBJECT_SIZE);
+        self.make_room(HOST_OBJECT_SIZE as u64).map_err(Error::trap)?;
+        let heap = self.heap.as_mut().expect("made by make_room");
+        heap.alloc_host(data, external).map_err(|_| err!(OutOfMemory, "no memory for an object of the host"))
+    }
+
+    /// Whether finalizers wait.
+    pub fn has_dead(&self) -> bool {
+        self.heap.as_ref().is_some_and(|h| h.has_dead())
+    }
+
+    /// The number by which objects refer to a function.
+    pub fn func_number(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
+        // SAFETY: null, or a funcref of this store, alive (invariant 1).
+        let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
+        if funcref.index == 0 {
+            if self.numbered.try_reserve(2).is_err() {
+                return Err(Trap::HeapExhausted);
+            }
+            if self.numbered.is_empty() {
+                self.numbered.push(std::ptr::null_mut());
+            }
+            funcref.index = self.numbered.len() as u32;
+            self.numbered.push(f);
+            // SAFETY: the store's thread; machine code reads both anew each time.
+            unsafe {
+                (*self.vm.get()).funcs = self.numbered.as_ptr();
+                (*self.vm.get()).func_count = self.numbered.len() as u32;
+            }
+        }
+        Ok(funcref.index)
+    }
+
+    /// A root of this store for a reference.
+    pub fn root<'h>(no_gc: NoGc<'h>, gc: Gc<'h>) -> Result<Root> {
+        no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a root"))
+    }
+}
+
+#[cold]
+fn no_scope() -> Error {
+    err!(OutOfMemory, "no memory for a scope")
+}

@@ -1,0 +1,128 @@
+//! Every kind of root, in one function.
+
+use super::code_memory::{self, Owner};
+use super::instance::Instance;
+use super::store::Store;
+use super::unwind::word;
+use crate::abi::vmstruct::VmRefGlobal;
+use crate::gc::Heap;
+use crate::gc::collect::Tracer;
+use std::ptr::NonNull;
+
+/// Gives all references outside of the heap to the tracer. A minor collection passes by what can not have changed since
+/// the last one: tables, globals and segments with clean cards, and frames that have not run.
+pub fn roots(store: &mut Store, tracer: &mut Tracer) {
+    for table in store.tables.iter().filter(|t| t.is_gc()) {
+        table.trace(tracer);
+    }
+    for global in &mut store.globals {
+        global.trace(tracer);
+    }
+    for i in &store.traced {
+        store.instances[*i as usize].trace(tracer);
+    }
+    // SAFETY: a collection happens on the store's thread while its frames are live.
+    unsafe { frames(store, |frame| frame.trace(tracer)) };
+}
+
+/// Checks what `roots` gives against the heap's invariants. The nursery is empty, so no reference may be young.
+pub fn verify(store: &mut Store, heap: &Heap) -> Result<(), String> {
+    let mut result = Ok(());
+    let mut check = |r: u32, holder: &str| {
+        if result.is_ok() {
+            result = heap.verify_reference(r, false, holder);
+        }
+    };
+    let no_gc = heap.no_gc();
+    for table in store.tables.iter().filter(|t| t.is_gc()) {
+        if let Ok(slots) = table.slots(no_gc, 0, table.len()) {
+            (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a table"));
+        }
+    }
+    for instance in store.traced.iter().map(|i| &store.instances[*i as usize]) {
+        instance.each_global(|g: NonNull<VmRefGlobal>| {
+            // SAFETY: a global of an instance of the store.
+            check(unsafe { *(g.as_ptr() as *const u32) }, "a global")
+        });
+    }
+    // SAFETY: as in `roots`.
+    unsafe {
+        frames(store, |frame| {
+            for below in frame.slots {
+                check(*((frame.fp - *below as usize) as *const u32), "a frame");
+            }
+            true
+        })
+    };
+    result
+}
+
+/// A frame of WebAssembly that holds references.
+struct Frame<'a> {
+    fp: usize,
+    /// Bytes below `fp`.
+    slots: &'a [u32],
+    /// Where it keeps its context, whose bit 0 says that it has not run since it was looked at.
+    vmctx: *mut usize,
+}
+
+impl Frame<'_> {
+    /// Whether frames further out have to be looked at: not if this one was there, and has not returned, at the last
+    /// collection. They can not have run since, and hold nothing young.
+    unsafe fn trace(&self, tracer: &mut Tracer) -> bool {
+        // SAFETY: a live frame, laid out as the compiler says.
+        unsafe {
+            for below in self.slots {
+                tracer.stack_slot((self.fp - *below as usize) as *mut u32);
+            }
+            let seen = *self.vmctx & 1 != 0;
+            *self.vmctx |= 1;
+            !(seen && tracer.is_minor())
+        }
+    }
+}
+
+/// Walks the frames with references, innermost first, through the host into outer activations, as long as `f` says so.
+///
+/// # Safety
+/// This is the store's thread, and WebAssembly is not running but waits in calls.
+unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
+    // SAFETY: as in `unwind::capture`: frames are live, and the chain of frame pointers leads to each entry.
+    unsafe {
+        let vm = store.vm.get();
+        let (mut act, mut exit_fp) = ((*vm).activation, (*vm).exit_fp);
+        while !act.is_null() {
+            let (mut pc, mut fp) = (word(exit_fp + 8), word(exit_fp));
+            while fp != (*act).entry_fp {
+                let go_on = code_memory::find(pc, |owner, offset| match owner {
+                    Owner::Module(m) => (*m)
+                        .stack_map(offset as u32)
+                        .is_none_or(|(slots, below)| f(&Frame { fp, slots, vmctx: (fp - below) as *mut usize })),
+                    Owner::Trampoline(_) => true,
+                });
+                if go_on == Some(false) {
+                    return;
+                }
+                (pc, fp) = (word(fp + 8), word(fp));
+            }
+            exit_fp = (*act).previous_exit_fp;
+            act = (*act).previous;
+        }
+    }
+}
+
+impl Instance {
+    /// Its own globals that hold references, and its segments.
+    fn trace(&self, tracer: &mut Tracer) {
+        // SAFETY: the context lives (invariant 1).
+        let card = unsafe { &mut (*self.vmctx()).global_card };
+        if *card != 0 || !tracer.is_minor() {
+            // SAFETY: globals of the context.
+            self.each_global(|g| tracer.slot(unsafe { &raw const (*g.as_ptr()).value }));
+            *card = 0;
+        }
+        for segment in self.segments.iter().flatten() {
+            segment.trace(tracer);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The run-time descriptor of a type: what machine code looks at for a cast, and the collector for an object's shape.
+//! Descriptors of an engine stand in one region; a type's id is its descriptor's offset there, and the first word of an
+//! object's header is the id of its type.
+
+use super::types::*;
+use crate::base::Result;
+use crate::err;
+use crate::sys::mmap::Reservation;
+use std::mem::size_of;
+
+/// How many supertypes stand in every descriptor, so that a cast to a type of smaller depth needs no check of the depth.
+pub const INLINE_DISPLAY: usize = 8;
+
+/// What an object is, or that the type is a function's.
+pub const KIND_FUNC: u32 = 0;
+pub const KIND_STRUCT: u32 = 1;
+pub const KIND_ARRAY: u32 = 2;
+/// An object of the host behind an `externref`.
+pub const KIND_HOST: u32 = 3;
+
+/// The type of objects of the host.
+pub const HOST_TYPE: TypeId = TypeId(64);
+/// Bytes of the header in front of every object: the type's id, and the length of an array.
+pub const HEADER_SIZE: u32 = 8;
+/// Bytes that objects are aligned to.
+pub const OBJECT_ALIGN: u32 = 8;
+/// Bytes of an object of the host: the header, and its number.
+pub const HOST_OBJECT_SIZE: u32 = 16;
+
+/// Never changes once its id is known to anybody.
+#[repr(C)]
+pub struct Descriptor {
+    pub kind: u32,
+    /// How many supertypes it has.
+    pub depth: u32,
+    /// Structures: bytes of an object, header included, a multiple of 8. Arrays: the binary logarithm of an element's bytes.
+    pub size: u32,
+    /// Structures: how many 64-bit words of `refs` there are. Arrays: 1 if the elements are references to objects.
+    pub ref_words: u32,
+    /// Structures: bit n says that the n-th four bytes of the object are a reference. More words stand behind the display.
+    pub refs: u64,
+    /// The ids of the supertypes, by depth, its own last; 0 behind. Longer than this for deep types.
+    pub display: [u32; INLINE_DISPLAY],
+}
+
+impl Descriptor {
+    fn display_len(&self) -> usize {
+        INLINE_DISPLAY.max(self.depth as usize + 1)
+    }
+
+    /// The id of the supertype, or itself, at a depth; 0 when it is not that deep.
+    fn at_depth(&self, depth: u32) -> u32 {
+        if depth > self.depth {
+            return 0;
+        }
+        // SAFETY: the display of a descriptor in the region is as long as its depth says.
+        unsafe { *self.display.as_ptr().add(depth as usize) }
+    }
+
+    /// The `i`-th word of the reference map.
+    pub fn ref_word(&self, i: u32) -> u64 {
+        if i == 0 {
+            return self.refs;
+        }
+        debug_assert!(i < self.ref_words);
+        let behind = self.display_len().next_multiple_of(2);
+        // SAFETY: the words stand behind the display (`Descriptors::add`).
+        unsafe { *(self.display.as_ptr().add(behind) as *const u64).add(i as usize - 1) }
+    }
+}
+
+/// Where a structure's fields are: byte offsets from the object's start. A subtype's fields begin with its supertype's, so
+/// these have the same places in both.
+pub fn struct_layout(fields: &[FieldType]) -> Vec<u32> {
+    let mut end = HEADER_SIZE;
+    let mut place = |f: &FieldType| {
+        let size = f.storage.size();
+        let at = end.next_multiple_of(size.min(OBJECT_ALIGN));
+        end = at + size;
+        at
+    };
+    fields.iter().map(&mut place).collect()
+}
+
+/// Bytes of an object with these fields at these offsets.
+pub fn struct_size(fields: &[FieldType], offsets: &[u32]) -> u32 {
+    let end = fields.last().zip(offsets.last()).map_or(HEADER_SIZE, |(f, at)| at + f.storage.size());
+    end.next_multiple_of(OBJECT_ALIGN)
+}
+
+/// The region of an engine's descriptors. Their addresses never change.
+pub struct Descriptors {
+    region: Reservation,
+    end: usize,
+    committed: usize,
+}
+
+/// Address space of the region, in bytes.
+const SPAN: usize = 1 << 30;
+const COMMIT_STEP: usize = 1 << 16;
+
+impl Descriptors {
+    pub fn new() -> Result<Descriptors> {
+        let region = Reservation::new(SPAN).map_err(|e| err!(OutOfMemory, "no address space for types: {e}"))?;
+        let mut d = Descriptors { region, end: HOST_TYPE.0 as usize, committed: 0 };
+        let host =
+            Descriptor { kind: KIND_HOST, depth: 0, size: HOST_OBJECT_SIZE, ref_words: 0, refs: 0, display: [0; 8] };
+        let id = d.put(host, &[], &[])?;
+        debug_assert_eq!(id, HOST_TYPE);
+        Ok(d)
+    }
+
+    /// Adds the descriptor of a type whose supertype, if any, is there already.
+    pub fn add(&mut self, ty: &SubType) -> Result<TypeId> {
+        let view = self.view();
+        let mut display: Vec<u32> = Vec::new();
+        if let Some(s) = ty.supertype {
+            let s = view.get(s);
+            display.extend((0..=s.depth).map(|i| s.at_depth(i)));
+        }
+        let (kind, size, refs) = match &ty.composite {
+            CompositeType::Func(_) => (KIND_FUNC, 0, vec![]),
+            CompositeType::Array(e) => (KIND_ARRAY, e.storage.size().trailing_zeros(), vec![e.storage.is_gc() as u64]),
+            CompositeType::Struct(fields) => {
+                let offsets = struct_layout(fields);
+                let size = struct_size(fields, &offsets);
+                let mut refs = vec![0u64];
+                for (f, at) in fields.iter().zip(offsets).filter(|(f, _)| f.storage.is_gc()) {
+                    debug_assert_eq!(f.storage.size(), 4);
+                    let word = at as usize / 4;
+                    refs.resize(refs.len().max(word / 64 + 1), 0);
+                    refs[word / 64] |= 1 << (word % 64);
+                }
+                (KIND_STRUCT, size, refs)
+            }
+        };
+        let ref_words = match kind {
+            KIND_ARRAY => refs[0] as u32,
+            _ => refs.iter().rposition(|w| *w != 0).map_or(0, |i| i as u32 + 1),
+        };
+        let first = refs.first().copied().unwrap_or(0);
+        let d = Descriptor { kind, depth: display.len() as u32, size, ref_words, refs: first, display: [0; 8] };
+        let rest = if kind == KIND_STRUCT { refs.get(1..ref_words.max(1) as usize).unwrap_or(&[]) } else { &[] };
+        self.put(d, &display, rest)
+    }
+
+    fn put(&mut self, mut d: Descriptor, supertypes: &[u32], refs: &[u64]) -> Result<TypeId> {
+        let at = self.end;
+        let words = d.display_len().next_multiple_of(2);
+        let size = size_of::<Descriptor>() + (words - INLINE_DISPLAY) * 4 + refs.len() * 8;
+        let end = (at + size).next_multiple_of(8);
+        if end > SPAN {
+            return Err(err!(Limit, "the engine has too many types"));
+        }
+        if end > self.committed {
+            let step = (end - self.committed).next_multiple_of(COMMIT_STEP).min(SPAN - self.committed);
+            self.region.commit(self.committed, step).map_err(|e| err!(OutOfMemory, "no memory for types: {e}"))?;
+            self.committed += step;
+        }
+        d.display = [0; INLINE_DISPLAY];
+        // SAFETY: committed, and nobody knows the place yet: ids are given out after this.
+        unsafe {
+            let place = self.region.as_ptr().add(at);
+            (place as *mut Descriptor).write(d);
+            let display = &raw mut (*(place as *mut Descriptor)).display as *mut u32;
+            for (i, id) in supertypes.iter().chain([&(at as u32)]).enumerate() {
+                display.add(i).write(*id);
+            }
+            let behind = display.add(words) as *mut u64;
+            for (i, word) in refs.iter().enumerate() {
+                behind.add(i).write(*word);
+            }
+        }
+        self.end = end;
+        Ok(TypeId(at as u32))
+    }
+
+    pub fn view(&self) -> DescriptorView {
+        DescriptorView(self.region.as_ptr())
+    }
+}
+
+/// Reads descriptors without a lock.
+#[derive(Clone, Copy)]
+pub struct DescriptorView(*const u8);
+
+// SAFETY: descriptors are never written once their ids are known.
+unsafe impl Send for DescriptorView {}
+// SAFETY: as above.
+unsafe impl Sync for DescriptorView {}
+
+impl DescriptorView {
+    pub fn base(self) -> *const u8 {
+        self.0
+    }
+
+    /// The descriptor of an id this engine gave. The engine outlives everything that holds its ids.
+    #[inline]
+    pub fn get<'a>(self, id: TypeId) -> &'a Descriptor {
+        debug_assert!(id.0 >= HOST_TYPE.0 && id.0.is_multiple_of(8));
+        // SAFETY: ids are offsets of descriptors, which never move or change.
+        unsafe { &*(self.0.add(id.0 as usize) as *const Descriptor) }
+    }
+
+    /// Whether `a` is `b` or a subtype of it (Wasm 3.0, 3.3.4).
+    #[inline]
+    pub fn is_subtype(self, a: TypeId, b: TypeId) -> bool {
+        a == b || self.get(a).at_depth(self.get(b).depth) == b.0
+    }
+}
