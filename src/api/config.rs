@@ -68,7 +68,7 @@ impl Config {
         self
     }
     /// When the old objects are collected: after they have grown by `percent` of what was alive (default: 100), and by
-    /// `min` bytes at least (default: 4 MiB).
+    /// `min` bytes at least (default: 8 MiB).
     pub fn heap_growth(mut self, percent: usize, min: usize) -> Config {
         (self.0.heap.growth_percent, self.0.heap.growth_min) = (percent, min);
         self

@@ -86,7 +86,7 @@ pub fn translate(
     }
     ops.finish().map_err(decode::invalid)?;
     control::return_results(&mut cx);
-    let keeps = cx.leaves_instance || cx.holds_references;
+    let keeps = cx.leaves_instance || (cx.holds_references && cx.calls);
     let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
     let uses_heap = cx.uses_heap;
     cx.b.finalize(env.isa.frontend_config());

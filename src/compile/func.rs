@@ -114,8 +114,10 @@ pub struct FuncCx<'m, 'f> {
     pub locals: Vec<Variable>,
     /// Whether this function may leave its instance, so that its frame has to name it.
     pub leaves_instance: bool,
-    /// Whether its frame may hold references to objects.
+    /// Whether it has references to objects, which its frame holds during calls.
     pub holds_references: bool,
+    /// Whether it calls what may return.
+    pub calls: bool,
     /// Whether it looks at the heap's base.
     pub uses_heap: bool,
     /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
@@ -180,6 +182,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             locals: Vec::new(),
             leaves_instance: false,
             holds_references: false,
+            calls: false,
             uses_heap: false,
             operand: RefType::ANY,
             regions: [None; Region::COUNT],
@@ -313,7 +316,9 @@ impl<'m, 'f> FuncCx<'m, 'f> {
 
     /// Calls a builtin that does not return. Ends the block.
     pub fn raise_by(&mut self, builtin: Builtin, args: &[Value]) {
+        let calls = self.calls;
         self.call_builtin(builtin, args);
+        self.calls = calls;
         self.b.ins().trap(trap_code(Trap::Unreachable));
     }
 
@@ -370,6 +375,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
                 sig
             }
         };
+        self.calls = true;
         let vmctx = self.vmctx;
         // Not to be moved: most of these calls are in cold blocks, whose loads must not end up in front of hot loops.
         let flags = self.in_region(trusted().with_readonly(), Region::Vm);

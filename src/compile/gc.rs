@@ -89,11 +89,11 @@ impl FuncCx<'_, '_> {
         flags
     }
 
-    /// The id of the type of the object that an operand refers to, which is not null and no i31.
+    /// The id of the type of the object that an operand refers to, which is not null and no i31. 64 bits, as an offset.
     pub fn object_type(&mut self, r: Value) -> Value {
         let flags = self.in_region(trusted(), Region::Header);
         let address = self.address(r);
-        self.b.ins().load(I32, flags, address, 0)
+        self.b.ins().uload32(flags, address, 0)
     }
 
     /// Elements of an array; traps if it is null.

@@ -29,6 +29,8 @@ pub struct Tracer<'h> {
     promoted: usize,
 }
 
+/// A nursery up to here grows if it is only collected often, even if nothing survives.
+const OFTEN: usize = 1 << 20;
 /// Entries of the mark stack that are there without asking.
 const MARK_STACK: usize = 4096;
 
@@ -94,12 +96,19 @@ impl Heap {
             return;
         }
         self.minors_at_size += 1;
-        let survives = promoted * 32 > used;
-        let often = self.minors_at_size >= 4 && self.nursery_size < 1 << 20;
-        let max = self.config.nursery_max.min(NURSERY_MAX);
-        if (survives || often) && self.nursery_size * 2 <= max {
-            self.nursery_size *= 2;
+        let max = self.config.nursery_max;
+        let often = self.minors_at_size >= 4 && self.nursery_size < OFTEN;
+        let size = match promoted * 16 / used {
+            // A quarter and more: no small step would help.
+            4.. => self.nursery_size * 4,
+            1.. => self.nursery_size * 2,
+            _ if often => self.nursery_size * 2,
+            _ => return,
+        };
+        if self.nursery_size < max {
+            self.nursery_size = size.min(max);
             self.minors_at_size = 0;
+            self.region.as_ref().expect("alive").grow_nursery(self.nursery_size);
             self.open_nursery();
         }
     }

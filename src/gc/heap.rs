@@ -52,7 +52,7 @@ impl Default for HeapConfig {
             nursery_min: 64 << 10,
             nursery_max: NURSERY_MAX,
             growth_percent: 100,
-            growth_min: 4 << 20,
+            growth_min: 8 << 20,
             zeal: 0,
             verify: false,
         }
@@ -382,6 +382,10 @@ impl<'h> NoGc<'h> {
     pub unsafe fn adopt(self, raw: RawRef) -> Option<Gc<'h>> {
         // SAFETY: the caller's promise.
         NonZeroU32::new(raw.0).map(|raw| unsafe { Gc::new(self, raw) })
+    }
+
+    pub fn i31(self, v: i32) -> Gc<'h> {
+        Gc { raw: NonZeroU32::new(RawRef::i31(v).0).expect("odd"), _no_gc: PhantomData }
     }
 
     pub fn get(self, root: Root) -> Result<Gc<'h>, Stale> {

@@ -12,6 +12,10 @@ use std::sync::Arc;
 const POOLED: usize = 16;
 /// What stays of a pooled region's nursery.
 const KEPT_NURSERY: usize = 64 << 10;
+/// Bytes of the system's large pages.
+const LARGE_PAGE: usize = 2 << 20;
+/// Old spaces beyond this use large pages.
+const HUGE_FROM: usize = 16 << 20;
 /// Least that is committed of an old space at a time.
 const COMMIT_STEP: usize = 1 << 20;
 
@@ -43,7 +47,7 @@ impl Region {
         }
         drop(free);
         // Nothing is ever committed of the last 64 KiB: a guard.
-        let space = Reservation::new(span + (64 << 10))
+        let space = Reservation::aligned(span + (64 << 10), LARGE_PAGE)
             .map_err(|e| err!(OutOfMemory, "no address space for a heap of {span} bytes: {e}"))?;
         space.commit(CARDS, OLD - CARDS).map_err(|e| err!(OutOfMemory, "no memory for a heap: {e}"))?;
         Ok(Region { space, span, committed: OLD, pool: pool.clone() })
@@ -70,8 +74,18 @@ impl Region {
         if self.space.commit(self.committed, target - self.committed).is_err() {
             return false;
         }
+        if target - OLD >= HUGE_FROM {
+            self.space.prefer_huge(self.committed, target - self.committed);
+        }
         self.committed = target;
         true
+    }
+
+    /// The nursery is going to be this large.
+    pub fn grow_nursery(&self, size: usize) {
+        if size >= LARGE_PAGE {
+            self.space.prefer_huge(NURSERY, size);
+        }
     }
 
     /// Gives memory back; it reads as zeros then.

@@ -61,6 +61,23 @@ impl Reservation {
         Mapping::new(len, libc::PROT_NONE).map(Reservation)
     }
 
+    /// As `new`, at a multiple of `align`, which is a power of two and of the page size.
+    pub fn aligned(len: usize, align: usize) -> io::Result<Reservation> {
+        let len = round_up(len.max(1));
+        let all = Mapping::new(len + align, libc::PROT_NONE)?;
+        let before = all.ptr.align_offset(align);
+        let (start, end) = (all.ptr.wrapping_add(before), all.ptr.wrapping_add(all.len));
+        // SAFETY: the ends of our own mapping, which from here on is what lies between them.
+        unsafe {
+            if before > 0 {
+                libc::munmap(all.ptr.cast(), before);
+            }
+            libc::munmap(start.add(len).cast(), end as usize - start as usize - len);
+        }
+        std::mem::forget(all);
+        Ok(Reservation(Mapping { ptr: start, len }))
+    }
+
     pub fn as_ptr(&self) -> *mut u8 {
         self.0.ptr
     }
@@ -73,6 +90,13 @@ impl Reservation {
         scarcity::check()?;
         let start = offset / page_size() * page_size();
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Asks for large pages: fewer faults and less time for memory that will be used as a whole.
+    pub fn prefer_huge(&self, offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
+        // SAFETY: a part of the reservation; only advice, which may be refused.
+        unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_HUGEPAGE) };
     }
 
     /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.

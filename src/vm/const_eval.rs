@@ -11,6 +11,7 @@ use crate::gc::heap::NewObject;
 use crate::gc::{Gc, NoGc, Root, Stale};
 use crate::wasm::const_expr::{ConstExpr, ConstOp, ConstVal};
 use crate::wasm::descriptor::HEADER_SIZE;
+use crate::wasm::registry::TypeDef;
 use crate::wasm::types::{FieldType, StorageType, ValType};
 
 /// A value.
@@ -20,6 +21,8 @@ pub enum Val {
     Slot(VmSlot),
     /// A reference to an object. It belongs to the scope of the evaluation.
     Object(Root),
+    /// A reference to an object that is stored before anything is collected: the value of a whole expression.
+    Fresh(RawRef),
 }
 
 impl Val {
@@ -27,7 +30,7 @@ impl Val {
     pub fn slot(self) -> VmSlot {
         match self {
             Val::Slot(s) => s,
-            Val::Object(_) => unreachable!("validated to be no object"),
+            Val::Object(_) | Val::Fresh(_) => unreachable!("validated to be no object"),
         }
     }
 
@@ -37,10 +40,15 @@ impl Val {
             // SAFETY: null or an i31, which are references of every heap.
             Val::Slot(s) => Ok(unsafe { no_gc.adopt(s.gc) }),
             Val::Object(root) => no_gc.get(root).map(Some),
+            // SAFETY: whoever evaluates stores the value at once.
+            Val::Fresh(raw) => Ok(unsafe { no_gc.adopt(raw) }),
         }
     }
 
-    fn of_gc<'h>(no_gc: NoGc<'h>, gc: Gc<'h>) -> Result<Val, Trap> {
+    fn of_gc<'h>(no_gc: NoGc<'h>, gc: Gc<'h>, is_last: bool) -> Result<Val, Trap> {
+        if is_last {
+            return Ok(Val::Fresh(gc.bits()));
+        }
         if gc.as_i31().is_some() {
             return Ok(Val::Slot(VmSlot { gc: gc.bits() }));
         }
@@ -121,6 +129,7 @@ impl Evaluator {
         Evaluator { instance, stack: Vec::new() }
     }
 
+    /// The value is good until something is collected.
     pub fn expr(&mut self, store: &mut Store, expr: &ConstExpr) -> Result<Val, Trap> {
         match expr {
             // SAFETY: the instance lives (`new`).
@@ -129,20 +138,23 @@ impl Evaluator {
         }
     }
 
+    /// The value is good until something is collected.
     pub fn ops(&mut self, store: &mut Store, ops: &[ConstOp]) -> Result<Val, Trap> {
         self.stack.clear();
-        for op in ops {
-            let value = self.op(store, *op)?;
+        let Some((last, before)) = ops.split_last() else { unreachable!("validated") };
+        for op in before {
+            let value = self.op(store, *op, false)?;
             self.stack.push(value);
         }
-        Ok(self.pop())
+        self.op(store, *last, true)
     }
 
     fn pop(&mut self) -> Val {
         self.stack.pop().expect("validated")
     }
 
-    fn op(&mut self, store: &mut Store, op: ConstOp) -> Result<Val, Trap> {
+    /// An operation; `is_last`: of its expression.
+    fn op(&mut self, store: &mut Store, op: ConstOp, is_last: bool) -> Result<Val, Trap> {
         // SAFETY: the instance lives (`new`), and evaluating changes nothing of it.
         let instance = unsafe { &*self.instance };
         let info = instance.info();
@@ -154,7 +166,7 @@ impl Evaluator {
                 // SAFETY: a global of the instance that holds a reference.
                 match unsafe { super::global::slot(instance.global_ptr(g), no_gc) }.load(no_gc, 0) {
                     None => Val::Slot(VmSlot::ZERO),
-                    Some(gc) => Val::of_gc(no_gc, gc)?,
+                    Some(gc) => Val::of_gc(no_gc, gc, is_last)?,
                 }
             }
             ConstOp::GlobalGet(g) => Val::Slot(instance.global_value(g)),
@@ -163,26 +175,26 @@ impl Evaluator {
                 Val::Slot(VmSlot { gc: RawRef::i31(unsafe { self.pop().slot().i32 }) })
             }
             ConstOp::StructNew(t) => {
-                let ty = of_type(t).clone();
+                let ty = of_type(t);
                 let from = self.stack.len() - ty.fields().len();
                 let places = ty.fields().iter().copied().zip(ty.offsets.iter().copied());
-                self.fill(store, ty.id, 0, from, places)?
+                self.fill(store, ty, 0, from, places, is_last)?
             }
             ConstOp::StructNewDefault(t) => {
                 let from = self.stack.len();
-                self.fill(store, of_type(t).id, 0, from, std::iter::empty())?
+                self.fill(store, of_type(t), 0, from, std::iter::empty(), is_last)?
             }
-            ConstOp::ArrayNewFixed(t, n) => self.array(store, t, n, self.stack.len() - n as usize, false)?,
+            ConstOp::ArrayNewFixed(t, n) => self.array(store, t, n, self.stack.len() - n as usize, false, is_last)?,
             ConstOp::ArrayNew(t) => {
                 // SAFETY: validated to be an i32.
                 let n = unsafe { self.pop().slot().i32 } as u32;
-                self.array(store, t, n, self.stack.len() - 1, true)?
+                self.array(store, t, n, self.stack.len() - 1, true, is_last)?
             }
             ConstOp::ArrayNewDefault(t) => {
                 // SAFETY: validated to be an i32.
                 let n = unsafe { self.pop().slot().i32 } as u32;
                 let from = self.stack.len();
-                self.fill(store, of_type(t).id, n, from, std::iter::empty())?
+                self.fill(store, of_type(t), n, from, std::iter::empty(), is_last)?
             }
             other => {
                 let (b, a) = (self.pop().slot(), self.pop().slot());
@@ -191,9 +203,17 @@ impl Evaluator {
         })
     }
 
-    fn array(&mut self, store: &mut Store, t: TypeIndex, n: u32, from: usize, repeat: bool) -> Result<Val, Trap> {
+    fn array(
+        &mut self,
+        store: &mut Store,
+        t: TypeIndex,
+        n: u32,
+        from: usize,
+        repeat: bool,
+        is_last: bool,
+    ) -> Result<Val, Trap> {
         // SAFETY: as in `op`.
-        let ty = unsafe { &*self.instance }.info().types[t].clone();
+        let ty = &unsafe { &*self.instance }.info().types[t];
         let element = ty.fields()[0];
         let at = |i: u32| HEADER_SIZE + i * element.storage.size();
         if repeat {
@@ -203,31 +223,34 @@ impl Evaluator {
             let number = self.number(store, value, element)?;
             let new = store.alloc(ty.id, n)?;
             (0..n).try_for_each(|i| put(&new, at(i), element, value, number)).map_err(|_| Trap::HeapExhausted)?;
-            return root(new);
+            return made(new, is_last);
         }
-        self.fill(store, ty.id, n, from, (0..n).map(|i| (element, at(i))))
+        self.fill(store, ty, n, from, (0..n).map(|i| (element, at(i))), is_last)
     }
 
     /// A new object with the operands from `from` on at these places.
     fn fill(
         &mut self,
         store: &mut Store,
-        ty: crate::wasm::types::TypeId,
+        ty: &TypeDef,
         len: u32,
         from: usize,
         places: impl Iterator<Item = (FieldType, u32)> + Clone,
+        is_last: bool,
     ) -> Result<Val, Trap> {
         // Functions get their numbers first: that needs the store.
         let mut numbers = Vec::new();
-        for ((field, _), value) in places.clone().zip(&self.stack[from..]) {
-            numbers.push(self.number(store, *value, field)?);
+        if ty.has_funcs {
+            for ((field, _), value) in places.clone().zip(&self.stack[from..]) {
+                numbers.push(self.number(store, *value, field)?);
+            }
         }
-        let new = store.alloc(ty, len)?;
-        for (((field, at), value), number) in places.zip(&self.stack[from..]).zip(numbers) {
-            put(&new, at, field, *value, number).map_err(|_| Trap::HeapExhausted)?;
+        let new = store.alloc(ty.id, len)?;
+        for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
+            put(&new, at, field, *value, numbers.get(i).copied().unwrap_or(0)).map_err(|_| Trap::HeapExhausted)?;
         }
         self.stack.truncate(from);
-        root(new)
+        made(new, is_last)
     }
 
     /// The number of a function that is to be put into a field.
@@ -240,9 +263,9 @@ impl Evaluator {
     }
 }
 
-fn root(new: NewObject<'_>) -> Result<Val, Trap> {
+fn made(new: NewObject<'_>, is_last: bool) -> Result<Val, Trap> {
     let no_gc = new.no_gc();
-    Val::of_gc(no_gc, new.finish())
+    Val::of_gc(no_gc, new.finish(), is_last)
 }
 
 /// Writes a value into a field of an object that is being made; `number` is a function's.

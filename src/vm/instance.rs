@@ -11,7 +11,7 @@ use super::module::Module;
 use super::segment::RefSegment;
 use super::store::Store;
 use super::table::Table;
-use crate::abi::heap::RefSlot;
+use crate::abi::heap::{RawRef, RefSlot};
 use crate::abi::vmstruct::*;
 use crate::base::index::*;
 use crate::base::{Error, Result};
@@ -143,6 +143,7 @@ impl Instance {
     pub fn elem(&self, e: ElemIndex, i: u64) -> VmSlot {
         match &self.info().elems[e].items {
             ElemItems::Funcs(f) => VmSlot { funcref: self.funcref(f[i as usize]) },
+            ElemItems::Smalls(s) => VmSlot { gc: s[i as usize].map_or(RawRef::NULL, RawRef::i31) },
             ElemItems::Exprs(exprs) => const_eval::ops_without_heap(exprs.get(i as usize), self),
         }
     }
@@ -467,22 +468,19 @@ unsafe fn evaluate_segments(store: &mut Store, instance: *mut Instance, eval: &m
     let module = unsafe { (*instance).module.clone() };
     for (e, seg) in module.info().elems.iter() {
         let ElemItems::Exprs(exprs) = &seg.items else { continue };
-        if !matches!(seg.mode, SegmentMode::Passive) || !ValType::Ref(seg.ty).is_gc() || exprs.is_constant() {
+        if !matches!(seg.mode, SegmentMode::Passive) || !ValType::Ref(seg.ty).is_gc() {
             continue;
         }
         // In place before the first element is made: it is a root from the start.
         let place = RefSegment::new(exprs.len()).map_err(Error::trap)?;
         // SAFETY: the instance's own list, which nothing else looks at now.
         unsafe { (&mut (*instance).segments)[e.index()] = Some(place) };
-        for i in 0..exprs.len() {
-            with_scope(store, |store| {
-                let value = eval.ops(store, exprs.get(i)).map_err(Error::trap)?;
-                let no_gc = store.no_gc()?;
-                // SAFETY: as above.
-                let segment = unsafe { (&(*instance).segments)[e.index()].as_ref() }.expect("just put there");
-                segment.set(no_gc, i, value).map_err(|_| err!(Internal, "a value of a segment got lost"))
-            })?;
-        }
+        each_value(store, exprs, eval, |store, i, value| {
+            let no_gc = store.no_gc()?;
+            // SAFETY: as above.
+            let segment = unsafe { (&(*instance).segments)[e.index()].as_ref() }.expect("just put there");
+            segment.set(no_gc, i, value).map_err(|_| err!(Internal, "a value of a segment got lost"))
+        })?;
     }
     Ok(())
 }
@@ -514,10 +512,18 @@ unsafe fn init_table(
     let items = &inst.info().elems[e].items;
     if table.is_gc() {
         table.check_range(at, len).map_err(Error::trap)?;
-        if let ElemItems::Exprs(exprs) = items {
-            // SAFETY: as above.
-            return unsafe { init_ref_table(store, instance, place, at, e, exprs, eval) };
-        }
+        return match items {
+            ElemItems::Exprs(exprs) => init_ref_table(store, place, at, exprs, eval),
+            ElemItems::Smalls(smalls) => {
+                let (no_gc, tables) = store.no_gc_and_tables()?;
+                let slots = tables[place].slots(no_gc, at, len).map_err(Error::trap)?;
+                for (i, small) in smalls.iter().enumerate() {
+                    slots.store(no_gc, i, small.map(|v| no_gc.i31(v)));
+                }
+                Ok(())
+            }
+            ElemItems::Funcs(_) => unreachable!("validated not to be functions"),
+        };
     }
     // Functions of this instance in a table of its own: nothing can have changed, or can change, what they are.
     let is_own = inst.info().defined_table(target).is_some() && is_only_funcs(items);
@@ -535,35 +541,34 @@ unsafe fn init_table(
     table.init_func(at, len, |i| inst.elem_func(e, i)).map_err(Error::trap)
 }
 
-/// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made.
-///
-/// # Safety
-/// As `initialize`; the range is in the table.
-unsafe fn init_ref_table(
+/// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made. The
+/// range is in the table.
+fn init_ref_table(store: &mut Store, table: usize, at: u64, exprs: &ConstExprs, eval: &mut Evaluator) -> Result<()> {
+    each_value(store, exprs, eval, |store, i, value| {
+        let (no_gc, tables) = store.no_gc_and_tables()?;
+        let slots = tables[table].slots(no_gc, at + i as u64, 1).map_err(Error::trap)?;
+        slots.store(no_gc, 0, reference(value, no_gc)?);
+        Ok(())
+    })
+}
+
+/// How many elements share a scope of roots: only what an expression makes on the way to its value needs it.
+const ELEMENTS_PER_SCOPE: usize = 64;
+
+/// Evaluates expressions one after the other. `put` stores the value, which is good until something is collected.
+fn each_value(
     store: &mut Store,
-    instance: *mut Instance,
-    table: usize,
-    at: u64,
-    e: ElemIndex,
     exprs: &ConstExprs,
     eval: &mut Evaluator,
+    mut put: impl FnMut(&mut Store, usize, Val) -> Result<()>,
 ) -> Result<()> {
-    if exprs.is_constant() {
-        let (no_gc, tables) = store.no_gc_and_tables()?;
-        let slots = tables[table].slots(no_gc, at, exprs.len() as u64).map_err(Error::trap)?;
-        for i in 0..exprs.len() {
-            // SAFETY: null or an i31.
-            slots.store(no_gc, i, unsafe { no_gc.adopt((*instance).elem(e, i as u64).gc) });
-        }
-        return Ok(());
-    }
-    for i in 0..exprs.len() {
+    for from in (0..exprs.len()).step_by(ELEMENTS_PER_SCOPE) {
+        let to = (from + ELEMENTS_PER_SCOPE).min(exprs.len());
         with_scope(store, |store| {
-            let value = eval.ops(store, exprs.get(i)).map_err(Error::trap)?;
-            let (no_gc, tables) = store.no_gc_and_tables()?;
-            let slots = tables[table].slots(no_gc, at + i as u64, 1).map_err(Error::trap)?;
-            slots.store(no_gc, 0, reference(value, no_gc)?);
-            Ok(())
+            (from..to).try_for_each(|i| {
+                let value = eval.ops(store, exprs.get(i)).map_err(Error::trap)?;
+                put(store, i, value)
+            })
         })?;
     }
     Ok(())
@@ -572,6 +577,7 @@ unsafe fn init_ref_table(
 fn is_only_funcs(items: &ElemItems) -> bool {
     match items {
         ElemItems::Funcs(_) => true,
+        ElemItems::Smalls(_) => false,
         ElemItems::Exprs(exprs) => exprs.is_constant(),
     }
 }

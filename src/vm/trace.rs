@@ -82,25 +82,38 @@ impl Frame<'_> {
     }
 }
 
+/// What a return address says of its frame. Deep stacks consist of few of them.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    pc: usize,
+    /// Where references are, and the context; `None` for frames that hold none.
+    map: Option<(&'a [u32], usize)>,
+}
+
+/// How many are remembered, by their last bits.
+const KNOWN: usize = 64;
+
 /// Walks the frames with references, innermost first, through the host into outer activations, as long as `f` says so.
 ///
 /// # Safety
 /// This is the store's thread, and WebAssembly is not running but waits in calls.
 unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
-    // SAFETY: as in `unwind::capture`: frames are live, and the chain of frame pointers leads to each entry.
+    let mut known = [Known { pc: 0, map: None }; KNOWN];
+    // SAFETY: as in `unwind::capture`: frames are live, and the chain of frame pointers leads to each entry. The code of a
+    // live frame stays while the frame does.
     unsafe {
         let vm = store.vm.get();
         let (mut act, mut exit_fp) = ((*vm).activation, (*vm).exit_fp);
         while !act.is_null() {
             let (mut pc, mut fp) = (word(exit_fp + 8), word(exit_fp));
             while fp != (*act).entry_fp {
-                let go_on = code_memory::find(pc, |owner, offset| match owner {
-                    Owner::Module(m) => (*m)
-                        .stack_map(offset as u32)
-                        .is_none_or(|(slots, below)| f(&Frame { fp, slots, vmctx: (fp - below) as *mut usize })),
-                    Owner::Trampoline(_) => true,
-                });
-                if go_on == Some(false) {
+                let entry = &mut known[(pc ^ pc >> 6) % KNOWN];
+                if entry.pc != pc {
+                    *entry = Known { pc, map: stack_map(pc) };
+                }
+                if let Some((slots, below)) = entry.map
+                    && !f(&Frame { fp, slots, vmctx: (fp - below) as *mut usize })
+                {
                     return;
                 }
                 (pc, fp) = (word(fp + 8), word(fp));
@@ -109,6 +122,16 @@ unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
             act = (*act).previous;
         }
     }
+}
+
+/// # Safety
+/// `pc` is the return address into a live frame, and the result is not used when that is gone.
+unsafe fn stack_map<'a>(pc: usize) -> Option<(&'a [u32], usize)> {
+    code_memory::find(pc, |owner, offset| match owner {
+        // SAFETY: the caller's promise.
+        Owner::Module(m) => unsafe { (*m).stack_map(offset as u32) },
+        Owner::Trampoline(_) => None,
+    })?
 }
 
 impl Instance {

@@ -80,6 +80,18 @@ impl ConstExprs {
     pub fn ops(&self) -> &[ConstOp] {
         &self.ops
     }
+    /// The elements, if all are nulls and i31s.
+    pub fn smalls(&self) -> Option<Box<[Option<i32>]>> {
+        let small = |op: &ConstOp| match op {
+            ConstOp::Const(ConstVal::Null(_)) => Some(None),
+            ConstOp::Const(ConstVal::I31(v)) => Some(Some(*v)),
+            _ => None,
+        };
+        if self.ops.len() != self.ends.len() {
+            return None;
+        }
+        self.ops.iter().map(small).collect()
+    }
     /// Whether all are constants, so that evaluating them allocates nothing and can not fail.
     pub fn is_constant(&self) -> bool {
         self.ops.len() == self.ends.len() && self.ops.iter().all(|op| matches!(op, ConstOp::Const(_)))

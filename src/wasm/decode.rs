@@ -441,7 +441,12 @@ fn elem_segment(e: wasmparser::Element<'_>, types: &Types) -> Result<ElemSegment
             for e in exprs {
                 all.push(&const_expr(&e.map_err(malformed)?, types)?);
             }
-            (ref_type(ty, types), ElemItems::Exprs(all))
+            let ty = ref_type(ty, types);
+            let items = match all.smalls().filter(|_| ValType::Ref(ty).is_gc()) {
+                Some(smalls) => ElemItems::Smalls(smalls),
+                None => ElemItems::Exprs(all),
+            };
+            (ty, items)
         }
     };
     let mode = match e.kind {

@@ -54,6 +54,8 @@ pub struct GlobalDecl {
 /// What a segment's elements are.
 pub enum ElemItems {
     Funcs(Box<[FuncIndex]>),
+    /// Nulls and i31s: references that no collection moves.
+    Smalls(Box<[Option<i32>]>),
     Exprs(ConstExprs),
 }
 
@@ -61,6 +63,7 @@ impl ElemItems {
     pub fn len(&self) -> usize {
         match self {
             ElemItems::Funcs(f) => f.len(),
+            ElemItems::Smalls(s) => s.len(),
             ElemItems::Exprs(e) => e.len(),
         }
     }

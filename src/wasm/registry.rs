@@ -26,6 +26,8 @@ pub struct TypeDef {
     pub sub: SubType,
     /// Of a structure: where its fields are.
     pub offsets: Box<[u32]>,
+    /// Whether some field holds a function.
+    pub has_funcs: bool,
 }
 
 impl TypeDef {
@@ -100,7 +102,9 @@ impl TypeRegistry {
                 CompositeType::Struct(fields) => super::descriptor::struct_layout(fields),
                 _ => vec![],
             };
-            let def = Arc::new(TypeDef { id: *id, sub, offsets: offsets.into() });
+            let mut def = TypeDef { id: *id, sub, offsets: offsets.into(), has_funcs: false };
+            def.has_funcs = def.fields().iter().any(|f| f.storage.is_func());
+            let def = Arc::new(def);
             inner.types.insert(*id, def.clone());
             types.push(def);
         }

@@ -204,6 +204,11 @@ impl StorageType {
     pub fn is_gc(self) -> bool {
         matches!(self, StorageType::Val(t) if t.is_gc())
     }
+
+    /// Whether it holds functions, by their numbers.
+    pub fn is_func(self) -> bool {
+        matches!(self, StorageType::Val(ValType::Ref(r)) if r.top() == Top::Func)
+    }
 }
 
 /// A field of a structure, or the element of an array (Wasm 3.0, 2.3.7).

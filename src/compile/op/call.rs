@@ -72,6 +72,7 @@ pub fn call(cx: &mut FuncCx, f: FuncIndex) {
     }
     let args = arguments(cx, cx.vmctx, ty);
     let callee = cx.defined_func(f);
+    cx.calls = true;
     let call = cx.b.ins().call(callee, &args);
     push_results(cx, call, ty);
 }

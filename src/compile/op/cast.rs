@@ -5,7 +5,7 @@ use super::control;
 use crate::abi::vmstruct::{VmContext, VmFuncRef};
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::func::{FuncCx, Region, trusted};
+use crate::compile::func::{FuncCx, Region, constant, trusted};
 use crate::wasm::decode::{heap_type, ref_type};
 use crate::wasm::descriptor::*;
 use crate::wasm::types::{HeapType, RefType, Top};
@@ -83,7 +83,7 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
     }
     if to.top() == Top::Func {
         let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
-        let id = cx.b.ins().load(I32, flags, r, offset_of!(VmFuncRef, type_id) as i32);
+        let id = cx.b.ins().uload32(flags, r, offset_of!(VmFuncRef, type_id) as i32);
         return is_of_type(cx, id, to.heap, index, exits);
     }
     if to.heap == HeapType::I31 {
@@ -98,7 +98,7 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
     is_of_type(cx, id, to.heap, index, exits);
 }
 
-/// Ends the block: whether the type of an id is, or is below, `to`.
+/// Ends the block: whether the type of an id (64 bits) is, or is below, `to`.
 fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>, exits: Exits<'_>) {
     let Some(index) = index else {
         let kind = descriptor_field(cx, id, offset_of!(Descriptor, kind));
@@ -116,7 +116,8 @@ fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>
     };
     let def = &cx.env.info.types[index];
     let vmctx = cx.vmctx;
-    let wanted = cx.load_constant(I32, vmctx, cx.env.layout.type_id(index));
+    let flags = cx.in_region(constant(), Region::Vm);
+    let wanted = cx.b.ins().uload32(flags, vmctx, cx.env.layout.type_id(index) as i32);
     if def.sub.is_final {
         let same = cx.b.ins().icmp(IntCC::Equal, id, wanted);
         return decide(cx, same, exits);
@@ -128,6 +129,7 @@ fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>
         leave(cx, enough, false, exits.no);
     }
     let found = descriptor_field(cx, id, offset_of!(Descriptor, display) + 4 * depth);
+    let wanted = cx.b.ins().ireduce(I32, wanted);
     let same = cx.b.ins().icmp(IntCC::Equal, found, wanted);
     decide(cx, same, exits);
 }
@@ -136,7 +138,6 @@ fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>
 fn descriptor_field(cx: &mut FuncCx, id: Value, offset: usize) -> Value {
     let vmctx = cx.vmctx;
     let types = cx.load_constant(I64, vmctx, offset_of!(VmContext, types) as u32);
-    let id = cx.b.ins().uextend(I64, id);
     let address = cx.b.ins().iadd(types, id);
     // Not moved: the id is one only where the reference was checked.
     let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
@@ -154,6 +155,7 @@ fn index_of(t: wasmparser::HeapType) -> Option<TypeIndex> {
 /// Whether a value of type id `found`, of a function, may be called as `ty`, in cold code: supertypes only.
 pub fn is_subtype(cx: &mut FuncCx, found: Value, ty: TypeIndex, yes: Block, no: Block) {
     let heap = cx.env.info.types[ty].heap_type();
+    let found = cx.b.ins().uextend(I64, found);
     is_of_type(cx, found, heap, Some(ty), Exits { yes: (yes, &[]), no: (no, &[]) });
 }
 
