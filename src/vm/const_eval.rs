@@ -143,23 +143,23 @@ impl Evaluator {
         self.stack.clear();
         let Some((last, before)) = ops.split_last() else { unreachable!("validated") };
         for op in before {
-            let value = self.op(store, *op, false)?;
-            self.stack.push(value);
+            self.op(store, op, false)?;
         }
-        self.op(store, *last, true)
+        self.op(store, last, true)?;
+        Ok(self.pop())
     }
 
     fn pop(&mut self) -> Val {
         self.stack.pop().expect("validated")
     }
 
-    /// An operation; `is_last`: of its expression.
-    fn op(&mut self, store: &mut Store, op: ConstOp, is_last: bool) -> Result<Val, Trap> {
+    /// An operation; `is_last`: of its expression. Leaves its value on the stack.
+    fn op(&mut self, store: &mut Store, op: &ConstOp, is_last: bool) -> Result<(), Trap> {
         // SAFETY: the instance lives (`new`), and evaluating changes nothing of it.
         let instance = unsafe { &*self.instance };
         let info = instance.info();
         let of_type = |t: TypeIndex| &info.types[t];
-        Ok(match op {
+        let value = match *op {
             ConstOp::Const(v) => Val::Slot(constant(v, instance)),
             ConstOp::GlobalGet(g) if info.globals[g].ty.content.is_gc() => {
                 let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
@@ -178,29 +178,33 @@ impl Evaluator {
                 let ty = of_type(t);
                 let from = self.stack.len() - ty.fields().len();
                 let places = ty.fields().iter().copied().zip(ty.offsets.iter().copied());
-                self.fill(store, ty, 0, from, places, is_last)?
+                return self.fill(store, ty, 0, from, places, is_last);
             }
             ConstOp::StructNewDefault(t) => {
                 let from = self.stack.len();
-                self.fill(store, of_type(t), 0, from, std::iter::empty(), is_last)?
+                return self.fill(store, of_type(t), 0, from, std::iter::empty(), is_last);
             }
-            ConstOp::ArrayNewFixed(t, n) => self.array(store, t, n, self.stack.len() - n as usize, false, is_last)?,
+            ConstOp::ArrayNewFixed(t, n) => {
+                return self.array(store, t, n, self.stack.len() - n as usize, false, is_last);
+            }
             ConstOp::ArrayNew(t) => {
                 // SAFETY: validated to be an i32.
                 let n = unsafe { self.pop().slot().i32 } as u32;
-                self.array(store, t, n, self.stack.len() - 1, true, is_last)?
+                return self.array(store, t, n, self.stack.len() - 1, true, is_last);
             }
             ConstOp::ArrayNewDefault(t) => {
                 // SAFETY: validated to be an i32.
                 let n = unsafe { self.pop().slot().i32 } as u32;
                 let from = self.stack.len();
-                self.fill(store, of_type(t), n, from, std::iter::empty(), is_last)?
+                return self.fill(store, of_type(t), n, from, std::iter::empty(), is_last);
             }
             other => {
                 let (b, a) = (self.pop().slot(), self.pop().slot());
                 Val::Slot(arithmetic(other, a, b))
             }
-        })
+        };
+        self.stack.push(value);
+        Ok(())
     }
 
     fn array(
@@ -211,7 +215,7 @@ impl Evaluator {
         from: usize,
         repeat: bool,
         is_last: bool,
-    ) -> Result<Val, Trap> {
+    ) -> Result<(), Trap> {
         // SAFETY: as in `op`.
         let ty = &unsafe { &*self.instance }.info().types[t];
         let element = ty.fields()[0];
@@ -223,7 +227,8 @@ impl Evaluator {
             let number = self.number(store, value, element)?;
             let new = store.alloc(ty.id, n)?;
             (0..n).try_for_each(|i| put(&new, at(i), element, value, number)).map_err(|_| Trap::HeapExhausted)?;
-            return made(new, is_last);
+            self.stack.push(made(new, is_last)?);
+            return Ok(());
         }
         self.fill(store, ty, n, from, (0..n).map(|i| (element, at(i))), is_last)
     }
@@ -237,7 +242,7 @@ impl Evaluator {
         from: usize,
         places: impl Iterator<Item = (FieldType, u32)> + Clone,
         is_last: bool,
-    ) -> Result<Val, Trap> {
+    ) -> Result<(), Trap> {
         // Functions get their numbers first: that needs the store.
         let mut numbers = Vec::new();
         if ty.has_funcs {
@@ -250,7 +255,8 @@ impl Evaluator {
             put(&new, at, field, *value, numbers.get(i).copied().unwrap_or(0)).map_err(|_| Trap::HeapExhausted)?;
         }
         self.stack.truncate(from);
-        made(new, is_last)
+        self.stack.push(made(new, is_last)?);
+        Ok(())
     }
 
     /// The number of a function that is to be put into a field.
