@@ -85,12 +85,12 @@ impl Func {
 
     /// How many slots a raw call needs: as many as parameters or results, whichever are more.
     pub fn slot_count(&self, store: &Store) -> Result<usize> {
-        let ty = &store.vm().funcs[self.check(store)?].ty;
+        let ty = &store.vm().funcs[self.check(store)?].trampoline.ty;
         Ok(ty.params().len().max(ty.results().len()))
     }
 
     pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
-        Ok(store.vm().funcs[self.check(store)?].ty.clone())
+        Ok(store.vm().funcs[self.check(store)?].trampoline.ty.clone())
     }
 
     /// The id of its type, which supertypes' ids are not equal to.
@@ -102,7 +102,7 @@ impl Func {
 
     /// Calls the function. `args` and `results` must be exactly as many as the type says.
     pub fn call(&self, store: &mut Store, args: &[Val], results: &mut [Val]) -> Result<()> {
-        let ty = store.vm().funcs[self.check(store)?].ty.clone();
+        let ty = store.vm().funcs[self.check(store)?].trampoline.ty.clone();
         check_count("argument", ty.params().len(), args.len())?;
         check_count("result", ty.results().len(), results.len())?;
         with_slots(args.len().max(results.len()), |slots| {
@@ -126,7 +126,7 @@ impl Func {
     /// `slots` are at least as many as parameters and as results; the arguments are of the types, funcrefs of this store.
     #[inline]
     pub unsafe fn call_raw(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
-        let ty = &store.vm().funcs[self.check(store)?].ty;
+        let ty = &store.vm().funcs[self.check(store)?].trampoline.ty;
         if !ty.has_references() {
             // SAFETY: the caller's promise.
             return unsafe { self.enter(store, slots) };

@@ -31,6 +31,8 @@ pub struct Tracer<'h> {
 
 /// A nursery up to here grows if it is only collected often, even if nothing survives.
 const OFTEN: usize = 1 << 20;
+/// Under zeal the mark stack overflows early.
+const ZEAL_MARK_STACK: usize = 4;
 /// Entries of the mark stack that are there without asking.
 const MARK_STACK: usize = 4096;
 
@@ -279,8 +281,11 @@ impl Tracer<'_> {
     unsafe fn push(&mut self, r: u32) {
         // SAFETY: an object.
         unsafe {
+            let small = self.heap.config.zeal > 0;
             let stack = &mut self.heap.mark_stack;
-            if stack.len() < stack.capacity() || stack.try_reserve(stack.len().max(MARK_STACK)).is_ok() {
+            if small && stack.len() >= ZEAL_MARK_STACK {
+                self.overflow(r);
+            } else if stack.len() < stack.capacity() || stack.try_reserve(stack.len().max(MARK_STACK)).is_ok() {
                 stack.push(r);
             } else {
                 self.overflow(r);

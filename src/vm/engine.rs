@@ -13,8 +13,9 @@ use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::mmap::Executable;
 use crate::wasm::registry::{TypeId, TypeRegistry};
+use crate::wasm::types::FuncType;
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// What an engine is made with.
@@ -36,7 +37,7 @@ pub struct Engine {
     pub timer: Timer,
     /// Address space of heaps whose stores are gone.
     pub regions: Arc<RegionPool>,
-    trampolines: RwLock<HashMap<TypeId, Arc<Trampoline>>>,
+    trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
 }
 
 impl Engine {
@@ -59,7 +60,8 @@ impl Engine {
         if let Some(t) = self.trampolines.read().get(&ty) {
             return Ok(t.clone());
         }
-        let made = Trampoline::new(self.compiler.trampoline(&self.types.func(ty))?)?;
+        let ty_of = self.types.func(ty);
+        let made = Trampoline::new(self.compiler.trampoline(&ty_of)?, ty_of)?;
         // Another thread may have been faster; then ours is dropped.
         Ok(self.trampolines.write().entry(ty).or_insert(made).clone())
     }
@@ -67,6 +69,7 @@ impl Engine {
 
 /// The way in and the way out for one function type.
 pub struct Trampoline {
+    pub ty: Arc<FuncType>,
     text: Executable,
     code: TrampolineCode,
 }
@@ -75,10 +78,10 @@ pub struct Trampoline {
 pub type EntryFn = unsafe extern "C" fn(*mut VmHeader, VmCode, *mut VmSlot, *mut Activation) -> bool;
 
 impl Trampoline {
-    fn new(mut code: TrampolineCode) -> Result<Arc<Trampoline>> {
+    fn new(mut code: TrampolineCode, ty: Arc<FuncType>) -> Result<Arc<Trampoline>> {
         let text = Executable::new(&std::mem::take(&mut code.text))
             .map_err(|e| err!(OutOfMemory, "no memory for a trampoline: {e}"))?;
-        let t = Arc::new(Trampoline { text, code });
+        let t = Arc::new(Trampoline { ty, text, code });
         code_memory::register(t.start(), t.text.len(), Owner::Trampoline(Arc::as_ptr(&t)));
         Ok(t)
     }

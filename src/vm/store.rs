@@ -12,7 +12,6 @@ use super::table::Table;
 use crate::base::{Error, Result};
 use crate::gc::Heap;
 use crate::wasm::registry::TypeId;
-use crate::wasm::types::FuncType;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,7 +19,6 @@ use std::time::Duration;
 /// A function the host knows: where it is and how it is entered.
 pub struct FuncEntry {
     pub funcref: FuncRefPtr,
-    pub ty: Arc<FuncType>,
     pub trampoline: Arc<Trampoline>,
 }
 
@@ -130,8 +128,7 @@ impl Store {
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
-            let ty = self.engine.types.func(funcref.type_id);
-            self.funcs.push(FuncEntry { funcref: f, ty, trampoline });
+            self.funcs.push(FuncEntry { funcref: f, trampoline });
             funcref.handle = self.funcs.len() as u32;
         }
         Ok(funcref.handle - 1)

@@ -6,6 +6,7 @@ use super::descriptor::{DescriptorView, Descriptors};
 use super::types::*;
 use crate::base::Result;
 use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl TypeDef {
 struct Inner {
     /// The ids of the members, by the rolled group.
     groups: HashMap<Box<[SubType]>, Box<[TypeId]>>,
-    types: HashMap<TypeId, Arc<TypeDef>>,
+    types: FxHashMap<TypeId, Arc<TypeDef>>,
     descriptors: Descriptors,
 }
 
@@ -66,7 +67,7 @@ impl TypeRegistry {
         let descriptors = Descriptors::new()?;
         let view = descriptors.view();
         Ok(TypeRegistry {
-            inner: RwLock::new(Inner { groups: HashMap::new(), types: HashMap::new(), descriptors }),
+            inner: RwLock::new(Inner { groups: HashMap::new(), types: FxHashMap::default(), descriptors }),
             view,
         })
     }
