@@ -13,3 +13,13 @@ mod gc;
 mod sys;
 mod vm;
 mod wasm;
+
+/// Types whose misuse does not compile, for the documentation tests that show it. Not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::abi::heap::RefSlot;
+    pub use crate::compile::gc::GcVal;
+    pub use crate::gc::collect::Kind;
+    pub use crate::gc::slot::Slots;
+    pub use crate::gc::{Gc, Heap, NoGc, Root};
+}

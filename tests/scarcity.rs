@@ -1,5 +1,7 @@
 //! Each fallible allocation fails once: the answer is an error or a result, nothing is lost, and the store goes on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use wrt::api::*;
 
 const WAT: &str =
@@ -54,6 +56,84 @@ fn every_allocation_fails_once() {
         assert!(failures >= 10, "only {failures} allocations can fail");
         scenario(&engine, &mut store, &module).unwrap();
     }
+}
+
+const OBJECTS: &str = r#"(module
+    (type $f (func (result i32)))
+    (type $n (struct (field $next (ref null $n)) (field $f (ref null $f)) (field $o externref)))
+    (type $a (array (mut (ref null $n))))
+    (elem declare func $one)
+    (func $one (type $f) (i32.const 1))
+    (global $o (mut externref) (ref.null extern))
+    (global $first (ref $n) (struct.new $n (ref.null $n) (ref.func $one) (ref.null extern)))
+    (table $t (export "t") 4 1000 externref)
+    (elem $passive (ref null $n) (struct.new $n (global.get $first) (ref.null $f) (ref.null extern)))
+    (table $u 10 (ref null $n))
+    (elem (table $u) (i32.const 3) (ref null $n) (struct.new $n (global.get $first) (ref.func $one) (ref.null extern)))
+    (func (export "run") (param externref) (result i32) (local $list (ref null $n)) (local $i i32) (local $large (ref null $a))
+      (local.set $large (array.new_default $a (i32.const 100000)))
+      (loop
+        (local.set $list (struct.new $n (local.get $list) (ref.func $one) (local.get 0)))
+        (array.set $a (local.get $large) (local.get $i) (local.get $list))
+        (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 30000))))
+      (table.init $u $passive (i32.const 5) (i32.const 0) (i32.const 1))
+      (drop (table.grow $t (local.get 0) (i32.const 10)))
+      (local.set $i (i32.const 0))
+      (loop
+        (local.set $i (i32.add (local.get $i) (call_ref $f (struct.get $n $f (local.get $list)))))
+        (br_if 0 (i32.eqz (ref.is_null (local.tee $list (struct.get $n $next (local.get $list)))))))
+      (local.get $i)))"#;
+
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+fn with_objects(store: &mut Store, module: &Module, dropped: &Arc<AtomicUsize>) -> Result<()> {
+    let instance = Instance::new(store, module, &[])?;
+    let object = Ref::host(store, Counted(dropped.clone()), 0)?;
+    let Some(Extern::Func(f)) = instance.export(store, "run")? else { panic!("no run") };
+    let mut out = [Val::I32(0)];
+    f.call(store, &[Val::ExternRef(Some(object))], &mut out)?;
+    assert_eq!(out[0], Val::I32(30000));
+    let Some(Extern::Table(t)) = instance.export(store, "t")? else { panic!("no t") };
+    t.grow(store, 50, Val::ExternRef(Some(object)))?;
+    t.get(store, 5)?;
+    store.gc()
+}
+
+/// In a new store each time: a heap's growth fails at every step of it.
+#[test]
+fn every_allocation_of_the_heap_fails_once() {
+    let engine = Engine::new(&Config::new().heap_growth(10, 1 << 16).gc_verify(true)).unwrap();
+    let module = Module::new(&engine, OBJECTS.as_bytes()).unwrap();
+    let (mut failures, mut made) = (0, 0);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    for n in 1.. {
+        assert!(n < 200, "does not end");
+        let mut store = Store::new(&engine).unwrap();
+        fail_nth(n);
+        let result = store.scope(|store| with_objects(store, &module, &dropped)).unwrap();
+        let happened = fail_nth(0) == 0;
+        match result {
+            Ok(()) if !happened => break,
+            Ok(()) => {}
+            Err(e) => {
+                failures += 1;
+                let exhausted = e.trap_code() == Some(Trap::HeapExhausted);
+                let kind = matches!(e.kind(), ErrorKind::OutOfMemory | ErrorKind::Limit);
+                assert!(kind || exhausted, "allocation {n}: {e:?}");
+            }
+        }
+        // The store goes on, and loses nothing.
+        store.scope(|store| with_objects(store, &module, &dropped)).unwrap().unwrap();
+        drop(store);
+        made = made.max(n);
+    }
+    assert!(failures >= 8, "only {failures} of {made} allocations made a difference");
 }
 
 /// What a failed instantiation took from the store's account is given back.

@@ -51,7 +51,21 @@ impl RawRef {
     }
 }
 
-/// A reference at rest: in an object, a table, a global. Nothing can be done with it but by `gc::slot`, the only writer.
+/// A reference at rest: in an object, a table, a global. It is read and written by `gc::slot`, which needs its card:
+///
+/// ```no_run
+/// # use wrt::internals::*;
+/// fn by_the_writer<'h>(slots: Slots<'h>, no_gc: NoGc<'h>, value: Option<Gc<'h>>) {
+///     slots.store(no_gc, 0, value);
+/// }
+/// ```
+/// Nothing else can be done with it: a store without a card does not compile.
+/// ```compile_fail,E0616
+/// # use wrt::internals::*;
+/// fn behind_its_back(slot: &RefSlot, value: Gc<'_>) {
+///     slot.0.set(value.bits().0);
+/// }
+/// ```
 #[repr(transparent)]
 pub struct RefSlot(std::cell::Cell<u32>);
 

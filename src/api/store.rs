@@ -4,7 +4,6 @@ use super::Engine;
 use crate::base::Result;
 use crate::err;
 use crate::gc::Statistics;
-use crate::gc::collect::Kind;
 use crate::vm::interrupt::SharedVmStore;
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
@@ -112,7 +111,7 @@ impl Store {
 
     /// Collects all objects that nothing refers to any more.
     pub fn gc(&mut self) -> Result<()> {
-        self.vm_mut().collect(Kind::Full { moving: false })?;
+        self.vm_mut().collect_all()?;
         self.finalize();
         Ok(())
     }

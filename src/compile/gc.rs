@@ -17,7 +17,20 @@ use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
 use std::mem::offset_of;
 
-/// A reference to an object, null or an i31, which stack maps know.
+/// A reference to an object, null or an i31, which stack maps know. It is made where it is declared to them, and nowhere else:
+///
+/// ```no_run
+/// # use wrt::internals::*;
+/// fn taken(r: GcVal) -> cranelift_codegen::ir::Value {
+///     r.value()
+/// }
+/// ```
+/// ```compile_fail,E0423
+/// # use wrt::internals::*;
+/// fn made(v: cranelift_codegen::ir::Value) -> GcVal {
+///     GcVal(v)
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct GcVal(Value);
 

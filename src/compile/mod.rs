@@ -9,7 +9,7 @@ mod body;
 mod code;
 mod driver;
 mod func;
-mod gc;
+pub mod gc;
 mod isa;
 mod op;
 mod operand;

@@ -9,6 +9,7 @@ use super::heap::{Heap, POISON};
 use super::object::*;
 use super::old::Use;
 use crate::abi::heap::*;
+use crate::sys::scarcity;
 use crate::wasm::descriptor::KIND_ARRAY;
 use std::time::Instant;
 
@@ -285,7 +286,9 @@ impl Tracer<'_> {
             let stack = &mut self.heap.mark_stack;
             if small && stack.len() >= ZEAL_MARK_STACK {
                 self.overflow(r);
-            } else if stack.len() < stack.capacity() || stack.try_reserve(stack.len().max(MARK_STACK)).is_ok() {
+            } else if stack.len() < stack.capacity()
+                || scarcity::check().is_ok() && stack.try_reserve(stack.len().max(MARK_STACK)).is_ok()
+            {
                 stack.push(r);
             } else {
                 self.overflow(r);

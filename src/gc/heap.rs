@@ -133,7 +133,36 @@ pub struct NoGc<'h> {
     heap: &'h Heap,
 }
 
-/// A reference to an object, or an i31, until the next collection.
+/// A reference to an object, or an i31, until the next collection: it borrows the heap, which collecting needs for itself.
+///
+/// ```no_run
+/// # use wrt::internals::*;
+/// fn used_before(heap: &mut Heap, root: Root) -> Option<i32> {
+///     let number = heap.no_gc().get(root).ok()?.as_i31();
+///     heap.collect(Kind::Minor, &mut |_| ());
+///     number
+/// }
+/// ```
+/// Used behind it, the same does not compile; nor does one that outlives its heap.
+/// ```compile_fail,E0502
+/// # use wrt::internals::*;
+/// fn held_across(heap: &mut Heap, root: Root) -> Option<i32> {
+///     let held = heap.no_gc().get(root).ok()?;
+///     heap.collect(Kind::Minor, &mut |_| ());
+///     held.as_i31()
+/// }
+/// ```
+/// ```compile_fail,E0597
+/// # use wrt::internals::*;
+/// fn outlives(heap: Box<Heap>, root: Root) -> Option<i32> {
+///     let held;
+///     {
+///         let short = heap;
+///         held = short.no_gc().get(root).ok()?;
+///     }
+///     held.as_i31()
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Gc<'h> {
     raw: NonZeroU32,

@@ -2,6 +2,7 @@
 //! object alive; when it dies, the data is queued and dropped at a safe point.
 
 use super::object::{Objects, is_young};
+use crate::sys::scarcity;
 use crate::wasm::descriptor::HEADER_SIZE;
 use std::any::Any;
 
@@ -39,6 +40,9 @@ impl Hosts {
     /// Makes sure that one more can be added, and all of them can die, without memory.
     pub fn reserve(&mut self) -> bool {
         let room = self.alive + 1;
+        if self.entries.len() == self.entries.capacity() && scarcity::check().is_err() {
+            return false;
+        }
         self.entries.try_reserve(1).is_ok() && self.young.try_reserve(1).is_ok() && self.dead.try_reserve(room).is_ok()
     }
 

@@ -4,6 +4,7 @@
 //! it is released, or the heap ends.
 
 use super::object::is_young;
+use crate::sys::scarcity;
 
 /// A rooted reference, not null. Not tied to a lifetime: every use checks the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -63,6 +64,9 @@ impl Roots {
         }
         let index = match self.free {
             NO_ENTRY => {
+                if self.entries.len() == self.entries.capacity() {
+                    scarcity::check().ok()?;
+                }
                 self.entries.try_reserve(1).ok()?;
                 let index = u32::try_from(self.entries.len()).ok().filter(|i| *i != NO_ENTRY)?;
                 self.entries.push(Entry { bits: 0, generation: 1, link: NO_ENTRY });

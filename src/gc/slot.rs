@@ -28,6 +28,10 @@ impl<'h> Slots<'h> {
         self.len
     }
 
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
     /// The slots of a range.
     pub fn range(self, at: usize, len: usize) -> Option<Slots<'h>> {
         let end = at.checked_add(len)?;
@@ -55,7 +59,7 @@ impl<'h> Slots<'h> {
     }
 
     pub fn fill(self, _: NoGc<'h>, value: Option<Gc<'h>>) {
-        if self.len == 0 {
+        if self.is_empty() {
             return;
         }
         let bits = value.map_or(0, |v| v.bits().0);
@@ -69,7 +73,7 @@ impl<'h> Slots<'h> {
     /// Copies from as many slots, which may overlap.
     pub fn copy_from(self, _: NoGc<'h>, src: Slots<'h>) {
         assert_eq!(self.len, src.len);
-        if self.len == 0 {
+        if self.is_empty() {
             return;
         }
         // SAFETY: both ranges are slots, and as long as each other.

@@ -12,6 +12,7 @@ use crate::gc::heap::NewObject;
 use crate::gc::host::HostData;
 use crate::gc::object::array_size;
 use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
+use crate::sys::scarcity;
 use crate::wasm::descriptor::{HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
 
@@ -94,6 +95,12 @@ impl Store {
         Ok(())
     }
 
+    /// SAFEPOINT. Collects everything; moves the objects of sparse blocks together if there are many such.
+    pub fn collect_all(&mut self) -> Result<()> {
+        let moving = self.heap.as_ref().is_some_and(|h| h.is_fragmented());
+        self.collect(Kind::Full { moving })
+    }
+
     pub fn heap_statistics(&self) -> Statistics {
         self.heap.as_ref().map_or_else(Statistics::default, |h| h.statistics())
     }
@@ -149,7 +156,7 @@ impl Store {
         // SAFETY: null, or a funcref of this store, alive (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
         if funcref.index == 0 {
-            if self.numbered.try_reserve(2).is_err() {
+            if scarcity::check().is_err() || self.numbered.try_reserve(2).is_err() {
                 return Err(Trap::HeapExhausted);
             }
             if self.numbered.is_empty() {
