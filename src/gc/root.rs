@@ -24,6 +24,8 @@ struct Entry {
     generation: u32,
     /// In a free entry the next free one, otherwise the depth of its scope.
     link: u32,
+    /// Whether it is in the list of young ones.
+    listed: bool,
 }
 
 const NO_ENTRY: u32 = u32::MAX;
@@ -32,11 +34,11 @@ pub struct Roots {
     entries: Vec<Entry>,
     free: u32,
     alive: usize,
-    /// Roots of open scopes, in the order they were made.
+    /// Roots of open scopes, in the order they were made; some may be released.
     scoped: Vec<Root>,
     /// Where each open scope begins in `scoped`.
     scopes: Vec<usize>,
-    /// Entries that may hold a reference into the nursery.
+    /// Entries that may hold a reference into the nursery, each once.
     young: Vec<u32>,
 }
 
@@ -56,8 +58,9 @@ impl Roots {
     pub fn add(&mut self, bits: u32) -> Option<Root> {
         debug_assert!(bits != 0);
         let depth = self.scopes.len() as u32;
-        if depth > 0 {
-            self.scoped.try_reserve(1).ok()?;
+        if depth > 0 && self.scoped.len() == self.scoped.capacity() {
+            self.forget_released();
+            self.scoped.try_reserve(1.max(self.scoped.len())).ok()?;
         }
         if is_young(bits) {
             self.young.try_reserve(1).ok()?;
@@ -69,7 +72,7 @@ impl Roots {
                 }
                 self.entries.try_reserve(1).ok()?;
                 let index = u32::try_from(self.entries.len()).ok().filter(|i| *i != NO_ENTRY)?;
-                self.entries.push(Entry { bits: 0, generation: 1, link: NO_ENTRY });
+                self.entries.push(Entry { bits: 0, generation: 1, link: NO_ENTRY, listed: false });
                 index
             }
             index => {
@@ -80,12 +83,12 @@ impl Roots {
         let entry = &mut self.entries[index as usize];
         (entry.bits, entry.link) = (bits, depth);
         let root = Root { index, generation: entry.generation };
+        if is_young(bits) && !std::mem::replace(&mut entry.listed, true) {
+            self.young.push(index);
+        }
         self.alive += 1;
         if depth > 0 {
             self.scoped.push(root);
-        }
-        if is_young(bits) {
-            self.young.push(index);
         }
         Some(root)
     }
@@ -142,6 +145,23 @@ impl Roots {
         self.scoped.truncate(kept);
     }
 
+    /// Takes released roots out of the scopes' list, so that it does not grow with those that come and go in a long scope.
+    fn forget_released(&mut self) {
+        let (mut kept, mut scope) = (0, 0);
+        for i in 0..self.scoped.len() {
+            while self.scopes.get(scope).is_some_and(|start| *start == i) {
+                self.scopes[scope] = kept;
+                scope += 1;
+            }
+            if self.entry(self.scoped[i]).is_ok() {
+                self.scoped[kept] = self.scoped[i];
+                kept += 1;
+            }
+        }
+        self.scopes[scope..].fill(kept);
+        self.scoped.truncate(kept);
+    }
+
     /// Makes a root belong to the scope around the innermost one (or to none, if that is the outermost).
     pub fn escape(&mut self, root: Root) -> Result<(), Stale> {
         self.entry(root)?;
@@ -154,12 +174,16 @@ impl Roots {
     /// Gives every place that may hold a young reference to `f`; afterwards none does.
     pub fn trace_young(&mut self, mut f: impl FnMut(*mut u32)) {
         for i in self.young.drain(..) {
-            f(&mut self.entries[i as usize].bits);
+            let entry = &mut self.entries[i as usize];
+            entry.listed = false;
+            f(&mut entry.bits);
         }
     }
 
     pub fn trace_all(&mut self, mut f: impl FnMut(*mut u32)) {
-        self.young.clear();
+        for i in self.young.drain(..) {
+            self.entries[i as usize].listed = false;
+        }
         self.entries.iter_mut().filter(|e| e.bits != 0).for_each(|e| f(&mut e.bits));
     }
 
@@ -185,6 +209,28 @@ mod tests {
         assert_eq!(a.index, b.index);
         assert_eq!((r.get(a), r.get(b), r.release(a)), (Err(Stale), Ok(5), Err(Stale)));
         assert_eq!(r.get(Root { index: 0, generation: 0 }), Err(Stale));
+    }
+
+    /// A million that come and go, in a scope inside of a scope, leave neither list longer.
+    #[test]
+    fn released_roots_take_no_memory() {
+        let mut r = Roots::default();
+        let young = crate::abi::heap::NURSERY as u32;
+        r.open().unwrap();
+        let outer = r.add(young).unwrap();
+        r.open().unwrap();
+        r.open().unwrap();
+        let inner = r.add(young + 8).unwrap();
+        for _ in 0..1_000_000 {
+            let root = r.add(young + 16).unwrap();
+            r.release(root).unwrap();
+        }
+        assert!(r.scoped.capacity() < 100 && r.young.len() == 3, "{} {}", r.scoped.capacity(), r.young.len());
+        r.close();
+        assert_eq!((r.get(inner), r.get(outer)), (Err(Stale), Ok(young)));
+        r.close();
+        r.close();
+        assert_eq!((r.get(outer), r.len()), (Err(Stale), 0));
     }
 
     #[test]
