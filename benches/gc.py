@@ -2,7 +2,7 @@
 """Compares garbage collection and references: wrt, Wasmtime's C API, Wasmtime's copying collector, and V8.
 
 usage: gc.py DIST [--rounds N] [--only name,name] [--engines name,name] [--peers DIR]     (make bench-gc)
-Names are workloads' or groups': exec, unchanged, instantiate, stores, memory. Engines: wrt, wasmtime, copying, node, deno.
+Names are workloads' or groups': exec, unchanged, instantiate, stores, memory, pauses. Engines: wrt, wasmtime, copying, node, deno.
 Peers are kept in target/bench, or DIR: the folders include and wheel (run.py), npm, and host_copying (cargo's target).
 Needs registries for the peers: pip, npm, and cargo, which takes some minutes for the copying collector.
 """
@@ -31,6 +31,9 @@ INSTANTIATE = {"struct_10k": (10000, 50), "struct_100k": (100000, 5), "i31_10k":
 SMALLER = {("wasmtime", "struct_100k"): "struct_10k", ("copying", "struct_100k"): "struct_10k"}
 STORES = dict(stores=2000, alive=10000)
 MEMORY = dict(gc_cycles=1200, gc_biglist=20000000)
+# Module, argument, repeats.
+PAUSES = {"bintrees": ("gc_bintrees", 60, 6), "live": ("gc_live", 30, 6), "cycles": ("gc_cycles", 60, 6), "list of 1 M": ("gc_biglist", 1000000, 3),
+          "list of 5 M": ("gc_biglist", 5000000, 2), "list of 20 M": ("gc_biglist", 20000000, 2)}
 REPEATS, WARM_UP, TIMEOUT = 6, 2, 600
 engines, notes = {}, []
 
@@ -239,11 +242,21 @@ def memory(names, count):
         table(f"{name}({MEMORY[name]:,}), once", [(what, rows_of(rounds, of)) for what, of in rows.items()])
 
 
+def pauses(names, count):
+    """What wrt says of its own collections; the other engines do not tell."""
+    columns = ["minors", "fulls", "longest_minor_ms", "longest_full_ms", "live_mib", "used_mib"]
+    print("\n### Pauses of wrt, wall time; live: after the last full collection\n\n| | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns))
+    for name in names:
+        lines = [once("wrt", "exec", *PAUSES[name]) for _ in range(count)]
+        cells = [show(median(line and line[column] for line in lines)) for column in columns]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dist")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="exec,unchanged,instantiate,stores,memory")
+    parser.add_argument("--only", default="exec,unchanged,instantiate,stores,memory,pauses")
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--peers", default=run.OUT)
     args = parser.parse_args()
@@ -253,7 +266,7 @@ def main():
         engines[engine] = command_of(engine, os.path.abspath(args.dist))
     only = args.only.split(",")
     groups = {"exec": (compute, EXEC), "unchanged": (unchanged, UNCHANGED), "instantiate": (instantiate, INSTANTIATE), "stores": (stores, STORES),
-              "memory": (memory, MEMORY)}
+              "memory": (memory, MEMORY), "pauses": (pauses, PAUSES)}
     unknown = set(only) - set(groups) - {name for _, known in groups.values() for name in known}
     if unknown:
         sys.exit(f"no such workloads: {', '.join(unknown)}")

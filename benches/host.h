@@ -6,6 +6,7 @@
  *   instantiate  makes and deletes ARG instances, each in a store of its own
  *   stores       the same, and calls run(100) in each
  *   alive        makes ARG stores with an instance, calls run(100) in each, and keeps them: KiB and mappings of a store
+ * A host may define HEAP_REPORT, which adds to exec's line what it knows of its heap.
  * One line of JSON: processor time of all threads in milliseconds for each of REPEATS, and the process's greatest resident size. */
 #ifndef BENCH_HOST_H
 #define BENCH_HOST_H
@@ -137,6 +138,9 @@ int main(int argc, char **argv) {
         double n = (double)job.arg * job.repeats;
         printf(", \"kib\": %.2f, \"mappings\": %.3f", (resident_kib() - kib) / n, (mappings() - maps) / n);
     }
+#ifdef HEAP_REPORT
+    if (exec) HEAP_REPORT(instance);
+#endif
     puts("}");
     fflush(stdout);
     /* Nothing is deleted: how long that takes is not measured. */

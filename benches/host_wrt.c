@@ -1,4 +1,7 @@
 /* Measures wrt through its C API. */
+#define HEAP_REPORT heap_report
+struct instance;
+static void heap_report(struct instance *it);
 #include "host.h"
 #include <wrt.h>
 
@@ -48,6 +51,14 @@ static int32_t instance_run(instance_t *it, int32_t arg) {
 static void instance_hold(instance_t *it, size_t handles) {
     wrt_ref_t reference;
     for (size_t i = 0; i < handles; i++) check(wrt_externref_new(it->store, NULL, NULL, 0, &reference));
+}
+
+static void heap_report(instance_t *it) {
+    wrt_heap_stats_t s = {.size = sizeof s};
+    check(wrt_store_heap_stats(it->store, &s));
+    printf(", \"live_mib\": %.2f, \"used_mib\": %.2f, \"minors\": %llu, \"fulls\": %llu, \"longest_minor_ms\": %.4f, \"longest_full_ms\": %.4f",
+           (double)s.live_bytes / 1048576, (double)s.used_bytes / 1048576, (unsigned long long)s.minor_collections,
+           (unsigned long long)s.full_collections, (double)s.longest_minor_nanoseconds / 1e6, (double)s.longest_full_nanoseconds / 1e6);
 }
 
 static void instance_delete(instance_t *it) {

@@ -32,6 +32,8 @@ pub struct Tracer<'h> {
 
 /// A nursery up to here grows if it is only collected often, even if nothing survives.
 const OFTEN: usize = 1 << 20;
+/// A nursery grows up to here if nearly everything survives.
+const LASTING: usize = 4 << 20;
 /// Under zeal the mark stack overflows early.
 const ZEAL_MARK_STACK: usize = 4;
 /// Entries of the mark stack that are there without asking.
@@ -99,7 +101,9 @@ impl Heap {
             return;
         }
         self.minors_at_size += 1;
-        let max = self.config.nursery_max;
+        // Where nearly all survives, a larger one only makes a longer pause.
+        let lasting = promoted * 4 > used * 3;
+        let max = self.config.nursery_max.min(if lasting { LASTING } else { usize::MAX });
         let often = self.minors_at_size >= 4 && self.nursery_size < OFTEN;
         let size = match promoted * 16 / used {
             // A quarter and more: no small step would help.
