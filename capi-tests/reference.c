@@ -172,6 +172,62 @@ static void global_set_and_new(void) {
     CHECK(counts.created == counts.dropped);
 }
 
+/* Objects that constant expressions, segments and cycles hold. */
+static const char *const HOLDING =
+    "(module (import \"\" \"o\" (global $o externref))"
+    " (type $cell (struct (field $value (mut externref)) (field $next (mut anyref))))"
+    " (global $init (mut externref) (global.get $o))"
+    " (global $cell (mut anyref) (struct.new $cell (global.get $o) (ref.i31 (i32.const 1))))"
+    " (table $t 20 (ref null $cell))"
+    " (elem $passive (ref null $cell) (struct.new $cell (global.get $o) (ref.null any)))"
+    " (elem (table $t) (i32.const 3) (ref null $cell) (struct.new $cell (global.get $o) (ref.null any)))"
+    " (func (export \"table_init\") (table.init $t $passive (i32.const 9) (i32.const 0) (i32.const 1)))"
+    " (func (export \"forget\") (global.set $init (ref.null extern)) (global.set $cell (ref.null any))"
+    "   (table.fill $t (i32.const 0) (ref.null $cell) (i32.const 20)))"
+    " (func (export \"elem_drop\") (elem.drop $passive))"
+    " (func $ring (param $o externref) (result (ref $cell)) (local $a (ref null $cell)) (local $b (ref null $cell))"
+    "   (local.set $a (struct.new $cell (local.get $o) (ref.null any)))"
+    "   (local.set $b (struct.new $cell (local.get $o) (local.get $a)))"
+    "   (struct.set $cell $next (local.get $a) (local.get $b)) (ref.as_non_null (local.get $b)))"
+    " (func (export \"ring_in_global\") (param externref) (global.set $cell (call $ring (local.get 0))))"
+    " (func (export \"ring_in_table\") (param externref) (table.set $t (i32.const 19) (call $ring (local.get 0)))))";
+
+static void call(wrt_store_t *store, const wrt_instance_t *instance, const char *name, wrt_val_t *arg) {
+    wrt_func_t f = func_of(store, instance, name);
+    OK(wrt_func_call(store, &f, arg, arg != NULL, NULL, 0));
+    if (arg) OK(wrt_ref_release(store, &arg->of.ref));
+}
+
+static void global_init_table_init_segments_and_cycles(void) {
+    world_t w = gc_world();
+    wrt_module_t *module = module_of(w.engine, HOLDING);
+    counts_t counts = {0, 0}, rings = {0, 0};
+    wrt_extern_t import;
+    wrt_instance_t instance;
+    wrt_val_t v = object(w.store, &counts);
+    memset(&import, 0, sizeof import);
+    import.kind = WRT_EXTERN_GLOBAL;
+    OK(wrt_global_new(w.store, WRT_EXTERNREF, false, &v, &import.of.global));
+    OK(wrt_instance_new(w.store, module, &import, 1, &instance));
+    CHECK(alive(w.store, &counts) == 1);
+    call(w.store, &instance, "table_init", NULL);
+    call(w.store, &instance, "forget", NULL);
+    call(w.store, &instance, "elem_drop", NULL);
+    CHECK(alive(w.store, &counts) == 1); /* by the imported global */
+    v = object(w.store, &rings);
+    call(w.store, &instance, "ring_in_global", &v);
+    v = object(w.store, &rings);
+    call(w.store, &instance, "ring_in_table", &v);
+    CHECK(alive(w.store, &rings) == 2);
+    call(w.store, &instance, "forget", NULL);
+    CHECK(alive(w.store, &rings) == 0);
+    v = object(w.store, &rings);
+    call(w.store, &instance, "ring_in_global", &v);
+    wrt_module_delete(module);
+    world_end(&w);
+    CHECK(counts.created == counts.dropped && rings.created == rings.dropped);
+}
+
 /* Calls that fail have taken what they were given all the same, and keep nothing. */
 static void failures_take(void) {
     world_t w = gc_world();
@@ -489,6 +545,7 @@ int main(void) {
         table_fill_and_copy();
         table_new();
         global_set_and_new();
+        global_init_table_init_segments_and_cycles();
         failures_take();
         scopes();
         values_in_calls();

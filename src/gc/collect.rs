@@ -32,6 +32,8 @@ pub struct Tracer<'h> {
 
 /// A nursery up to here grows if it is only collected often, even if nothing survives.
 const OFTEN: usize = 1 << 20;
+/// So many collections that nothing survives, and a large nursery shrinks.
+const CALM: u32 = 64;
 /// A nursery grows up to here if nearly everything survives.
 const LASTING: usize = 4 << 20;
 /// Under zeal the mark stack overflows early.
@@ -105,6 +107,10 @@ impl Heap {
         let lasting = promoted * 4 > used * 3;
         let max = self.config.nursery_max.min(if lasting { LASTING } else { usize::MAX });
         let often = self.minors_at_size >= 4 && self.nursery_size < OFTEN;
+        // Nothing survives, for long: the half will do.
+        if promoted * 256 < used && self.minors_at_size >= CALM && self.nursery_size > OFTEN {
+            return self.shrink_nursery(self.nursery_size / 2);
+        }
         let size = match promoted * 16 / used {
             // A quarter and more: no small step would help.
             4.. => self.nursery_size * 4,
@@ -118,6 +124,21 @@ impl Heap {
             self.region.as_ref().expect("alive").grow_nursery(self.nursery_size);
             self.open_nursery();
         }
+    }
+
+    /// The nursery is empty.
+    fn shrink_nursery(&mut self, size: usize) {
+        let size = size.max(self.config.nursery_min).next_multiple_of(64 << 10).min(self.nursery_size);
+        self.region.as_ref().expect("alive").discard(NURSERY + size, self.nursery_size - size);
+        self.nursery_size = size;
+        self.minors_at_size = 0;
+        self.open_nursery();
+    }
+
+    /// After a collection: gives memory that is not used back to the system.
+    pub fn trim(&mut self) {
+        self.shrink_nursery(self.config.nursery_min);
+        self.old.give_back(self.region.as_ref().expect("alive"), 0);
     }
 
     /// The nursery is empty.

@@ -95,10 +95,15 @@ impl Store {
         Ok(())
     }
 
-    /// SAFEPOINT. Collects everything; moves the objects of sparse blocks together if there are many such.
+    /// SAFEPOINT. Collects everything, moves the objects of sparse blocks together if there are many such, and gives back
+    /// what is free.
     pub fn collect_all(&mut self) -> Result<()> {
         let moving = self.heap.as_ref().is_some_and(|h| h.is_fragmented());
-        self.collect(Kind::Full { moving })
+        self.collect(Kind::Full { moving })?;
+        if let Some(heap) = &mut self.heap {
+            heap.trim();
+        }
+        Ok(())
     }
 
     pub fn heap_statistics(&self) -> Statistics {
