@@ -4,7 +4,8 @@ pub use super::handle::defined::Instance;
 use super::{Extern, Func, Global, Memory, Module, Store, Table};
 use crate::base::Result;
 use crate::err;
-use crate::vm::instance::{ImportValue, global_handle, instantiate};
+use crate::vm::instance::global_handle;
+use crate::vm::instantiate::{ImportValue, instantiate};
 use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;
 

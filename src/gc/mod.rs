@@ -20,8 +20,10 @@
 
 pub mod cards;
 pub mod collect;
+pub mod config;
 pub mod heap;
 pub mod host;
+pub mod no_gc;
 pub mod object;
 pub mod old;
 pub mod region;
@@ -29,5 +31,7 @@ pub mod root;
 pub mod slot;
 pub mod verify;
 
-pub use heap::{Gc, Heap, HeapConfig, NoGc, Statistics};
+pub use config::{HeapConfig, Statistics};
+pub use heap::Heap;
+pub use no_gc::{Gc, NoGc};
 pub use root::{Root, Stale};

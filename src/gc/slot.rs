@@ -1,6 +1,6 @@
 //! The only writer of references at rest on the runtime's side. Storing and dirtying the card are one operation.
 
-use super::heap::{Gc, NoGc};
+use super::no_gc::{Gc, NoGc};
 use crate::abi::heap::{CARD_SHIFT, RefSlot};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;

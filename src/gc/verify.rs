@@ -47,7 +47,7 @@ impl Heap {
     }
 }
 
-impl super::heap::NoGc<'_> {
+impl super::no_gc::NoGc<'_> {
     fn heap_verify(self) -> Result<(), Finding> {
         let heap = self.heap_ref();
         let mut result = Ok(());

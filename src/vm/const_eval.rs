@@ -7,7 +7,7 @@ use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::gc::heap::NewObject;
+use crate::gc::no_gc::NewObject;
 use crate::gc::{Gc, NoGc, Root, Stale};
 use crate::wasm::const_expr::{ConstExpr, ConstOp, ConstVal};
 use crate::wasm::descriptor::HEADER_SIZE;

@@ -8,8 +8,8 @@ use super::trace;
 use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::collect::Kind;
-use crate::gc::heap::NewObject;
 use crate::gc::host::HostData;
+use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
 use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
 use crate::sys::scarcity;
@@ -66,6 +66,14 @@ impl Store {
         }
         self.scopes += 1;
         Ok(self.scopes)
+    }
+
+    /// Runs `f` in a scope of its own.
+    pub fn in_scope<R>(&mut self, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+        let depth = self.open_scope()?;
+        let result = f(self);
+        self.close_scopes(depth - 1);
+        result
     }
 
     /// Closes scopes until so many are open.

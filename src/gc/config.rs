@@ -1,0 +1,82 @@
+//! How a heap behaves, and what it tells of itself.
+
+use crate::abi::heap::*;
+use crate::base::Result;
+use crate::err;
+use std::time::Duration;
+
+/// Least bytes of a nursery.
+const NURSERY_LEAST: usize = 2 * LARGE as usize;
+
+/// How a heap behaves. Sizes are bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct HeapConfig {
+    /// Most that objects may take, at the end of a collection.
+    pub limit: usize,
+    /// Address space for the old space of each heap.
+    pub reservation: usize,
+    /// A nursery starts at the one and grows to the other.
+    pub nursery_min: usize,
+    pub nursery_max: usize,
+    /// The old space is collected when it has grown by this part of what was alive, in percent,
+    pub growth_percent: usize,
+    /// and by this at least.
+    pub growth_min: usize,
+    /// Not 0: every n-th allocation collects everything and moves all survivors, and freed space is overwritten.
+    pub zeal: u32,
+    /// Whether the invariants are checked after every collection.
+    pub verify: bool,
+}
+
+impl Default for HeapConfig {
+    fn default() -> HeapConfig {
+        HeapConfig {
+            limit: usize::MAX,
+            reservation: SPAN - OLD,
+            nursery_min: 64 << 10,
+            nursery_max: NURSERY_MAX,
+            growth_percent: 100,
+            growth_min: 8 << 20,
+            zeal: 0,
+            verify: false,
+        }
+    }
+}
+
+impl HeapConfig {
+    pub fn check(&self) -> Result<()> {
+        let (min, max) = (self.nursery_min, self.nursery_max);
+        if min < NURSERY_LEAST || max > NURSERY_MAX || min > max {
+            return Err(err!(
+                InvalidArgument,
+                "a nursery of {min} to {max} bytes: {NURSERY_LEAST} is the least, {NURSERY_MAX} the most"
+            ));
+        }
+        let (least, got) = (8 * max.max(2 * LARGE as usize), self.reservation);
+        if got < least {
+            return Err(err!(InvalidArgument, "{got} bytes of address space for a heap, at least {least} are needed"));
+        }
+        Ok(())
+    }
+}
+
+/// What a heap has done and holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Statistics {
+    pub minor_collections: u64,
+    pub full_collections: u64,
+    /// Bytes that moved from the nursery to the old space.
+    pub promoted: u64,
+    pub last_minor: Duration,
+    pub longest_minor: Duration,
+    pub last_full: Duration,
+    pub longest_full: Duration,
+    /// Bytes of live lines and large objects after the last full collection.
+    pub live: usize,
+    /// Bytes of blocks in use, and of the nursery.
+    pub used: usize,
+    pub roots: usize,
+    pub host_objects: usize,
+    /// Bytes outside that objects of the host have declared.
+    pub external: usize,
+}

@@ -1,0 +1,217 @@
+//! The world without collections: `NoGc` borrows the heap, and a `Gc` borrows from that.
+
+use super::heap::Heap;
+use super::host::HostData;
+use super::object::*;
+use super::root::{Root, Roots, Stale};
+use super::slot::Slots;
+use crate::abi::heap::*;
+use crate::wasm::descriptor::*;
+use crate::wasm::types::{HeapType, RefType, Top, TypeId};
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+
+/// An object that is being made: written without cards, before anything else can happen.
+pub struct NewObject<'h> {
+    pub(super) r: NonZeroU32,
+    pub(super) no_gc: NoGc<'h>,
+}
+
+/// What can not collect. Borrowed from the heap for as long as it is used.
+#[derive(Clone, Copy)]
+pub struct NoGc<'h> {
+    pub(super) heap: &'h Heap,
+}
+
+/// A reference to an object, or an i31, until the next collection: it borrows the heap, which collecting needs for itself.
+///
+/// ```no_run
+/// # use wrt::internals::*;
+/// fn used_before(heap: &mut Heap, root: Root) -> Option<i32> {
+///     let number = heap.no_gc().get(root).ok()?.as_i31();
+///     heap.collect(Kind::Minor, &mut |_| ());
+///     number
+/// }
+/// ```
+/// Used behind it, the same does not compile; nor does one that outlives its heap.
+/// ```compile_fail,E0502
+/// # use wrt::internals::*;
+/// fn held_across(heap: &mut Heap, root: Root) -> Option<i32> {
+///     let held = heap.no_gc().get(root).ok()?;
+///     heap.collect(Kind::Minor, &mut |_| ());
+///     held.as_i31()
+/// }
+/// ```
+/// ```compile_fail,E0597
+/// # use wrt::internals::*;
+/// fn outlives(heap: Box<Heap>, root: Root) -> Option<i32> {
+///     let held;
+///     {
+///         let short = heap;
+///         held = short.no_gc().get(root).ok()?;
+///     }
+///     held.as_i31()
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Gc<'h> {
+    raw: NonZeroU32,
+    _no_gc: PhantomData<&'h Heap>,
+}
+
+impl<'h> NewObject<'h> {
+    pub fn no_gc(&self) -> NoGc<'h> {
+        self.no_gc
+    }
+
+    /// Writes a reference at a byte offset of the object.
+    pub fn put(&self, offset: u32, value: Option<Gc<'h>>) {
+        // SAFETY: offsets come from the type's layout. A new object needs no card: it is in the nursery, or large and all
+        // its cards are dirty (heap 2).
+        unsafe { *self.no_gc.heap.objects.at::<u32>(self.r.get() + offset) = value.map_or(0, |v| v.raw.get()) };
+    }
+
+    /// The bytes behind the header, for what is not a reference to an object.
+    ///
+    /// # Safety
+    /// Offset and length are inside of the object.
+    pub unsafe fn bytes(&self, offset: u32) -> *mut u8 {
+        self.no_gc.heap.objects.at(self.r.get() + offset)
+    }
+
+    pub fn finish(self) -> Gc<'h> {
+        Gc { raw: self.r, _no_gc: PhantomData }
+    }
+}
+
+impl<'h> Gc<'h> {
+    /// # Safety
+    /// `raw` is a reference of the heap that `no_gc` borrows.
+    pub(super) unsafe fn new(_: NoGc<'h>, raw: NonZeroU32) -> Gc<'h> {
+        Gc { raw, _no_gc: PhantomData }
+    }
+
+    /// For machine code, which must get them before anything is collected.
+    pub fn bits(self) -> RawRef {
+        RawRef(self.raw.get())
+    }
+
+    /// An i31's number, sign-extended.
+    pub fn as_i31(self) -> Option<i32> {
+        let bits = self.raw.get();
+        (bits & 1 != 0).then_some(bits as i32 >> 1)
+    }
+}
+
+impl<'h> NoGc<'h> {
+    #[allow(clippy::mut_from_ref)]
+    pub(super) fn roots_ref(self) -> &'h mut Roots {
+        // SAFETY: the store's thread, and no reference to the roots outlives a method of `NoGc` or `Heap`.
+        unsafe { &mut *self.heap.roots.get() }
+    }
+
+    pub(super) fn heap_ref(self) -> &'h Heap {
+        self.heap
+    }
+
+    pub(super) fn roots_for_each(self, f: impl FnMut(u32, bool)) {
+        self.roots_ref().for_each(f);
+    }
+
+    fn objects(self) -> Objects {
+        self.heap.objects
+    }
+
+    /// Bits that machine code or a slot at the boundary holds.
+    ///
+    /// # Safety
+    /// They are a reference of this heap, and nothing was collected since they were one.
+    pub unsafe fn adopt(self, raw: RawRef) -> Option<Gc<'h>> {
+        // SAFETY: the caller's promise.
+        NonZeroU32::new(raw.0).map(|raw| unsafe { Gc::new(self, raw) })
+    }
+
+    pub fn i31(self, v: i32) -> Gc<'h> {
+        Gc { raw: NonZeroU32::new(RawRef::i31(v).0).expect("odd"), _no_gc: PhantomData }
+    }
+
+    pub fn get(self, root: Root) -> Result<Gc<'h>, Stale> {
+        let bits = self.roots_ref().get(root)?;
+        Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
+    }
+
+    /// Makes a root, which is not a collection. `None` if there is no memory for it.
+    pub fn root(self, gc: Gc<'h>) -> Option<Root> {
+        self.roots_ref().add(gc.raw.get())
+    }
+
+    /// The type of the object; `None` for an i31.
+    pub fn type_of(self, gc: Gc<'h>) -> Option<TypeId> {
+        // SAFETY: a `Gc` is an i31 or an object (heap 1).
+        is_object(gc.raw.get()).then(|| unsafe { self.objects().type_id(gc.raw.get()) })
+    }
+
+    /// Whether a reference is of a type (Wasm 3.0, 4.6.7 `ref.test`).
+    pub fn is(self, value: Option<Gc<'h>>, ty: RefType) -> bool {
+        let Some(gc) = value else { return ty.nullable };
+        let types = self.objects().types;
+        let Some(id) = self.type_of(gc) else {
+            return matches!(ty.heap, HeapType::Any | HeapType::Eq | HeapType::I31 | HeapType::Extern);
+        };
+        match (types.get(id).kind, ty.heap) {
+            (_, HeapType::Any | HeapType::Extern) => true,
+            (KIND_STRUCT, HeapType::Eq | HeapType::Struct) | (KIND_ARRAY, HeapType::Eq | HeapType::Array) => true,
+            (_, HeapType::ConcreteStruct(t) | HeapType::ConcreteArray(t)) => id != HOST_TYPE && types.is_subtype(id, t),
+            _ => false,
+        }
+    }
+
+    /// The type that a reference has for people and for the host: its most special one.
+    pub fn ref_type(self, gc: Gc<'h>, top: Top) -> RefType {
+        let heap = match self.type_of(gc) {
+            _ if top == Top::Extern => HeapType::Extern,
+            None => HeapType::I31,
+            Some(HOST_TYPE) => HeapType::Any,
+            Some(id) if self.objects().types.get(id).kind == KIND_ARRAY => HeapType::ConcreteArray(id),
+            Some(id) => HeapType::ConcreteStruct(id),
+        };
+        RefType { nullable: false, heap }
+    }
+
+    /// The host's data behind an object of the host.
+    pub fn host_data(self, gc: Gc<'h>) -> Option<&'h HostData> {
+        if self.type_of(gc) != Some(HOST_TYPE) {
+            return None;
+        }
+        // SAFETY: an object of the host.
+        unsafe { self.heap.hosts.data(self.objects(), gc.raw.get()) }
+    }
+
+    /// The bytes of elements of an array that are not references to objects, or `None` outside of it.
+    pub fn array_bytes(self, array: Gc<'h>, at: u32, len: u32) -> Option<(*mut u8, usize)> {
+        let r = array.raw.get();
+        // SAFETY: callers know that it is an array.
+        unsafe {
+            let log2 = self.objects().descriptor(r).size;
+            let end = at.checked_add(len)?;
+            (end <= self.objects().array_len(r)).then(|| {
+                (self.objects().at::<u8>(r + HEADER_SIZE).wrapping_add((at as usize) << log2), (len as usize) << log2)
+            })
+        }
+    }
+
+    /// Whether the elements of an array are references to objects.
+    pub fn has_references(self, gc: Gc<'h>) -> bool {
+        // SAFETY: callers know that it is an object.
+        unsafe { self.objects().has_references(gc.raw.get()) }
+    }
+
+    /// Elements of an array of references, or `None` outside of it.
+    pub fn array_slots(self, array: Gc<'h>, at: u32, len: u32) -> Option<Slots<'h>> {
+        debug_assert!(self.has_references(array));
+        let (first, _) = self.array_bytes(array, at, len)?;
+        let offset = (array.raw.get() + HEADER_SIZE) as usize + at as usize * 4;
+        // SAFETY: the elements stay where they are while nothing is collected; the heap's cards count from its base.
+        Some(unsafe { Slots::new(first.cast(), len as usize, self.objects().at(CARDS as u32), offset) })
+    }
+}
