@@ -156,6 +156,11 @@ impl Heap {
         self.nursery_used() + size as usize <= self.nursery_size && self.hosts.external() < self.external_threshold
     }
 
+    /// Whether a collection has left less than a sixty-fourth of the limit.
+    pub fn is_nearly_full(&self) -> bool {
+        self.config.limit - self.old.used().min(self.config.limit) < self.config.limit / 64
+    }
+
     /// An object of a structure type, or an array of `len` elements, or a host's; all zero and null. `None` if there is no
     /// room: `has_room`, or the system has no memory.
     pub fn alloc(&mut self, ty: TypeId, len: u32) -> Option<NewObject<'_>> {

@@ -132,10 +132,14 @@ impl Store {
             let kind = if heap.is_full_due() { Kind::Full { moving: heap.is_fragmented() } } else { Kind::Minor };
             self.collect(kind).map_err(exhausted)?;
         }
-        if !self.heap().map_err(exhausted)?.has_room(size) {
-            self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+        let heap = self.heap().map_err(exhausted)?;
+        if heap.has_room(size) {
+            return Ok(());
         }
-        match self.heap().map_err(exhausted)?.has_room(size) {
+        self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+        let heap = self.heap().map_err(exhausted)?;
+        // So little room that the next collection would be due at once is none: a program must not crawl to its limit.
+        match heap.has_room(size) && !heap.is_nearly_full() {
             true => Ok(()),
             false => Err(Trap::HeapExhausted),
         }
