@@ -350,3 +350,167 @@ fn tail_calls_take_no_stack() {
         assert_eq!(got, 15_000_000, "signals {signals}");
     }
 }
+
+/// A reference in a constant global moves like any other: it is loaded anew after a call.
+#[test]
+fn constant_globals_are_not_kept_over_collections() {
+    let text = r#"(module (type $s (struct (field (mut i32))))
+        (import "" "g" (global $imported (ref $s)))
+        (global $own (ref $s) (struct.new $s (i32.const 42)))
+        (func $churn (local $i i32) (loop $l (drop (struct.new_default $s))
+          (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000)))))
+        (func (export "run") (result i32)
+          (struct.set $s 0 (global.get $own) (i32.const 1)) (struct.set $s 0 (global.get $imported) (i32.const 1))
+          (call $churn)
+          (struct.set $s 0 (global.get $own) (i32.const 2)) (struct.set $s 0 (global.get $imported) (i32.const 3))
+          (call $churn)
+          (i32.add (struct.get $s 0 (global.get $own)) (struct.get $s 0 (global.get $imported)))))"#;
+    let other =
+        r#"(module (type $s (struct (field (mut i32)))) (global (export "g") (ref $s) (struct.new $s (i32.const 7))))"#;
+    for config in [Config::new(), Config::new().signals(false), Config::new().gc_zeal(3)] {
+        let mut w = World::new(config.gc_verify(true), other);
+        let engine = w.store.engine();
+        let g = w.instance.export(&mut w.store, "g").unwrap().unwrap();
+        let module = Module::new(&engine, text.as_bytes()).unwrap();
+        w.instance = Instance::new(&mut w.store, &module, &[g]).unwrap();
+        assert_eq!(w.call("run", &[]), 5);
+    }
+}
+
+/// Lines between live objects that were filled again are not counted as free when blocks are chosen to be emptied.
+#[test]
+fn refilled_blocks_are_not_sparse() {
+    let fields = "(field i64)".repeat(14);
+    let text = format!(
+        r#"(module (type $c (struct (field $next (mut (ref null $c))) {fields}))
+        (global $list (mut (ref null $c)) (ref.null $c))
+        (func (export "make") (param $n i32) (result i32) (local $c (ref null $c))
+          (loop (local.set $c (struct.new_default $c))
+            (struct.set $c $next (local.get $c) (global.get $list))
+            (global.set $list (local.get $c))
+            (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (i32.const 0))
+        (func (export "thin") (param $step i32) (result i32) (local $n (ref null $c)) (local $to (ref null $c)) (local $i i32)
+          (local.set $n (global.get $list))
+          (loop $l
+            (local.set $to (local.get $n)) (local.set $i (local.get $step))
+            (block $end (loop $skip
+              (br_if $end (ref.is_null (local.get $to)))
+              (local.set $to (struct.get $c $next (local.get $to)))
+              (br_if $skip (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
+            (struct.set $c $next (local.get $n) (local.get $to))
+            (br_if $l (i32.eqz (ref.is_null (local.tee $n (local.get $to))))))
+          (i32.const 0))
+        (func (export "count") (result i32) (local $n (ref null $c)) (local $i i32)
+          (local.set $n (global.get $list))
+          (block $end (loop $l (br_if $end (ref.is_null (local.get $n)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (local.set $n (struct.get $c $next (local.get $n))) (br $l)))
+          (local.get $i)))"#
+    );
+    for config in [Config::new(), Config::new().heap_growth(100, 1 << 30)] {
+        let mut w = World::new(config.gc_verify(true), &text);
+        w.call("make", &[100_000]);
+        w.store.gc().unwrap();
+        w.call("thin", &[5]);
+        w.store.gc().unwrap();
+        w.call("make", &[62_000]);
+        w.store.gc().unwrap();
+        w.store.gc().unwrap();
+        assert_eq!(w.call("count", &[]), 82_000);
+    }
+}
+
+const HOARD: &str = r#"(module
+    (type $b (array (mut i8)))
+    (type $row (array (mut anyref)))
+    (type $s (struct (field i64)))
+    (global $hoard (mut anyref) (ref.null any))
+    (global $slots (mut (ref null $row)) (ref.null $row))
+    (func (export "hoard") (result i32)
+      (loop (global.set $hoard (array.new_fixed $row 10 (global.get $hoard) (ref.null any) (ref.null any) (ref.null any)
+        (ref.null any) (ref.null any) (ref.null any) (ref.null any) (ref.null any) (ref.null any))) (br 0))
+      unreachable)
+    (func (export "forget") (result i32) (global.set $hoard (ref.null any)) (global.set $slots (ref.null $row)) (i32.const 0))
+    (func (export "churn") (param $times i32) (result i32)
+      (loop (drop (array.new_default $b (i32.const 9000))) (drop (struct.new_default $s))
+        (br_if 0 (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
+      (i32.const 1))
+    (func (export "slots") (result i32) (global.set $slots (array.new_default $row (i32.const 12))) (i32.const 0))
+    (func (export "put") (param $i i32) (param $size i32) (result i32)
+      (array.set $row (global.get $slots) (local.get $i) (array.new_default $b (local.get $size))) (i32.const 0))
+    (func (export "clear") (param $i i32) (result i32)
+      (array.set $row (global.get $slots) (local.get $i) (ref.null any)) (i32.const 0))
+    (func (export "large") (param $size i32) (result i32) (array.len (array.new_default $b (local.get $size)))))"#;
+
+/// However often a program runs into its limit, it does not get over it by more than a nursery, and recovers.
+#[test]
+fn the_limit_holds() {
+    let with = |limit: usize, space: usize, nursery: usize| {
+        Config::new().heap_limit(limit).heap_reservation(space).nursery_size(16 << 10, nursery)
+    };
+    for config in [with(1 << 20, 1 << 28, 1 << 20), with(1 << 30, 64 << 20, 8 << 20), with(1 << 30, 8 << 20, 1 << 20)] {
+        let mut w = World::new(config, HOARD);
+        let mut most = 0;
+        for i in 0..20 {
+            assert_eq!(w.try_call("hoard", &[]).unwrap_err().trap_code(), Some(Trap::HeapExhausted));
+            let used = w.store.heap_statistics().used;
+            assert!(i == 0 || used <= most + (128 << 10), "{used} bytes after {most}");
+            most = most.max(used);
+        }
+        w.call("forget", &[]);
+        w.store.gc().unwrap();
+        assert_eq!(w.store.heap_statistics().live, 0);
+        w.call("churn", &[1000]);
+    }
+}
+
+/// Small heaps work as large ones do.
+#[test]
+fn small_heaps() {
+    for (space, nursery) in [(1 << 20, 16 << 10), (2 << 20, 32 << 10), (8 << 20, 1 << 20), (64 << 20, 16 << 10)] {
+        let config = Config::new().heap_reservation(space).nursery_size(16 << 10, nursery).gc_verify(true);
+        let mut w = World::new(config, HOARD);
+        assert_eq!(w.call("churn", &[3000]), 1);
+        w.store.gc().unwrap();
+    }
+    for bad in [Config::new().heap_reservation(1 << 19), Config::new().nursery_size(1 << 10, 1 << 20)] {
+        assert_eq!(Engine::new(&bad).err().map(|e| e.kind()), Some(ErrorKind::InvalidArgument));
+    }
+}
+
+/// Enough free bytes, but not in one place until something is collected.
+#[test]
+fn large_objects_find_room_between_others() {
+    let config = Config::new().heap_reservation(16 << 20).nursery_size(16 << 10, 16 << 10);
+    let mut w = World::new(config, HOARD);
+    w.call("slots", &[]);
+    for i in 0..12 {
+        w.call("put", &[i, 1 << 20]);
+    }
+    for i in (0..12).step_by(2) {
+        w.call("clear", &[i]);
+    }
+    w.store.gc().unwrap();
+    for i in (1..12).step_by(2) {
+        w.call("clear", &[i]);
+    }
+    assert_eq!(w.call("large", &[5 << 20]), 5 << 20);
+}
+
+/// Sizes that the host gives do not overflow.
+#[test]
+fn absurd_sizes() {
+    for config in [Config::new(), Config::new().heap_growth(usize::MAX, 0), Config::new().heap_growth(0, usize::MAX)] {
+        let mut w = World::new(config, HOARD);
+        for external in [1, usize::MAX, usize::MAX / 2, usize::MAX] {
+            let r = Ref::host(&mut w.store, 1u32, external).unwrap();
+            w.store.gc().unwrap();
+            assert!(r.data(&w.store).unwrap().is_some());
+        }
+        w.call("churn", &[100]);
+        let mut w = World::new(Config::new().heap_growth(100, 0), HOARD);
+        Ref::host(&mut w.store, 1u32, 0).unwrap();
+        w.call("churn", &[100]);
+    }
+}

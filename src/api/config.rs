@@ -62,7 +62,7 @@ impl Config {
         self
     }
     /// Bytes of the nursery, where objects are made: to begin with (default: 64 KiB), and at most (default and most:
-    /// 4 MiB). It grows when that saves work.
+    /// 32 MiB). It grows when that saves work.
     pub fn nursery_size(mut self, min: usize, max: usize) -> Config {
         (self.0.heap.nursery_min, self.0.heap.nursery_max) = (min, max);
         self

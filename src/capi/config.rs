@@ -78,8 +78,8 @@ pub unsafe extern "C" fn wrt_config_set_heap_reservation(config: *mut wrt_config
     unsafe { change(config, |c| c.heap_reservation(bytes)) }
 }
 
-/// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (4 MiB unless set, which is
-/// the most). It grows when that saves work. Checked by `wrt_engine_new`.
+/// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (32 MiB unless set, which
+/// is the most). It grows when that saves work. Checked by `wrt_engine_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_nursery_size(
     config: *mut wrt_config_t,
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn wrt_config_set_nursery_size(
 }
 
 /// When the old objects are collected: after they have grown by `percent` of what was alive (100 unless set), and by
-/// `min_bytes` at least (4 MiB unless set).
+/// `min_bytes` at least (8 MiB unless set).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_heap_growth(
     config: *mut wrt_config_t,

@@ -213,7 +213,9 @@ impl FuncCx<'_, '_> {
         Place { address, offset, flags, card: card.0, card_offset: card.1 }
     }
 
+    /// The flags must not say that what is loaded is constant: the collector rewrites it.
     pub fn load_ref(&mut self, p: (Value, i32, MemFlagsData)) -> GcVal {
+        assert!(!p.2.readonly() && !p.2.can_move());
         let v = self.b.ins().load(I32, p.2, p.0, p.1);
         self.adopt_gc(v)
     }

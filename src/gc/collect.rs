@@ -51,10 +51,15 @@ impl Heap {
         self.open_nursery();
     }
 
+    /// Whether memory outside of the heap that lives with its objects has grown so much.
+    pub fn is_external_due(&self) -> bool {
+        self.hosts.external() >= self.external_threshold
+    }
+
     /// Whether the old space has grown so much that the next collection should be a full one.
     pub fn is_full_due(&self) -> bool {
         self.grown >= self.threshold
-            || self.hosts.external() >= self.external_threshold
+            || self.is_external_due()
             || self.old.used() + self.nursery_used() > self.config.limit
     }
 
@@ -62,7 +67,7 @@ impl Heap {
         let start = Instant::now();
         self.note_peak();
         let used = self.nursery_used();
-        let promoted = if used == 0 { 0 } else { self.evacuate_nursery(trace) };
+        let promoted = self.evacuate_nursery(trace);
         if self.config.zeal > 0 {
             // SAFETY: nothing lives in the nursery any more (heap 5).
             unsafe { std::ptr::write_bytes(self.objects.at::<u8>(NURSERY as u32), POISON, used) };
@@ -157,11 +162,12 @@ impl Heap {
         });
         let live = self.old.sweep(zeal);
         self.grown = 0;
-        self.threshold = (live / 100 * self.config.growth_percent).max(self.config.growth_min);
+        self.threshold = (live / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
         // What will be used again before the next one stays.
         self.old.give_back(self.region.as_ref().expect("alive"), self.threshold);
-        self.external_threshold = self.hosts.external()
-            + (self.hosts.external() / 100 * self.config.growth_percent).max(self.config.growth_min);
+        let part = |of: usize| (of / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
+        let external = self.hosts.external();
+        self.external_threshold = external.saturating_add(part(external));
         let s = &mut self.statistics;
         s.full_collections += 1;
         s.live = live;

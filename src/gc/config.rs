@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Least bytes of a nursery.
 const NURSERY_LEAST: usize = 2 * LARGE as usize;
 
+/// Least bytes of address space for an old space.
+const RESERVATION_LEAST: usize = 1 << 20;
+
 /// How a heap behaves. Sizes are bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct HeapConfig {
@@ -52,7 +55,7 @@ impl HeapConfig {
                 "a nursery of {min} to {max} bytes: {NURSERY_LEAST} is the least, {NURSERY_MAX} the most"
             ));
         }
-        let (least, got) = (8 * max.max(2 * LARGE as usize), self.reservation);
+        let (least, got) = ((16 * min).max(RESERVATION_LEAST), self.reservation);
         if got < least {
             return Err(err!(InvalidArgument, "{got} bytes of address space for a heap, at least {least} are needed"));
         }

@@ -4,7 +4,7 @@ use super::config::{HeapConfig, Statistics};
 use super::host::{HostData, Hosts};
 use super::no_gc::{NewObject, NoGc};
 use super::object::*;
-use super::old::Old;
+use super::old::{BLOCK, Old, blocks_for};
 use super::region::{Region, RegionPool};
 use super::root::{Root, Roots};
 use crate::abi::heap::*;
@@ -41,6 +41,8 @@ pub struct Heap {
     pub(super) threshold: usize,
     pub(super) external_threshold: usize,
     countdown: u32,
+    /// A collection panicked.
+    pub broken: bool,
 }
 
 impl Heap {
@@ -54,9 +56,12 @@ impl Heap {
     ) -> Result<Box<Heap>> {
         let region = Region::new(pool, config.reservation)?;
         let base = region.base();
-        // Behind the limit there is always room for the survivors of a nursery (heap 7).
-        let most = (region.span() - OLD).saturating_sub(3 * config.nursery_max.max(2 * LARGE as usize));
-        let config = HeapConfig { limit: config.limit.min(most), ..config };
+        let space = region.span() - OLD;
+        let nursery_max = config.nursery_max.min(space / 16).max(config.nursery_min);
+        // Behind the limit there is always room for the survivors of a nursery, and the end of a large object's last block
+        // (heap 7).
+        let limit = config.limit.min(space - (blocks_for(nursery_max) + 1) * BLOCK);
+        let config = HeapConfig { limit, nursery_max, growth_min: config.growth_min.max(1), ..config };
         let heap = Heap {
             objects: Objects { base, types },
             nursery,
@@ -73,6 +78,7 @@ impl Heap {
             threshold: config.growth_min,
             external_threshold: config.growth_min,
             countdown: config.zeal,
+            broken: false,
             config,
         };
         heap.open_nursery();
@@ -121,11 +127,15 @@ impl Heap {
     /// An empty nursery.
     pub(super) fn open_nursery(&self) {
         // SAFETY: as above.
-        unsafe {
-            (*self.nursery).next = NURSERY as u32;
-            // Under zeal machine code asks for every object.
-            (*self.nursery).end = if self.config.zeal > 0 { 0 } else { (NURSERY + self.nursery_size) as u32 };
-        }
+        unsafe { (*self.nursery).next = NURSERY as u32 };
+        self.limit_nursery();
+    }
+
+    /// Machine code fills the nursery as far as the heap's limit allows. Under zeal it asks for every object.
+    fn limit_nursery(&self) {
+        let room = self.nursery_size.min(self.config.limit.saturating_sub(self.old.used()));
+        // SAFETY: as above.
+        unsafe { (*self.nursery).end = if self.config.zeal > 0 { 0 } else { (NURSERY + room) as u32 } };
     }
 
     pub(super) fn note_peak(&mut self) {
@@ -153,7 +163,13 @@ impl Heap {
         if size > LARGE as u64 {
             return self.grown + (size as usize) < self.threshold.max(size as usize + 1);
         }
-        self.nursery_used() + size as usize <= self.nursery_size && self.hosts.external() < self.external_threshold
+        self.nursery_used() + size as usize <= self.nursery_size
+    }
+
+    /// Whether a large object of this size finds room in one place.
+    pub fn has_run(&self, size: u64) -> bool {
+        let space = self.region.as_ref().map_or(0, |r| r.span());
+        self.old.has_run(size as usize, space)
     }
 
     /// Whether a collection has left less than a sixty-fourth of the limit.
@@ -191,6 +207,7 @@ impl Heap {
         crate::sys::scarcity::check().ok()?;
         let r = self.old.alloc_large(self.region.as_mut()?, size)?;
         self.old.mark(r);
+        self.limit_nursery();
         self.grown += size as usize;
         // It is born old: what is put into it without cards must be seen.
         let (from, to) = (r >> CARD_SHIFT, (r + size - 1) >> CARD_SHIFT);
@@ -214,7 +231,11 @@ impl Drop for Heap {
         self.note_peak();
         // SAFETY: `nursery` lives as long as the heap.
         unsafe { *self.nursery = VmNursery::default() };
-        if let Some(region) = self.region.take() {
+        let Some(region) = self.region.take() else { return };
+        if self.broken {
+            // Nobody knows what it looks like, so nobody gets it.
+            std::mem::forget(region);
+        } else {
             region.recycle(self.old.end(), self.nursery_peak);
         }
     }

@@ -48,6 +48,8 @@ impl Hosts {
 
     /// Adds the data of an object; gives the number to be put into it. After `reserve`.
     pub fn add(&mut self, object: u32, data: HostData, external: usize) -> u32 {
+        // Never more than can be counted, so that what is given back was taken.
+        let external = external.min(usize::MAX - self.external);
         let entry = Entry { object, link: NO_ENTRY, external, data: Some(data) };
         let index = match self.free {
             NO_ENTRY => {

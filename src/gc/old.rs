@@ -28,7 +28,7 @@ pub enum Use {
 #[derive(Clone, Copy)]
 struct Block {
     used: Use,
-    /// Lines without a live object after the last full collection.
+    /// Lines without a live object after the last full collection, that were not given out since.
     free_lines: u8,
     /// Its objects move during this collection.
     evacuate: bool,
@@ -80,6 +80,12 @@ fn offset_of(block: u32) -> u32 {
 #[inline(always)]
 fn block_of(r: u32) -> usize {
     ((r - OLD as u32) >> BLOCK_SHIFT) as usize
+}
+
+/// Blocks that are sure to take `bytes` of small objects.
+pub fn blocks_for(bytes: usize) -> usize {
+    // A run's end, and the wide block's, may be wasted: at most half of each block, as no object is larger.
+    2 * bytes.div_ceil(BLOCK) + 2
 }
 
 impl Old {
@@ -182,8 +188,7 @@ impl Old {
 
     /// Commits and lists blocks until `bytes` of small objects are sure to find room. False if there is no memory.
     pub fn reserve(&mut self, region: &mut Region, bytes: usize) -> bool {
-        // A run's end, and the wide block's, may be wasted: at most half of each block, as no object is larger.
-        let wanted = 2 * bytes.div_ceil(BLOCK) + 2;
+        let wanted = blocks_for(bytes);
         let have = self.free.iter().rev().filter(|b| self.blocks[**b as usize].used == Use::Free).take(wanted).count();
         if have >= wanted {
             return true;
@@ -272,6 +277,7 @@ impl Old {
         let first = (self.line..LINES_PER_BLOCK).find(|l| lines[*l] == 0)?;
         let end = (first..LINES_PER_BLOCK).find(|l| lines[*l] != 0).unwrap_or(LINES_PER_BLOCK);
         self.line = end;
+        self.blocks[self.block as usize].free_lines -= (end - first) as u8;
         let start = offset_of(self.block);
         Some(Run { next: start + (first * LINE_SIZE) as u32, end: start + (end * LINE_SIZE) as u32 })
     }
@@ -304,7 +310,14 @@ impl Old {
         Some(offset_of(first as u32))
     }
 
-    fn find_free(&mut self, count: usize) -> Option<usize> {
+    /// Whether `size` bytes in a row are free, if the old space ends at `space`.
+    pub fn has_run(&self, size: usize, space: usize) -> bool {
+        let count = size.div_ceil(BLOCK);
+        let tail = self.blocks.iter().rev().take_while(|b| b.used == Use::Free).count();
+        self.end() + count.saturating_sub(tail) * BLOCK <= space || self.find_free(count).is_some()
+    }
+
+    fn find_free(&self, count: usize) -> Option<usize> {
         let search = |from: usize, to: usize| {
             let mut length = 0;
             for i in from..to {

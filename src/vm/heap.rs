@@ -5,6 +5,7 @@ use super::global::Global;
 use super::store::Store;
 use super::table::Table;
 use super::trace;
+use crate::abi::heap::LARGE;
 use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::collect::Kind;
@@ -15,6 +16,7 @@ use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
 use crate::sys::scarcity;
 use crate::wasm::descriptor::{HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 impl Store {
     /// The heap, made now if this is the first use of it.
@@ -88,19 +90,27 @@ impl Store {
 
     /// SAFEPOINT. Collects now.
     pub fn collect(&mut self, kind: Kind) -> Result<()> {
+        if self.poisoned {
+            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
+        }
         let Some(mut heap) = self.heap.take() else { return Ok(()) };
         if !heap.prepare() {
             self.heap = Some(heap);
             return Err(err!(OutOfMemory, "no memory for a collection"));
         }
-        heap.collect(kind, &mut |tracer| trace::roots(self, tracer));
-        let verified =
-            if heap.config().verify { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
+        let collected = catch_unwind(AssertUnwindSafe(|| {
+            heap.collect(kind, &mut |tracer| trace::roots(self, tracer));
+            let verifies = heap.config().verify;
+            let verified = if verifies { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
+            verified.unwrap_or_else(|finding| panic!("after a collection: {finding}"));
+        }));
+        // Also if it is broken: contexts hold its base.
+        heap.broken |= collected.is_err();
         self.heap = Some(heap);
-        if let Err(finding) = verified {
-            panic!("after a collection: {finding}");
-        }
-        Ok(())
+        collected.map_err(|panic| {
+            self.poisoned = true;
+            resume_unwind(panic)
+        })
     }
 
     /// SAFEPOINT. Collects everything, moves the objects of sparse blocks together if there are many such, and gives back
@@ -124,16 +134,11 @@ impl Store {
         let heap = self.heap().map_err(exhausted)?;
         if heap.wants_zeal() {
             self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
-        } else if heap.has_room(size) {
-            return Ok(());
-        }
-        let heap = self.heap().map_err(exhausted)?;
-        if !heap.has_room(size) {
+        } else if !heap.has_room(size) || heap.is_external_due() {
             let kind = if heap.is_full_due() { Kind::Full { moving: heap.is_fragmented() } } else { Kind::Minor };
             self.collect(kind).map_err(exhausted)?;
         }
-        let heap = self.heap().map_err(exhausted)?;
-        if heap.has_room(size) {
+        if self.heap().map_err(exhausted)?.has_room(size) {
             return Ok(());
         }
         self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
@@ -150,6 +155,10 @@ impl Store {
         let d = self.engine.types.view().get(ty);
         let size = if d.kind == KIND_ARRAY { array_size(len, d.size) } else { d.size as u64 };
         self.make_room(size)?;
+        if size > LARGE as u64 && !self.heap.as_mut().expect("made by make_room").has_run(size) {
+            // There are enough bytes, but not in one place.
+            self.collect(Kind::Full { moving: true }).map_err(|_| Trap::HeapExhausted)?;
+        }
         let heap = self.heap.as_mut().expect("made by make_room");
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
     }

@@ -19,8 +19,9 @@ fn place(cx: &mut FuncCx, g: GlobalIndex) -> (Value, i32) {
     }
 }
 
-fn flags(cx: &mut FuncCx, mutable: bool) -> MemFlagsData {
-    cx.in_region(if mutable { trusted() } else { constant() }, Region::Global)
+/// A reference to an object is never constant: the collector rewrites it when the object moves.
+fn flags(cx: &mut FuncCx, changes: bool) -> MemFlagsData {
+    cx.in_region(if changes { trusted() } else { constant() }, Region::Global)
 }
 
 pub fn get(cx: &mut FuncCx, g: GlobalIndex) {
@@ -32,7 +33,7 @@ pub fn get(cx: &mut FuncCx, g: GlobalIndex) {
         return cx.push(v);
     }
     let (base, offset) = place(cx, g);
-    let flags = flags(cx, decl.ty.mutable);
+    let flags = flags(cx, decl.ty.mutable || decl.ty.content.is_gc());
     if decl.ty.content.is_gc() {
         let v = cx.load_ref((base, offset, flags));
         return cx.push_gc(v);
