@@ -431,18 +431,19 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t th
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_limit(wrt_config_t *config, size_t bytes);
 
 // Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
-// Memory is taken only for what is used. Checked by `wrt_engine_new`.
+// The least is 1 MiB and 16 times what the nursery begins with. Memory is taken only for what is used. Checked by
+// `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_reservation(wrt_config_t *config,
                                              size_t bytes);
 
-// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (4 MiB unless set, which is
-// the most). It grows when that saves work. Checked by `wrt_engine_new`.
+// Bytes of the nursery, where objects are made: to begin with (64 KiB unless set), and at most (32 MiB unless set, which
+// is the most). It grows when that saves work. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_nursery_size(wrt_config_t *config,
                                          size_t min,
                                          size_t max);
 
 // When the old objects are collected: after they have grown by `percent` of what was alive (100 unless set), and by
-// `min_bytes` at least (4 MiB unless set).
+// `min_bytes` at least (8 MiB unless set).
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_growth(wrt_config_t *config,
                                         size_t percent,
                                         size_t min_bytes);

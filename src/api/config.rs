@@ -56,7 +56,7 @@ impl Config {
         self
     }
     /// Address space that is set aside for the heap of each store that uses one, in bytes (default: 4 GiB, which is the
-    /// most). Memory is taken only for what is used.
+    /// most; the least is 1 MiB and 16 times what the nursery begins with). Memory is taken only for what is used.
     pub fn heap_reservation(mut self, bytes: usize) -> Config {
         self.0.heap.reservation = bytes;
         self

@@ -71,7 +71,8 @@ pub unsafe extern "C" fn wrt_config_set_heap_limit(config: *mut wrt_config_t, by
 }
 
 /// Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
-/// Memory is taken only for what is used. Checked by `wrt_engine_new`.
+/// The least is 1 MiB and 16 times what the nursery begins with. Memory is taken only for what is used. Checked by
+/// `wrt_engine_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_heap_reservation(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
