@@ -24,7 +24,8 @@ UNCHANGED = {"alone": ("short_lived", []), "2 M table elements": ("short_lived_t
              "100,000 frames": ("short_lived_deep", ["--stack", str(64 * MIB)])}
 # The copying collector starts with a small heap and looks at the whole table each time: a second for 100,000 objects.
 # Many rounds, so that making the frames does not count; where each costs much, fewer will do.
-ROUNDS, FEWER_ROUNDS = 400, {("copying", "2 M table elements"): 1, ("copying", "1 M host references"): 10, ("copying", "100,000 frames"): 40}
+ROUNDS, FEWER_ROUNDS = 400, {("wasmtime", "alone"): 40, ("wasmtime", "2 M table elements"): 1, ("wasmtime", "1 M host references"): 10, ("wasmtime", "100,000 frames"): 10,
+                             ("copying", "2 M table elements"): 1, ("copying", "1 M host references"): 10, ("copying", "100,000 frames"): 40}
 # Module: how many elements, and how many instances are made in a measurement.
 INSTANTIATE = {"struct_10k": (10000, 50), "struct_100k": (100000, 5), "i31_10k": (10000, 100), "constants": (1000, 100)}
 # These compile the elements of the segment as code, for minutes; they get the smaller module, which is as good for a time per element.

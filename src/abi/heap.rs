@@ -32,7 +32,9 @@ pub const LARGE: u32 = 8 << 10;
 /// Most bytes of a nursery, a power of two.
 pub const NURSERY_MAX: usize = 32 << 20;
 pub const NURSERY: usize = (LINES + SPAN / LINE_SIZE).next_multiple_of(NURSERY_MAX);
-pub const OLD: usize = NURSERY + NURSERY_MAX;
+/// Behind the nursery's end, machine code may write zeros so far.
+pub const NURSERY_SLACK: usize = 64 << 10;
+pub const OLD: usize = NURSERY + NURSERY_MAX + NURSERY_SLACK;
 
 /// Elements of a table, or of a segment, that share a card.
 pub const SLOT_CARD_SHIFT: u32 = 7;

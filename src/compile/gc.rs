@@ -13,7 +13,7 @@ use crate::base::index::TypeIndex;
 use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
 use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
 use std::mem::offset_of;
 
@@ -384,11 +384,13 @@ impl FuncCx<'_, '_> {
         let end = self.b.ins().iadd(address, size);
         match value {
             None => {
-                let zero = self.b.ins().iconst(I64, 0);
-                let region = Region::Element(element.storage.size());
-                let flags = self.in_region(trusted(), region);
-                self.fill_loop(first, end, 8, |cx, at| {
+                let zero = self.zero(I8X16);
+                let plain = MemFlagsData::new().with_notrap();
+                let flags = self.in_region(plain, Region::Element(element.storage.size()));
+                // The last step may go beyond the array, into free space or the nursery's slack.
+                self.fill_loop(first, end, 32, |cx, at| {
                     cx.b.ins().store(flags, zero, at, 0);
+                    cx.b.ins().store(flags, zero, at, 16);
                 });
             }
             Some(v) => self.fill_elements(address, bytes, element.storage, v),

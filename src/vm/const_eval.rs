@@ -286,8 +286,14 @@ pub fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u
             StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },
             _ => value.slot(),
         };
-        let size = field.storage.size() as usize;
-        std::ptr::copy_nonoverlapping(&raw const slot as *const u8, new.bytes(at), size);
+        let place = new.bytes(at);
+        match field.storage.size() {
+            1 => *place = slot.i32 as u8,
+            2 => *(place as *mut u16) = slot.i32 as u16,
+            4 => *(place as *mut i32) = slot.i32,
+            8 => *(place as *mut i64) = slot.i64,
+            _ => (place as *mut [u8; 16]).write(slot.v128),
+        }
     }
     Ok(())
 }
