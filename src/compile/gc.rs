@@ -34,6 +34,13 @@ use std::mem::offset_of;
 #[derive(Clone, Copy)]
 pub struct GcVal(Value);
 
+/// What an operand may be besides an object.
+#[derive(Clone, Copy, Default)]
+pub struct Unsure {
+    pub null: bool,
+    pub i31: bool,
+}
+
 /// Where a reference at rest is, and its card.
 #[derive(Clone, Copy)]
 pub struct Place {
@@ -102,10 +109,28 @@ impl FuncCx<'_, '_> {
         flags
     }
 
-    /// The id of the type of the object that an operand refers to, which is not null and no i31. 64 bits, as an offset.
-    pub fn object_type(&mut self, r: Value) -> Value {
+    /// The id of the type of the object that an operand refers to, 64 bits, as an offset; 0 if it is what it is not sure not to
+    /// be. Without a branch, so that one load serves a chain of casts.
+    pub fn object_type(&mut self, r: Value, unsure: Unsure) -> Value {
         let flags = self.in_region(trusted(), Region::Header);
-        let address = self.address(r);
+        let mut address = self.address(r);
+        let other = match unsure {
+            Unsure { null: false, i31: false } => None,
+            Unsure { null: true, i31: false } => Some(self.b.ins().icmp_imm_u(IntCC::Equal, r, 0)),
+            Unsure { null: false, i31: true } => Some(self.b.ins().band_imm_u(r, 1)),
+            // An object's offset is even and not 0: the half of it, less one, is small.
+            Unsure { null: true, i31: true } => {
+                let half = self.b.ins().rotr_imm_u(r, 1);
+                let less = self.b.ins().iadd_imm_s(half, -1);
+                Some(self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, less, 0x7fff_ffff))
+            }
+        };
+        if let Some(other) = other {
+            // The first descriptor's place is zero, its supertypes and kind as well.
+            let vmctx = self.vmctx;
+            let types = self.load_constant(I64, vmctx, offset_of!(VmContext, types) as u32);
+            address = self.b.ins().select(other, types, address);
+        }
         self.b.ins().uload32(flags, address, 0)
     }
 

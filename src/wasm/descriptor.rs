@@ -18,7 +18,8 @@ pub const KIND_ARRAY: u32 = 2;
 /// An object of the host behind an `externref`.
 pub const KIND_HOST: u32 = 3;
 
-/// The type of objects of the host.
+/// The type of objects of the host: the first one. Before it is the place of none, all zero: machine code looks there for the
+/// type of what is no object.
 pub const HOST_TYPE: TypeId = TypeId(64);
 /// Bytes of the header in front of every object: the type's id, and the length of an array.
 pub const HEADER_SIZE: u32 = 8;
@@ -97,6 +98,7 @@ pub struct Descriptors {
 
 /// Address space of the region, in bytes.
 const SPAN: usize = 1 << 30;
+const _: () = assert!(size_of::<Descriptor>() <= HOST_TYPE.0 as usize);
 const COMMIT_STEP: usize = 1 << 16;
 
 impl Descriptors {

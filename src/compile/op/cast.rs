@@ -6,6 +6,7 @@ use crate::abi::vmstruct::{VmContext, VmFuncRef};
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
 use crate::compile::func::{FuncCx, Region, constant, trusted};
+use crate::compile::gc::Unsure;
 use crate::wasm::decode::{heap_type, ref_type};
 use crate::wasm::descriptor::*;
 use crate::wasm::types::{HeapType, RefType, Top};
@@ -78,10 +79,14 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
             false => jump(cx, exits.yes),
         };
     }
-    if from.nullable {
+    let is_func = to.top() == Top::Func;
+    let is_null_no = from.nullable && !to.nullable;
+    // What is not asked by a branch of its own, as it is no object of the type anyway.
+    let folded = !is_func && !matches!(to.heap, HeapType::Eq | HeapType::I31);
+    if from.nullable && !(is_null_no && folded) {
         leave(cx, r, false, exits.of(to.nullable));
     }
-    if to.top() == Top::Func {
+    if is_func {
         let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
         let id = cx.b.ins().uload32(flags, r, offset_of!(VmFuncRef, type_id) as i32);
         return is_of_type(cx, id, to.heap, index, exits);
@@ -90,11 +95,13 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
         let bit = cx.b.ins().band_imm_u(r, 1);
         return decide(cx, bit, exits);
     }
-    if matches!(from.heap, HeapType::Any | HeapType::Eq) {
+    let may_be_i31 = matches!(from.heap, HeapType::Any | HeapType::Eq);
+    if to.heap == HeapType::Eq {
         let bit = cx.b.ins().band_imm_u(r, 1);
-        leave(cx, bit, true, exits.of(to.heap == HeapType::Eq));
+        leave(cx, bit, true, exits.yes);
     }
-    let id = cx.object_type(r);
+    let unsure = if folded { Unsure { null: is_null_no, i31: may_be_i31 } } else { Unsure::default() };
+    let id = cx.object_type(r, unsure);
     is_of_type(cx, id, to.heap, index, exits);
 }
 
