@@ -11,6 +11,8 @@
  * - An owned pointer comes from a *_new, *_clone, *_parse or *_load; it goes to its *_delete, which takes NULL. Other
  *   pointers are borrowed from the first argument.
  * - Handles (wrt_func_t, wrt_instance_t, ...) are plain values that own nothing; every use checks them.
+ * - References to objects (wrt_ref_t) keep their object alive until their scope ends or they are released; later uses are
+ *   errors. Every callback has a scope of its own.
  * - No input aborts the process: NULL, foreign or stale handles, wrong kinds are errors.
  * - Engines, modules and types may be shared between threads; a store and its handles are used by one thread at a time.
  */

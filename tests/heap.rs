@@ -132,6 +132,20 @@ fn fragments_are_moved_together() {
     );
 }
 
+/// Every second cell is left, so that no line is free: before the heap is called full, everything moves together.
+#[test]
+fn a_full_heap_is_compacted() {
+    let mut w = World::new(Config::new().heap_limit(4 << 20).gc_verify(true), LISTS);
+    w.call("make", &[200_000]);
+    w.call("thin", &[2]);
+    let kept = w.call("sum", &[]);
+    w.call("make", &[100_000]);
+    assert_eq!(w.call("sum", &[]), kept.wrapping_add(sum_to(100_000)));
+    assert_eq!(w.try_call("make", &[200_000]).unwrap_err().trap_code(), Some(Trap::HeapExhausted));
+    w.call("forget", &[]);
+    w.call("make", &[200_000]);
+}
+
 #[test]
 fn large_arrays_of_references_are_traced_by_cards() {
     for config in [Config::new(), Config::new().nursery_size(16 << 10, 16 << 10), Config::new().gc_zeal(50)] {

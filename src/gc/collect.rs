@@ -16,10 +16,18 @@ use std::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Minor,
-    /// The old space as well. With `moving`, sparse blocks' objects move together.
-    Full {
-        moving: bool,
-    },
+    /// The old space as well.
+    Full(Moving),
+}
+
+/// What a full collection moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moving {
+    Nothing,
+    /// The objects of sparse blocks, together.
+    Sparse,
+    /// All small objects: the last resort before a heap is full.
+    All,
 }
 
 /// What a caller of `Heap::collect` gives its roots to.
@@ -45,7 +53,7 @@ impl Heap {
     /// Collects. `trace` gives every root outside of the heap to the tracer, and is called once or twice.
     pub fn collect(&mut self, kind: Kind, trace: &mut dyn FnMut(&mut Tracer)) {
         self.minor(trace);
-        if let Kind::Full { moving } = kind {
+        if let Kind::Full(moving) = kind {
             self.full(moving, trace);
         }
         self.open_nursery();
@@ -147,10 +155,11 @@ impl Heap {
     }
 
     /// The nursery is empty.
-    fn full(&mut self, moving: bool, trace: &mut dyn FnMut(&mut Tracer)) {
+    fn full(&mut self, moving: Moving, trace: &mut dyn FnMut(&mut Tracer)) {
         let start = Instant::now();
         let zeal = self.config.zeal > 0;
-        self.old.begin_marking(self.region.as_mut().expect("alive"), moving || zeal, zeal);
+        let moving = if zeal { Moving::All } else { moving };
+        self.old.begin_marking(self.region.as_mut().expect("alive"), moving);
         let mut tracer = Tracer { heap: self, minor: false, overflowed: false, promoted: 0 };
         tracer.roots();
         trace(&mut tracer);
@@ -175,9 +184,9 @@ impl Heap {
         s.longest_full = s.longest_full.max(s.last_full);
     }
 
-    /// Whether sparse blocks are worth a move: more than a quarter of what is used lies between live objects.
-    pub fn is_fragmented(&self) -> bool {
-        self.old.fragmented() * 4 > self.old.used()
+    /// What is worth a move: sparse blocks, if more than a quarter of what is used lies between live objects.
+    pub fn worth_moving(&self) -> Moving {
+        if self.old.fragmented() * 4 > self.old.used() { Moving::Sparse } else { Moving::Nothing }
     }
 }
 

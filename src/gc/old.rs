@@ -2,6 +2,7 @@
 //! marks objects and the lines they cover, and what has no live line is free again. Nothing is copied for it, but for
 //! objects of sparse blocks, which move together (`docs/gc.md` says why). Large objects have whole blocks of their own.
 
+use super::collect::Moving;
 use super::region::Region;
 use crate::abi::heap::{LARGE, LINE_SHIFT, LINE_SIZE, LINES, MARKS, OLD};
 
@@ -9,7 +10,7 @@ pub const BLOCK_SHIFT: u32 = 14;
 pub const BLOCK: usize = 1 << BLOCK_SHIFT;
 const LINES_PER_BLOCK: usize = BLOCK / LINE_SIZE;
 const _: () = assert!(LARGE as usize * 2 == BLOCK, "at most half of a block is wasted");
-/// A block with fewer live lines than this is emptied when the collection moves sparse blocks' objects together.
+/// A block with no more live lines than this is sparse.
 const SPARSE: u8 = (LINES_PER_BLOCK / 4) as u8;
 /// Runs of fewer free blocks are not given back to the system.
 const DISCARD_RUN: usize = 16;
@@ -332,9 +333,9 @@ impl Old {
         search(hint, self.blocks.len()).or_else(|| search(0, self.blocks.len()))
     }
 
-    /// Before marking: forgets all marks. With `moving`, sparse blocks are emptied (all of them, if `everything`), as far
-    /// as free blocks can take what they hold.
-    pub fn begin_marking(&mut self, region: &mut Region, moving: bool, everything: bool) {
+    /// Before marking: forgets all marks, and chooses the blocks that are to be emptied, as far as free blocks can take what
+    /// they hold.
+    pub fn begin_marking(&mut self, region: &mut Region, moving: Moving) {
         let bytes = self.blocks.len() * BLOCK;
         // SAFETY: the maps of the blocks there are.
         unsafe {
@@ -343,21 +344,29 @@ impl Old {
         }
         (self.run, self.wide, self.line) = (Run::default(), Run::default(), LINES_PER_BLOCK);
         self.recyclable.clear();
-        if !moving {
-            return;
-        }
-        let mut chosen = 0;
-        for i in 0..self.blocks.len() {
-            let b = self.blocks[i];
-            let is_sparse = LINES_PER_BLOCK as u8 - b.free_lines < SPARSE;
-            if b.used == Use::Small && (everything || is_sparse) {
-                chosen += if everything { BLOCK } else { (LINES_PER_BLOCK - b.free_lines as usize) * LINE_SIZE };
-                self.blocks[i].evacuate = true;
+        let fits = match moving {
+            Moving::Nothing => true,
+            Moving::Sparse => self.choose(region, SPARSE),
+            Moving::All => self.choose(region, LINES_PER_BLOCK as u8) || self.choose(region, SPARSE),
+        };
+        debug_assert!(fits || self.blocks.iter().all(|b| !b.evacuate));
+    }
+
+    /// Chooses the blocks with at most so many lines in use. False, and none, if there is no room for what they hold.
+    fn choose(&mut self, region: &mut Region, lines: u8) -> bool {
+        let mut bytes = 0;
+        for b in self.blocks.iter_mut().filter(|b| b.used == Use::Small) {
+            let in_use = LINES_PER_BLOCK as u8 - b.free_lines;
+            if in_use <= lines {
+                bytes += in_use as usize * LINE_SIZE;
+                b.evacuate = true;
             }
         }
-        if !self.reserve(region, chosen) {
+        let fits = self.reserve(region, bytes);
+        if !fits {
             self.blocks.iter_mut().for_each(|b| b.evacuate = false);
         }
+        fits
     }
 
     /// After marking: finds what is free. `poison` overwrites it. Gives the bytes of live lines and large objects.

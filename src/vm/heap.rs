@@ -8,7 +8,7 @@ use super::trace;
 use crate::abi::heap::LARGE;
 use crate::base::{Error, Result, Trap};
 use crate::err;
-use crate::gc::collect::Kind;
+use crate::gc::collect::{Kind, Moving};
 use crate::gc::host::HostData;
 use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
@@ -116,8 +116,8 @@ impl Store {
     /// SAFEPOINT. Collects everything, moves the objects of sparse blocks together if there are many such, and gives back
     /// what is free.
     pub fn collect_all(&mut self) -> Result<()> {
-        let moving = self.heap.as_ref().is_some_and(|h| h.is_fragmented());
-        self.collect(Kind::Full { moving })?;
+        let moving = self.heap.as_ref().map_or(Moving::Nothing, |h| h.worth_moving());
+        self.collect(Kind::Full(moving))?;
         if let Some(heap) = &mut self.heap {
             heap.trim();
         }
@@ -133,15 +133,15 @@ impl Store {
         let exhausted = |_| Trap::HeapExhausted;
         let heap = self.heap().map_err(exhausted)?;
         if heap.wants_zeal() {
-            self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+            self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
         } else if !heap.has_room(size) || heap.is_external_due() {
-            let kind = if heap.is_full_due() { Kind::Full { moving: heap.is_fragmented() } } else { Kind::Minor };
+            let kind = if heap.is_full_due() { Kind::Full(heap.worth_moving()) } else { Kind::Minor };
             self.collect(kind).map_err(exhausted)?;
         }
         if self.heap().map_err(exhausted)?.has_room(size) {
             return Ok(());
         }
-        self.collect(Kind::Full { moving: true }).map_err(exhausted)?;
+        self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
         let heap = self.heap().map_err(exhausted)?;
         // So little room that the next collection would be due at once is none: a program must not crawl to its limit.
         match heap.has_room(size) && !heap.is_nearly_full() {
@@ -157,7 +157,7 @@ impl Store {
         self.make_room(size)?;
         if size > LARGE as u64 && !self.heap.as_mut().expect("made by make_room").has_run(size) {
             // There are enough bytes, but not in one place.
-            self.collect(Kind::Full { moving: true }).map_err(|_| Trap::HeapExhausted)?;
+            self.collect(Kind::Full(Moving::All)).map_err(|_| Trap::HeapExhausted)?;
         }
         let heap = self.heap.as_mut().expect("made by make_room");
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
