@@ -329,6 +329,21 @@ fn calls_and_scopes() {
     }
 }
 
+/// A scope ends also when what runs in it panics.
+#[test]
+fn scopes_end_with_panics() {
+    let mut w = World::new(Config::new());
+    let (store, counts) = (&mut w.store, &w.counts);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.scope(|store| {
+            object(store, counts);
+            panic!("as it should");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(w.alive(), 0);
+}
+
 /// Calls that fail keep nothing.
 #[test]
 fn failures_keep_nothing() {

@@ -136,16 +136,16 @@ fn stale() -> Error {
     err!(StaleHandle, "the reference was released, or its scope has ended")
 }
 
-/// Closes the scope of a host function, also when that panics.
-struct CallbackScope {
+/// Closes a scope, also after a panic.
+struct OpenScope {
     store: *mut crate::vm::store::Store,
     depth: u32,
     outer: u32,
 }
 
-impl Drop for CallbackScope {
+impl Drop for OpenScope {
     fn drop(&mut self) {
-        // SAFETY: the store lives as long as the host function runs, and nothing of it is borrowed any more.
+        // SAFETY: whoever opened it has the store, and nothing of it is borrowed any more.
         let store = unsafe { &mut *self.store };
         store.scope_base = self.outer;
         store.close_scopes(self.depth);
@@ -156,9 +156,8 @@ impl Store {
     /// Runs `f` in a scope: references made in it end with it, but for those that escape.
     pub fn scope<R>(&mut self, f: impl FnOnce(&mut Store) -> R) -> Result<R> {
         let depth = self.open_scope()?;
-        let result = f(self);
-        self.vm_mut().close_scopes(depth - 1);
-        Ok(result)
+        let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1, outer: self.vm().scope_base };
+        Ok(f(self))
     }
 
     /// Opens a scope; gives its depth, from 1.
@@ -181,7 +180,7 @@ impl Store {
         self.finalize();
         let depth = self.open_scope()?;
         let outer = std::mem::replace(&mut self.vm_mut().scope_base, depth);
-        let _scope = CallbackScope { store: self.as_ptr(), depth: depth - 1, outer };
+        let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1, outer };
         f(self)
     }
 

@@ -209,3 +209,38 @@ impl Store {
 fn no_scope() -> Error {
     err!(OutOfMemory, "no memory for a scope")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::heap::OLD;
+    use crate::abi::settings::Settings;
+    use crate::gc::HeapConfig;
+    use crate::vm::engine::{Engine, EngineConfig};
+
+    /// A bug met in a collection: the store is poisoned, keeps its heap, and nobody gets that one's address space later.
+    #[test]
+    fn a_panic_in_a_collection_poisons_the_store() {
+        let config = EngineConfig {
+            settings: Settings { signals: false, interruption: false },
+            max_wasm_stack: 1 << 20,
+            threads: 1,
+            heap: HeapConfig { verify: true, ..HeapConfig::default() },
+        };
+        let engine = Engine::new(config).unwrap();
+        for kind in [Kind::Minor, Kind::Full(Moving::Nothing)] {
+            let mut store = Store::new(&engine);
+            let base = store.heap().unwrap().base();
+            store.collect(kind).unwrap();
+            // No object is there.
+            store.heap().unwrap().roots().add(OLD as u32 + (64 << 20)).unwrap();
+            catch_unwind(AssertUnwindSafe(|| store.collect(kind))).unwrap_err();
+            assert!(store.poisoned && store.heap.as_ref().is_some_and(|h| h.base() == base));
+            assert_eq!(store.collect(kind).unwrap_err().kind(), crate::base::ErrorKind::Internal);
+            drop(store);
+            let mut next = Store::new(&engine);
+            assert_ne!(next.heap().unwrap().base(), base);
+            next.collect(kind).unwrap();
+        }
+    }
+}

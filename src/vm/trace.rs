@@ -45,6 +45,13 @@ pub fn verify(store: &mut Store, heap: &Heap) -> Result<(), String> {
             check(unsafe { *(g.as_ptr() as *const u32) }, "a global")
         });
     }
+    for global in store.globals.iter().filter(|g| g.ty().content.is_gc()) {
+        check(global.get_ref(no_gc).map_or(0, |g| g.bits().0), "a global of the host's");
+    }
+    for segment in store.traced.iter().flat_map(|i| store.instances[*i as usize].segments.iter().flatten()) {
+        let slots = segment.slots(no_gc);
+        (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a segment"));
+    }
     // SAFETY: as in `roots`.
     unsafe {
         frames(store, |frame| {
