@@ -21,6 +21,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/api/linker.rs", "hands host functions to the runtime"),
     ("src/api/memory.rs", "a guest's memory as a slice"),
     ("src/api/module.rs", "loads saved machine code, on the caller's word"),
+    ("src/api/object.rs", "fields where machine code has them"),
     ("src/api/store.rs", "one store behind many short-lived views"),
     ("src/api/table.rs", "function references are pointers"),
     ("src/api/val.rs", "function references are pointers"),

@@ -29,19 +29,19 @@ pub fn text() -> String {
     let mut out = String::new();
     structs! { out;
         VmSlot { i32, i64, f32, f64, v128, funcref, gc, handle }
-        VmFuncRef { code, vmctx, type_id, handle, index }
+        VmFuncRef { code, vmctx, type_id, handle, index, owner }
         VmHeader { store }
         VmContext { header, builtins, null_func, instance, heap, types, global_card }
         VmHostFunc { header, call }
-        VmStore { stack_limit, interrupt, activation, exit_fp, store, nursery, funcs, func_count }
+        VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, store, nursery, funcs, func_count }
         VmNursery { next, end }
-        Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, trap, trap_frames, frames }
+        Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames }
         VmMemory { base, length }
         VmMemorySlot { base, memory }
         VmTable { elements, length, cards }
         VmGlobal { value }
         VmRefGlobal { value, card }
-        Descriptor { kind, depth, size, ref_words, refs, display }
+        Descriptor { kind, depth, size, ref_words, func_words, refs, display }
         VmImportedFunc { code, vmctx, funcref }
     }
     for (name, value) in [
@@ -53,8 +53,8 @@ pub fn text() -> String {
         ("object header", HEADER_SIZE as usize),
         ("host type", HOST_TYPE.0 as usize),
         (
-            "function, structure, array, host",
-            (KIND_FUNC + 10 * KIND_STRUCT + 100 * KIND_ARRAY + 1000 * KIND_HOST) as usize,
+            "function, structure, array, host, held function",
+            (KIND_FUNC + 10 * KIND_STRUCT + 100 * KIND_ARRAY + 1000 * KIND_HOST + 10000 * KIND_HELD_FUNC) as usize,
         ),
     ] {
         let _ = writeln!(out, "heap {name} {value}");

@@ -41,6 +41,18 @@ pub struct VmFuncRef {
     pub handle: u32,
     /// Its place in the store's list of functions that objects refer to; 0 as long as no object did.
     pub index: u32,
+    /// Whose it is: the number of an instance of the store, or of a host function with `HOST_OWNER` set.
+    pub owner: u32,
+}
+
+/// Says that a funcref's owner is a host function.
+pub const HOST_OWNER: u32 = 1 << 31;
+
+impl VmFuncRef {
+    /// The number of the host function it belongs to, if it is one's.
+    pub fn host_owner(&self) -> Option<u32> {
+        (self.owner & HOST_OWNER != 0).then_some(self.owner & !HOST_OWNER)
+    }
 }
 
 /// How the context of every callee begins.
@@ -88,6 +100,9 @@ pub struct VmStore {
     /// Frame pointer of the stub or trampoline that left WebAssembly last: its saved frame pointer and return address
     /// are those of the innermost WebAssembly frame.
     pub exit_fp: usize,
+    /// Where the stub that left WebAssembly last has written the registers that are kept across calls: from here to the
+    /// entry's frame is everything that WebAssembly knows.
+    pub exit_sp: usize,
     /// The runtime's own store; machine code does not look at it.
     pub store: *mut (),
     pub nursery: VmNursery,
@@ -115,9 +130,10 @@ pub struct Activation {
     pub handler_pc: usize,
     pub handler_sp_offset: usize,
     pub store: *mut VmStore,
-    /// The entry that was innermost before this one, and the store's `exit_fp` then.
+    /// The entry that was innermost before this one, and the store's `exit_fp` and `exit_sp` then.
     pub previous: *mut Activation,
     pub previous_exit_fp: usize,
+    pub previous_exit_sp: usize,
     /// The trap that ended this activation, as a number of `Trap`; 0 when a host error did.
     pub trap: u8,
     /// Whether `frames` was filled where the trap happened.

@@ -83,6 +83,20 @@ impl Func {
         Func::from_call(store, &d.ty, d.call.clone())
     }
 
+    /// The function of a definition in this store. There is one, which lives as long as something refers to it.
+    pub(super) fn shared(store: &mut Store, d: &HostDefinition) -> Result<Func> {
+        let (id, _) = store.vm().engine.types.register_func(&d.ty)?;
+        let funcref = store.vm_mut().shared_host_func(id, &d.call)?;
+        // SAFETY: a function of this store.
+        unsafe { Func::from_ref(store, funcref) }
+    }
+
+    /// Gives up the host's hold on a function that the host made: it lives as long as something refers to it.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let i = self.check(store)?;
+        store.vm_mut().release_func(i)
+    }
+
     /// How many slots a raw call needs: as many as parameters or results, whichever are more.
     pub fn slot_count(&self, store: &Store) -> Result<usize> {
         let ty = &store.vm().funcs[self.check(store)?].trampoline.ty;

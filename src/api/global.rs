@@ -12,14 +12,19 @@ use crate::wasm::types::GlobalType;
 impl Global {
     pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global> {
         value.to_slot(store, ty.content)?;
-        store.vm_mut().globals.push(vm::Global::of_host(ty));
-        let index = store.vm().globals.len() - 1;
+        let index = store.vm_mut().globals.insert(vm::Global::of_host(ty));
         put(store, index, value)?;
-        Ok(Global::make(store, index as u32))
+        Ok(Global::make(store, index))
     }
 
     pub fn ty(&self, store: &Store) -> Result<GlobalType> {
         Ok(store.vm().globals[self.check(store)?].ty())
+    }
+
+    /// Gives up the host's hold on a global that `new` made: it lives as long as something refers to it.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let i = self.check(store)?;
+        store.vm_mut().release_global(i)
     }
 
     pub fn get(&self, store: &mut Store) -> Result<Val> {
@@ -47,7 +52,7 @@ impl Global {
 }
 
 /// Writes a value, which is checked, into the global at a place of the store.
-fn put(store: &mut Store, i: usize, value: Val) -> Result<()> {
+fn put(store: &mut Store, i: u32, value: Val) -> Result<()> {
     let ty = store.vm().globals[i].ty().content;
     let slot = value.to_slot(store, ty)?;
     if !ty.is_gc() {

@@ -1,7 +1,7 @@
 //! What the handles of store objects share.
 
 use super::{Func, Global, Memory, Store, Table};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::types::ExternType;
 
@@ -21,19 +21,20 @@ macro_rules! handles {
 
         impl $name {
             pub(in crate::api) fn make(store: &Store, index: u32) -> $name {
-                $name { store: store.id(), index, generation: GENERATION }
+                $name { store: store.id(), index, generation: store.vm().$list.generation(index) }
             }
 
             /// The place in the store, if the handle is one of this store's.
-            pub(in crate::api) fn check(&self, store: &Store) -> Result<usize> {
-                check(store, self.store, self.index, self.generation, store.vm().$list.len(), $what)
+            #[inline]
+            pub(in crate::api) fn check(&self, store: &Store) -> Result<u32> {
+                if self.store == store.id() && store.vm().$list.is_current(self.index, self.generation) {
+                    return Ok(self.index);
+                }
+                Err(refused(store, self.store, $what))
             }
         }
     )* };
 }
-
-/// Nothing is freed before its store is, so there is one generation yet. 0 is never valid: zeroed memory is no handle.
-const GENERATION: u32 = 1;
 
 pub(super) mod defined {
     use super::*;
@@ -51,17 +52,13 @@ pub(super) mod defined {
     }
 }
 
-fn check(store: &Store, id: u64, index: u32, generation: u32, len: usize, what: &str) -> Result<usize> {
-    if id != store.id() {
-        return Err(match id {
-            0 => err!(StaleHandle, "the {what} handle is empty"),
-            _ => err!(WrongStore, "the {what} belongs to store {id}, not to store {}", store.id()),
-        });
+#[cold]
+fn refused(store: &Store, id: u64, what: &str) -> Error {
+    match id {
+        0 => err!(StaleHandle, "the {what} handle is empty"),
+        id if id == store.id() => err!(StaleHandle, "the handle names no {what} of this store, or no longer"),
+        _ => err!(WrongStore, "the {what} belongs to store {id}, not to store {}", store.id()),
     }
-    if generation != GENERATION || index as usize >= len {
-        return Err(err!(StaleHandle, "the handle names no {what} of this store"));
-    }
-    Ok(index as usize)
 }
 
 /// Something that can be imported and exported.

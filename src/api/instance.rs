@@ -10,9 +10,14 @@ use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;
 
 impl Instance {
-    /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. The store keeps the
-    /// instance also when that traps.
+    /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. It lives until it is
+    /// released; when that traps, as long as something refers to it.
     pub fn new(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
+        store.with_room(|store| Instance::link(store, module, imports))
+    }
+
+    /// Frees nothing before the imports are in place.
+    pub(super) fn link(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
         if !module.engine().same(&store.engine()) {
             return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
         }
@@ -30,9 +35,16 @@ impl Instance {
             values.push(value);
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
-        let index = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
+        let made = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
         store.finalize();
-        Ok(Instance::make(store, index?))
+        made.map(|(index, generation)| Instance { store: store.id(), index, generation })
+    }
+
+    /// Gives up the host's hold on it: the instance lives as long as something refers to it, and is freed by a full collection
+    /// after that.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let i = self.check(store)?;
+        store.vm_mut().release_instance(i)
     }
 
     pub fn module(&self, store: &Store) -> Result<Module> {
@@ -54,7 +66,7 @@ impl Instance {
     }
 }
 
-fn extern_of(store: &mut Store, instance: usize, index: EntityIndex) -> Result<Extern> {
+fn extern_of(store: &mut Store, instance: u32, index: EntityIndex) -> Result<Extern> {
     let inst = &store.vm().instances[instance];
     Ok(match index {
         EntityIndex::Func(f) => {
@@ -65,7 +77,7 @@ fn extern_of(store: &mut Store, instance: usize, index: EntityIndex) -> Result<E
         EntityIndex::Table(t) => Extern::Table(Table::make(store, inst.tables[t.as_u32() as usize])),
         EntityIndex::Memory(m) => Extern::Memory(Memory::make(store, inst.memories[m.as_u32() as usize])),
         EntityIndex::Global(g) => {
-            let place = global_handle(store.vm_mut(), instance as u32, g);
+            let place = global_handle(store.vm_mut(), instance, g);
             Extern::Global(Global::make(store, place))
         }
     })
@@ -83,16 +95,16 @@ fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<Im
             let i = t.check(store)?;
             let have = &store.vm().tables[i];
             let fits = have.ty().element == w.element && have.current_limits().matches(have.len(), &w.limits);
-            (fits, ImportValue::Table(i as u32))
+            (fits, ImportValue::Table(i))
         }
         (ExternType::Memory(w), Extern::Memory(m)) => {
             let i = m.check(store)?;
             let have = &store.vm().memories[i];
-            (have.current_limits().matches(have.pages(), &w.limits), ImportValue::Memory(i as u32))
+            (have.current_limits().matches(have.pages(), &w.limits), ImportValue::Memory(i))
         }
         (ExternType::Global(w), Extern::Global(g)) => {
             let i = g.check(store)?;
-            (types.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i as u32))
+            (types.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i))
         }
         _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),
     };

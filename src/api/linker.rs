@@ -99,18 +99,22 @@ impl Linker {
 
     /// Makes an instance with imports found by name.
     pub fn instantiate(&self, store: &mut Store, module: &Module) -> Result<Instance> {
+        store.with_room(|store| self.link(store, module))
+    }
+
+    fn link(&self, store: &mut Store, module: &Module) -> Result<Instance> {
         let mut imports = Vec::with_capacity(module.imports().len());
         for import in module.imports() {
             let found = self.modules.get(import.module).and_then(|items| items.get(import.name));
             imports.push(match found {
                 Some(Definition::Extern(item)) => *item,
-                Some(Definition::Host(h)) => Extern::Func(Func::from_definition(store, h)?),
+                Some(Definition::Host(h)) => Extern::Func(Func::shared(store, h)?),
                 None => {
                     let (m, n, ty) = (import.module, import.name, import.ty);
                     return Err(err!(Link, "unknown import {m:?}.{n:?} ({ty})"));
                 }
             });
         }
-        Instance::new(store, module, &imports)
+        Instance::link(store, module, &imports)
     }
 }

@@ -15,9 +15,14 @@ impl Memory {
         let store_vm = store.vm_mut();
         let guard = store_vm.engine.config.settings.signals;
         let memory = vm::Memory::new(ty, guard, &mut store_vm.account)?;
-        store_vm.memories.push(memory);
-        let index = store.vm().memories.len() as u32 - 1;
+        let index = store_vm.memories.insert(memory);
         Ok(Memory::make(store, index))
+    }
+
+    /// Gives up the host's hold on a memory that `new` made: it lives as long as something refers to it.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let i = self.check(store)?;
+        store.vm_mut().release_memory(i)
     }
 
     /// The type as of now: its minimum is the present size.
@@ -30,7 +35,7 @@ impl Memory {
         Ok(store.vm().memories[self.check(store)?].ty())
     }
 
-    /// Where the memory starts. Stays so for the store's life.
+    /// Where the memory starts. Stays so for its life.
     pub fn data_ptr(&self, store: &Store) -> Result<*mut u8> {
         Ok(store.vm().memories[self.check(store)?].base())
     }

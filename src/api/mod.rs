@@ -12,10 +12,13 @@ mod instance;
 mod linker;
 mod memory;
 mod module;
+mod object;
 mod reference;
 mod store;
 mod table;
+mod types;
 mod val;
+mod weak;
 
 pub use crate::abi::vmstruct::VmSlot;
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
@@ -23,8 +26,10 @@ pub use crate::gc::Statistics;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
+pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, TableType, Top, TypeId, ValType,
+    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType, SubType,
+    TableType, Top, TypeId, ValType,
 };
 pub use config::Config;
 pub use engine::Engine;
@@ -38,4 +43,6 @@ pub use module::{ExportType, ImportType, Module};
 pub use reference::Ref;
 pub use store::{InterruptHandle, Store};
 pub use table::Table;
+pub use types::Types;
 pub use val::Val;
+pub use weak::WeakRef;

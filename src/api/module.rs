@@ -1,6 +1,6 @@
 //! Modules.
 
-use super::Engine;
+use super::{Engine, Types};
 use crate::base::Result;
 use crate::err;
 use crate::vm::{module as vm, saved};
@@ -34,18 +34,29 @@ fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     // Bytes that look like neither are reported as a bad binary, which is more likely.
     match std::str::from_utf8(bytes) {
         Ok(text) if text.contains('(') => {
-            wat::parse_str(text).map(Cow::Owned).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string())))
+            text_to_binary("", text, "").map(Cow::Owned)
         }
         _ => Ok(Cow::Borrowed(bytes)),
     }
 }
 
+/// The binary of a text between two others. Lines in errors are those of the text: what stands before it are whole lines.
+pub(super) fn text_to_binary(before: &str, text: &str, behind: &str) -> Result<Vec<u8>> {
+    let lines = before.lines().count();
+    let all = [before, text, behind].concat();
+    wat::parse_str(all).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string(), lines)))
+}
+
 /// The text parser's message and position, without its picture of the source.
-fn one_line(message: &str) -> String {
+fn one_line(message: &str, lines_before: usize) -> String {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default();
-    match lines.next().and_then(|l| l.trim().strip_prefix("--> ")) {
-        Some(place) => format!("{first} at {}", place.trim_start_matches("<anon>:")),
+    let place = lines.next().and_then(|l| l.trim().strip_prefix("--> "));
+    match place.and_then(|p| p.trim_start_matches("<anon>:").split_once(':')) {
+        Some((line, column)) => {
+            let line = line.parse::<usize>().map_or(0, |l| l.saturating_sub(lines_before));
+            format!("{first} at {line}:{column}")
+        }
         None => first.to_string(),
     }
 }
@@ -96,6 +107,11 @@ impl Module {
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let info = self.0.info();
         info.exports.iter().map(|e| ExportType { name: &e.name, ty: info.extern_type(e.index) })
+    }
+
+    /// The types it defines, in binary order, with their names.
+    pub fn types(&self) -> Types {
+        Types::of_module(self.0.info())
     }
 
     /// The type of the export of a name.

@@ -1,11 +1,13 @@
 //! References to objects, and the scopes they belong to.
 
-use super::Store;
+use super::{Func, Store, WeakRef};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
 use crate::err;
+use crate::gc::identity::spread;
+use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc, Root};
-use crate::wasm::types::{HeapType, Top};
+use crate::wasm::types::{HeapType, RefType, Top};
 use std::any::Any;
 
 /// A reference to an object of a store, or an i31, that collections know of: the object lives as long as the reference
@@ -25,7 +27,7 @@ pub struct Ref {
 }
 
 impl Ref {
-    fn make(store: &Store, root: Root) -> Ref {
+    pub(super) fn make(store: &Store, root: Root) -> Ref {
         Ref { store: store.id(), index: root.index, generation: root.generation }
     }
 
@@ -59,6 +61,11 @@ impl Ref {
         Ok((no_gc, no_gc.get(self.root()).map_err(|_| stale())?))
     }
 
+    /// What it refers to, which is of the heap's store.
+    pub(super) fn get_in<'h>(&self, no_gc: NoGc<'h>) -> Result<Gc<'h>> {
+        no_gc.get(self.root()).map_err(|_| stale())
+    }
+
     /// A reference for bits that machine code or a table holds; `None` for null.
     ///
     /// # Safety
@@ -84,6 +91,95 @@ impl Ref {
         Ok(r)
     }
 
+    /// As `host`; the object refers to `fields` other ones, to none at first. So cycles through it are collected.
+    pub fn host_with_fields(
+        store: &mut Store,
+        data: impl Any + Send + Sync,
+        external_bytes: usize,
+        fields: u32,
+    ) -> Result<Ref> {
+        let root = store.vm_mut().alloc_host_with_fields(Box::new(data), external_bytes, fields)?;
+        let r = Ref::make(store, root);
+        store.finalize();
+        Ok(r)
+    }
+
+    /// `f` gets the references of an object of the host.
+    fn with_host_fields<R>(&self, store: &Store, i: u32, f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R) -> Result<R> {
+        let (no_gc, gc) = self.get(store)?;
+        let fields = no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
+        let array = fields.load(no_gc, 0);
+        let slots = array.and_then(|a| no_gc.array_slots(a, i, 1));
+        Ok(f(no_gc, slots.ok_or_else(|| err!(InvalidArgument, "the host object has no field {i}"))?))
+    }
+
+    /// A reference of an object of the host.
+    pub fn host_field(&self, store: &mut Store, i: u32) -> Result<Option<Ref>> {
+        let raw = self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
+        // SAFETY: a reference of this store, just read.
+        unsafe { Ref::from_raw(store, raw) }
+    }
+
+    pub fn set_host_field(&self, store: &mut Store, i: u32, value: Option<Ref>) -> Result<()> {
+        if let Some(r) = value {
+            r.check(store)?;
+        }
+        self.with_host_fields(store, i, |no_gc, slots| {
+            slots.store(no_gc, 0, value.map(|r| r.get_in(no_gc)).transpose()?);
+            Ok(())
+        })?
+    }
+
+    /// A reference that keeps a function, and its instance, alive.
+    pub fn of_func(store: &mut Store, f: Func) -> Result<Ref> {
+        let funcref = store.vm().funcs[f.check(store)?].funcref;
+        let root = store.vm_mut().alloc_held_func(funcref)?;
+        Ok(Ref::make(store, root))
+    }
+
+    /// The function of a reference that `of_func` made; `None` for others.
+    pub fn as_func(&self, store: &mut Store) -> Result<Option<Func>> {
+        let (no_gc, gc) = self.get(store)?;
+        let Some(number) = no_gc.held_func(gc) else { return Ok(None) };
+        let funcref = store.vm().numbered[number as usize];
+        // SAFETY: a function of this store, alive since the object holds it.
+        unsafe { Func::from_ref(store, funcref) }.map(Some)
+    }
+
+    /// Whether it refers to something of a type (Wasm 3.0, 4.6.7 `ref.test`).
+    pub fn is(&self, store: &Store, ty: RefType) -> Result<bool> {
+        let types = &store.vm().engine.types;
+        if let Some(id) = ty.heap.concrete()
+            && types.find(id).is_none_or(|def| def.heap_type() != ty.heap)
+        {
+            return Err(err!(InvalidArgument, "the type is none of this store's engine"));
+        }
+        if let (HeapType::ConcreteFunc(_), _) | (_, Top::Func) = (self.heap_type(store)?, ty.top()) {
+            return Ok(types.view().heap_matches(self.heap_type(store)?, ty.heap));
+        }
+        let (no_gc, gc) = self.get(store)?;
+        Ok(no_gc.is(Some(gc), ty))
+    }
+
+    /// A number that stays the same while the object lives, although it moves. Different objects of a heap have different
+    /// ones; equal i31s equal ones.
+    pub fn identity_hash(&self, store: &mut Store) -> Result<u64> {
+        if let Some(f) = self.as_func(store)? {
+            return Ok(spread(!(f.index as u64)));
+        }
+        self.get(store)?;
+        let hash = store.vm_mut().heap()?.identity_hash(self.root()).map_err(|_| stale())?;
+        hash.ok_or_else(|| err!(OutOfMemory, "no memory for an identity hash"))
+    }
+
+    /// A weak reference to what it refers to.
+    pub fn downgrade(&self, store: &mut Store) -> Result<WeakRef> {
+        self.get(store)?;
+        let weak = store.vm_mut().heap()?.new_weak(self.root()).map_err(|_| stale())?;
+        let weak = weak.ok_or_else(|| err!(OutOfMemory, "no memory for a weak reference"))?;
+        Ok(WeakRef { store: store.id(), index: weak.index, generation: weak.generation })
+    }
+
     /// The data behind an object that `host` made; `None` for others.
     pub fn data<'s>(&self, store: &'s Store) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
         let (no_gc, gc) = self.get(store)?;
@@ -103,12 +199,16 @@ impl Ref {
 
     /// The most special type of what it refers to; an object of the host is `any`.
     pub fn heap_type(&self, store: &Store) -> Result<HeapType> {
-        self.get(store).map(|(no_gc, gc)| no_gc.ref_type(gc, Top::Any).heap)
+        let (no_gc, gc) = self.get(store)?;
+        let Some(number) = no_gc.held_func(gc) else { return Ok(no_gc.ref_type(gc, Top::Any).heap) };
+        // SAFETY: a function of this store, alive since the object holds it.
+        Ok(HeapType::ConcreteFunc(unsafe { (*store.vm().numbered[number as usize]).type_id }))
     }
 
-    /// Whether both refer to the same object, or are the same i31.
+    /// Whether both refer to the same object, or are the same i31, or hold the same function.
     pub fn same(&self, store: &Store, other: Ref) -> Result<bool> {
-        Ok(self.get(store)?.1 == other.get(store)?.1)
+        let ((no_gc, a), (_, b)) = (self.get(store)?, other.get(store)?);
+        Ok(a == b || no_gc.held_func(a).is_some() && no_gc.held_func(a) == no_gc.held_func(b))
     }
 
     /// Another reference to the same object, in the innermost scope.
@@ -188,6 +288,8 @@ impl Store {
     pub(super) fn finalize(&mut self) {
         while self.vm().has_dead() {
             let dead = self.vm_mut().heap.as_mut().and_then(|h| h.pop_dead());
+            drop(dead);
+            let dead = self.vm_mut().dead_funcs.pop();
             drop(dead);
         }
     }

@@ -1,7 +1,7 @@
 //! The store.
 
 use super::Engine;
-use crate::base::Result;
+use crate::base::{ErrorKind, Result};
 use crate::err;
 use crate::gc::Statistics;
 use crate::vm::interrupt::SharedVmStore;
@@ -109,11 +109,31 @@ impl Store {
         Ok(())
     }
 
+    /// Runs `f`, which makes an instance, in a store that frees what was released when that is worth it, or when a limit refuses
+    /// `f` otherwise.
+    pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut Store) -> Result<R>) -> Result<R> {
+        self.vm_mut().free_released_if_due()?;
+        self.finalize();
+        match f(self) {
+            Err(e) if e.kind() == ErrorKind::Limit && self.vm().may_free() => {
+                self.vm_mut().free_released()?;
+                self.finalize();
+                f(self)
+            }
+            result => result,
+        }
+    }
+
     /// Collects all objects that nothing refers to any more.
     pub fn gc(&mut self) -> Result<()> {
         self.vm_mut().collect_all()?;
         self.finalize();
         Ok(())
+    }
+
+    /// Instances that are there: not released, or not freed yet.
+    pub fn instance_count(&self) -> usize {
+        self.vm().instances.len()
     }
 
     /// What the store's heap has done and holds.

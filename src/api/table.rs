@@ -20,11 +20,16 @@ impl Table {
         }
         init.to_slot(store, ValType::Ref(ty.element))?;
         let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
-        store.vm_mut().tables.push(table);
-        let index = store.vm().tables.len() as u32 - 1;
+        let index = store.vm_mut().tables.insert(table);
         let table = Table::make(store, index);
         table.fill(store, 0, init, ty.limits.min)?;
         Ok(table)
+    }
+
+    /// Gives up the host's hold on a table that `new` made: it lives as long as something refers to it.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let i = self.check(store)?;
+        store.vm_mut().release_table(i)
     }
 
     fn vm<'a>(&self, store: &'a Store) -> Result<&'a vm::Table> {

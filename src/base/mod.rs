@@ -1,9 +1,11 @@
-//! Floor 0: what every floor speaks: typed indices, errors, traps, limits.
+//! Floor 0: what every floor speaks: typed indices, numbered things, errors, traps, limits.
 
 pub mod error;
 pub mod index;
 pub mod limits;
+pub mod slab;
 pub mod trap;
 
 pub use error::{Error, ErrorKind, Frame, Result};
+pub use slab::Slab;
 pub use trap::Trap;

@@ -50,7 +50,8 @@ const ZEAL_MARK_STACK: usize = 4;
 const MARK_STACK: usize = 4096;
 
 impl Heap {
-    /// Collects. `trace` gives every root outside of the heap to the tracer, and is called once or twice.
+    /// Collects. `trace` gives every root outside of the heap to the tracer; in a full collection that looks for functions it is
+    /// called again as long as some are found (`Tracer::found_funcs`), for what these lead to.
     pub fn collect(&mut self, kind: Kind, trace: &mut dyn FnMut(&mut Tracer)) {
         self.minor(trace);
         if let Kind::Full(moving) = kind {
@@ -61,7 +62,7 @@ impl Heap {
 
     /// Whether memory outside of the heap that lives with its objects has grown so much.
     pub fn is_external_due(&self) -> bool {
-        self.hosts.external() >= self.external_threshold
+        self.weak.hosts.external() >= self.external_threshold
     }
 
     /// Whether the old space has grown so much that the next collection should be a full one.
@@ -105,8 +106,8 @@ impl Heap {
         tracer.drain();
         let promoted = tracer.promoted;
         let objects = self.objects;
-        // SAFETY: young host objects are in the nursery, moved or dead.
-        self.hosts.sweep(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
+        // SAFETY: what is young is in the nursery, moved or dead.
+        self.weak.tell(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
         promoted
     }
 
@@ -164,9 +165,15 @@ impl Heap {
         tracer.roots();
         trace(&mut tracer);
         tracer.drain();
-        let (objects, old) = (self.objects, &self.old);
+        while tracer.heap.found_funcs.as_ref().is_some_and(|f| f.has_new()) {
+            trace(&mut tracer);
+            tracer.drain();
+        }
+        self.found_funcs = None;
+        let objects = self.objects;
         // SAFETY: objects of the old space; an evacuated one was forwarded if it lives.
-        self.hosts.sweep(false, |r| unsafe {
+        let old = &self.old;
+        self.weak.tell(false, |r| unsafe {
             if old.is_evacuated(r) { objects.forwarded(r) } else { old.is_marked(r).then_some(r) }
         });
         let live = self.old.sweep(zeal);
@@ -175,7 +182,7 @@ impl Heap {
         // What will be used again before the next one stays.
         self.old.give_back(self.region.as_ref().expect("alive"), self.threshold);
         let part = |of: usize| (of / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
-        let external = self.hosts.external();
+        let external = self.weak.hosts.external();
         self.external_threshold = external.saturating_add(part(external));
         let s = &mut self.statistics;
         s.full_collections += 1;
@@ -194,6 +201,13 @@ impl Tracer<'_> {
     /// Whether only references into the nursery matter: what did not change since the last collection need not be given.
     pub fn is_minor(&self) -> bool {
         self.minor
+    }
+
+    /// Gives the numbers of functions that were found in objects since to `f`.
+    pub fn found_funcs(&mut self, mut f: impl FnMut(u32)) {
+        while let Some(number) = self.heap.found_funcs.as_mut().and_then(|f| f.pop()) {
+            f(number);
+        }
     }
 
     /// A reference at rest.
@@ -283,11 +297,24 @@ impl Tracer<'_> {
                     if size <= LARGE {
                         self.heap.old.mark_lines(r, size);
                     }
+                    if d.func_words != 0 {
+                        self.find_funcs(r);
+                    }
                     if d.ref_words != 0 {
                         self.push(r);
                     }
                 }
             }
+        }
+    }
+
+    /// Notes the functions in an object that was found alive.
+    #[cold]
+    unsafe fn find_funcs(&mut self, r: u32) {
+        let objects = self.heap.objects;
+        if let Some(found) = &mut self.heap.found_funcs {
+            // SAFETY: an object.
+            unsafe { objects.each_func(r, |number| found.add(number)) };
         }
     }
 
@@ -309,6 +336,9 @@ impl Tracer<'_> {
             self.promoted += size as usize;
             if !self.minor {
                 self.heap.old.mark_lines(to, size);
+                if d.func_words != 0 {
+                    self.find_funcs(to);
+                }
             }
             if d.ref_words != 0 {
                 self.push(to);

@@ -1,12 +1,14 @@
 //! The heap of a store, and the two worlds: `&mut Heap` may collect and speaks `Root`; `NoGc` can not and speaks `Gc`.
 
 use super::config::{HeapConfig, Statistics};
-use super::host::{HostData, Hosts};
+use super::funcs::FoundFuncs;
+use super::host::HostData;
 use super::no_gc::{NewObject, NoGc};
 use super::object::*;
 use super::old::{BLOCK, Old, blocks_for};
 use super::region::{Region, RegionPool};
-use super::root::{Root, Roots};
+use super::root::{Root, Roots, Stale};
+use super::weak::{Weak, Weakly};
 use crate::abi::heap::*;
 use crate::abi::vmstruct::VmNursery;
 use crate::base::Result;
@@ -32,8 +34,10 @@ pub struct Heap {
     pub(super) old: Old,
     pub(super) region: Option<Region>,
     pub(super) roots: UnsafeCell<Roots>,
-    pub(super) hosts: Hosts,
+    pub(super) weak: Weakly,
     pub(super) mark_stack: Vec<u32>,
+    /// While a full collection looks for functions in objects.
+    pub(super) found_funcs: Option<FoundFuncs>,
     pub(super) statistics: Statistics,
     /// Bytes promoted and made large since the last full collection.
     pub(super) grown: usize,
@@ -71,8 +75,9 @@ impl Heap {
             old: Old::new(base),
             region: Some(region),
             roots: UnsafeCell::default(),
-            hosts: Hosts::default(),
+            weak: Weakly::default(),
             mark_stack: Vec::new(),
+            found_funcs: None,
             statistics: Statistics::default(),
             grown: 0,
             threshold: config.growth_min,
@@ -97,6 +102,33 @@ impl Heap {
         self.roots.get_mut()
     }
 
+    /// The next full collection looks for functions in objects, whose numbers are below `count`. False if there is no memory.
+    pub fn find_funcs(&mut self, count: usize) -> bool {
+        self.found_funcs = FoundFuncs::new(count);
+        self.found_funcs.is_some()
+    }
+
+    /// Bytes that were alive after the last full collection.
+    pub fn live(&self) -> usize {
+        self.statistics.live
+    }
+
+    /// A weak reference to what a root leads to. `None` if there is no memory for it.
+    pub fn new_weak(&mut self, root: Root) -> Result<Option<Weak>, Stale> {
+        let bits = self.roots.get_mut().get(root)?;
+        Ok(self.weak.refs.add(bits))
+    }
+
+    pub fn release_weak(&mut self, weak: Weak) -> Result<(), Stale> {
+        self.weak.refs.release(weak)
+    }
+
+    /// The identity hash of what a root leads to. `None` if there is no memory for it.
+    pub fn identity_hash(&mut self, root: Root) -> Result<Option<u64>, Stale> {
+        let bits = self.roots.get_mut().get(root)?;
+        Ok(self.weak.identities.hash(bits))
+    }
+
     pub fn config(&self) -> &HeapConfig {
         &self.config
     }
@@ -112,8 +144,8 @@ impl Heap {
         Statistics {
             used: self.old.used() + nursery,
             roots: self.no_gc().roots_ref().len(),
-            host_objects: self.hosts.len(),
-            external: self.hosts.external(),
+            host_objects: self.weak.hosts.len(),
+            external: self.weak.hosts.external(),
             ..self.statistics
         }
     }
@@ -217,12 +249,12 @@ impl Heap {
     }
 
     pub fn has_dead(&self) -> bool {
-        self.hosts.has_dead()
+        self.weak.hosts.has_dead()
     }
 
     /// Something that died. Dropping it runs its finalizer: not while anything of the store is borrowed.
     pub fn pop_dead(&mut self) -> Option<HostData> {
-        self.hosts.pop_dead()
+        self.weak.hosts.pop_dead()
     }
 }
 
@@ -244,15 +276,15 @@ impl Drop for Heap {
 impl Heap {
     /// Makes the object of host data. `None` if there is no room, or no memory; the data is given back then.
     pub fn alloc_host(&mut self, data: HostData, external: usize) -> std::result::Result<Root, HostData> {
-        if !self.hosts.reserve() {
+        if !self.weak.hosts.reserve() {
             return Err(data);
         }
         let Some(object) = self.alloc(HOST_TYPE, 0) else { return Err(data) };
         let r = object.r.get();
         let Some(root) = self.roots.get_mut().add(r) else { return Err(data) };
-        let index = self.hosts.add(r, data, external);
+        let index = self.weak.hosts.add(r, data, external);
         // SAFETY: the number stands behind the header of the object just made.
-        unsafe { *self.objects.at::<u32>(r + HEADER_SIZE) = index };
+        unsafe { *self.objects.at::<u32>(r + HOST_NUMBER) = index };
         Ok(root)
     }
 }

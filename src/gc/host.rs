@@ -3,7 +3,7 @@
 
 use super::object::{Objects, is_young};
 use crate::sys::scarcity;
-use crate::wasm::descriptor::HEADER_SIZE;
+use crate::wasm::descriptor::HOST_NUMBER;
 use std::any::Any;
 
 /// What the host keeps behind an `externref`. Dropping it is its finalizer.
@@ -76,7 +76,7 @@ impl Hosts {
     /// `r` is an object of the host (heap 1).
     pub unsafe fn data(&self, objects: Objects, r: u32) -> Option<&HostData> {
         // SAFETY: the number stands behind the header.
-        let index = unsafe { objects.word(r + HEADER_SIZE) };
+        let index = unsafe { objects.word(r + HOST_NUMBER) };
         self.entries.get(index as usize)?.data.as_ref()
     }
 
@@ -90,9 +90,9 @@ impl Hosts {
     }
 
     /// After marking: `found` says where a live object is now, or that it has died.
-    pub fn sweep(&mut self, young_only: bool, mut found: impl FnMut(u32) -> Option<u32>) {
+    pub fn sweep(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
         let young = std::mem::take(&mut self.young);
-        let mut visit = |hosts: &mut Hosts, index: u32| {
+        let visit = |hosts: &mut Hosts, index: u32| {
             let entry = &mut hosts.entries[index as usize];
             if entry.object == 0 {
                 return;

@@ -21,8 +21,10 @@
 pub mod cards;
 pub mod collect;
 pub mod config;
+pub mod funcs;
 pub mod heap;
 pub mod host;
+pub mod identity;
 pub mod no_gc;
 pub mod object;
 pub mod old;
@@ -30,8 +32,10 @@ pub mod region;
 pub mod root;
 pub mod slot;
 pub mod verify;
+pub mod weak;
 
 pub use config::{HeapConfig, Statistics};
 pub use heap::Heap;
 pub use no_gc::{Gc, NoGc};
 pub use root::{Root, Stale};
+pub use weak::Weak;

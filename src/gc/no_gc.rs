@@ -5,6 +5,7 @@ use super::host::HostData;
 use super::object::*;
 use super::root::{Root, Roots, Stale};
 use super::slot::Slots;
+use super::weak::Weak;
 use crate::abi::heap::*;
 use crate::wasm::descriptor::*;
 use crate::wasm::types::{HeapType, RefType, Top, TypeId};
@@ -140,6 +141,12 @@ impl<'h> NoGc<'h> {
         Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
     }
 
+    /// What a weak reference leads to; `None` if that has died.
+    pub fn get_weak(self, weak: Weak) -> Result<Option<Gc<'h>>, Stale> {
+        let bits = self.heap.weak.refs.get(weak)?;
+        Ok(NonZeroU32::new(bits).map(|raw| Gc { raw, _no_gc: PhantomData }))
+    }
+
     /// Makes a root, which is not a collection. `None` if there is no memory for it.
     pub fn root(self, gc: Gc<'h>) -> Option<Root> {
         self.roots_ref().add(gc.raw.get())
@@ -159,6 +166,7 @@ impl<'h> NoGc<'h> {
             return matches!(ty.heap, HeapType::Any | HeapType::Eq | HeapType::I31 | HeapType::Extern);
         };
         match (types.get(id).kind, ty.heap) {
+            (KIND_HELD_FUNC, _) => false,
             (_, HeapType::Any | HeapType::Extern) => true,
             (KIND_STRUCT, HeapType::Eq | HeapType::Struct) | (KIND_ARRAY, HeapType::Eq | HeapType::Array) => true,
             (_, HeapType::ConcreteStruct(t) | HeapType::ConcreteArray(t)) => id != HOST_TYPE && types.is_subtype(id, t),
@@ -172,6 +180,7 @@ impl<'h> NoGc<'h> {
             _ if top == Top::Extern => HeapType::Extern,
             None => HeapType::I31,
             Some(HOST_TYPE) => HeapType::Any,
+            Some(HELD_FUNC_TYPE) => HeapType::Func,
             Some(id) if self.objects().types.get(id).kind == KIND_ARRAY => HeapType::ConcreteArray(id),
             Some(id) => HeapType::ConcreteStruct(id),
         };
@@ -184,7 +193,42 @@ impl<'h> NoGc<'h> {
             return None;
         }
         // SAFETY: an object of the host.
-        unsafe { self.heap.hosts.data(self.objects(), gc.raw.get()) }
+        unsafe { self.heap.weak.hosts.data(self.objects(), gc.raw.get()) }
+    }
+
+    /// The number of the function that the host holds by an object.
+    pub fn held_func(self, gc: Gc<'h>) -> Option<u32> {
+        // SAFETY: an object by which a function is held has the number behind its header.
+        (self.type_of(gc) == Some(HELD_FUNC_TYPE)).then(|| unsafe { self.objects().word(gc.raw.get() + HEADER_SIZE) })
+    }
+
+    /// The array of what an object of the host refers to, as its place in that.
+    pub fn host_fields(self, gc: Gc<'h>) -> Option<Slots<'h>> {
+        // SAFETY: of an object of the host.
+        (self.type_of(gc) == Some(HOST_TYPE)).then(|| unsafe { self.field_slot(gc, HOST_FIELDS) })
+    }
+
+    /// The length of an array.
+    pub fn array_len(self, array: Gc<'h>) -> u32 {
+        // SAFETY: callers know that it is an array.
+        unsafe { self.objects().array_len(array.raw.get()) }
+    }
+
+    /// A field that is a reference to an object.
+    ///
+    /// # Safety
+    /// The object is a structure, or one of the host, and has such a field at this offset.
+    pub unsafe fn field_slot(self, object: Gc<'h>, offset: u32) -> Slots<'h> {
+        let r = object.raw.get();
+        // The card is that of the object's start.
+        let card = self.objects().at(CARDS as u32 + (r >> CARD_SHIFT));
+        // SAFETY: the caller's promise; it stays where it is while nothing is collected.
+        unsafe { Slots::new(self.objects().at(r + offset), 1, card, 0) }
+    }
+
+    /// Where a field is that is no reference to an object.
+    pub fn field_bytes(self, object: Gc<'h>, offset: u32) -> *mut u8 {
+        self.objects().at(object.raw.get() + offset)
     }
 
     /// The bytes of elements of an array that are not references to objects, or `None` outside of it.

@@ -100,6 +100,27 @@ impl Objects {
         unsafe { self.descriptor(r).ref_words != 0 }
     }
 
+    /// Calls `f` with the number of each function in the object.
+    pub unsafe fn each_func(self, r: u32, mut f: impl FnMut(u32)) {
+        // SAFETY: heap 1: the descriptor's map is of this object.
+        unsafe {
+            let d = self.descriptor(r);
+            if d.func_words == 0 {
+                return;
+            }
+            if d.kind == KIND_ARRAY {
+                return (0..self.array_len(r)).for_each(|i| f(self.word(r + HEADER_SIZE + 4 * i)));
+            }
+            for word in 0..d.func_words {
+                let mut bits = d.func_word(word);
+                while bits != 0 {
+                    f(self.word(r + 4 * (word * 64 + bits.trailing_zeros())));
+                    bits &= bits - 1;
+                }
+            }
+        }
+    }
+
     /// Calls `f` with the place of each reference in the object whose place is in `from..to` (offsets).
     #[inline(always)]
     pub unsafe fn each_reference(self, r: u32, from: u32, to: u32, mut f: impl FnMut(*mut u32)) {

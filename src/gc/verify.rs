@@ -40,7 +40,7 @@ impl Heap {
         // SAFETY: the caller found that an object begins there.
         let id = unsafe { self.objects.type_id(r) };
         let bad = id.0 < HOST_TYPE.0 || !id.0.is_multiple_of(8) || id.0 >= 1 << 30;
-        if bad || !(KIND_STRUCT..=KIND_HOST).contains(&self.objects.types.get(id).kind) {
+        if bad || !(KIND_STRUCT..=KIND_HELD_FUNC).contains(&self.objects.types.get(id).kind) {
             return Err(format!("heap 1: the object at {r:#x} has the type {:#x}", id.0));
         }
         Ok(())
@@ -57,13 +57,14 @@ impl super::no_gc::NoGc<'_> {
             }
         };
         self.roots_for_each(|r, young| note(heap.verify_reference(r, young, "a root")));
-        heap.hosts.for_each(|index, r, young| {
+        heap.weak.hosts.for_each(|index, r, young| {
             note(heap.verify_reference(r, young, "a host entry"));
             // SAFETY: checked just before.
-            if is_object(r) && unsafe { heap.objects.word(r + HEADER_SIZE) } != index {
+            if is_object(r) && unsafe { heap.objects.word(r + HOST_NUMBER) } != index {
                 note(Err(format!("host entry {index} is not its object's")));
             }
         });
+        heap.weak.refs.for_each(|r| note(heap.verify_reference(r, true, "a weak reference")));
         // SAFETY: each object's header is checked before it is used.
         unsafe {
             let mut at = NURSERY as u32;

@@ -8,6 +8,7 @@ use super::instance::Instance;
 use super::store::Store;
 use super::table::Table;
 use super::trap;
+use super::unwind::save_registers;
 use crate::abi::builtin::BUILTINS;
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::{VmContext, VmHeader, VmStore};
@@ -29,7 +30,7 @@ unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a mut Instance) {
 }
 
 fn table<'a>(store: &'a mut Store, instance: &Instance, t: u32) -> &'a mut Table {
-    &mut store.tables[instance.tables[t as usize] as usize]
+    &mut store.tables[instance.tables[t as usize]]
 }
 
 /// The addresses of all builtins, by number.
@@ -78,11 +79,13 @@ macro_rules! shims {
                 "mov rbp, rsp",
                 "mov rax, [rdi + {store}]",
                 "mov [rax + {exit_fp}], rbp",
+                save_registers!(),
                 "call {shim}",
-                "pop rbp",
+                "leave",
                 "ret",
                 store = const offset_of!(VmHeader, store),
                 exit_fp = const offset_of!(VmStore, exit_fp),
+                exit_sp = const offset_of!(VmStore, exit_sp),
                 shim = sym shim::$name,
             )
         }
@@ -94,11 +97,14 @@ macro_rules! shims {
                 "mov x29, sp",
                 "ldr x9, [x0, #{store}]",
                 "str x29, [x9, #{exit_fp}]",
+                save_registers!(),
                 "bl {shim}",
+                "mov sp, x29",
                 "ldp x29, x30, [sp], #16",
                 "ret",
                 store = const offset_of!(VmHeader, store),
                 exit_fp = const offset_of!(VmStore, exit_fp),
+                exit_sp = const offset_of!(VmStore, exit_sp),
                 shim = sym shim::$name,
             )
         }
@@ -151,7 +157,7 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let m = instance.memories[memory as usize];
-        Ok(store.memories[m as usize].grow(delta, &mut store.account).unwrap_or(u64::MAX))
+        Ok(store.memories[m].grow(delta, &mut store.account).unwrap_or(u64::MAX))
     }
 
     pub unsafe fn memory_copy(_: Cx, dst: u64, src: u64, len: u64) -> R<()> {
@@ -169,7 +175,7 @@ mod body {
     pub unsafe fn memory_init(cx: Cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        let to = store.memories[instance.memories[memory as usize] as usize].range(dst, len)?;
+        let to = store.memories[instance.memories[memory as usize]].range(dst, len)?;
         let bytes = instance.data(DataIndex::from_u32(data));
         let end = src.checked_add(len).filter(|e| *e <= bytes.len() as u64).ok_or(Trap::MemoryOutOfBounds)?;
         let from = &bytes[src as usize..end as usize];
@@ -194,7 +200,7 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let t = instance.tables[t as usize];
-        Ok(store.tables[t as usize].grow_func(delta, init, &mut store.account).unwrap_or(u64::MAX))
+        Ok(store.tables[t].grow_func(delta, init, &mut store.account).unwrap_or(u64::MAX))
     }
 
     pub unsafe fn table_fill(cx: Cx, t: u32, dst: u64, value: FuncRefPtr, len: u64) -> R<()> {
@@ -206,7 +212,7 @@ mod body {
     pub unsafe fn table_copy(cx: Cx, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        let at = |t: u32| &*store.tables[instance.tables[t as usize] as usize];
+        let at = |t: u32| &*store.tables[instance.tables[t as usize]];
         let (to, from) = (at(dst_table), at(src_table));
         if !to.is_gc() {
             return Table::copy_func(to, dst, from, src, len);
@@ -223,7 +229,7 @@ mod body {
         let (store, instance) = unsafe { parts(cx) };
         let e = ElemIndex::from_u32(elem);
         src.checked_add(len).filter(|end| *end <= instance.elem_len(e)).ok_or(Trap::TableOutOfBounds)?;
-        let place = instance.tables[t as usize] as usize;
+        let place = instance.tables[t as usize];
         if !store.tables[place].is_gc() {
             return store.tables[place].init_func(dst, len, |i| instance.elem_func(e, src + i));
         }
@@ -241,7 +247,7 @@ mod body {
         let no_gc = heap.as_ref().expect("just there").no_gc();
         // SAFETY: machine code's reference; nothing is collected here.
         let init = unsafe { no_gc.adopt(init) };
-        let table = &mut tables[instance.tables[t as usize] as usize];
+        let table = &mut tables[instance.tables[t as usize]];
         Ok(table.grow_gc_ref(no_gc, delta, init, account).unwrap_or(u64::MAX))
     }
 
@@ -249,7 +255,7 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
-        let slots = tables[instance.tables[t as usize] as usize].slots(no_gc, dst, len)?;
+        let slots = tables[instance.tables[t as usize]].slots(no_gc, dst, len)?;
         // SAFETY: machine code's reference; nothing is collected here.
         slots.fill(no_gc, unsafe { no_gc.adopt(value) });
         Ok(())

@@ -37,6 +37,7 @@ pub unsafe fn invoke(
         (*act).store = vm;
         (*act).previous = (*vm).activation;
         (*act).previous_exit_fp = (*vm).exit_fp;
+        (*act).previous_exit_sp = (*vm).exit_sp;
         (*act).trap = 0;
         (*act).trap_frames = 0;
         if (*act).previous.is_null() {
@@ -55,6 +56,7 @@ pub unsafe fn invoke(
         let ok = (trampoline.entry())(vmctx, code, slots, act);
         (*vm).activation = (*act).previous;
         (*vm).exit_fp = (*act).previous_exit_fp;
+        (*vm).exit_sp = (*act).previous_exit_sp;
         if ok { Ok(()) } else { Err(failure(store, &*act)) }
     }
 }

@@ -13,10 +13,11 @@ use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::mmap::Executable;
 use crate::wasm::registry::{TypeId, TypeRegistry};
-use crate::wasm::types::FuncType;
+use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -31,10 +32,14 @@ pub struct EngineConfig {
 }
 
 pub struct Engine {
+    /// Unique in the process; 0 is no engine's.
+    pub id: u64,
     pub config: EngineConfig,
     pub compiler: Compiler,
     pub types: TypeRegistry,
     pub timer: Timer,
+    /// The arrays of what objects of the host refer to.
+    pub host_fields: TypeId,
     /// Address space of heaps whose stores are gone.
     pub regions: Arc<RegionPool>,
     trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
@@ -45,9 +50,15 @@ impl Engine {
         if config.settings.signals {
             trap::install_handler()?;
         }
+        let types = TypeRegistry::new()?;
+        let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
+        let host_fields = types.register_group(vec![SubType::plain(CompositeType::Array(any))])?[0].id;
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Arc::new(Engine {
+            id: NEXT_ID.fetch_add(1, Relaxed),
             compiler: Compiler::new(config.settings, config.threads)?,
-            types: TypeRegistry::new()?,
+            types,
+            host_fields,
             timer: Timer::default(),
             regions: Arc::default(),
             trampolines: RwLock::default(),

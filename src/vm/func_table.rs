@@ -21,6 +21,7 @@ static NULL_FUNC: NullFunc = NullFunc(VmFuncRef {
     type_id: TypeId::NONE,
     handle: 0,
     index: 0,
+    owner: 0,
 });
 
 /// How a null reference is stored in a table. Its type is no function's, so that a call through it fails the type check.
@@ -84,6 +85,17 @@ impl Table {
     fn write(&self, i: u64, f: FuncRefPtr) {
         // SAFETY: in bounds (`slot`); elements of a table are written on its store's thread only (invariant 2).
         unsafe { *self.slot(i) = if f.is_null() { null_func() } else { f } };
+    }
+
+    /// The functions that were written down. Those that were not yet are the instance's own, or it imports them.
+    pub fn each_written(&self, mut f: impl FnMut(FuncRefPtr)) {
+        for i in 0..self.len() {
+            // SAFETY: in bounds (`slot`).
+            let stored = unsafe { *self.slot(i) };
+            if stored != null_func() {
+                f(stored);
+            }
+        }
     }
 
     /// Wasm 2.0, 4.4.7 `table.get`.

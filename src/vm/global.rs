@@ -1,5 +1,6 @@
 //! A global: its value lives in the context of the instance that made it, or here when the host made it.
 
+use super::keeper::Keeper;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::{VmGlobal, VmRefGlobal, VmSlot};
 use crate::gc::collect::Tracer;
@@ -8,6 +9,7 @@ use crate::gc::{Gc, NoGc};
 use crate::wasm::types::GlobalType;
 
 pub struct Global {
+    pub keeper: Keeper,
     vm: *mut VmGlobal,
     own: Option<Box<Own>>,
     ty: GlobalType,
@@ -21,8 +23,8 @@ struct Own {
 
 impl Global {
     /// The global of an instance, in its context (invariant 1 keeps it alive).
-    pub fn of_instance(ty: GlobalType, vm: *mut VmGlobal) -> Global {
-        Global { vm, own: None, ty }
+    pub fn of_instance(ty: GlobalType, vm: *mut VmGlobal, instance: u32) -> Global {
+        Global { keeper: Keeper::Instance(instance), vm, own: None, ty }
     }
 
     /// A global of the host; 0 or null at first.
@@ -34,7 +36,7 @@ impl Global {
             // SAFETY: the struct of just such a global.
             unsafe { (vm as *mut VmRefGlobal).write(global) };
         }
-        Global { vm, own: Some(own), ty }
+        Global { keeper: Keeper::Host, vm, own: Some(own), ty }
     }
 
     pub fn vm(&self) -> *mut VmGlobal {

@@ -2,11 +2,12 @@
 
 use super::func_table::FuncRefPtr;
 use super::global::Global;
+use super::reach::Reach;
 use super::store::Store;
 use super::table::Table;
 use super::trace;
 use crate::abi::heap::LARGE;
-use crate::base::{Error, Result, Trap};
+use crate::base::{Error, Result, Slab, Trap};
 use crate::err;
 use crate::gc::collect::{Kind, Moving};
 use crate::gc::host::HostData;
@@ -14,7 +15,7 @@ use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
 use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
 use crate::sys::scarcity;
-use crate::wasm::descriptor::{HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
+use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -32,7 +33,7 @@ impl Store {
                 heap.roots().open().ok_or_else(no_scope)?;
             }
             let base = heap.base();
-            for instance in &self.instances {
+            for instance in self.instances.values() {
                 // SAFETY: contexts live (invariant 1). Code of an instance that uses the heap found it there from the start.
                 unsafe { (*instance.vmctx()).heap = base };
             }
@@ -47,15 +48,14 @@ impl Store {
     }
 
     /// The same, and the tables beside it.
-    #[allow(clippy::vec_box)]
-    pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Vec<Box<Table>>)> {
+    pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Slab<Box<Table>>)> {
         self.heap()?;
         let Store { heap, tables, .. } = self;
         Ok((heap.as_ref().expect("just there").no_gc(), tables))
     }
 
     /// The same, and the globals beside it.
-    pub fn no_gc_and_globals(&mut self) -> Result<(NoGc<'_>, &[Global])> {
+    pub fn no_gc_and_globals(&mut self) -> Result<(NoGc<'_>, &Slab<Global>)> {
         self.heap()?;
         let Store { heap, globals, .. } = self;
         Ok((heap.as_ref().expect("just there").no_gc(), globals))
@@ -99,7 +99,16 @@ impl Store {
             return Err(err!(OutOfMemory, "no memory for a collection"));
         }
         let collected = catch_unwind(AssertUnwindSafe(|| {
-            heap.collect(kind, &mut |tracer| trace::roots(self, tracer));
+            let mut reach = if kind == Kind::Minor { None } else { Reach::new(self) };
+            let has_functions = reach.is_some() && heap.find_funcs(self.numbered.len());
+            let mut reach = reach.take_if(|_| has_functions);
+            heap.collect(kind, &mut |tracer| match &mut reach {
+                Some(reach) if !tracer.is_minor() => reach.trace(self, Some(tracer)),
+                _ => trace::roots(self, tracer),
+            });
+            if let Some(reach) = reach {
+                reach.finish(self);
+            }
             let verifies = heap.config().verify;
             let verified = if verifies { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
             verified.unwrap_or_else(|finding| panic!("after a collection: {finding}"));
@@ -172,9 +181,43 @@ impl Store {
         heap.alloc_host(data, external).map_err(|_| err!(OutOfMemory, "no memory for an object of the host"))
     }
 
+    /// SAFEPOINT. The same, with so many references to other objects, all null.
+    pub fn alloc_host_with_fields(&mut self, data: HostData, external: usize, fields: u32) -> Result<Root> {
+        if fields == 0 {
+            return self.alloc_host(data, external);
+        }
+        self.in_scope(|store| {
+            let array = store.alloc(store.engine.host_fields, fields).map_err(Error::trap)?;
+            let (no_gc, array) = (array.no_gc(), array.finish());
+            let array = Store::root(no_gc, array)?;
+            let root = store.alloc_host(data, external)?;
+            let heap = store.heap.as_mut().expect("just used");
+            heap.roots().escape(root).map_err(|_| err!(Internal, "a root got lost"))?;
+            let no_gc = heap.no_gc();
+            let get = |r: Root| no_gc.get(r).map_err(|_| err!(Internal, "a root got lost"));
+            no_gc.host_fields(get(root)?).expect("just made").store(no_gc, 0, Some(get(array)?));
+            Ok(root)
+        })
+    }
+
+    /// SAFEPOINT. An object by which the host holds a function.
+    pub fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
+        let number = self.func_number(f).map_err(Error::trap)?;
+        // It has to live until the object holds it.
+        self.held_funcs.push(f);
+        let made = self.alloc(HELD_FUNC_TYPE, 0).map(|new| {
+            let (no_gc, gc) = (new.no_gc(), new.finish());
+            // SAFETY: the number's place in the object that was just made.
+            unsafe { *no_gc.field_bytes(gc, HEADER_SIZE).cast::<u32>() = number };
+            Store::root(no_gc, gc)
+        });
+        self.held_funcs.pop();
+        made.map_err(Error::trap)?
+    }
+
     /// Whether finalizers wait.
     pub fn has_dead(&self) -> bool {
-        self.heap.as_ref().is_some_and(|h| h.has_dead())
+        !self.dead_funcs.is_empty() || self.heap.as_ref().is_some_and(|h| h.has_dead())
     }
 
     /// The number by which objects refer to a function.
@@ -188,8 +231,14 @@ impl Store {
             if self.numbered.is_empty() {
                 self.numbered.push(std::ptr::null_mut());
             }
-            funcref.index = self.numbered.len() as u32;
-            self.numbered.push(f);
+            funcref.index = match self.free_numbers.pop() {
+                Some(number) => number,
+                None => {
+                    self.numbered.push(std::ptr::null_mut());
+                    self.numbered.len() as u32 - 1
+                }
+            };
+            self.numbered[funcref.index as usize] = f;
             // SAFETY: the store's thread; machine code reads both anew each time.
             unsafe {
                 (*self.vm.get()).funcs = self.numbered.as_ptr();

@@ -42,14 +42,14 @@ pub unsafe fn initialize(store: &mut Store, instance: *mut Instance) -> Result<(
     if module.images.complete {
         for (m, image) in module.images.by_memory.iter() {
             if let Some(image) = image {
-                store.memories[inst.memories[m.index()] as usize].apply(image)?;
+                store.memories[inst.memories[m.index()]].apply(image)?;
             }
         }
     }
     for (d, seg) in info.data.iter() {
         if let SegmentMode::Active { target, offset } = &seg.mode {
             if !module.images.complete {
-                let memory = &store.memories[inst.memories[target.index()] as usize];
+                let memory = &store.memories[inst.memories[target.index()]];
                 let bytes = inst.data(d);
                 let at = index_value(const_eval::without_heap(offset, inst));
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
@@ -106,7 +106,7 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
     for (t, decl) in inst.info().tables.iter() {
         let Some(init) = &decl.init else { continue };
         let value = eval.expr(store, init).map_err(Error::trap)?;
-        let place = inst.tables[t.index()] as usize;
+        let place = inst.tables[t.index()];
         let len = decl.ty.limits.min;
         if ValType::Ref(decl.ty.element).is_gc() {
             let (no_gc, tables) = store.no_gc_and_tables()?;
@@ -158,7 +158,7 @@ unsafe fn init_table(
 ) -> Result<()> {
     // SAFETY: as in `initialize`.
     let inst = unsafe { &*instance };
-    let place = inst.tables[target.index()] as usize;
+    let place = inst.tables[target.index()];
     let table = &mut store.tables[place];
     let at = index_value(const_eval::without_heap(offset, inst));
     let len = inst.elem_len(e);
@@ -196,7 +196,7 @@ unsafe fn init_table(
 
 /// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made. The
 /// range is in the table.
-fn init_ref_table(store: &mut Store, table: usize, at: u64, exprs: &ConstExprs, eval: &mut Evaluator) -> Result<()> {
+fn init_ref_table(store: &mut Store, table: u32, at: u64, exprs: &ConstExprs, eval: &mut Evaluator) -> Result<()> {
     each_value(store, exprs, eval, |store, i, value| {
         let (no_gc, tables) = store.no_gc_and_tables()?;
         let slots = tables[table].slots(no_gc, at + i as u64, 1).map_err(Error::trap)?;

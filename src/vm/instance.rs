@@ -3,6 +3,7 @@
 use super::const_eval;
 use super::func_table::FuncRefPtr;
 use super::global::Global;
+use super::keeper::Keeper;
 use super::module::Module;
 use super::segment::RefSegment;
 use super::store::Store;
@@ -20,6 +21,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 pub struct Instance {
+    pub keeper: Keeper,
     /// Its own place in the store.
     pub index: u32,
     pub module: Arc<Module>,
@@ -28,7 +30,7 @@ pub struct Instance {
     pub tables: Vec<u32>,
     /// Places in the store, by memory index.
     pub memories: Vec<u32>,
-    /// Places in the store of globals the host has asked for, by global index; `u32::MAX` for others.
+    /// Places in the store of imported globals, and of those the host has asked for, by global index; `u32::MAX` for others.
     pub globals: Vec<u32>,
     pub(super) dropped_elems: Vec<bool>,
     /// Passive segments of references that had to be evaluated, by segment, until they are dropped.
@@ -67,6 +69,18 @@ impl Instance {
     /// The place at an offset that the module's layout gave for a `T`.
     pub(super) fn at<T>(&self, offset: u32) -> *mut T {
         self.context.0.cast::<u8>().wrapping_add(offset as usize).cast()
+    }
+
+    /// Where its context is, as addresses.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        let start = self.context.0 as usize;
+        start..start + self.context.1.size()
+    }
+
+    pub fn imported_funcs(&self) -> impl Iterator<Item = FuncRefPtr> + '_ {
+        let place = |i| self.module.layout.imported_func(FuncIndex::new(i));
+        // SAFETY: in place before anything asks (invariant 5).
+        (0..self.info().imported_funcs).map(move |i| unsafe { (*self.at::<VmImportedFunc>(place(i))).funcref })
     }
 
     pub fn info(&self) -> &ModuleInfo {
@@ -167,6 +181,13 @@ impl Instance {
 }
 
 impl Instance {
+    /// Makes room for the places of its globals.
+    pub(super) fn know_globals(&mut self) {
+        if self.globals.is_empty() {
+            self.globals = vec![u32::MAX; self.module.info().globals.len()];
+        }
+    }
+
     pub(super) fn needs_tracing(&self) -> bool {
         !self.module.ref_globals.is_empty() || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())
     }
@@ -174,14 +195,11 @@ impl Instance {
 
 /// The host's place of a global, made when first asked for.
 pub fn global_handle(store: &mut Store, instance: u32, g: GlobalIndex) -> u32 {
-    let inst = &mut store.instances[instance as usize];
-    if inst.globals.is_empty() {
-        inst.globals = vec![u32::MAX; inst.module.info().globals.len()];
-    }
+    let inst = &mut store.instances[instance];
+    inst.know_globals();
     if inst.globals[g.index()] == u32::MAX {
         let ty = inst.info().globals[g].ty;
-        store.globals.push(Global::of_instance(ty, inst.global_ptr(g)));
-        inst.globals[g.index()] = store.globals.len() as u32 - 1;
+        inst.globals[g.index()] = store.globals.insert(Global::of_instance(ty, inst.global_ptr(g), instance));
     }
     inst.globals[g.index()]
 }

@@ -5,6 +5,7 @@ use super::call;
 use super::func_table::{self, FuncRefPtr};
 use super::initialize::initialize;
 use super::instance::{Context, Instance};
+use super::keeper::Keeper;
 use super::limits::{Growth, Resource};
 use super::memory::Memory;
 use super::module::Module;
@@ -27,37 +28,46 @@ pub enum ImportValue {
     Global(u32),
 }
 
-/// Makes an instance and runs its start function. Gives its place in the store. What was made stays in the store also when
-/// a segment or the start function traps: others may refer to it by then.
+/// Makes an instance and runs its start function. Gives its place in the store, and the generation of that. When a segment or
+/// the start function traps, nobody keeps what was made; others may refer to it by then.
 ///
 /// # Safety
 /// `store` is alive, this is its thread, and no reference into it is alive in the callers (invariant 3). `imports` fit the
 /// module's.
-pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<u32> {
-    let (index, instance) = {
+pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<(u32, u32)> {
+    let (index, generation, instance) = {
         // SAFETY: the caller's promise; the borrow ends before code runs.
         let store = unsafe { &mut *store };
         let count = store.instances.len() as u64;
+        let index = store.instances.next();
         let growth = Growth { resource: Resource::Instances, current: count, desired: count + 1 };
         if !store.account.take(growth) {
             return Err(err!(Limit, "a limit of the store refuses another instance"));
         }
         let made = allocate(store, module, imports).inspect_err(|_| store.account.give_back(growth))?;
         if made.needs_tracing() {
-            store.traced.push(count as u32);
+            store.traced.push(index);
         }
-        store.instances.push(Box::new(made));
-        let instance: *mut Instance = &raw mut **store.instances.last_mut().expect("just pushed");
+        store.instances.insert(Box::new(made));
+        let instance: *mut Instance = &raw mut *store.instances[index];
         // SAFETY: boxed, lives as long as the store (invariant 1).
         unsafe { (*(*instance).vmctx()).instance = instance.cast() };
         // The roots that evaluation makes are gone after it, whatever happened.
         // SAFETY: as above.
-        store.in_scope(|store| unsafe { initialize(store, instance) })?;
-        (count as u32, instance)
+        let initialized = store.in_scope(|store| unsafe { initialize(store, instance) });
+        initialized.or_else(|e| store.release_instance(index).and(Err(e)))?;
+        (index, store.instances.generation(index), instance)
     };
     // SAFETY: the context is complete (invariant 5), and no borrow is alive.
-    unsafe { start(store, instance) }?;
-    Ok(index)
+    let started = unsafe { start(store, instance) };
+    started.map(|()| (index, generation)).inspect_err(|_| {
+        // SAFETY: nothing of it runs any more.
+        let store = unsafe { &mut *store };
+        if store.instances.is_current(index, generation) {
+            // Released already, if a host function did so meanwhile.
+            let _ = store.release_instance(index);
+        }
+    })
 }
 
 /// Allocates everything an instance owns and fills its context.
@@ -68,7 +78,8 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         false => store.heap.as_ref().map_or(std::ptr::null_mut(), |h| h.base()),
     };
     let mut instance = Instance {
-        index: store.instances.len() as u32,
+        keeper: Keeper::Host,
+        index: store.instances.next(),
         module: module.clone(),
         context: Context::new(module.layout.size())?,
         tables: Vec::with_capacity(info.tables.len()),
@@ -103,8 +114,12 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         }
         return Err(e);
     }
-    store.memories.append(&mut made_memories);
-    store.tables.append(&mut made_tables);
+    for m in made_memories {
+        instance.memories.push(store.memories.insert(m));
+    }
+    for t in made_tables {
+        instance.tables.push(store.tables.insert(t));
+    }
     put_funcrefs(&instance);
     instance.each_global(|g| {
         // SAFETY: the place of a global in the context that nobody else knows yet.
@@ -128,17 +143,19 @@ fn put_imports(store: &mut Store, instance: &mut Instance, imports: &[ImportValu
                 }
                 ImportValue::Table(t) => {
                     let place = layout.imported_table(TableIndex::new(instance.tables.len()));
-                    *instance.at(place) = store.tables[t as usize].vm();
+                    *instance.at(place) = store.tables[t].vm();
                     instance.tables.push(t);
                 }
                 ImportValue::Memory(m) => {
                     let place = layout.memory(MemoryIndex::new(instance.memories.len()));
-                    put_memory(instance, place, &mut store.memories[m as usize]);
+                    put_memory(instance, place, &mut store.memories[m]);
                     instance.memories.push(m);
                 }
                 ImportValue::Global(g) => {
                     let place = layout.imported_global(GlobalIndex::new(globals));
-                    *instance.at(place) = store.globals[g as usize].vm();
+                    *instance.at(place) = store.globals[g].vm();
+                    instance.know_globals();
+                    instance.globals[globals] = g;
                     globals += 1;
                 }
             }
@@ -166,16 +183,17 @@ fn make_owned(
     let info = module.info();
     for (i, ty) in info.memories.iter().skip(info.imported_memories) {
         let mut memory = Memory::new(*ty, store.engine.config.settings.signals, &mut store.account)?;
+        memory.keeper = Keeper::Instance(instance.index);
         // SAFETY: the layout's place for this memory.
         unsafe { put_memory(instance, module.layout.memory(i), &mut memory) };
-        instance.memories.push((store.memories.len() + memories.len()) as u32);
         memories.push(memory);
     }
     for (i, decl) in info.tables.iter().skip(info.imported_tables) {
         let defined = info.defined_table(i).expect("not imported");
         let vm = instance.at(module.layout.table(defined));
-        tables.push(Table::new(decl.ty, Some(vm), &mut store.account)?);
-        instance.tables.push((store.tables.len() + tables.len() - 1) as u32);
+        let mut table = Table::new(decl.ty, Some(vm), &mut store.account)?;
+        table.keeper = Keeper::Instance(instance.index);
+        tables.push(table);
     }
     Ok(())
 }
@@ -189,7 +207,7 @@ fn put_funcrefs(instance: &Instance) {
             let type_id = info.types[info.funcs[f].ty].id;
             let place: *mut VmFuncRef = instance.at(module.layout.funcref(i));
             // SAFETY: the layout's place for this funcref.
-            unsafe { place.write(VmFuncRef { code, vmctx, type_id, handle: 0, index: 0 }) };
+            unsafe { place.write(VmFuncRef { code, vmctx, type_id, handle: 0, index: 0, owner: instance.index }) };
         }
     }
 }

@@ -25,6 +25,7 @@ impl Default for SharedVmStore {
             interrupt: AtomicU32::new(0),
             activation: std::ptr::null_mut(),
             exit_fp: 0,
+            exit_sp: 0,
             store: std::ptr::null_mut(),
             nursery: VmNursery::default(),
             funcs: std::ptr::null(),

@@ -1,6 +1,7 @@
 //! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows.
 
 use super::image::Image;
+use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MAX_MEMORY32_PAGES, MEMORY_GUARD, MEMORY32_SPAN, WASM_PAGE_SIZE};
@@ -10,9 +11,12 @@ use crate::sys::mmap::Reservation;
 use crate::wasm::types::{Limits, MemoryType};
 
 pub struct Memory {
+    pub keeper: Keeper,
     /// What machine code reads; contexts point here.
     vm: VmMemory,
     reservation: Reservation,
+    /// Bytes of it.
+    reserved: usize,
     declared: MemoryType,
 }
 
@@ -34,7 +38,7 @@ impl Memory {
         match made {
             Ok(reservation) => {
                 let vm = VmMemory { base: reservation.as_ptr(), length: bytes as usize };
-                Ok(Box::new(Memory { vm, reservation, declared: ty }))
+                Ok(Box::new(Memory { keeper: Keeper::Host, vm, reservation, reserved: reserve as usize, declared: ty }))
             }
             Err(e) => {
                 account.give_back(growth);
@@ -45,6 +49,12 @@ impl Memory {
 
     pub fn vm(&mut self) -> *mut VmMemory {
         &mut self.vm
+    }
+
+    /// The addresses that are set aside for it.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        let start = self.reservation.as_ptr() as usize;
+        start..start + self.reserved
     }
 
     pub fn base(&self) -> *mut u8 {

@@ -5,7 +5,9 @@
 //! SAFETY comments cite these by number.
 //!
 //! 1. **Stable addresses.** A `Store` is boxed and never moves. The records it owns (`Instance`, `Memory`, `Table`,
-//!    `Global`, `HostFunc`) are boxed, never move, and live until the store is dropped. So do the contexts and funcrefs.
+//!    `Global`, `HostFunc`) are boxed and never move, nor do contexts and funcrefs. They live until the store is dropped, or
+//!    the host has released them and a search (`reach`) finds nothing that could lead there: no part of the store that
+//!    lives, no object, no word of a frame. Only safepoints search.
 //! 2. **One thread.** A store and all that lives in it is used by one thread at a time. Only the two atomics of `VmStore`
 //!    are touched from elsewhere (`interrupt`).
 //! 3. **No borrow across machine code.** While machine code or a host function runs, no Rust reference to the store or to
@@ -14,7 +16,8 @@
 //!    are frames of machine code, of the naked stubs, and of `raise`, which own nothing.
 //! 5. **Contexts are complete before code runs.** Every field of a context that machine code may read is written before
 //!    the first entry into that instance.
-//! 6. **Code outlives its callers.** A store keeps each of its instances, an instance its module, a module its code.
+//! 6. **Code outlives its callers.** An instance keeps its module, a module its code; modules of instances that are freed
+//!    while something runs stay until nothing does.
 
 pub mod array;
 pub mod builtins;
@@ -31,10 +34,13 @@ mod initialize;
 pub mod instance;
 pub mod instantiate;
 pub mod interrupt;
+pub mod keeper;
 pub mod limits;
 pub mod memory;
 pub mod module;
+pub mod reach;
 pub mod ref_table;
+pub mod release;
 pub mod saved;
 pub mod segment;
 pub mod store;

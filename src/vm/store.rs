@@ -1,17 +1,22 @@
 //! A store: owns what runs.
 
 use super::engine::{Engine, Trampoline};
-use super::func::{HostCall, HostFunc};
+use super::func::{HostCall, HostFunc, HostKey, host_key};
 use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::instance::Instance;
 use super::interrupt::{SharedVmStore, Ticket};
+use super::keeper::Keeper;
 use super::limits::Account;
 use super::memory::Memory;
+use super::module::Module;
+use super::release::Releases;
 use super::table::Table;
-use crate::base::{Error, Result};
+use crate::abi::vmstruct::HOST_OWNER;
+use crate::base::{Error, Result, Slab};
 use crate::gc::Heap;
 use crate::wasm::registry::TypeId;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -44,20 +49,27 @@ pub struct Store {
     pub scope_base: u32,
     /// Functions that objects refer to, by number; the first is null.
     pub numbered: Vec<FuncRefPtr>,
+    /// Numbers whose functions are gone.
+    pub(super) free_numbers: Vec<u32>,
+    /// Functions on their way into objects.
+    pub held_funcs: Vec<FuncRefPtr>,
+    pub(super) releases: Releases,
+    /// Modules of instances that were freed while something ran.
+    pub(super) left_modules: Vec<Arc<Module>>,
+    /// Host functions that are gone, whose finalizers wait.
+    pub dead_funcs: Vec<Box<HostFunc>>,
+    /// Host functions that have no store of their own, by what they call.
+    pub(super) host_by_call: FxHashMap<HostKey, u32>,
     /// The instances with globals or segments that the collector has to look at.
     pub traced: Vec<u32>,
-    pub funcs: Vec<FuncEntry>,
+    pub funcs: Slab<FuncEntry>,
     // Dropped in this order: tables and globals point into contexts.
     // Boxes, since machine code and contexts hold their addresses.
-    #[allow(clippy::vec_box)]
-    pub tables: Vec<Box<Table>>,
-    #[allow(clippy::vec_box)]
-    pub memories: Vec<Box<Memory>>,
-    pub globals: Vec<Global>,
-    #[allow(clippy::vec_box)]
-    hosts: Vec<Box<HostFunc>>,
-    #[allow(clippy::vec_box)]
-    pub instances: Vec<Box<Instance>>,
+    pub tables: Slab<Box<Table>>,
+    pub memories: Slab<Box<Memory>>,
+    pub globals: Slab<Global>,
+    pub(super) hosts: Slab<Box<HostFunc>>,
+    pub instances: Slab<Box<Instance>>,
 }
 
 /// The functions that objects refer to, of a store where none does: only null.
@@ -84,13 +96,19 @@ impl Store {
             scopes: 0,
             scope_base: 0,
             numbered: Vec::new(),
+            free_numbers: Vec::new(),
+            held_funcs: Vec::new(),
+            releases: Releases::default(),
+            left_modules: Vec::new(),
+            dead_funcs: Vec::new(),
+            host_by_call: FxHashMap::default(),
             traced: Vec::new(),
-            funcs: Vec::new(),
-            tables: Vec::new(),
-            memories: Vec::new(),
-            globals: Vec::new(),
-            hosts: Vec::new(),
-            instances: Vec::new(),
+            funcs: Slab::default(),
+            tables: Slab::default(),
+            memories: Slab::default(),
+            globals: Slab::default(),
+            hosts: Slab::default(),
+            instances: Slab::default(),
         });
         let address = &raw mut *store as *mut ();
         // SAFETY: nobody else knows the store yet.
@@ -128,19 +146,36 @@ impl Store {
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
-            self.funcs.push(FuncEntry { funcref: f, trampoline });
-            funcref.handle = self.funcs.len() as u32;
+            funcref.handle = self.funcs.insert(FuncEntry { funcref: f, trampoline }) + 1;
         }
         Ok(funcref.handle - 1)
     }
 
-    /// Adds a host function; gives its funcref.
+    /// Adds a host function that the host keeps; gives its funcref.
     pub fn add_host_func(&mut self, ty: TypeId, call: HostCall) -> Result<FuncRefPtr> {
+        let index = self.new_host_func(ty, call, Keeper::Host)?;
+        Ok(self.hosts[index].funcref())
+    }
+
+    /// The host function of a definition, which lives as long as something refers to it; gives its funcref. There is one in
+    /// a store.
+    pub fn shared_host_func(&mut self, ty: TypeId, call: &HostCall) -> Result<FuncRefPtr> {
+        let index = match self.host_by_call.get(&host_key(ty, call)) {
+            Some(index) => *index,
+            None => {
+                let index = self.new_host_func(ty, call.clone(), Keeper::Nobody)?;
+                self.host_by_call.insert(host_key(ty, call), index);
+                index
+            }
+        };
+        Ok(self.hosts[index].funcref())
+    }
+
+    fn new_host_func(&mut self, ty: TypeId, call: HostCall, keeper: Keeper) -> Result<u32> {
         let trampoline = self.engine.trampoline(ty)?;
-        let mut host = HostFunc::new(self.vm.get(), ty, trampoline, call);
-        let funcref = host.funcref();
-        self.hosts.push(host);
-        Ok(funcref)
+        let owner = HOST_OWNER | self.hosts.next();
+        let host = HostFunc::new(self.vm.get(), ty, trampoline, call, keeper, owner);
+        Ok(self.hosts.insert(host))
     }
 }
 

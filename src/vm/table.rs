@@ -2,6 +2,7 @@
 //! encoded as `VmTable` says.
 
 use super::func_table::Lazy;
+use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
 use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::VmTable;
@@ -13,6 +14,7 @@ use crate::wasm::types::{Limits, TableType, ValType};
 use std::alloc::{Layout, alloc_zeroed, dealloc, realloc};
 
 pub struct Table {
+    pub keeper: Keeper,
     /// What machine code reads: in the context of the instance that made the table, or in `own`.
     vm: *mut VmTable,
     /// Keeps the struct of a table that the host made.
@@ -41,7 +43,7 @@ impl Table {
         let vm = vm.unwrap_or_else(|| &raw mut **own.as_mut().expect("made where vm is none"));
         // SAFETY: `vm` points to `own` or into a context that is being made.
         unsafe { vm.write(empty()) };
-        let mut table = Table { vm, _own: own, capacity: 0, declared: ty, lazy: Vec::new(), remembers: true };
+        let mut table = Table { keeper: Keeper::Host, vm, _own: own, capacity: 0, declared: ty, lazy: Vec::new(), remembers: true };
         if !table.reserve(min, min) {
             account.give_back(growth);
             return Err(err!(OutOfMemory, "no memory for a table of {min} elements"));
@@ -49,6 +51,13 @@ impl Table {
         // SAFETY: as above.
         unsafe { (*vm).length = min };
         Ok(Box::new(table))
+    }
+
+    /// Where its elements are, as addresses.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        // SAFETY: `vm` lives as long as the table (invariant 1).
+        let start = unsafe { (*self.vm).elements } as usize;
+        start..start + self.layout(self.capacity).size()
     }
 
     pub fn vm(&self) -> *mut VmTable {

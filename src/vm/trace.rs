@@ -12,15 +12,20 @@ use std::ptr::NonNull;
 /// Gives all references outside of the heap to the tracer. A minor collection passes by what can not have changed since
 /// the last one: tables, globals and segments with clean cards, and frames that have not run.
 pub fn roots(store: &mut Store, tracer: &mut Tracer) {
-    for table in store.tables.iter().filter(|t| t.is_gc()) {
+    for table in store.tables.values().filter(|t| t.is_gc()) {
         table.trace(tracer);
     }
-    for global in &mut store.globals {
+    for global in store.globals.values_mut() {
         global.trace(tracer);
     }
     for i in &store.traced {
-        store.instances[*i as usize].trace(tracer);
+        store.instances[*i].trace(tracer);
     }
+    frames_of(store, tracer);
+}
+
+/// Gives the references in frames to the tracer.
+pub fn frames_of(store: &Store, tracer: &mut Tracer) {
     // SAFETY: a collection happens on the store's thread while its frames are live.
     unsafe { frames(store, |frame| frame.trace(tracer)) };
 }
@@ -34,21 +39,21 @@ pub fn verify(store: &mut Store, heap: &Heap) -> Result<(), String> {
         }
     };
     let no_gc = heap.no_gc();
-    for table in store.tables.iter().filter(|t| t.is_gc()) {
+    for table in store.tables.values().filter(|t| t.is_gc()) {
         if let Ok(slots) = table.slots(no_gc, 0, table.len()) {
             (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a table"));
         }
     }
-    for instance in store.traced.iter().map(|i| &store.instances[*i as usize]) {
+    for instance in store.traced.iter().map(|i| &store.instances[*i]) {
         instance.each_global(|g: NonNull<VmRefGlobal>| {
             // SAFETY: a global of an instance of the store.
             check(unsafe { *(g.as_ptr() as *const u32) }, "a global")
         });
     }
-    for global in store.globals.iter().filter(|g| g.ty().content.is_gc()) {
+    for global in store.globals.values().filter(|g| g.ty().content.is_gc()) {
         check(global.get_ref(no_gc).map_or(0, |g| g.bits().0), "a global of the host's");
     }
-    for segment in store.traced.iter().flat_map(|i| store.instances[*i as usize].segments.iter().flatten()) {
+    for segment in store.traced.iter().flat_map(|i| store.instances[*i].segments.iter().flatten()) {
         let slots = segment.slots(no_gc);
         (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a segment"));
     }
@@ -143,7 +148,7 @@ unsafe fn stack_map<'a>(pc: usize) -> Option<(&'a [u32], usize)> {
 
 impl Instance {
     /// Its own globals that hold references, and its segments.
-    fn trace(&self, tracer: &mut Tracer) {
+    pub(super) fn trace(&self, tracer: &mut Tracer) {
         // SAFETY: the context lives (invariant 1).
         let card = unsafe { &mut (*self.vmctx()).global_card };
         if *card != 0 || !tracer.is_minor() {

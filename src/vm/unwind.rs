@@ -5,6 +5,24 @@ use crate::abi::vmstruct::{Activation, VmContext, VmStore};
 use crate::base::Frame;
 use crate::base::limits::MAX_BACKTRACE_FRAMES;
 
+/// In a stub with a frame: writes the registers that WebAssembly may use across the call into that, and says where they are
+/// in the `VmStore` that `rax` (or `x9`) points to. Whoever is called leaves them as they are.
+#[cfg(target_arch = "x86_64")]
+macro_rules! save_registers {
+    () => {
+        "push rbx\npush r12\npush r13\npush r14\npush r15\nsub rsp, 8\nmov [rax + {exit_sp}], rsp"
+    };
+}
+#[cfg(target_arch = "aarch64")]
+macro_rules! save_registers {
+    () => {
+        "stp x19, x20, [sp, #-16]!\nstp x21, x22, [sp, #-16]!\nstp x23, x24, [sp, #-16]!\nstp x25, x26, [sp, #-16]!
+        stp x27, x28, [sp, #-16]!\nmov x10, sp\nstr x10, [x9, #{exit_sp}]"
+    };
+}
+
+pub(super) use save_registers;
+
 /// Reads a word of the stack.
 ///
 /// # Safety

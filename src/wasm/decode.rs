@@ -244,6 +244,12 @@ impl Decoder<'_> {
             }
             Payload::CustomSection(c) if c.name() == "name" => {
                 info.names = Names::parse(c.data(), c.data_offset());
+                for (i, names) in info.names.types() {
+                    if let Some(def) = info.types.get(i) {
+                        // The first name is as good as another.
+                        let _ = def.names.set(names.clone());
+                    }
+                }
             }
             _ => {}
         }

@@ -17,6 +17,8 @@ pub const KIND_STRUCT: u32 = 1;
 pub const KIND_ARRAY: u32 = 2;
 /// An object of the host behind an `externref`.
 pub const KIND_HOST: u32 = 3;
+/// An object that the host holds a function by. WebAssembly never gets it.
+pub const KIND_HELD_FUNC: u32 = 4;
 
 /// The type of objects of the host: the first one. Before it is the place of none, all zero: machine code looks there for the
 /// type of what is no object.
@@ -25,10 +27,17 @@ pub const HOST_TYPE: TypeId = TypeId(64);
 pub const HEADER_SIZE: u32 = 8;
 /// Bytes that objects are aligned to.
 pub const OBJECT_ALIGN: u32 = 8;
-/// Bytes of an object of the host: the header, and its number.
+/// Where an object of the host has its number, and a reference to the array of what else it refers to.
+pub const HOST_NUMBER: u32 = HEADER_SIZE;
+pub const HOST_FIELDS: u32 = HEADER_SIZE + 4;
+/// Bytes of an object of the host.
 pub const HOST_OBJECT_SIZE: u32 = 16;
+/// The type of objects by which the host holds functions: they have the function's number behind the header.
+pub const HELD_FUNC_TYPE: TypeId = TypeId(HOST_TYPE.0 + size_of::<Descriptor>() as u32);
+pub const HELD_FUNC_SIZE: u32 = 16;
 
 /// Never changes once its id is known to anybody.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Descriptor {
     pub kind: u32,
@@ -38,9 +47,12 @@ pub struct Descriptor {
     pub size: u32,
     /// Structures: how many 64-bit words of `refs` there are. Arrays: 1 if the elements are references to objects.
     pub ref_words: u32,
+    /// Structures: how many 64-bit words behind those of references say which fields are functions, by their numbers. Arrays: 1
+    /// if the elements are.
+    pub func_words: u32,
     /// Structures: bit n says that the n-th four bytes of the object are a reference. More words stand behind the display.
     pub refs: u64,
-    /// The ids of the supertypes, by depth, its own last; 0 behind. Longer than this for deep types.
+    /// The ids of the supertypes, by depth, its own last; 0 behind. At a multiple of 8. Longer than this for deep types.
     pub display: [u32; INLINE_DISPLAY],
 }
 
@@ -60,13 +72,22 @@ impl Descriptor {
 
     /// The `i`-th word of the reference map.
     pub fn ref_word(&self, i: u32) -> u64 {
-        if i == 0 {
-            return self.refs;
-        }
         debug_assert!(i < self.ref_words);
-        let behind = self.display_len().next_multiple_of(2);
-        // SAFETY: the words stand behind the display (`Descriptors::add`).
-        unsafe { *(self.display.as_ptr().add(behind) as *const u64).add(i as usize - 1) }
+        // SAFETY: the words stand behind the display (`Descriptors::put`).
+        if i == 0 { self.refs } else { unsafe { *self.behind().add(i as usize - 1) } }
+    }
+
+    /// The `i`-th word of the map of functions.
+    pub fn func_word(&self, i: u32) -> u64 {
+        debug_assert!(i < self.func_words);
+        // SAFETY: the words stand behind those of references (`Descriptors::put`).
+        unsafe { *self.behind().add(self.ref_words.max(1) as usize - 1 + i as usize) }
+    }
+
+    fn behind(&self) -> *const u64 {
+        let display = self.display_len().next_multiple_of(2);
+        // SAFETY: the end of the display, which is in the region.
+        unsafe { self.display.as_ptr().add(display) as *const u64 }
     }
 }
 
@@ -89,6 +110,17 @@ pub fn struct_size(fields: &[FieldType], offsets: &[u32]) -> u32 {
     end.next_multiple_of(OBJECT_ALIGN)
 }
 
+/// Bit n of the map says that the n-th four bytes are a field that `which` is true of. No word behind the last such field.
+fn field_map(fields: &[FieldType], which: impl Fn(StorageType) -> bool) -> Vec<u64> {
+    let mut map = Vec::new();
+    for (_, at) in fields.iter().zip(struct_layout(fields)).filter(|(f, _)| which(f.storage)) {
+        let word = at as usize / 4;
+        map.resize(map.len().max(word / 64 + 1), 0u64);
+        map[word / 64] |= 1 << (word % 64);
+    }
+    map
+}
+
 /// The region of an engine's descriptors. Their addresses never change.
 pub struct Descriptors {
     region: Reservation,
@@ -105,10 +137,20 @@ impl Descriptors {
     pub fn new() -> Result<Descriptors> {
         let region = Reservation::new(SPAN).map_err(|e| err!(OutOfMemory, "no address space for types: {e}"))?;
         let mut d = Descriptors { region, end: HOST_TYPE.0 as usize, committed: 0 };
-        let host =
-            Descriptor { kind: KIND_HOST, depth: 0, size: HOST_OBJECT_SIZE, ref_words: 0, refs: 0, display: [0; 8] };
-        let id = d.put(host, &[], &[])?;
+        let host = Descriptor {
+            kind: KIND_HOST,
+            depth: 0,
+            size: HOST_OBJECT_SIZE,
+            ref_words: 1,
+            refs: 1 << (HOST_FIELDS / 4),
+            func_words: 0,
+            display: [0; 8],
+        };
+        let id = d.put(host, &[], &[], &[])?;
         debug_assert_eq!(id, HOST_TYPE);
+        let func = Descriptor { kind: KIND_HELD_FUNC, size: HELD_FUNC_SIZE, ref_words: 0, refs: 0, func_words: 1, ..host };
+        let id = d.put(func, &[], &[], &[1 << (HEADER_SIZE / 4)])?;
+        debug_assert_eq!(id, HELD_FUNC_TYPE);
         Ok(d)
     }
 
@@ -120,36 +162,33 @@ impl Descriptors {
             let s = view.get(s);
             display.extend((0..=s.depth).map(|i| s.at_depth(i)));
         }
-        let (kind, size, refs) = match &ty.composite {
-            CompositeType::Func(_) => (KIND_FUNC, 0, vec![]),
-            CompositeType::Array(e) => (KIND_ARRAY, e.storage.size().trailing_zeros(), vec![e.storage.is_gc() as u64]),
-            CompositeType::Struct(fields) => {
-                let offsets = struct_layout(fields);
-                let size = struct_size(fields, &offsets);
-                let mut refs = vec![0u64];
-                for (f, at) in fields.iter().zip(offsets).filter(|(f, _)| f.storage.is_gc()) {
-                    debug_assert_eq!(f.storage.size(), 4);
-                    let word = at as usize / 4;
-                    refs.resize(refs.len().max(word / 64 + 1), 0);
-                    refs[word / 64] |= 1 << (word % 64);
-                }
-                (KIND_STRUCT, size, refs)
+        let (kind, size) = match &ty.composite {
+            CompositeType::Func(_) => (KIND_FUNC, 0),
+            CompositeType::Array(e) => (KIND_ARRAY, e.storage.size().trailing_zeros()),
+            CompositeType::Struct(fields) => (KIND_STRUCT, struct_size(fields, &struct_layout(fields))),
+        };
+        let depth = display.len() as u32;
+        let mut d = Descriptor { kind, depth, size, ref_words: 0, refs: 0, func_words: 0, display: [0; 8] };
+        match &ty.composite {
+            CompositeType::Func(_) => self.put(d, &display, &[], &[]),
+            CompositeType::Array(e) => {
+                (d.ref_words, d.refs) = (e.storage.is_gc() as u32, e.storage.is_gc() as u64);
+                d.func_words = e.storage.is_func() as u32;
+                self.put(d, &display, &[], &[])
             }
-        };
-        let ref_words = match kind {
-            KIND_ARRAY => refs[0] as u32,
-            _ => refs.iter().rposition(|w| *w != 0).map_or(0, |i| i as u32 + 1),
-        };
-        let first = refs.first().copied().unwrap_or(0);
-        let d = Descriptor { kind, depth: display.len() as u32, size, ref_words, refs: first, display: [0; 8] };
-        let rest = if kind == KIND_STRUCT { refs.get(1..ref_words.max(1) as usize).unwrap_or(&[]) } else { &[] };
-        self.put(d, &display, rest)
+            CompositeType::Struct(fields) => {
+                let (refs, funcs) = (field_map(fields, StorageType::is_gc), field_map(fields, StorageType::is_func));
+                (d.ref_words, d.refs) = (refs.len() as u32, refs.first().copied().unwrap_or(0));
+                d.func_words = funcs.len() as u32;
+                self.put(d, &display, refs.get(1..).unwrap_or(&[]), &funcs)
+            }
+        }
     }
 
-    fn put(&mut self, mut d: Descriptor, supertypes: &[u32], refs: &[u64]) -> Result<TypeId> {
+    fn put(&mut self, mut d: Descriptor, supertypes: &[u32], refs: &[u64], funcs: &[u64]) -> Result<TypeId> {
         let at = self.end;
         let words = d.display_len().next_multiple_of(2);
-        let size = size_of::<Descriptor>() + (words - INLINE_DISPLAY) * 4 + refs.len() * 8;
+        let size = size_of::<Descriptor>() + (words - INLINE_DISPLAY) * 4 + (refs.len() + funcs.len()) * 8;
         let end = (at + size).next_multiple_of(8);
         if end > SPAN {
             return Err(err!(Limit, "the engine has too many types"));
@@ -169,7 +208,7 @@ impl Descriptors {
                 display.add(i).write(*id);
             }
             let behind = display.add(words) as *mut u64;
-            for (i, word) in refs.iter().enumerate() {
+            for (i, word) in refs.iter().chain(funcs).enumerate() {
                 behind.add(i).write(*word);
             }
         }

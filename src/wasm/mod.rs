@@ -3,6 +3,7 @@
 pub mod const_expr;
 pub mod decode;
 pub mod descriptor;
+pub mod group;
 mod matching;
 pub mod module;
 pub mod names;

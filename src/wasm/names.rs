@@ -1,7 +1,9 @@
 //! The name section (Wasm 2.0, appendix "Custom Sections"): names for people. A damaged one is ignored, as the
 //! specification asks.
 
-use crate::base::index::{EntityRef, FuncIndex};
+use super::registry::TypeNames;
+use crate::base::index::{EntityRef, FuncIndex, TypeIndex};
+use std::collections::BTreeMap;
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
 #[derive(Default)]
@@ -9,6 +11,8 @@ pub struct Names {
     module: Option<Box<str>>,
     /// Sorted by function index.
     funcs: Vec<(FuncIndex, Box<str>)>,
+    /// Types, and their fields.
+    types: BTreeMap<TypeIndex, TypeNames>,
 }
 
 impl Names {
@@ -26,6 +30,18 @@ impl Names {
                         .collect();
                     names.funcs.sort_by_key(|(i, _)| *i);
                 }
+                Ok(Name::Type(map)) => {
+                    for n in map.into_iter().map_while(|n| n.ok()) {
+                        names.types.entry(TypeIndex::from_u32(n.index)).or_default().name = n.name.into();
+                    }
+                }
+                Ok(Name::Field(map)) => {
+                    for of in map.into_iter().map_while(|n| n.ok()) {
+                        let fields = &mut names.types.entry(TypeIndex::from_u32(of.index)).or_default().fields;
+                        fields.extend(of.names.into_iter().map_while(|n| n.ok()).map(|n| (n.index, n.name.into())));
+                        fields.sort_by_key(|(i, _)| *i);
+                    }
+                }
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -35,6 +51,11 @@ impl Names {
 
     pub fn module(&self) -> Option<&str> {
         self.module.as_deref()
+    }
+
+    /// The types that have names, or fields that have.
+    pub fn types(&self) -> impl Iterator<Item = (TypeIndex, &TypeNames)> {
+        self.types.iter().map(|(i, n)| (*i, n))
     }
 
     pub fn func(&self, f: FuncIndex) -> Option<&str> {

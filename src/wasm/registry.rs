@@ -8,7 +8,7 @@ use crate::base::Result;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use super::types::TypeId;
 
@@ -20,6 +20,11 @@ pub fn in_group(n: u32) -> TypeId {
     TypeId(IN_GROUP | n)
 }
 
+/// The place in its group of a type that was named so.
+pub fn in_group_place(id: TypeId) -> Option<usize> {
+    (id != TypeId::NONE && id.0 & IN_GROUP != 0).then_some((id.0 & !IN_GROUP) as usize)
+}
+
 /// A registered type.
 #[derive(Debug)]
 pub struct TypeDef {
@@ -29,9 +34,26 @@ pub struct TypeDef {
     pub offsets: Box<[u32]>,
     /// Whether some field holds a function.
     pub has_funcs: bool,
+    /// Of the first module that named it.
+    pub names: OnceLock<TypeNames>,
+}
+
+/// Names of a type and its fields, for people.
+#[derive(Clone, Debug, Default)]
+pub struct TypeNames {
+    pub name: Box<str>,
+    /// Sorted by field.
+    pub fields: Vec<(u32, Box<str>)>,
 }
 
 impl TypeDef {
+    pub fn name(&self) -> Option<&str> {
+        self.names.get().map(|n| &*n.name).filter(|n| !n.is_empty())
+    }
+    pub fn field_name(&self, i: u32) -> Option<&str> {
+        let fields = &self.names.get()?.fields;
+        fields.binary_search_by_key(&i, |(i, _)| *i).ok().map(|at| &*fields[at].1)
+    }
     pub fn heap_type(&self) -> HeapType {
         self.sub.heap_type(self.id)
     }
@@ -103,7 +125,7 @@ impl TypeRegistry {
                 CompositeType::Struct(fields) => super::descriptor::struct_layout(fields),
                 _ => vec![],
             };
-            let mut def = TypeDef { id: *id, sub, offsets: offsets.into(), has_funcs: false };
+            let mut def = TypeDef { id: *id, sub, offsets: offsets.into(), has_funcs: false, names: OnceLock::new() };
             def.has_funcs = def.fields().iter().any(|f| f.storage.is_func());
             let def = Arc::new(def);
             inner.types.insert(*id, def.clone());
@@ -118,6 +140,11 @@ impl TypeRegistry {
         let group = vec![SubType::plain(CompositeType::Func(Arc::new(ty.clone())))];
         let def = self.register_group(group)?.remove(0);
         Ok((def.id, def.func().expect("registered as one").clone()))
+    }
+
+    /// The type of an id, if this registry gave it.
+    pub fn find(&self, id: TypeId) -> Option<Arc<TypeDef>> {
+        self.inner.read().types.get(&id).cloned()
     }
 
     /// The type of an id that this registry gave.

@@ -201,6 +201,14 @@ impl StorageType {
         }
     }
 
+    /// The type of values that are stored in it.
+    pub fn unpacked(self) -> ValType {
+        match self {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(t) => t,
+        }
+    }
+
     pub fn is_gc(self) -> bool {
         matches!(self, StorageType::Val(t) if t.is_gc())
     }

@@ -1,0 +1,375 @@
+//! Structures and arrays (Wasm 3.0, 4.2.12), made and used by the host.
+
+use super::{Ref, Store, Val};
+use crate::abi::heap::RawRef;
+use crate::abi::vmstruct::VmSlot;
+use crate::base::{Error, Result, Trap};
+use crate::err;
+use crate::gc::no_gc::NewObject;
+use crate::gc::{Gc, NoGc};
+use crate::vm::array;
+use crate::wasm::descriptor::HEADER_SIZE;
+use crate::wasm::registry::TypeDef;
+use crate::wasm::types::{CompositeType, FieldType, StorageType, TypeId, ValType};
+use std::sync::Arc;
+
+/// A value on its way into an object.
+#[derive(Clone, Copy)]
+enum Stored {
+    Ref(Option<Ref>),
+    /// Of a number, or the number of a function.
+    Bytes([u8; 16]),
+}
+
+impl Stored {
+    /// A value that may stand in such a field. Functions live as long as `Store::held_funcs` says.
+    fn new(store: &mut Store, v: Val, storage: StorageType) -> Result<Stored> {
+        let slot = v.to_slot(store, storage.unpacked())?;
+        if storage.is_gc() {
+            return Ok(Stored::Ref(v.reference()));
+        }
+        // SAFETY: `to_slot` wrote the member of the type, over zeros.
+        unsafe {
+            if !storage.is_func() {
+                return Ok(Stored::Bytes(slot.v128));
+            }
+            store.vm_mut().held_funcs.push(slot.funcref);
+            let number = store.vm_mut().func_number(slot.funcref).map_err(Error::trap)?;
+            Ok(Stored::Bytes((number as u128).to_le_bytes()))
+        }
+    }
+
+    fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
+        match self {
+            Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
+            // SAFETY: the field's place, and its size.
+            Stored::Bytes(b) => unsafe {
+                std::ptr::copy_nonoverlapping(b.as_ptr(), new.bytes(offset), size as usize)
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Runs `f`; functions it holds are let go afterwards.
+fn holding<R>(store: &mut Store, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+    let held = store.vm().held_funcs.len();
+    let result = f(store);
+    store.vm_mut().held_funcs.truncate(held);
+    result
+}
+
+fn type_def(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+    let found = store.vm().engine.types.find(ty);
+    found.ok_or_else(|| err!(InvalidArgument, "the type is none of this store's engine"))
+}
+
+fn struct_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+    let def = type_def(store, ty)?;
+    match def.sub.composite {
+        CompositeType::Struct(_) => Ok(def),
+        _ => Err(err!(TypeMismatch, "{} is no structure type", def.heap_type())),
+    }
+}
+
+fn array_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+    let def = type_def(store, ty)?;
+    match def.sub.composite {
+        CompositeType::Array(_) => Ok(def),
+        _ => Err(err!(TypeMismatch, "{} is no array type", def.heap_type())),
+    }
+}
+
+fn check_mutable(field: &FieldType) -> Result<()> {
+    match field.mutable {
+        true => Ok(()),
+        false => Err(err!(TypeMismatch, "it is immutable")),
+    }
+}
+
+/// The value at a place, as machine code has it. A reference in it is good until something is collected.
+fn load(store: &Store, storage: StorageType, slot: impl FnOnce() -> RawRef, bytes: *const u8) -> VmSlot {
+    if storage.is_gc() {
+        return VmSlot { gc: slot() };
+    }
+    let mut b = [0; 16];
+    // SAFETY: callers give the place of such a value.
+    unsafe { std::ptr::copy_nonoverlapping(bytes, b.as_mut_ptr(), storage.size() as usize) };
+    if !storage.is_func() {
+        return VmSlot { v128: b };
+    }
+    let number = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    VmSlot { funcref: store.vm().numbered.get(number as usize).copied().unwrap_or(std::ptr::null_mut()) }
+}
+
+/// An element, or a field, in a live object.
+struct Place<'s> {
+    no_gc: NoGc<'s>,
+    object: Gc<'s>,
+    def: Arc<TypeDef>,
+}
+
+impl Ref {
+    /// The object, and its type.
+    fn object<'s>(&self, store: &'s Store) -> Result<Place<'s>> {
+        let (no_gc, object) = self.get(store)?;
+        let def = no_gc.type_of(object).and_then(|id| store.vm().engine.types.find(id));
+        let def = def.ok_or_else(|| err!(TypeMismatch, "the reference is to no structure or array"))?;
+        Ok(Place { no_gc, object, def })
+    }
+
+    /// A structure, and a field of it.
+    fn field_of<'s>(&self, store: &'s Store, i: u32) -> Result<(Place<'s>, FieldType, u32)> {
+        let place = self.object(store)?;
+        let CompositeType::Struct(fields) = &place.def.sub.composite else {
+            return Err(err!(TypeMismatch, "the reference is to an array, not to a structure"));
+        };
+        let Some(field) = fields.get(i as usize) else {
+            return Err(err!(InvalidArgument, "there is no field {i}, the structure has {}", fields.len()));
+        };
+        let (field, offset) = (*field, place.def.offsets[i as usize]);
+        Ok((place, field, offset))
+    }
+
+    /// An array, and the type of its elements.
+    fn elements_of<'s>(&self, store: &'s Store) -> Result<(Place<'s>, FieldType)> {
+        let place = self.object(store)?;
+        let CompositeType::Array(element) = place.def.sub.composite else {
+            return Err(err!(TypeMismatch, "the reference is to a structure, not to an array"));
+        };
+        Ok((place, element))
+    }
+
+    fn new_object(store: &mut Store, ty: TypeId, len: u32, fill: impl FnOnce(&NewObject<'_>) -> Result<()>) -> Result<Ref> {
+        let new = store.vm_mut().alloc(ty, len).map_err(Error::trap)?;
+        fill(&new)?;
+        let (no_gc, gc) = (new.no_gc(), new.finish());
+        let root = crate::vm::store::Store::root(no_gc, gc)?;
+        Ok(Ref::make(store, root))
+    }
+
+    /// A structure with these fields.
+    pub fn new_struct(store: &mut Store, ty: TypeId, fields: &[Val]) -> Result<Ref> {
+        let def = struct_type(store, ty)?;
+        let (want, got) = (def.fields().len(), fields.len());
+        if want != got {
+            return Err(err!(TypeMismatch, "the structure has {want} fields, {got} were given"));
+        }
+        holding(store, |store| {
+            let value = |(f, v): (&FieldType, &Val)| Stored::new(store, *v, f.storage);
+            let values: Vec<Stored> = def.fields().iter().zip(fields).map(value).collect::<Result<_>>()?;
+            Ref::new_object(store, ty, 0, |new| {
+                let places = def.fields().iter().zip(&def.offsets);
+                places.zip(&values).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))
+            })
+        })
+    }
+
+    /// A structure whose fields are zero and null, which each must have.
+    pub fn new_default_struct(store: &mut Store, ty: TypeId) -> Result<Ref> {
+        let def = struct_type(store, ty)?;
+        def.fields().iter().try_for_each(check_default)?;
+        Ref::new_object(store, ty, 0, |_| Ok(()))
+    }
+
+    /// How many fields the structure has.
+    pub fn field_count(&self, store: &Store) -> Result<u32> {
+        let place = self.object(store)?;
+        match &place.def.sub.composite {
+            CompositeType::Struct(fields) => Ok(fields.len() as u32),
+            _ => Err(err!(TypeMismatch, "the reference is to an array, not to a structure")),
+        }
+    }
+
+    /// A field of a structure. Packed ones are zero-extended.
+    pub fn field(&self, store: &mut Store, i: u32) -> Result<Val> {
+        let (place, field, offset) = self.field_of(store, i)?;
+        // SAFETY: the offset of a field that is a reference, where it is asked for.
+        let slot = || unsafe { place.no_gc.field_slot(place.object, offset) }.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits);
+        let slot = load(store, field.storage, slot, place.no_gc.field_bytes(place.object, offset));
+        // SAFETY: a value of the field's type, of an object of this store, just read.
+        unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
+    }
+
+    /// Packed fields take the low bits.
+    pub fn set_field(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
+        holding(store, |store| {
+            let (_, field, offset) = self.field_of(store, i)?;
+            check_mutable(&field)?;
+            let value = Stored::new(store, value, field.storage)?;
+            let (no_gc, object) = self.get(store)?;
+            match value {
+                // SAFETY: the offset of a field that is a reference.
+                Stored::Ref(r) => unsafe { no_gc.field_slot(object, offset) }.store(
+                    no_gc,
+                    0,
+                    r.map(|r| r.get_in(no_gc)).transpose()?,
+                ),
+                // SAFETY: the field's place, and its size.
+                Stored::Bytes(b) => unsafe {
+                    let to = no_gc.field_bytes(object, offset);
+                    std::ptr::copy_nonoverlapping(b.as_ptr(), to, field.storage.size() as usize)
+                },
+            }
+            Ok(())
+        })
+    }
+
+    /// An array of `len` elements that are all `init`.
+    pub fn new_array(store: &mut Store, ty: TypeId, init: Val, len: u32) -> Result<Ref> {
+        let element = array_type(store, ty)?.fields()[0];
+        holding(store, |store| {
+            let value = Stored::new(store, init, element.storage)?;
+            Ref::new_object(store, ty, len, |new| {
+                let size = element.storage.size();
+                (0..len).try_for_each(|i| value.put(new, HEADER_SIZE + i * size, size))
+            })
+        })
+    }
+
+    /// An array whose elements are zero or null.
+    pub fn new_default_array(store: &mut Store, ty: TypeId, len: u32) -> Result<Ref> {
+        check_default(&array_type(store, ty)?.fields()[0])?;
+        Ref::new_object(store, ty, len, |_| Ok(()))
+    }
+
+    /// An array of these elements.
+    pub fn new_array_of(store: &mut Store, ty: TypeId, elements: &[Val]) -> Result<Ref> {
+        let element = array_type(store, ty)?.fields()[0];
+        let len = u32::try_from(elements.len()).map_err(|_| err!(Limit, "an array of {} elements", elements.len()))?;
+        holding(store, |store| {
+            let values = elements.iter().map(|v| Stored::new(store, *v, element.storage));
+            let values: Vec<Stored> = values.collect::<Result<_>>()?;
+            Ref::new_object(store, ty, len, |new| {
+                let size = element.storage.size();
+                values.iter().zip(0..).try_for_each(|(v, i)| v.put(new, HEADER_SIZE + i * size, size))
+            })
+        })
+    }
+
+    /// An array of numbers, from their bytes, little-endian, one element behind the other.
+    pub fn new_array_of_bytes(store: &mut Store, ty: TypeId, bytes: &[u8]) -> Result<Ref> {
+        let element = array_type(store, ty)?.fields()[0];
+        let size = bytes_of_numbers(&element)?;
+        if !bytes.len().is_multiple_of(size) {
+            return Err(err!(InvalidArgument, "{} bytes are no elements of {size} bytes", bytes.len()));
+        }
+        let len = bytes.len() / size;
+        let len = u32::try_from(len).map_err(|_| err!(Limit, "an array of {len} elements"))?;
+        Ref::new_object(store, ty, len, |new| {
+            // SAFETY: the elements of the new array, which are as many bytes.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), new.bytes(HEADER_SIZE), bytes.len()) };
+            Ok(())
+        })
+    }
+
+    /// How many elements the array has.
+    pub fn array_len(&self, store: &Store) -> Result<u32> {
+        let (place, _) = self.elements_of(store)?;
+        Ok(place.no_gc.array_len(place.object))
+    }
+
+    /// An element of an array. Packed ones are zero-extended.
+    pub fn element(&self, store: &mut Store, i: u32) -> Result<Val> {
+        let (place, element) = self.elements_of(store)?;
+        let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(out_of_bounds)?;
+        let slot = || {
+            let slots = place.no_gc.array_slots(place.object, i, 1).expect("just checked");
+            slots.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
+        };
+        let slot = load(store, element.storage, slot, bytes);
+        // SAFETY: a value of the element's type, of an object of this store, just read.
+        unsafe { Val::from_slot(store, &slot, element.storage.unpacked()) }
+    }
+
+    /// Packed elements take the low bits.
+    pub fn set_element(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
+        self.fill_elements(store, i, value, 1)
+    }
+
+    pub fn fill_elements(&self, store: &mut Store, at: u32, value: Val, len: u32) -> Result<()> {
+        holding(store, |store| {
+            let (_, element) = self.elements_of(store)?;
+            check_mutable(&element)?;
+            let value = Stored::new(store, value, element.storage)?;
+            let (no_gc, object) = self.get(store)?;
+            match value {
+                Stored::Ref(r) => {
+                    let value = r.map(|r| r.get_in(no_gc)).transpose()?;
+                    no_gc.array_slots(object, at, len).ok_or_else(out_of_bounds)?.fill(no_gc, value);
+                }
+                Stored::Bytes(b) => {
+                    let (to, bytes) = no_gc.array_bytes(object, at, len).ok_or_else(out_of_bounds)?;
+                    let size = element.storage.size() as usize;
+                    for at in (0..bytes).step_by(size) {
+                        // SAFETY: an element that is no reference to an object, in bounds.
+                        unsafe { std::ptr::copy_nonoverlapping(b.as_ptr(), to.add(at), size) };
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies `len` elements from `from` of `source` to `at`. Both may be the same, and the ranges may overlap.
+    pub fn copy_elements(&self, store: &mut Store, at: u32, source: Ref, from: u32, len: u32) -> Result<()> {
+        let ((to, element), (of, source_element)) = (self.elements_of(store)?, source.elements_of(store)?);
+        check_mutable(&element)?;
+        let types = store.vm().engine.types.view();
+        let fits = match (source_element.storage, element.storage) {
+            (StorageType::Val(a), StorageType::Val(b)) => types.val_matches(a, b),
+            (a, b) => a == b,
+        };
+        if !fits {
+            return Err(err!(TypeMismatch, "elements of type {} can not be copied into an array of {}", of.def.heap_type(), to.def.heap_type()));
+        }
+        array::copy(to.no_gc, to.object, at, of.object, from, len).map_err(Error::trap)
+    }
+
+    /// The bytes of numbers in an array, little-endian, one element behind the other.
+    pub fn read_elements(&self, store: &Store, at: u32, out: &mut [u8]) -> Result<()> {
+        let (place, element) = self.elements_of(store)?;
+        let len = elements_in(&element, out.len())?;
+        let (from, bytes) = place.no_gc.array_bytes(place.object, at, len).ok_or_else(out_of_bounds)?;
+        // SAFETY: elements in bounds, as many bytes; `out` is no part of the heap.
+        unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), bytes) };
+        Ok(())
+    }
+
+    /// Writes numbers into an array, as `read_elements` gives them.
+    pub fn write_elements(&self, store: &mut Store, at: u32, bytes: &[u8]) -> Result<()> {
+        let (place, element) = self.elements_of(store)?;
+        check_mutable(&element)?;
+        let len = elements_in(&element, bytes.len())?;
+        array::write_bytes(place.no_gc, place.object, at, len, bytes).map_err(Error::trap)
+    }
+}
+
+fn out_of_bounds() -> Error {
+    Error::trap(Trap::ArrayOutOfBounds)
+}
+
+fn check_default(field: &FieldType) -> Result<()> {
+    match field.storage {
+        StorageType::Val(t) if !t.is_defaultable() => Err(err!(TypeMismatch, "{t} has no default")),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of an element that is a number.
+fn bytes_of_numbers(element: &FieldType) -> Result<usize> {
+    match element.storage {
+        StorageType::Val(ValType::Ref(_)) => Err(err!(TypeMismatch, "the elements are references, not numbers")),
+        storage => Ok(storage.size() as usize),
+    }
+}
+
+/// How many elements so many bytes are.
+fn elements_in(element: &FieldType, bytes: usize) -> Result<u32> {
+    let size = bytes_of_numbers(element)?;
+    if !bytes.is_multiple_of(size) {
+        return Err(err!(InvalidArgument, "{bytes} bytes are no elements of {size} bytes"));
+    }
+    // More than an array can have is out of its bounds.
+    Ok(u32::try_from(bytes / size).unwrap_or(u32::MAX))
+}

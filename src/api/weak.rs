@@ -1,0 +1,52 @@
+//! Weak references.
+
+use super::{Ref, Store};
+use crate::base::{Error, Result};
+use crate::err;
+use crate::gc::Weak;
+
+/// A reference that does not keep its object alive. A plain value: copies are the same reference. It lives until it is
+/// released, or the store ends; scopes do not matter.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(C)]
+pub struct WeakRef {
+    /// The store's id; 0 in the empty handle.
+    pub store: u64,
+    pub index: u32,
+    /// Distinguishes weak references that had the same place one after the other.
+    pub generation: u32,
+}
+
+impl WeakRef {
+    pub(super) fn weak(&self) -> Weak {
+        Weak { index: self.index, generation: self.generation }
+    }
+
+    fn check(&self, store: &Store) -> Result<()> {
+        match self.store {
+            id if id == store.id() => Ok(()),
+            0 => Err(err!(StaleHandle, "the weak reference is empty")),
+            id => Err(err!(WrongStore, "the weak reference belongs to store {id}, not to store {}", store.id())),
+        }
+    }
+
+    /// A reference to the object, in the innermost scope; `None` if it has died.
+    pub fn upgrade(&self, store: &mut Store) -> Result<Option<Ref>> {
+        self.check(store)?;
+        let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
+        let Some(gc) = no_gc.get_weak(self.weak()).map_err(|_| stale())? else { return Ok(None) };
+        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
+        Ok(Some(Ref::make(store, root)))
+    }
+
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        self.check(store)?;
+        let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;
+        heap.release_weak(self.weak()).map_err(|_| stale())
+    }
+}
+
+#[cold]
+fn stale() -> Error {
+    err!(StaleHandle, "the weak reference was released")
+}

@@ -1,0 +1,149 @@
+//! Things by number, where a number is used again, and a generation tells who had it.
+
+use std::ops::{Index, IndexMut};
+
+struct Entry<T> {
+    /// Of the thing that is there, or comes next. Never 0: zeroed memory is no handle.
+    generation: u32,
+    /// In a free entry the next free one.
+    link: u32,
+    value: Option<T>,
+}
+
+const NO_ENTRY: u32 = u32::MAX;
+
+pub struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    free: u32,
+    len: usize,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab { entries: Vec::new(), free: NO_ENTRY, len: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The end of the numbers that were ever used.
+    pub fn end(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn insert(&mut self, value: T) -> u32 {
+        self.len += 1;
+        if self.free == NO_ENTRY {
+            self.entries.push(Entry { generation: 1, link: NO_ENTRY, value: Some(value) });
+            return self.entries.len() as u32 - 1;
+        }
+        let index = self.free;
+        let entry = &mut self.entries[index as usize];
+        self.free = entry.link;
+        entry.value = Some(value);
+        index
+    }
+
+    /// Makes sure that the next `insert` needs no memory. False if there is none.
+    pub fn reserve(&mut self) -> bool {
+        self.free != NO_ENTRY || self.entries.try_reserve(1).is_ok()
+    }
+
+    /// The number that `insert` will give next.
+    pub fn next(&self) -> u32 {
+        if self.free == NO_ENTRY { self.entries.len() as u32 } else { self.free }
+    }
+
+    /// Takes out what is there. Handles of it are stale from then on.
+    pub fn remove(&mut self, index: u32) -> Option<T> {
+        let entry = &mut self.entries[index as usize];
+        let value = entry.value.take()?;
+        self.len -= 1;
+        // A place whose generations are used up is not used again.
+        if entry.generation < u32::MAX {
+            entry.generation += 1;
+            entry.link = self.free;
+            self.free = index;
+        }
+        Some(value)
+    }
+
+    /// What a handle names.
+    pub fn current(&self, index: u32, generation: u32) -> Option<&T> {
+        self.entries.get(index as usize).filter(|e| e.generation == generation)?.value.as_ref()
+    }
+
+    pub fn get(&self, index: u32) -> Option<&T> {
+        self.entries.get(index as usize)?.value.as_ref()
+    }
+
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.entries.get_mut(index as usize)?.value.as_mut()
+    }
+
+    /// Whether a handle names what is there now.
+    #[inline]
+    pub fn is_current(&self, index: u32, generation: u32) -> bool {
+        self.entries.get(index as usize).is_some_and(|e| e.generation == generation && e.value.is_some())
+    }
+
+    pub fn generation(&self, index: u32) -> u32 {
+        self.entries[index as usize].generation
+    }
+
+    /// With the numbers, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.entries.iter().enumerate().filter_map(|(i, e)| Some((i as u32, e.value.as_ref()?)))
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|e| e.value.as_ref())
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().filter_map(|e| e.value.as_mut())
+    }
+}
+
+/// Of a number that is known to be in use.
+impl<T> Index<u32> for Slab<T> {
+    type Output = T;
+    #[inline]
+    fn index(&self, index: u32) -> &T {
+        self.entries[index as usize].value.as_ref().expect("in use")
+    }
+}
+
+impl<T> IndexMut<u32> for Slab<T> {
+    #[inline]
+    fn index_mut(&mut self, index: u32) -> &mut T {
+        self.entries[index as usize].value.as_mut().expect("in use")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_used_again_and_generations_are_not() {
+        let mut s = Slab::default();
+        let (a, b) = (s.insert('a'), s.insert('b'));
+        let old = s.generation(a);
+        assert!(s.is_current(a, old) && !s.is_current(a, 0) && !s.is_current(7, 1));
+        assert_eq!((s.remove(a), s.remove(a), s.len()), (Some('a'), None, 1));
+        assert!(!s.is_current(a, old) && s.get(a).is_none());
+        assert_eq!(s.next(), a);
+        assert_eq!((s.insert('c'), s[a], s[b]), (a, 'c', 'b'));
+        assert!(s.is_current(a, old + 1) && !s.is_current(a, old));
+        assert_eq!(s.iter().map(|(i, c)| (i, *c)).collect::<Vec<_>>(), [(a, 'c'), (b, 'b')]);
+    }
+}

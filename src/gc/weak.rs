@@ -1,0 +1,101 @@
+//! What knows objects and does not keep them alive: the host's weak references, which read as empty when their objects have
+//! died; identity hashes; and the host's data behind its objects.
+
+use super::host::Hosts;
+use super::identity::Identities;
+use super::object::{is_object, is_young};
+use crate::base::Slab;
+use crate::gc::Stale;
+use crate::sys::scarcity;
+
+/// A weak reference. Not tied to a lifetime: every use checks the generation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Weak {
+    pub index: u32,
+    pub generation: u32,
+}
+
+#[derive(Default)]
+pub struct WeakRefs {
+    /// The references; 0 when the object has died.
+    refs: Slab<u32>,
+    /// Those that may lead into the nursery. Some may be released, or stand there twice.
+    young: Vec<u32>,
+}
+
+impl WeakRefs {
+    pub fn len(&self) -> usize {
+        self.refs.len()
+    }
+
+    /// `None` if there is no memory for it.
+    pub fn add(&mut self, bits: u32) -> Option<Weak> {
+        scarcity::check().ok()?;
+        if self.young.len() > 2 * self.refs.len() + 64 {
+            self.forget_released();
+        }
+        if !self.refs.reserve() || self.young.try_reserve(1).is_err() {
+            return None;
+        }
+        let index = self.refs.insert(bits);
+        if is_young(bits) {
+            self.young.push(index);
+        }
+        Some(Weak { index, generation: self.refs.generation(index) })
+    }
+
+    /// What it refers to; 0 if that has died.
+    pub fn get(&self, weak: Weak) -> Result<u32, Stale> {
+        self.refs.current(weak.index, weak.generation).copied().ok_or(Stale)
+    }
+
+    pub fn release(&mut self, weak: Weak) -> Result<(), Stale> {
+        self.get(weak)?;
+        self.refs.remove(weak.index);
+        Ok(())
+    }
+
+    fn forget_released(&mut self) {
+        self.young.sort_unstable();
+        self.young.dedup();
+        self.young.retain(|i| self.refs.get(*i).is_some_and(|bits| is_young(*bits)));
+    }
+
+    /// After marking: `found` says where a live object is now, or that it has died.
+    pub fn sweep(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
+        let update = |bits: &mut u32| {
+            if is_object(*bits) {
+                *bits = found(*bits).unwrap_or(0);
+            }
+        };
+        match young_only {
+            // One that stands there twice has been updated, and is not young any more.
+            true => self.young.iter().for_each(|i| self.refs.get_mut(*i).into_iter().for_each(update)),
+            false => self.refs.values_mut().for_each(update),
+        }
+        self.young.clear();
+    }
+
+    pub fn for_each(&self, f: impl FnMut(u32)) {
+        self.refs.values().copied().for_each(f);
+    }
+}
+
+/// All of a heap's.
+#[derive(Default)]
+pub struct Weakly {
+    pub refs: WeakRefs,
+    pub identities: Identities,
+    pub hosts: Hosts,
+}
+
+impl Weakly {
+    /// After marking: `found` says where a live object is now, or that it has died. With `young_only`, only objects in the
+    /// nursery can have.
+    pub fn tell(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
+        self.refs.sweep(young_only, &found);
+        self.identities.sweep(young_only, &found);
+        // Last: a weak reference is empty before the finalizer of what it led to is queued.
+        self.hosts.sweep(young_only, &found);
+    }
+}
