@@ -114,6 +114,42 @@
 // `of.ref`, of any type below `any`; the empty reference is null.
 #define WRT_ANYREF 8
 
+// `of.ref`: a type of references, nullable, to what can be compared.
+#define WRT_EQREF 9
+
+// References to i31s.
+#define WRT_I31REF 10
+
+// References to structures.
+#define WRT_STRUCTREF 11
+
+// References to arrays.
+#define WRT_ARRAYREF 12
+
+// Below all types below `any`: only null.
+#define WRT_NULLREF 13
+
+// Below all types of functions: only null.
+#define WRT_NULLFUNCREF 14
+
+// Below `extern`: only null.
+#define WRT_NULLEXTERNREF 15
+
+// References to functions of the defined type `index`.
+#define WRT_DEFINED_FUNC 16
+
+// References to structures of the defined type `index`.
+#define WRT_DEFINED_STRUCT 17
+
+// References to arrays of the defined type `index`.
+#define WRT_DEFINED_ARRAY 18
+
+// A field of a byte. Its value is an i32.
+#define WRT_I8 19
+
+// A field of two bytes. Its value is an i32.
+#define WRT_I16 20
+
 // The number of the binary interface that this header describes.
 #define WRT_ABI_VERSION 0
 
@@ -201,6 +237,12 @@ typedef struct wrt_module_t wrt_module_t;
 // Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
 typedef struct wrt_store_t wrt_store_t;
 
+// A recursion group that is being put together. Used by one thread at a time.
+typedef struct wrt_typebuilder_t wrt_typebuilder_t;
+
+// Types that were defined together. Immutable; may be shared between threads. The types live on when it is deleted.
+typedef struct wrt_types_t wrt_types_t;
+
 // One WebAssembly frame of a backtrace. Strings are borrowed from the error, NULL where unknown.
 typedef struct {
     // The module's name.
@@ -217,7 +259,8 @@ typedef struct {
     uint32_t reserved;
 } wrt_frame_t;
 
-// An instance of a store. A plain value, like `wrt_func_t`. Instances live as long as their store.
+// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
+// something refers to it.
 typedef struct {
     uint64_t store;
     uint32_t index;
@@ -225,7 +268,7 @@ typedef struct {
 } wrt_instance_t;
 
 // A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
-// handle.
+// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
 typedef struct {
     uint64_t store;
     uint32_t index;
@@ -300,6 +343,22 @@ typedef struct {
     uint32_t index;
     uint32_t generation;
 } wrt_global_t;
+
+// A type of values or of fields. A plain value: copy it freely; it owns nothing. Defined types live as long as their engine,
+// and equal ones have equal numbers there. All zeros is no type.
+typedef struct {
+    // The engine of a defined type; 0 for others.
+    uint64_t engine;
+    // The number of a defined type in its engine; 0 for others.
+    uint32_t index;
+    // One of `WRT_I32`, ..., `WRT_FUNCREF`, ..., `WRT_I16`.
+    uint8_t kind;
+    // Of a reference type: whether null is one of its values; 0 or 1.
+    uint8_t nullable;
+    // Always 0.
+    uint16_t reserved;
+} wrt_type_t;
+#define wrt_type_t_EMPTY (wrt_type_t){ .engine = 0, .index = 0, .kind = 0, .nullable = 0, .reserved = 0 }
 
 // What a store's heap has done and holds.
 typedef struct {
@@ -401,6 +460,22 @@ typedef struct {
 // Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
 // it does with the store fails.
 typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
+
+// A field of a structure, or the element of an array.
+typedef struct {
+    wrt_type_t type;
+    // Whether it can be changed; 0 or 1.
+    uint64_t is_mutable;
+} wrt_field_t;
+#define wrt_field_t_EMPTY (wrt_field_t){ .type = wrt_type_t_EMPTY, .is_mutable = 0 }
+
+// A reference that does not keep its object alive. A plain value: copies are the same reference. All zeros is the empty one.
+// It lives until `wrt_weak_release`, or the store's end; scopes do not matter.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_weak_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -555,6 +630,12 @@ WRT_MUST_USE wrt_error_t *wrt_func_call_raw(wrt_store_t *store,
                                wrt_raw_t *slots,
                                size_t slot_count);
 
+// Gives up the host's hold on a function that `wrt_func_new` made. It lives as long as something refers to it, and is freed
+// by a full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a
+// function of an instance, which lives as long as that, and with `stale handle` when it was released before.
+WRT_MUST_USE wrt_error_t *wrt_func_release(wrt_store_t *store,
+                              wrt_func_t *take_func);
+
 // Whether two handles name the same function. False for NULL and for empty handles.
 bool wrt_func_equal(const wrt_func_t *a, const wrt_func_t *b);
 
@@ -564,6 +645,16 @@ WRT_MUST_USE wrt_error_t *wrt_global_new(wrt_store_t *store,
                             bool mutable_,
                             wrt_val_t *take_value,
                             wrt_global_t *out_global);
+
+// As `wrt_global_new`, of any type.
+WRT_MUST_USE wrt_error_t *wrt_global_new_of(wrt_store_t *store,
+                               const wrt_type_t *ty,
+                               bool mutable_,
+                               wrt_val_t *take_value,
+                               wrt_global_t *out_global);
+
+// The type of the global's value.
+WRT_MUST_USE wrt_error_t *wrt_global_value_type(wrt_store_t *store, const wrt_global_t *global, wrt_type_t *out_type);
 
 // The global's value kind and whether it is mutable.
 WRT_MUST_USE wrt_error_t *wrt_global_type(wrt_store_t *store,
@@ -580,6 +671,12 @@ WRT_MUST_USE wrt_error_t *wrt_global_set(wrt_store_t *store,
                             const wrt_global_t *global,
                             wrt_val_t *take_value);
 
+// Gives up the host's hold on a global that `wrt_global_new` made. It lives as long as something refers to it, and is freed by a
+// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a global
+// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+WRT_MUST_USE wrt_error_t *wrt_global_release(wrt_store_t *store,
+                                wrt_global_t *take_global);
+
 // Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
 WRT_MUST_USE wrt_error_t *wrt_store_gc(wrt_store_t *store);
 
@@ -588,12 +685,19 @@ WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store, wrt_heap_stat
 
 // Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
 // with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
-// made stays in the store, since others may refer to it by then.
+// made then lives as long as something refers to it.
 WRT_MUST_USE wrt_error_t *wrt_instance_new(wrt_store_t *store,
                               const wrt_module_t *module,
                               const wrt_extern_t *imports,
                               size_t import_count,
                               wrt_instance_t *out_instance);
+
+// Gives up the host's hold on an instance. It lives as long as a frame, an import, a table, a global, an object or a
+// reference refers to it, and is freed by a full collection after that; its handles, and those of what it exports, are stale
+// then. The slot becomes empty. Fails with `stale handle` when it was released before. Legal in callbacks, also for the
+// instance that calls.
+WRT_MUST_USE wrt_error_t *wrt_instance_release(wrt_store_t *store,
+                                  wrt_instance_t *take_instance);
 
 // The export of a name. Fails with `invalid argument` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
@@ -669,6 +773,17 @@ WRT_MUST_USE wrt_error_t *wrt_linker_define_func_raw(wrt_linker_t *linker,
                                         void *userdata,
                                         wrt_finalizer_t finalizer);
 
+// As `wrt_linker_define_func`, with any function type, which is borrowed.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_func_of(wrt_linker_t *linker,
+                                       const char *module,
+                                       size_t module_len,
+                                       const char *name,
+                                       size_t name_len,
+                                       const wrt_functype_t *ty,
+                                       wrt_func_callback_t callback,
+                                       void *userdata,
+                                       wrt_finalizer_t finalizer);
+
 // Defines an object of a store under two names. A name that is taken is an error.
 WRT_MUST_USE wrt_error_t *wrt_linker_define(wrt_linker_t *linker,
                                wrt_store_t *store,
@@ -730,6 +845,12 @@ WRT_MUST_USE wrt_error_t *wrt_memory_write(wrt_store_t *store,
                               const void *bytes,
                               size_t len);
 
+// Gives up the host's hold on a memory that `wrt_memory_new` made. It lives as long as something refers to it, and is freed by a
+// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a memory
+// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+WRT_MUST_USE wrt_error_t *wrt_memory_release(wrt_store_t *store,
+                                wrt_memory_t *take_memory);
+
 // Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 // `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
 // known.
@@ -785,6 +906,123 @@ WRT_MUST_USE wrt_error_t *wrt_module_get_export(const wrt_module_t *module,
                                    size_t name_len,
                                    wrt_export_t *out_export);
 
+// Makes a structure of a defined type, in the innermost scope. `take_fields` are its fields, all of them, and are taken: the
+// slots become empty, also on failure. May collect; finalizers run then.
+WRT_MUST_USE wrt_error_t *wrt_struct_new(wrt_store_t *store,
+                            const wrt_type_t *ty,
+                            wrt_val_t *take_fields,
+                            size_t field_count,
+                            wrt_ref_t *out_reference);
+
+// Makes a structure whose fields are zero and null, in the innermost scope. Fails with `type mismatch` if a field has no
+// such value. May collect.
+WRT_MUST_USE wrt_error_t *wrt_struct_new_default(wrt_store_t *store,
+                                    const wrt_type_t *ty,
+                                    wrt_ref_t *out_reference);
+
+// How many fields the structure has.
+WRT_MUST_USE wrt_error_t *wrt_struct_field_count(wrt_store_t *store, const wrt_ref_t *reference, uint32_t *out_count);
+
+// A field of a structure. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
+// with `invalid argument` when there is no such field.
+WRT_MUST_USE wrt_error_t *wrt_struct_get(wrt_store_t *store,
+                            const wrt_ref_t *reference,
+                            uint32_t field,
+                            wrt_val_t *out_value);
+
+// Sets a field of a structure to `*take_value`, which is taken: the slot becomes empty, also on failure. Packed fields take
+// the low bits. Fails with `type mismatch` for an immutable field.
+WRT_MUST_USE wrt_error_t *wrt_struct_set(wrt_store_t *store,
+                            const wrt_ref_t *reference,
+                            uint32_t field,
+                            wrt_val_t *take_value);
+
+// Makes an array of `len` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure. In the
+// innermost scope. May collect.
+WRT_MUST_USE wrt_error_t *wrt_array_new(wrt_store_t *store,
+                           const wrt_type_t *ty,
+                           wrt_val_t *take_init,
+                           uint32_t len,
+                           wrt_ref_t *out_reference);
+
+// Makes an array of `len` elements that are zero or null, in the innermost scope. Fails with `type mismatch` if elements have
+// no such value. May collect.
+WRT_MUST_USE wrt_error_t *wrt_array_new_default(wrt_store_t *store,
+                                   const wrt_type_t *ty,
+                                   uint32_t len,
+                                   wrt_ref_t *out_reference);
+
+// Makes an array of these elements, which are taken: the slots become empty, also on failure. In the innermost scope. May
+// collect.
+WRT_MUST_USE wrt_error_t *wrt_array_new_of(wrt_store_t *store,
+                              const wrt_type_t *ty,
+                              wrt_val_t *take_elements,
+                              size_t count,
+                              wrt_ref_t *out_reference);
+
+// Makes an array of numbers from their bytes: little-endian, one element behind the other, borrowed. In the innermost scope.
+// Fails with `type mismatch` if the elements are references, and with `invalid argument` if the bytes are no whole elements.
+// May collect.
+WRT_MUST_USE wrt_error_t *wrt_array_new_bytes(wrt_store_t *store,
+                                 const wrt_type_t *ty,
+                                 const void *bytes,
+                                 size_t size,
+                                 wrt_ref_t *out_reference);
+
+// How many elements the array has.
+WRT_MUST_USE wrt_error_t *wrt_array_len(wrt_store_t *store, const wrt_ref_t *reference, uint32_t *out_len);
+
+// An element of an array. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
+// with a trap of code `WRT_TRAP_ARRAY_OUT_OF_BOUNDS`.
+WRT_MUST_USE wrt_error_t *wrt_array_get(wrt_store_t *store,
+                           const wrt_ref_t *reference,
+                           uint32_t index,
+                           wrt_val_t *out_value);
+
+// The elements from `index` on, `count` of them. As `wrt_array_get`; all values are empty on failure.
+WRT_MUST_USE wrt_error_t *wrt_array_get_many(wrt_store_t *store,
+                                const wrt_ref_t *reference,
+                                uint32_t index,
+                                wrt_val_t *out_values,
+                                size_t count);
+
+// Sets an element of an array to `*take_value`, which is taken: the slot becomes empty, also on failure. Packed elements take
+// the low bits. Fails with `type mismatch` for an immutable array.
+WRT_MUST_USE wrt_error_t *wrt_array_set(wrt_store_t *store,
+                           const wrt_ref_t *reference,
+                           uint32_t index,
+                           wrt_val_t *take_value);
+
+// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+WRT_MUST_USE wrt_error_t *wrt_array_fill(wrt_store_t *store,
+                            const wrt_ref_t *reference,
+                            uint32_t index,
+                            wrt_val_t *take_value,
+                            uint32_t len);
+
+// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap.
+WRT_MUST_USE wrt_error_t *wrt_array_copy(wrt_store_t *store,
+                            const wrt_ref_t *reference,
+                            uint32_t index,
+                            const wrt_ref_t *source,
+                            uint32_t from,
+                            uint32_t len);
+
+// Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
+// with `type mismatch` if the elements are references.
+WRT_MUST_USE wrt_error_t *wrt_array_read(wrt_store_t *store,
+                            const wrt_ref_t *reference,
+                            uint32_t index,
+                            void *out_bytes,
+                            size_t size);
+
+// Copies numbers into an array, as `wrt_array_read` gives them. The bytes are borrowed.
+WRT_MUST_USE wrt_error_t *wrt_array_write(wrt_store_t *store,
+                             const wrt_ref_t *reference,
+                             uint32_t index,
+                             const void *bytes,
+                             size_t size);
+
 // Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
 // closed are closed when it returns.
 WRT_MUST_USE wrt_error_t *wrt_scope_open(wrt_store_t *store);
@@ -806,11 +1044,78 @@ WRT_MUST_USE wrt_error_t *wrt_ref_release(wrt_store_t *store,
 // Whether both refer to the same object, or are the same i31, or are both empty.
 WRT_MUST_USE wrt_error_t *wrt_ref_equal(wrt_store_t *store, const wrt_ref_t *a, const wrt_ref_t *b, bool *out_equal);
 
+// A number that stays the same while the object lives, although it moves; equal i31s, and references to the same function,
+// have equal ones. Different objects of a store have different ones.
+WRT_MUST_USE wrt_error_t *wrt_ref_hash(wrt_store_t *store,
+                          const wrt_ref_t *reference,
+                          uint64_t *out_hash);
+
+// Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
+// and of `any` and `extern` alike. The empty reference is null, and of each nullable type.
+WRT_MUST_USE wrt_error_t *wrt_ref_test(wrt_store_t *store,
+                          const wrt_ref_t *reference,
+                          const wrt_type_t *ty,
+                          bool *out_is);
+
+// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
+// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one. Fails with a trap of code
+// `WRT_TRAP_CAST_FAILURE`.
+WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
+                          const wrt_ref_t *reference,
+                          const wrt_type_t *ty,
+                          wrt_val_t *out_value);
+
+// The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
+// `WRT_I31REF`; `WRT_ANYREF` of an object of the host.
+WRT_MUST_USE wrt_error_t *wrt_ref_type(wrt_store_t *store,
+                          const wrt_ref_t *reference,
+                          wrt_type_t *out_type);
+
+// Makes a reference to a function, in the innermost scope: it keeps the function and its instance alive, also after
+// `wrt_instance_release`. It can stand in fields of objects of the host, but is no value of WebAssembly's; `wrt_ref_func`
+// gives the function.
+WRT_MUST_USE wrt_error_t *wrt_ref_of_func(wrt_store_t *store,
+                             const wrt_func_t *func,
+                             wrt_ref_t *out_reference);
+
+// The function of a reference that `wrt_ref_of_func` made. Fails with `type mismatch` for anything else.
+WRT_MUST_USE wrt_error_t *wrt_ref_func(wrt_store_t *store, const wrt_ref_t *reference, wrt_func_t *out_func);
+
+// `any.convert_extern`: the value, of kind `WRT_EXTERNREF`, as one of kind `WRT_ANYREF`. The same reference, not another one.
+WRT_MUST_USE wrt_error_t *wrt_any_convert_extern(const wrt_val_t *value,
+                                    wrt_val_t *out_value);
+
+// `extern.convert_any`: the value, of kind `WRT_ANYREF`, as one of kind `WRT_EXTERNREF`. The same reference, not another one.
+WRT_MUST_USE wrt_error_t *wrt_extern_convert_any(const wrt_val_t *value,
+                                    wrt_val_t *out_value);
+
 // An i31 with the low 31 bits of a number, in the innermost scope.
 WRT_MUST_USE wrt_error_t *wrt_i31_new(wrt_store_t *store, int32_t value, wrt_ref_t *out_reference);
 
 // The number of an i31, sign-extended. Fails with `type mismatch` for anything else.
 WRT_MUST_USE wrt_error_t *wrt_i31_get(wrt_store_t *store, const wrt_ref_t *reference, int32_t *out_value);
+
+// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
+// itself. So cycles through it are collected.
+WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
+                                           void *userdata,
+                                           wrt_finalizer_t finalizer,
+                                           size_t external_bytes,
+                                           uint32_t field_count,
+                                           wrt_ref_t *out_reference);
+
+// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing.
+WRT_MUST_USE wrt_error_t *wrt_externref_get_field(wrt_store_t *store,
+                                     const wrt_ref_t *reference,
+                                     uint32_t index,
+                                     wrt_ref_t *out_reference);
+
+// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
+// failure (but not if it is of another store). The empty reference is nothing.
+WRT_MUST_USE wrt_error_t *wrt_externref_set_field(wrt_store_t *store,
+                                     const wrt_ref_t *reference,
+                                     uint32_t index,
+                                     wrt_ref_t *take_value);
 
 // Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
 // is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
@@ -885,6 +1190,24 @@ WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            wrt_val_t *take_init,
                            wrt_table_t *out_table);
 
+// As `wrt_table_new`, of any reference type.
+WRT_MUST_USE wrt_error_t *wrt_table_new_of(wrt_store_t *store,
+                              const wrt_type_t *element,
+                              const wrt_size_limits_t *limits,
+                              wrt_val_t *take_init,
+                              wrt_table_t *out_table);
+
+// The type of the elements.
+WRT_MUST_USE wrt_error_t *wrt_table_element_type(wrt_store_t *store, const wrt_table_t *table, wrt_type_t *out_type);
+
+// The elements from `index` on, `count` of them. References in them are the caller's, in the innermost scope. Fails with a
+// trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`; all values are empty then.
+WRT_MUST_USE wrt_error_t *wrt_table_get_many(wrt_store_t *store,
+                                const wrt_table_t *table,
+                                uint64_t index,
+                                wrt_val_t *out_values,
+                                size_t count);
+
 // The kind of the elements, and the limits as of now: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_table_type(wrt_store_t *store,
                             const wrt_table_t *table,
@@ -929,6 +1252,88 @@ WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
                             uint64_t from,
                             uint64_t len);
 
+// Gives up the host's hold on a table that `wrt_table_new` made. It lives as long as something refers to it, and is freed by a
+// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a table
+// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+WRT_MUST_USE wrt_error_t *wrt_table_release(wrt_store_t *store,
+                               wrt_table_t *take_table);
+
+// Types from the text format: type definitions and recursion groups, such as
+// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`, and says
+// where. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_types_parse(const wrt_engine_t *engine,
+                             const char *text,
+                             size_t text_len,
+                             wrt_types_t **out_types);
+
+// The types a module defines, in its order. The caller owns `*out_types`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_module_types(const wrt_module_t *module, wrt_types_t **out_types);
+
+// Deletes a list of types, not the types. NULL does nothing.
+void wrt_types_delete(wrt_types_t *types);
+
+// How many there are. 0 for NULL.
+size_t wrt_types_count(const wrt_types_t *types);
+
+// A type by its number in the text or module, nullable. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_types_get(const wrt_types_t *types, size_t index, wrt_type_t *out_type);
+
+// A type by its name, without the dollar sign, nullable. Fails with `invalid argument` when there is none.
+WRT_MUST_USE wrt_error_t *wrt_types_find(const wrt_types_t *types,
+                            const char *name,
+                            size_t name_len,
+                            wrt_type_t *out_type);
+
+// Begins a recursion group: types that may refer to each other. The caller owns `*out_builder`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_new(const wrt_engine_t *engine,
+                                 wrt_typebuilder_t **out_builder);
+
+// Deletes a builder. NULL does nothing.
+void wrt_typebuilder_delete(wrt_typebuilder_t *builder);
+
+// References to the member at `position` of the group, which may be added later as what `kind` says (`WRT_DEFINED_STRUCT`,
+// `WRT_DEFINED_ARRAY` or `WRT_DEFINED_FUNC`). Good for fields, parameters, results and supertypes of the same group.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_ref(uint32_t position,
+                                 uint8_t kind,
+                                 bool nullable,
+                                 wrt_type_t *out_type);
+
+// Adds a structure type. `supertype` may be NULL. `out_position` (may be NULL) is its place in the group. What it says is
+// checked when the group is finished.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_struct(wrt_typebuilder_t *builder,
+                                    const wrt_field_t *fields,
+                                    size_t field_count,
+                                    bool is_final,
+                                    const wrt_type_t *supertype,
+                                    uint32_t *out_position);
+
+// Adds an array type. As `wrt_typebuilder_struct`.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_array(wrt_typebuilder_t *builder,
+                                   const wrt_field_t *element,
+                                   bool is_final,
+                                   const wrt_type_t *supertype,
+                                   uint32_t *out_position);
+
+// Adds a function type. As `wrt_typebuilder_struct`.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_func(wrt_typebuilder_t *builder,
+                                  const wrt_type_t *params,
+                                  size_t param_count,
+                                  const wrt_type_t *results,
+                                  size_t result_count,
+                                  bool is_final,
+                                  const wrt_type_t *supertype,
+                                  uint32_t *out_position);
+
+// Checks and defines the group, as a module's would be. The builder is empty afterwards and may be used again. The caller
+// owns `*out_types`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_typebuilder_finish(wrt_typebuilder_t *builder,
+                                    wrt_types_t **out_types);
+
+// Null, as a value of the hierarchy of a reference type's kind (`WRT_FUNCREF`, `WRT_EQREF`, ...). Fails with `invalid
+// argument` for a kind that is no reference type's.
+WRT_MUST_USE wrt_error_t *wrt_val_null(uint8_t kind,
+                          wrt_val_t *out_value);
+
 // A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
 WRT_MUST_USE wrt_error_t *wrt_functype_parse(const char *text,
                                 size_t text_len,
@@ -940,6 +1345,20 @@ WRT_MUST_USE wrt_error_t *wrt_functype_new(const uint8_t *params,
                               const uint8_t *results,
                               size_t result_count,
                               wrt_functype_t **out_type);
+
+// A function type of any types of an engine. The arrays are borrowed. The caller owns `*out_type`.
+WRT_MUST_USE wrt_error_t *wrt_functype_of(const wrt_engine_t *engine,
+                             const wrt_type_t *params,
+                             size_t param_count,
+                             const wrt_type_t *results,
+                             size_t result_count,
+                             wrt_functype_t **out_type);
+
+// The type of a parameter. Fails with `invalid argument` when there is no such parameter.
+WRT_MUST_USE wrt_error_t *wrt_functype_param_type(const wrt_functype_t *ty, size_t index, wrt_type_t *out_type);
+
+// The type of a result. Fails with `invalid argument` when there is no such result.
+WRT_MUST_USE wrt_error_t *wrt_functype_result_type(const wrt_functype_t *ty, size_t index, wrt_type_t *out_type);
 
 // Deletes a function type that the caller owns. NULL does nothing.
 void wrt_functype_delete(wrt_functype_t *ty);
@@ -971,12 +1390,78 @@ WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_
 // The value kind of a global's value or a table's elements; 0 for others.
 uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
 
+// The type of a global's value, of a table's elements, or of a function (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
+// for memories.
+WRT_MUST_USE wrt_error_t *wrt_externtype_type(const wrt_externtype_t *ty,
+                                 wrt_type_t *out_type);
+
 // Whether it is a mutable global.
 bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
 
 // The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
 const char *wrt_externtype_text(const wrt_externtype_t *ty,
                                 size_t *out_len);
+
+// A type that needs no definition: a number type, a packed type (`WRT_I8`, `WRT_I16`), or an abstract reference type.
+// `nullable` counts for reference types. Fails with `invalid argument` for another kind.
+WRT_MUST_USE wrt_error_t *wrt_type_new(uint8_t kind,
+                          bool nullable,
+                          wrt_type_t *out_type);
+
+// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref` or `anyref`. Fails with `type
+// mismatch` if it is no reference type.
+WRT_MUST_USE wrt_error_t *wrt_type_top(const wrt_type_t *ty,
+                          wrt_type_t *out_type);
+
+// Whether both are the same type. False for NULL and for empty ones.
+bool wrt_type_equal(const wrt_type_t *a, const wrt_type_t *b);
+
+// Whether a value of type `a` may stand where one of type `b` is wanted: `a` is `b` or a subtype of it.
+WRT_MUST_USE wrt_error_t *wrt_type_matches(const wrt_engine_t *engine,
+                              const wrt_type_t *a,
+                              const wrt_type_t *b,
+                              bool *out_matches);
+
+// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`; a defined type without
+// a name has its number. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
+// length without the NUL. `buffer` may be NULL if `capacity` is 0.
+WRT_MUST_USE wrt_error_t *wrt_type_text(const wrt_engine_t *engine,
+                           const wrt_type_t *ty,
+                           char *buffer,
+                           size_t capacity,
+                           size_t *out_len);
+
+// How many fields a defined structure type has; 1 for an array type, which has its element. Fails with `type mismatch` for
+// others.
+WRT_MUST_USE wrt_error_t *wrt_type_field_count(const wrt_engine_t *engine,
+                                  const wrt_type_t *ty,
+                                  uint32_t *out_count);
+
+// A field of a defined structure type, or (as number 0) the element of an array type.
+WRT_MUST_USE wrt_error_t *wrt_type_field(const wrt_engine_t *engine,
+                            const wrt_type_t *ty,
+                            uint32_t index,
+                            wrt_field_t *out_field);
+
+// The number of a field by its name, where the first module that has this type gives names. Fails with `invalid argument`
+// when there is none.
+WRT_MUST_USE wrt_error_t *wrt_type_find_field(const wrt_engine_t *engine,
+                                 const wrt_type_t *ty,
+                                 const char *name,
+                                 size_t name_len,
+                                 uint32_t *out_index);
+
+// The supertype that a defined type was declared with; the empty type if there is none. `out_is_final` (may be NULL) says
+// whether it can have subtypes.
+WRT_MUST_USE wrt_error_t *wrt_type_supertype(const wrt_engine_t *engine,
+                                const wrt_type_t *ty,
+                                wrt_type_t *out_supertype,
+                                bool *out_is_final);
+
+// The function type of a defined one. The caller owns `*out_functype`.
+WRT_MUST_USE wrt_error_t *wrt_type_functype(const wrt_engine_t *engine,
+                               const wrt_type_t *ty,
+                               wrt_functype_t **out_functype);
 
 // The library's version as text, such as "0.1.0". Static.
 const char *wrt_version_string(void);
@@ -992,6 +1477,19 @@ bool wrt_has_feature(const char *name);
 WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t item_len,
                             size_t *out_value);
+
+// Makes a weak reference to what a reference leads to.
+WRT_MUST_USE wrt_error_t *wrt_weak_new(wrt_store_t *store, const wrt_ref_t *reference, wrt_weak_t *out_weak);
+
+// A reference to the object, in the innermost scope; the empty one once a collection has found that the object is gone,
+// which is before its finalizer runs.
+WRT_MUST_USE wrt_error_t *wrt_weak_get(wrt_store_t *store,
+                          const wrt_weak_t *weak,
+                          wrt_ref_t *out_reference);
+
+// Ends a weak reference. The slot becomes empty, but for one of another store; releasing an empty one does nothing.
+WRT_MUST_USE wrt_error_t *wrt_weak_release(wrt_store_t *store,
+                              wrt_weak_t *take_weak);
 
 #ifdef __cplusplus
 }  // extern "C"

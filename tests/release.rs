@@ -393,7 +393,8 @@ fn host_functions_of_linkers_are_freed() {
             if i % 2 == 0 {
                 instance.release(&mut w.store).unwrap();
             } else {
-                let missing = Module::new(&engine, br#"(module (import "" "f" (func)) (import "" "g" (func)))"#).unwrap();
+                let missing =
+                    Module::new(&engine, br#"(module (import "" "f" (func)) (import "" "g" (func)))"#).unwrap();
                 linker.instantiate(&mut w.store, &missing).unwrap_err();
                 instance.release(&mut w.store).unwrap();
             }

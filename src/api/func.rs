@@ -65,6 +65,7 @@ impl Func {
     }
 
     pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall) -> Result<Func> {
+        ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let (id, _) = store.vm().engine.types.register_func(ty)?;
         let funcref = store.vm_mut().add_host_func(id, call)?;
         // SAFETY: just made in this store.

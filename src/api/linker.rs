@@ -77,6 +77,7 @@ impl Linker {
 
     /// Defines a host function.
     pub fn define_func(&mut self, module: &str, name: &str, f: HostDefinition) -> Result<()> {
+        f.ty.params().iter().chain(f.ty.results()).try_for_each(|t| self.engine.check_type(*t))?;
         self.insert(module, name, Definition::Host(f))
     }
 

@@ -28,8 +28,8 @@ pub use crate::sys::scarcity::fail_nth;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{
-    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType, SubType,
-    TableType, Top, TypeId, ValType,
+    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType,
+    SubType, TableType, Top, TypeId, ValType,
 };
 pub use config::Config;
 pub use engine::Engine;

@@ -33,9 +33,7 @@ fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     }
     // Bytes that look like neither are reported as a bad binary, which is more likely.
     match std::str::from_utf8(bytes) {
-        Ok(text) if text.contains('(') => {
-            text_to_binary("", text, "").map(Cow::Owned)
-        }
+        Ok(text) if text.contains('(') => text_to_binary("", text, "").map(Cow::Owned),
         _ => Ok(Cow::Borrowed(bytes)),
     }
 }

@@ -43,9 +43,7 @@ impl Stored {
         match self {
             Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
             // SAFETY: the field's place, and its size.
-            Stored::Bytes(b) => unsafe {
-                std::ptr::copy_nonoverlapping(b.as_ptr(), new.bytes(offset), size as usize)
-            },
+            Stored::Bytes(b) => unsafe { std::ptr::copy_nonoverlapping(b.as_ptr(), new.bytes(offset), size as usize) },
         }
         Ok(())
     }
@@ -140,7 +138,12 @@ impl Ref {
         Ok((place, element))
     }
 
-    fn new_object(store: &mut Store, ty: TypeId, len: u32, fill: impl FnOnce(&NewObject<'_>) -> Result<()>) -> Result<Ref> {
+    fn new_object(
+        store: &mut Store,
+        ty: TypeId,
+        len: u32,
+        fill: impl FnOnce(&NewObject<'_>) -> Result<()>,
+    ) -> Result<Ref> {
         let new = store.vm_mut().alloc(ty, len).map_err(Error::trap)?;
         fill(&new)?;
         let (no_gc, gc) = (new.no_gc(), new.finish());
@@ -185,7 +188,9 @@ impl Ref {
     pub fn field(&self, store: &mut Store, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
         // SAFETY: the offset of a field that is a reference, where it is asked for.
-        let slot = || unsafe { place.no_gc.field_slot(place.object, offset) }.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits);
+        let slot = || {
+            unsafe { place.no_gc.field_slot(place.object, offset) }.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
+        };
         let slot = load(store, field.storage, slot, place.no_gc.field_bytes(place.object, offset));
         // SAFETY: a value of the field's type, of an object of this store, just read.
         unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
@@ -200,11 +205,9 @@ impl Ref {
             let (no_gc, object) = self.get(store)?;
             match value {
                 // SAFETY: the offset of a field that is a reference.
-                Stored::Ref(r) => unsafe { no_gc.field_slot(object, offset) }.store(
-                    no_gc,
-                    0,
-                    r.map(|r| r.get_in(no_gc)).transpose()?,
-                ),
+                Stored::Ref(r) => {
+                    unsafe { no_gc.field_slot(object, offset) }.store(no_gc, 0, r.map(|r| r.get_in(no_gc)).transpose()?)
+                }
                 // SAFETY: the field's place, and its size.
                 Stored::Bytes(b) => unsafe {
                     let to = no_gc.field_bytes(object, offset);
@@ -282,6 +285,15 @@ impl Ref {
         unsafe { Val::from_slot(store, &slot, element.storage.unpacked()) }
     }
 
+    /// The elements from `at` on.
+    pub fn elements(&self, store: &mut Store, at: u32, count: usize) -> Result<Vec<Val>> {
+        let end = at as u64 + count as u64;
+        if end > self.array_len(store)? as u64 {
+            return Err(out_of_bounds());
+        }
+        (at..end as u32).map(|i| self.element(store, i)).collect()
+    }
+
     /// Packed elements take the low bits.
     pub fn set_element(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
         self.fill_elements(store, i, value, 1)
@@ -321,7 +333,12 @@ impl Ref {
             (a, b) => a == b,
         };
         if !fits {
-            return Err(err!(TypeMismatch, "elements of type {} can not be copied into an array of {}", of.def.heap_type(), to.def.heap_type()));
+            return Err(err!(
+                TypeMismatch,
+                "elements of type {} can not be copied into an array of {}",
+                of.def.heap_type(),
+                to.def.heap_type()
+            ));
         }
         array::copy(to.no_gc, to.object, at, of.object, from, len).map_err(Error::trap)
     }

@@ -115,7 +115,8 @@ impl Ref {
 
     /// A reference of an object of the host.
     pub fn host_field(&self, store: &mut Store, i: u32) -> Result<Option<Ref>> {
-        let raw = self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
+        let raw =
+            self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
         // SAFETY: a reference of this store, just read.
         unsafe { Ref::from_raw(store, raw) }
     }

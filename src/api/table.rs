@@ -18,6 +18,7 @@ impl Table {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
+        store.engine().check_type(ValType::Ref(ty.element))?;
         init.to_slot(store, ValType::Ref(ty.element))?;
         let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
         let index = store.vm_mut().tables.insert(table);
@@ -78,6 +79,12 @@ impl Table {
         };
         // SAFETY: an element of a table of this store, just read.
         unsafe { Val::from_slot(store, &slot, ty) }
+    }
+
+    /// The elements `at..at + len`. References are ones of the innermost scope.
+    pub fn get_many(&self, store: &mut Store, at: u64, len: u64) -> Result<Vec<Val>> {
+        self.vm(store)?.check_range(at, len).map_err(Error::trap)?;
+        (at..at + len).map(|i| self.get(store, i)).collect()
     }
 
     pub fn set(&self, store: &mut Store, i: u64, value: Val) -> Result<()> {

@@ -5,7 +5,7 @@ use super::error::wrt_error_t;
 use super::own::{UserData, borrow, give, output, slice, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use super::types::wrt_functype_t;
-use super::val::{wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
+use super::val::{release, wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
 use crate::api::{Caller, Func, FuncType, HostDefinition, Result, Val, VmSlot};
 use crate::err;
 use std::ffi::c_void;
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn wrt_func_new(
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
         on_store(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?);
-            *out = Func::from_definition(s, &checked(&ty.ty, callback, data)?)?.into();
+            *out = Func::from_definition(s, &checked(ty.of(&s.engine())?, callback, data)?)?.into();
             Ok(())
         })
     }
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn wrt_func_new_raw(
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
         on_store(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?);
-            *out = Func::from_definition(s, &raw(&ty.ty, callback, data)?)?.into();
+            *out = Func::from_definition(s, &raw(ty.of(&s.engine())?, callback, data)?)?.into();
             Ok(())
         })
     }
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn wrt_func_type(
         let out = output(out_type, std::ptr::null_mut(), "out_type");
         on_store(store, |s| {
             let (out, func) = (out?, Func::from(*borrow(func, "func")?));
-            *out = give(wrt_functype_t::new((*func.ty(s)?).clone()));
+            *out = give(wrt_functype_t::new((*func.ty(s)?).clone(), s.engine().id()));
             Ok(())
         })
     }
@@ -286,6 +286,15 @@ pub unsafe extern "C" fn wrt_func_call_raw(
 }
 
 const _: () = assert!(size_of::<wrt_raw_t>() == size_of::<VmSlot>() && align_of::<wrt_raw_t>() == align_of::<VmSlot>());
+
+/// Gives up the host's hold on a function that `wrt_func_new` made. It lives as long as something refers to it, and is freed
+/// by a full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a
+/// function of an instance, which lives as long as that, and with `stale handle` when it was released before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_func_release(store: *mut wrt_store_t, take_func: *mut wrt_func_t) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
+    unsafe { on_store(store, |s| release(take_func, s, wrt_func_t::EMPTY, |s, h| Func::from(h).release(s))) }
+}
 
 /// Whether two handles name the same function. False for NULL and for empty handles.
 #[unsafe(no_mangle)]

@@ -4,7 +4,8 @@ use super::entry::on_store;
 use super::error::wrt_error_t;
 use super::own::{borrow, output};
 use super::store::wrt_store_t;
-use super::val::{kind_of, take, type_of, wrt_global_t, wrt_val_t};
+use super::val::{kind_of, release, take, type_of, wrt_global_t, wrt_val_t};
+use super::valtype::wrt_type_t;
 use crate::api::{Global, GlobalType};
 
 /// Makes a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on failure.
@@ -25,6 +26,46 @@ pub unsafe extern "C" fn wrt_global_new(
                 *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
                 Ok(())
             })
+        })
+    }
+}
+
+/// As `wrt_global_new`, of any type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_global_new_of(
+    store: *mut wrt_store_t,
+    ty: *const wrt_type_t,
+    mutable: bool,
+    take_value: *mut wrt_val_t,
+    out_global: *mut wrt_global_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a type, a value and a place for the global, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_global, wrt_global_t::EMPTY, "out_global");
+        on_store(store, |s| {
+            take(take_value, s, |s, value| {
+                let (out, content) = (out?, borrow(ty, "type")?.val(&s.engine())?);
+                *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The type of the global's value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_global_value_type(
+    store: *mut wrt_store_t,
+    global: *const wrt_global_t,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a global and a place for the type, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_type, wrt_type_t::EMPTY, "out_type");
+        on_store(store, |s| {
+            let (out, global) = (out?, Global::from(*borrow(global, "global")?));
+            *out = wrt_type_t::of_val(s.engine().id(), global.ty(s)?.content);
+            Ok(())
         })
     }
 }
@@ -79,4 +120,16 @@ pub unsafe extern "C" fn wrt_global_set(
     unsafe {
         on_store(store, |s| take(take_value, s, |s, value| Global::from(*borrow(global, "global")?).set(s, value)))
     }
+}
+
+/// Gives up the host's hold on a global that `wrt_global_new` made. It lives as long as something refers to it, and is freed by a
+/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a global
+/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_global_release(
+    store: *mut wrt_store_t,
+    take_global: *mut wrt_global_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
+    unsafe { on_store(store, |s| release(take_global, s, wrt_global_t::EMPTY, |s, h| Global::from(h).release(s))) }
 }

@@ -6,7 +6,7 @@ use super::module::wrt_module_t;
 use super::own::{borrow, output, slice, string};
 use super::store::wrt_store_t;
 use super::types::{WRT_EXTERN_FUNC, WRT_EXTERN_GLOBAL, WRT_EXTERN_MEMORY, WRT_EXTERN_TABLE};
-use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t};
+use super::val::{release, wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t};
 use crate::api::{Extern, Instance, Result};
 use crate::err;
 use std::ffi::c_char;
@@ -59,7 +59,7 @@ impl wrt_extern_t {
 
 /// Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
 /// with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
-/// made stays in the store, since others may refer to it by then.
+/// made then lives as long as something refers to it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_new(
     store: *mut wrt_store_t,
@@ -80,6 +80,21 @@ pub unsafe extern "C" fn wrt_instance_new(
             *out = Instance::new(s, &module, &imports)?.into();
             Ok(())
         })
+    }
+}
+
+/// Gives up the host's hold on an instance. It lives as long as a frame, an import, a table, a global, an object or a
+/// reference refers to it, and is freed by a full collection after that; its handles, and those of what it exports, are stale
+/// then. The slot becomes empty. Fails with `stale handle` when it was released before. Legal in callbacks, also for the
+/// instance that calls.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_instance_release(
+    store: *mut wrt_store_t,
+    take_instance: *mut wrt_instance_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
+    unsafe {
+        on_store(store, |s| release(take_instance, s, wrt_instance_t::EMPTY, |s, h| Instance::from(h).release(s)))
     }
 }
 

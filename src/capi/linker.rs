@@ -8,6 +8,7 @@ use super::instance::wrt_extern_t;
 use super::module::wrt_module_t;
 use super::own::{UserData, borrow, delete, give, output, string, wrt_finalizer_t};
 use super::store::wrt_store_t;
+use super::types::wrt_functype_t;
 use super::val::wrt_instance_t;
 use crate::api::{Instance, Linker, Result};
 use crate::wasm::signature;
@@ -93,6 +94,29 @@ pub unsafe extern "C" fn wrt_linker_define_func_raw(
         let (module, name) = (string(module, module_len, "module")?, string(name, name_len, "name")?);
         let ty = signature::parse(string(signature, signature_len, "signature")?)?;
         linker.define_func(module, name, raw(&ty, callback, data)?)
+    })
+}
+
+/// As `wrt_linker_define_func`, with any function type, which is borrowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_linker_define_func_of(
+    linker: *mut wrt_linker_t,
+    module: *const c_char,
+    module_len: usize,
+    name: *const c_char,
+    name_len: usize,
+    ty: *const wrt_functype_t,
+    callback: wrt_func_callback_t,
+    userdata: *mut c_void,
+    finalizer: wrt_finalizer_t,
+) -> *mut wrt_error_t {
+    let data = UserData::new(userdata, finalizer);
+    // SAFETY: the caller passes a linker, strings of these lengths and a type, or NULLs, which are refused.
+    entry(|| unsafe {
+        let linker = change(linker)?;
+        let (module, name) = (string(module, module_len, "module")?, string(name, name_len, "name")?);
+        let ty = borrow(ty, "type")?.of(linker.engine())?;
+        linker.define_func(module, name, checked(ty, callback, data)?)
     })
 }
 

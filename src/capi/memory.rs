@@ -5,7 +5,7 @@ use super::error::wrt_error_t;
 use super::own::{borrow, output, slice};
 use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
-use super::val::wrt_memory_t;
+use super::val::{release, wrt_memory_t};
 use crate::api::{Memory, MemoryType};
 use std::ffi::c_void;
 
@@ -148,4 +148,16 @@ pub unsafe extern "C" fn wrt_memory_write(
             memory.write(s, offset, slice(bytes.cast(), len, "bytes")?)
         })
     }
+}
+
+/// Gives up the host's hold on a memory that `wrt_memory_new` made. It lives as long as something refers to it, and is freed by a
+/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a memory
+/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_memory_release(
+    store: *mut wrt_store_t,
+    take_memory: *mut wrt_memory_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
+    unsafe { on_store(store, |s| release(take_memory, s, wrt_memory_t::EMPTY, |s, h| Memory::from(h).release(s))) }
 }

@@ -19,10 +19,12 @@ pub struct wrt_module_t {
 
 impl wrt_module_t {
     fn give(module: Module) -> *mut wrt_module_t {
-        let import =
-            |i: crate::api::ImportType<'_>| (CText::new(i.module), CText::new(i.name), wrt_externtype_t::new(i.ty));
+        let engine = module.engine().id();
+        let import = |i: crate::api::ImportType<'_>| {
+            (CText::new(i.module), CText::new(i.name), wrt_externtype_t::new(i.ty, engine))
+        };
         let imports = module.imports().map(import).collect();
-        let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty))).collect();
+        let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty, engine))).collect();
         let name = module.name().map(CText::new);
         give(wrt_module_t { module, name, imports, exports })
     }

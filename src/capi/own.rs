@@ -100,6 +100,26 @@ impl CText {
     }
 }
 
+/// Writes text into a buffer of the caller's, cut to fit, NUL-terminated.
+///
+/// # Safety
+/// `buffer` has room for `capacity` bytes, unless that is 0.
+pub unsafe fn copy_text(text: &str, buffer: *mut c_char, capacity: usize) -> Result<()> {
+    if capacity == 0 {
+        return Ok(());
+    }
+    if buffer.is_null() {
+        return Err(null("buffer"));
+    }
+    let len = text.len().min(capacity - 1);
+    // SAFETY: the caller's promise.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast(), len);
+        buffer.add(len).write(0);
+    }
+    Ok(())
+}
+
 /// Called once when userdata is not needed any more. May be NULL.
 pub type wrt_finalizer_t = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 

@@ -1,11 +1,12 @@
 //! References to objects, and scopes.
 
-use super::entry::{on_store, running};
+use super::entry::{entry, on_store, running};
 use super::error::wrt_error_t;
 use super::own::{UserData, borrow, output, wrt_finalizer_t};
 use super::store::{Owner, wrt_store_t};
-use super::val::wrt_ref_t;
-use crate::api::{Ref, Result, Store};
+use super::val::{WRT_ANYREF, WRT_EXTERNREF, wrt_func_t, wrt_ref_t, wrt_val_t};
+use super::valtype::wrt_type_t;
+use crate::api::{Error, Func, Ref, Result, Store, Top, Trap, Val};
 use crate::err;
 use std::ffi::c_void;
 
@@ -25,7 +26,8 @@ pub unsafe extern "C" fn wrt_scope_close(store: *mut wrt_store_t) -> *mut wrt_er
     unsafe { on_store(store, |s| s.close_scope()) }
 }
 
-fn given(r: wrt_ref_t) -> Result<Ref> {
+/// A reference that is not empty.
+pub fn given(r: wrt_ref_t) -> Result<Ref> {
     r.get().ok_or_else(|| err!(StaleHandle, "the reference is empty"))
 }
 
@@ -95,6 +97,178 @@ pub unsafe extern "C" fn wrt_ref_equal(
     }
 }
 
+/// A number that stays the same while the object lives, although it moves; equal i31s, and references to the same function,
+/// have equal ones. Different objects of a store have different ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_hash(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    out_hash: *mut u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference and a place for the number, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_hash, 0, "out_hash");
+        on_store(store, |s| {
+            let out = out?;
+            *out = given(*borrow(reference, "reference")?)?.identity_hash(s)?;
+            Ok(())
+        })
+    }
+}
+
+/// Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
+/// and of `any` and `extern` alike. The empty reference is null, and of each nullable type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_test(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    ty: *const wrt_type_t,
+    out_is: *mut bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference, a type and a place for the answer, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_is, false, "out_is");
+        on_store(store, |s| {
+            let (out, ty) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            *out = match borrow(reference, "reference")?.get() {
+                Some(r) => r.is(s, ty)?,
+                None => ty.nullable,
+            };
+            Ok(())
+        })
+    }
+}
+
+/// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
+/// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one. Fails with a trap of code
+/// `WRT_TRAP_CAST_FAILURE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_cast(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    ty: *const wrt_type_t,
+    out_value: *mut wrt_val_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference, a type and a place for the value, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
+        on_store(store, |s| {
+            let (out, ty) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            let reference = borrow(reference, "reference")?.get();
+            let fits = match reference {
+                Some(r) => r.is(s, ty)?,
+                None => ty.nullable,
+            };
+            if !fits {
+                return Err(Error::trap(Trap::CastFailure));
+            }
+            let value = match (ty.top(), reference) {
+                (Top::Any, r) => Val::AnyRef(r),
+                (Top::Extern, r) => Val::ExternRef(r),
+                (Top::Func, None) => Val::FuncRef(None),
+                (Top::Func, Some(r)) => Val::FuncRef(r.as_func(s)?),
+            };
+            *out = wrt_val_t::from_val(value);
+            Ok(())
+        })
+    }
+}
+
+/// The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
+/// `WRT_I31REF`; `WRT_ANYREF` of an object of the host.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_type(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference and a place for the type, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_type, wrt_type_t::EMPTY, "out_type");
+        on_store(store, |s| {
+            let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
+            *out = wrt_type_t::of_heap(s.engine().id(), r.heap_type(s)?, false);
+            Ok(())
+        })
+    }
+}
+
+/// Makes a reference to a function, in the innermost scope: it keeps the function and its instance alive, also after
+/// `wrt_instance_release`. It can stand in fields of objects of the host, but is no value of WebAssembly's; `wrt_ref_func`
+/// gives the function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_of_func(
+    store: *mut wrt_store_t,
+    func: *const wrt_func_t,
+    out_reference: *mut wrt_ref_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a function and a place for the reference, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
+        running(store, |s| {
+            let (out, func) = (out?, Func::from(*borrow(func, "func")?));
+            *out = Ref::of_func(s, func)?.into();
+            Ok(())
+        })
+    }
+}
+
+/// The function of a reference that `wrt_ref_of_func` made. Fails with `type mismatch` for anything else.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_func(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    out_func: *mut wrt_func_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference and a place for the function, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_func, wrt_func_t::EMPTY, "out_func");
+        on_store(store, |s| {
+            let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
+            *out = r.as_func(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is to no function"))?.into();
+            Ok(())
+        })
+    }
+}
+
+/// `any.convert_extern`: the value, of kind `WRT_EXTERNREF`, as one of kind `WRT_ANYREF`. The same reference, not another one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_any_convert_extern(
+    value: *const wrt_val_t,
+    out_value: *mut wrt_val_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a value and a place for one, or NULLs, which are refused.
+    unsafe { convert(value, out_value, WRT_EXTERNREF, WRT_ANYREF) }
+}
+
+/// `extern.convert_any`: the value, of kind `WRT_ANYREF`, as one of kind `WRT_EXTERNREF`. The same reference, not another one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_extern_convert_any(
+    value: *const wrt_val_t,
+    out_value: *mut wrt_val_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a value and a place for one, or NULLs, which are refused.
+    unsafe { convert(value, out_value, WRT_ANYREF, WRT_EXTERNREF) }
+}
+
+/// # Safety
+/// As the functions above. Both may be the same place.
+unsafe fn convert(value: *const wrt_val_t, out_value: *mut wrt_val_t, from: u8, to: u8) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let value = borrow(value, "value").copied();
+        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
+        entry(|| {
+            let (out, value) = (out?, value?);
+            if value.kind != from {
+                return Err(err!(TypeMismatch, "the value is of kind {}, not {from}", value.kind));
+            }
+            *out = wrt_val_t { kind: to, ..value };
+            Ok(())
+        })
+    }
+}
+
 /// An i31 with the low 31 bits of a number, in the innermost scope.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_i31_new(
@@ -141,6 +315,80 @@ impl Drop for HostObject {
     fn drop(&mut self) {
         // SAFETY: the store drops its objects before it is gone itself.
         unsafe { (*self.owner.0).closed_during(|| drop(self.data.take())) };
+    }
+}
+
+/// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
+/// itself. So cycles through it are collected.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externref_new_with_fields(
+    store: *mut wrt_store_t,
+    userdata: *mut c_void,
+    finalizer: wrt_finalizer_t,
+    external_bytes: usize,
+    field_count: u32,
+    out_reference: *mut wrt_ref_t,
+) -> *mut wrt_error_t {
+    let data = UserData::new(userdata, finalizer);
+    // SAFETY: the caller passes a store and a place for the reference, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
+        running(store, |s| {
+            let out = out?;
+            let object = HostObject { data: Some(data), owner: Owner(store) };
+            *out = Ref::host_with_fields(s, object, external_bytes, field_count)?.into();
+            Ok(())
+        })
+    }
+}
+
+/// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externref_get_field(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    index: u32,
+    out_reference: *mut wrt_ref_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference and a place for another, or NULLs, which are refused.
+    unsafe {
+        let reference = borrow(reference, "reference").copied();
+        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
+        on_store(store, |s| {
+            let out = out?;
+            if let Some(r) = given(reference?)?.host_field(s, index)? {
+                *out = r.into();
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
+/// failure (but not if it is of another store). The empty reference is nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externref_set_field(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    index: u32,
+    take_value: *mut wrt_ref_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a reference, and one that can be written, or NULLs, which are refused.
+    unsafe {
+        // A copy: both may be the same place.
+        let reference = borrow(reference, "reference").copied();
+        on_store(store, |s| {
+            let value = borrow(take_value, "value")?.get();
+            if value.is_none_or(|v| v.store == s.id()) {
+                *take_value = wrt_ref_t::EMPTY;
+            }
+            let result = reference.and_then(|r| given(r)?.set_host_field(s, index, value));
+            if let Some(v) = value.filter(|v| v.store == s.id()) {
+                // A stale one was an error already.
+                let _ = v.release(s);
+            }
+            result
+        })
     }
 }
 

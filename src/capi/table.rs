@@ -5,7 +5,8 @@ use super::error::wrt_error_t;
 use super::own::{borrow, output};
 use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
-use super::val::{take, type_of, wrt_table_t, wrt_val_t};
+use super::val::{give_all, outputs, release, take, type_of, wrt_table_t, wrt_val_t};
+use super::valtype::wrt_type_t;
 use crate::api::{Table, TableType, ValType};
 use crate::err;
 
@@ -31,6 +32,68 @@ pub unsafe extern "C" fn wrt_table_new(
                 *out = Table::new(s, TableType { limits, element }, init)?.into();
                 Ok(())
             })
+        })
+    }
+}
+
+/// As `wrt_table_new`, of any reference type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_new_of(
+    store: *mut wrt_store_t,
+    element: *const wrt_type_t,
+    limits: *const wrt_size_limits_t,
+    take_init: *mut wrt_val_t,
+    out_table: *mut wrt_table_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a type, limits, a value and a place for the table, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_table, wrt_table_t::EMPTY, "out_table");
+        running(store, |s| {
+            take(take_init, s, |s, init| {
+                let (out, limits) = (out?, borrow(limits, "limits")?.get());
+                let element = borrow(element, "element")?.reference(&s.engine())?;
+                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                Ok(())
+            })
+        })
+    }
+}
+
+/// The type of the elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_element_type(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a place for the type, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_type, wrt_type_t::EMPTY, "out_type");
+        on_store(store, |s| {
+            let (out, table) = (out?, Table::from(*borrow(table, "table")?));
+            *out = wrt_type_t::of_val(s.engine().id(), ValType::Ref(table.ty(s)?.element));
+            Ok(())
+        })
+    }
+}
+
+/// The elements from `index` on, `count` of them. References in them are the caller's, in the innermost scope. Fails with a
+/// trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`; all values are empty then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_get_many(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    index: u64,
+    out_values: *mut wrt_val_t,
+    count: usize,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and places for as many values, or NULLs, which are refused.
+    unsafe {
+        let out = outputs(out_values, count, "out_values");
+        on_store(store, |s| {
+            let (out, table) = (out?, Table::from(*borrow(table, "table")?));
+            give_all(out, table.get_many(s, index, count as u64)?);
+            Ok(())
         })
     }
 }
@@ -165,4 +228,13 @@ pub unsafe extern "C" fn wrt_table_copy(
             Table::from(*borrow(table, "table")?).copy(s, index, source, from, len)
         })
     }
+}
+
+/// Gives up the host's hold on a table that `wrt_table_new` made. It lives as long as something refers to it, and is freed by a
+/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a table
+/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_release(store: *mut wrt_store_t, take_table: *mut wrt_table_t) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
+    unsafe { on_store(store, |s| release(take_table, s, wrt_table_t::EMPTY, |s, h| Table::from(h).release(s))) }
 }

@@ -1,23 +1,28 @@
 //! Types as objects: function types, and the types of imports and exports.
 
+use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{CText, borrow, delete, give, output, slice, string};
 use super::val::{kind_of, type_of};
-use crate::api::{ExternType, FuncType, Limits, ValType};
+use super::valtype::wrt_type_t;
+use crate::api::{Engine, ExternType, FuncType, HeapType, Limits, Result, ValType};
 use crate::err;
 use crate::wasm::signature;
 use std::ffi::c_char;
 
 /// A function type. Immutable; may be shared between threads.
 pub struct wrt_functype_t {
-    pub(super) ty: FuncType,
+    ty: FuncType,
+    /// Of the defined types in it.
+    engine: u64,
     text: CText,
 }
 
 /// The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
 pub struct wrt_externtype_t {
     ty: ExternType,
+    engine: u64,
     func: Option<wrt_functype_t>,
     text: CText,
 }
@@ -41,20 +46,35 @@ impl wrt_size_limits_t {
 }
 
 impl wrt_functype_t {
-    pub fn new(ty: FuncType) -> wrt_functype_t {
+    pub fn new(ty: FuncType, engine: u64) -> wrt_functype_t {
         let text = CText::new(&ty.to_string());
-        wrt_functype_t { ty, text }
+        wrt_functype_t { ty, engine, text }
+    }
+
+    /// The type, if it is one for this engine.
+    pub fn of(&self, engine: &Engine) -> Result<&FuncType> {
+        let defined = |t: &ValType| matches!(t, ValType::Ref(r) if r.heap.concrete().is_some());
+        let any_defined = self.ty.params().iter().chain(self.ty.results()).any(defined);
+        match self.engine == engine.id() || !any_defined {
+            true => Ok(&self.ty),
+            false => Err(err!(
+                InvalidArgument,
+                "the function type belongs to engine {}, not to engine {}",
+                self.engine,
+                engine.id()
+            )),
+        }
     }
 }
 
 impl wrt_externtype_t {
-    pub fn new(ty: ExternType) -> wrt_externtype_t {
+    pub fn new(ty: ExternType, engine: u64) -> wrt_externtype_t {
         let func = match &ty {
-            ExternType::Func(_, f) => Some(wrt_functype_t::new((**f).clone())),
+            ExternType::Func(_, f) => Some(wrt_functype_t::new((**f).clone(), engine)),
             _ => None,
         };
         let text = CText::new(&ty.to_string());
-        wrt_externtype_t { ty, func, text }
+        wrt_externtype_t { ty, engine, func, text }
     }
 }
 
@@ -78,7 +98,7 @@ pub unsafe extern "C" fn wrt_functype_parse(
         // SAFETY: the caller passes a string of this length and a place for the type.
         let (out, text) =
             unsafe { (output(out_type, std::ptr::null_mut(), "out_type")?, string(text, text_len, "text")?) };
-        *out = give(wrt_functype_t::new(signature::parse(text)?));
+        *out = give(wrt_functype_t::new(signature::parse(text)?, 0));
         Ok(())
     })
 }
@@ -101,8 +121,66 @@ pub unsafe extern "C" fn wrt_functype_new(
                 slice(results, result_count, "results")?,
             )
         };
-        let types = |kinds: &[u8]| kinds.iter().map(|k| type_of(*k)).collect::<crate::api::Result<Vec<_>>>();
-        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?)));
+        let types = |kinds: &[u8]| kinds.iter().map(|k| type_of(*k)).collect::<Result<Vec<_>>>();
+        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?), 0));
+        Ok(())
+    })
+}
+
+/// A function type of any types of an engine. The arrays are borrowed. The caller owns `*out_type`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_functype_of(
+    engine: *const wrt_engine_t,
+    params: *const wrt_type_t,
+    param_count: usize,
+    results: *const wrt_type_t,
+    result_count: usize,
+    out_type: *mut *mut wrt_functype_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, arrays of these lengths and a place for the type, or NULLs, which are refused.
+        let (out, engine, params, results) = unsafe {
+            (
+                output(out_type, std::ptr::null_mut(), "out_type")?,
+                &borrow(engine, "engine")?.0,
+                slice(params, param_count, "params")?,
+                slice(results, result_count, "results")?,
+            )
+        };
+        let types = |types: &[wrt_type_t]| types.iter().map(|t| t.val(engine)).collect::<Result<Vec<_>>>();
+        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?), engine.id()));
+        Ok(())
+    })
+}
+
+/// The type of a parameter. Fails with `invalid argument` when there is no such parameter.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_functype_param_type(
+    ty: *const wrt_functype_t,
+    index: usize,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
+        let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
+        let found = ty.ty.params().get(index).ok_or_else(|| err!(InvalidArgument, "there is no parameter {index}"))?;
+        *out = wrt_type_t::of_val(ty.engine, *found);
+        Ok(())
+    })
+}
+
+/// The type of a result. Fails with `invalid argument` when there is no such result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_functype_result_type(
+    ty: *const wrt_functype_t,
+    index: usize,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
+        let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
+        let found = ty.ty.results().get(index).ok_or_else(|| err!(InvalidArgument, "there is no result {index}"))?;
+        *out = wrt_type_t::of_val(ty.engine, *found);
         Ok(())
     })
 }
@@ -198,6 +276,26 @@ pub unsafe extern "C" fn wrt_externtype_valkind(ty: *const wrt_externtype_t) -> 
         Some(ExternType::Global(g)) => kind_of(g.content),
         Some(ExternType::Table(t)) => kind_of(ValType::Ref(t.element)),
         _ => 0,
+    })
+}
+
+/// The type of a global's value, of a table's elements, or of a function (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
+/// for memories.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externtype_type(
+    ty: *const wrt_externtype_t,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
+        let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
+        *out = match &ty.ty {
+            ExternType::Func(id, _) => wrt_type_t::of_heap(ty.engine, HeapType::ConcreteFunc(*id), false),
+            ExternType::Table(t) => wrt_type_t::of_val(ty.engine, ValType::Ref(t.element)),
+            ExternType::Global(g) => wrt_type_t::of_val(ty.engine, g.content),
+            ExternType::Memory(_) => return Err(err!(TypeMismatch, "a memory has no values of a type")),
+        };
+        Ok(())
     })
 }
 

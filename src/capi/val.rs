@@ -1,5 +1,6 @@
 //! Values and handles.
 
+use super::weak::wrt_weak_t;
 use crate::api::{self, Ref, Result, Top, Val, ValType};
 use crate::err;
 
@@ -7,6 +8,11 @@ macro_rules! convert {
     ($($c:ident <=> $rust:ident;)*) => { $(
         impl $c {
             pub const EMPTY: $c = $c { store: 0, index: 0, generation: 0 };
+        }
+        impl Handle for $c {
+            fn store(&self) -> u64 {
+                self.store
+            }
         }
         impl From<api::$rust> for $c {
             fn from(h: api::$rust) -> $c {
@@ -22,7 +28,7 @@ macro_rules! convert {
 }
 
 /// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
-/// handle.
+/// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_func_t {
@@ -58,7 +64,8 @@ pub struct wrt_global_t {
     pub generation: u32,
 }
 
-/// An instance of a store. A plain value, like `wrt_func_t`. Instances live as long as their store.
+/// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
+/// something refers to it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_instance_t {
@@ -89,6 +96,7 @@ impl wrt_ref_t {
 
 convert! {
     wrt_ref_t <=> Ref;
+    wrt_weak_t <=> WeakRef;
     wrt_func_t <=> Func;
     wrt_table_t <=> Table;
     wrt_memory_t <=> Memory;
@@ -209,6 +217,90 @@ impl wrt_val_t {
     }
 }
 
+/// Takes a handle and gives it to `f`, which releases what it names: the caller's slot becomes empty, but for a handle of
+/// another store.
+///
+/// # Safety
+/// `slot` is NULL or a handle that can be written.
+pub unsafe fn release<H: Handle>(
+    slot: *mut H,
+    store: &mut api::Store,
+    empty: H,
+    f: impl FnOnce(&mut api::Store, H) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { *super::own::borrow(slot, "handle")? };
+    if handle.store() == store.id() {
+        // SAFETY: as above.
+        unsafe { *slot = empty };
+    }
+    f(store, handle)
+}
+
+/// Places for values, made empty.
+///
+/// # Safety
+/// `slots` is NULL or `count` places that can be written.
+pub unsafe fn outputs<'a>(slots: *mut wrt_val_t, count: usize, what: &str) -> Result<&'a mut [wrt_val_t]> {
+    // SAFETY: the caller's promise; checks what can be checked.
+    unsafe {
+        super::own::slice(slots, count, what)?;
+        if count == 0 {
+            return Ok(&mut []);
+        }
+        (0..count).for_each(|i| slots.add(i).write(wrt_val_t::EMPTY));
+        Ok(std::slice::from_raw_parts_mut(slots, count))
+    }
+}
+
+/// Writes values into as many places.
+pub fn give_all(out: &mut [wrt_val_t], values: Vec<Val>) {
+    out.iter_mut().zip(values).for_each(|(out, v)| *out = wrt_val_t::from_val(v));
+}
+
+/// What names something of a store.
+pub trait Handle: Copy {
+    fn store(&self) -> u64;
+}
+
+/// Takes values to be stored, as `take` does.
+///
+/// # Safety
+/// `slots` is NULL or `count` values that can be written.
+pub unsafe fn take_all<R>(
+    slots: *mut wrt_val_t,
+    count: usize,
+    store: &mut api::Store,
+    f: impl FnOnce(&mut api::Store, &[Val]) -> Result<R>,
+) -> Result<R> {
+    // SAFETY: the caller's promise.
+    let given: Vec<Result<Val>> =
+        unsafe { super::own::slice(slots, count, "values")? }.iter().map(|v| v.to_val()).collect();
+    let id = store.id();
+    for (i, val) in given.iter().enumerate() {
+        if val.as_ref().map_or(id, |v| owner(v, id)) == id {
+            // SAFETY: as above.
+            unsafe { *slots.add(i) = wrt_val_t::EMPTY };
+        }
+    }
+    let taken: Vec<Ref> = given.iter().flatten().filter_map(|v| v.reference()).filter(|r| r.store == id).collect();
+    let result = given.into_iter().collect::<Result<Vec<Val>>>().and_then(|vals| f(store, &vals));
+    for r in taken {
+        // A stale one was an error of `f` already.
+        let _ = r.release(store);
+    }
+    result
+}
+
+/// The store a value belongs to; `id` for numbers and null.
+fn owner(v: &Val, id: u64) -> u64 {
+    match v {
+        Val::FuncRef(Some(f)) => f.store,
+        Val::AnyRef(Some(r)) | Val::ExternRef(Some(r)) => r.store,
+        _ => id,
+    }
+}
+
 /// Takes a value to be stored and gives it to `f`: the caller's slot becomes empty, and a reference in it is released after
 /// `f`, whatever happens. But a value of another store stays (another thread may be using that store).
 ///
@@ -225,12 +317,8 @@ pub unsafe fn take<R>(
     // SAFETY: the caller's promise.
     let value = unsafe { *slot };
     let val = value.to_val();
-    let owner = match val {
-        Ok(Val::FuncRef(Some(f))) => f.store,
-        Ok(Val::AnyRef(Some(r)) | Val::ExternRef(Some(r))) => r.store,
-        _ => store.id(),
-    };
-    if owner != store.id() {
+    let id = store.id();
+    if val.as_ref().map_or(id, |v| owner(v, id)) != id {
         return f(store, val?);
     }
     // SAFETY: the caller's promise.

@@ -41,7 +41,14 @@ impl HostFunc {
     ) -> Box<HostFunc> {
         let mut f = Box::new(HostFunc {
             vm: VmHostFunc { header: VmHeader { store }, call: leave },
-            funcref: VmFuncRef { code: trampoline.exit(), vmctx: std::ptr::null_mut(), type_id, handle: 0, index: 0, owner },
+            funcref: VmFuncRef {
+                code: trampoline.exit(),
+                vmctx: std::ptr::null_mut(),
+                type_id,
+                handle: 0,
+                index: 0,
+                owner,
+            },
             keeper,
             running: Cell::new(0),
             call,

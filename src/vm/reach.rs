@@ -65,7 +65,8 @@ impl Reach {
         if !store.releases.may_free(store) {
             return None;
         }
-        let parts = [store.instances.end(), store.hosts.end(), store.tables.end(), store.memories.end(), store.globals.end()];
+        let parts =
+            [store.instances.end(), store.hosts.end(), store.tables.end(), store.memories.end(), store.globals.end()];
         let mut queue = Vec::new();
         queue.try_reserve_exact(parts.iter().sum()).ok()?;
         Some(Reach {
@@ -101,7 +102,11 @@ impl Reach {
     fn begin(&mut self, store: &Store) {
         let host = |k: Keeper| k == Keeper::Host;
         store.instances.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Instance(i)));
-        store.hosts.iter().filter(|(_, x)| host(x.keeper) || x.is_running()).for_each(|(i, _)| self.part(Part::HostFunc(i)));
+        store
+            .hosts
+            .iter()
+            .filter(|(_, x)| host(x.keeper) || x.is_running())
+            .for_each(|(i, _)| self.part(Part::HostFunc(i)));
         store.tables.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Table(i)));
         store.memories.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Memory(i)));
         store.globals.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Global(i)));
@@ -255,7 +260,10 @@ struct Targets(Vec<(Range<usize>, Part)>);
 impl Targets {
     fn new(store: &Store) -> Option<Targets> {
         // An instance's own memories and tables lie apart from its context.
-        let most = store.instances.len() + store.hosts.len() + 2 * (store.tables.len() + store.memories.len()) + store.globals.len();
+        let most = store.instances.len()
+            + store.hosts.len()
+            + 2 * (store.tables.len() + store.memories.len())
+            + store.globals.len();
         let mut all = Vec::new();
         all.try_reserve_exact(most).ok()?;
         let part = |keeper: Keeper, own: Part| match keeper {

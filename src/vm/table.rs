@@ -43,7 +43,8 @@ impl Table {
         let vm = vm.unwrap_or_else(|| &raw mut **own.as_mut().expect("made where vm is none"));
         // SAFETY: `vm` points to `own` or into a context that is being made.
         unsafe { vm.write(empty()) };
-        let mut table = Table { keeper: Keeper::Host, vm, _own: own, capacity: 0, declared: ty, lazy: Vec::new(), remembers: true };
+        let mut table =
+            Table { keeper: Keeper::Host, vm, _own: own, capacity: 0, declared: ty, lazy: Vec::new(), remembers: true };
         if !table.reserve(min, min) {
             account.give_back(growth);
             return Err(err!(OutOfMemory, "no memory for a table of {min} elements"));

@@ -148,7 +148,8 @@ impl Descriptors {
         };
         let id = d.put(host, &[], &[], &[])?;
         debug_assert_eq!(id, HOST_TYPE);
-        let func = Descriptor { kind: KIND_HELD_FUNC, size: HELD_FUNC_SIZE, ref_words: 0, refs: 0, func_words: 1, ..host };
+        let func =
+            Descriptor { kind: KIND_HELD_FUNC, size: HELD_FUNC_SIZE, ref_words: 0, refs: 0, func_words: 1, ..host };
         let id = d.put(func, &[], &[], &[1 << (HEADER_SIZE / 4)])?;
         debug_assert_eq!(id, HELD_FUNC_TYPE);
         Ok(d)

@@ -2,8 +2,8 @@
 
 use super::registry::{TypeDef, TypeRegistry, in_group_place};
 use super::types::*;
-use crate::base::{Error, Result};
 use crate::base::limits::MAX_FUNC_VALUES;
+use crate::base::{Error, Result};
 use crate::err;
 use std::sync::Arc;
 
@@ -117,11 +117,15 @@ impl Check<'_> {
     }
 
     fn heap_matches(&self, a: HeapType, b: HeapType) -> bool {
-        let (Some(mut at), Some(id)) = (a.concrete(), b.concrete()) else { return self.types.view().heap_matches(a, b) };
+        let (Some(mut at), Some(id)) = (a.concrete(), b.concrete()) else {
+            return self.types.view().heap_matches(a, b);
+        };
         // Each step leads to an earlier type.
         while at != id {
             match self.get(at).and_then(|sub| sub.supertype) {
-                Some(above) if in_group_place(above).is_none_or(|m| in_group_place(at).is_some_and(|n| m < n)) => at = above,
+                Some(above) if in_group_place(above).is_none_or(|m| in_group_place(at).is_some_and(|n| m < n)) => {
+                    at = above
+                }
                 _ => return false,
             }
         }
@@ -173,7 +177,10 @@ mod tests {
         refuse(ErrorKind::TypeMismatch, vec![closed.clone(), structure(&number, Some(in_group(0)))]);
         let open = structure(&number, None);
         refuse(ErrorKind::TypeMismatch, vec![open.clone(), structure(&[], Some(in_group(0)))]);
-        refuse(ErrorKind::TypeMismatch, vec![open.clone(), structure(&[field(ValType::I32, false)], Some(in_group(0)))]);
+        refuse(
+            ErrorKind::TypeMismatch,
+            vec![open.clone(), structure(&[field(ValType::I32, false)], Some(in_group(0)))],
+        );
         refuse(ErrorKind::InvalidArgument, vec![structure(&number, Some(in_group(0)))]);
         refuse(ErrorKind::InvalidArgument, vec![structure(&number, Some(in_group(1))), open.clone()]);
         refuse(ErrorKind::InvalidArgument, vec![structure(&[field(to(1), true)], None)]);

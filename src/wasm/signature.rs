@@ -1,6 +1,6 @@
 //! Function types as text: `(i32, i64) -> f64`, `()`, `(f32) -> (i32, i32)`.
 
-use super::types::{FuncType, ValType};
+use super::types::{FuncType, HeapType, RefType, ValType};
 use crate::base::{Error, Result};
 use crate::err;
 
@@ -9,7 +9,7 @@ pub fn parse(text: &str) -> Result<FuncType> {
     let mut p = Parser { text, at: 0 };
     let params = p.list()?;
     let results = match p.eat("->") {
-        true if p.peek() == Some('(') => p.list()?,
+        true if p.peek() == Some('(') && !p.rest().starts_with("(ref ") => p.list()?,
         true => vec![p.val_type()?],
         false => Vec::new(),
     };
@@ -69,24 +69,43 @@ impl Parser<'_> {
     }
 
     fn val_type(&mut self) -> Result<ValType> {
-        const ALL: [ValType; 8] = [
-            ValType::I32,
-            ValType::I64,
-            ValType::F32,
-            ValType::F64,
-            ValType::V128,
-            ValType::FUNCREF,
-            ValType::EXTERNREF,
-            ValType::ANYREF,
+        const NUMBERS: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
+        const HEAPS: [HeapType; 10] = [
+            HeapType::Func,
+            HeapType::NoFunc,
+            HeapType::Extern,
+            HeapType::NoExtern,
+            HeapType::Any,
+            HeapType::Eq,
+            HeapType::I31,
+            HeapType::Struct,
+            HeapType::Array,
+            HeapType::None,
         ];
-        let word: String = self.rest().chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-        match ALL.iter().find(|t| t.to_string() == word) {
+        let reference = |nullable| move |heap| ValType::Ref(RefType { nullable, heap });
+        let nullable = HEAPS.map(reference(true));
+        if self.eat("(") {
+            // `(ref null any)`, or `(ref any)`.
+            let is_ref = self.eat("ref ");
+            let null = self.eat("null ");
+            let word = self.word();
+            let found = HEAPS.iter().find(|h| is_ref && h.to_string() == word);
+            let Some(heap) = found else { return Err(self.error("an abstract reference type")) };
+            self.at += word.len();
+            return if self.eat(")") { Ok(reference(null)(*heap)) } else { Err(self.error("\")\"")) };
+        }
+        let word = self.word();
+        match NUMBERS.iter().chain(&nullable).find(|t| t.to_string() == word) {
             Some(t) => {
                 self.at += word.len();
                 Ok(*t)
             }
             None => Err(self.error("a value type")),
         }
+    }
+
+    fn word(&mut self) -> String {
+        self.rest().chars().take_while(|c| c.is_ascii_alphanumeric()).collect()
     }
 }
 
@@ -96,9 +115,16 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_parsed() {
-        for text in
-            ["()", "(i32)", "() -> f64", "(i32, i64) -> f64", "(v128, funcref) -> (i32, i32)", "(anyref) -> externref"]
-        {
+        for text in [
+            "()",
+            "(i32)",
+            "() -> f64",
+            "(i32, i64) -> f64",
+            "(v128, funcref) -> (i32, i32)",
+            "(anyref) -> externref",
+            "((ref i31), eqref) -> (ref extern)",
+            "(nullref) -> ((ref any), structref)",
+        ] {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
         assert_eq!(parse(" ( i32,i64 )->f64 ").unwrap().to_string(), "(i32, i64) -> f64");

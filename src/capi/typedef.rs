@@ -1,0 +1,305 @@
+//! Defining types: from text, and one by one.
+
+use super::engine::wrt_engine_t;
+use super::entry::{entry, plain};
+use super::error::wrt_error_t;
+use super::module::wrt_module_t;
+use super::own::{borrow, delete, give, output, slice, string};
+use super::val::wrt_val_t;
+use super::valtype::*;
+use crate::api::{CompositeType, Engine, FieldType, FuncType, Result, StorageType, SubType, Types, ValType};
+use crate::err;
+use std::ffi::c_char;
+use std::sync::Arc;
+
+/// Types that were defined together. Immutable; may be shared between threads. The types live on when it is deleted.
+pub struct wrt_types_t {
+    types: Types,
+    engine: u64,
+}
+
+impl wrt_types_t {
+    fn out(types: Types, engine: &Engine) -> *mut wrt_types_t {
+        give(wrt_types_t { types, engine: engine.id() })
+    }
+}
+
+/// Types from the text format: type definitions and recursion groups, such as
+/// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`, and says
+/// where. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_types_parse(
+    engine: *const wrt_engine_t,
+    text: *const c_char,
+    text_len: usize,
+    out_types: *mut *mut wrt_types_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a string of this length and a place for the types, or NULLs, which are refused.
+        let (out, engine, text) = unsafe {
+            (
+                output(out_types, std::ptr::null_mut(), "out_types")?,
+                &borrow(engine, "engine")?.0,
+                string(text, text_len, "text")?,
+            )
+        };
+        *out = wrt_types_t::out(engine.parse_types(text)?, engine);
+        Ok(())
+    })
+}
+
+/// The types a module defines, in its order. The caller owns `*out_types`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_types(
+    module: *const wrt_module_t,
+    out_types: *mut *mut wrt_types_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a module and a place for the types, or NULLs, which are refused.
+        let (out, module) =
+            unsafe { (output(out_types, std::ptr::null_mut(), "out_types")?, borrow(module, "module")?) };
+        *out = wrt_types_t::out(module.module.types(), &module.module.engine());
+        Ok(())
+    })
+}
+
+/// Deletes a list of types, not the types. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_types_delete(types: *mut wrt_types_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(types) }
+}
+
+/// How many there are. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_types_count(types: *const wrt_types_t) -> usize {
+    // SAFETY: the caller passes NULL or types.
+    plain(0, || unsafe { types.as_ref() }.map_or(0, |t| t.types.len()))
+}
+
+/// A type by its number in the text or module, nullable. Fails with `invalid argument` when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_types_get(
+    types: *const wrt_types_t,
+    index: usize,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes types and a place for one, or NULLs, which are refused.
+        let (out, types) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(types, "types")?) };
+        let found = types.types.get(index).ok_or_else(|| err!(InvalidArgument, "there is no type {index}"))?;
+        *out = wrt_type_t::of_heap(types.engine, found, true);
+        Ok(())
+    })
+}
+
+/// A type by its name, without the dollar sign, nullable. Fails with `invalid argument` when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_types_find(
+    types: *const wrt_types_t,
+    name: *const c_char,
+    name_len: usize,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes types, a string of this length and a place for a type, or NULLs, which are refused.
+        let (out, types, name) = unsafe {
+            (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(types, "types")?, string(name, name_len, "name")?)
+        };
+        let found = types.types.find(name).ok_or_else(|| err!(InvalidArgument, "there is no type ${name}"))?;
+        *out = wrt_type_t::of_heap(types.engine, found, true);
+        Ok(())
+    })
+}
+
+/// A recursion group that is being put together. Used by one thread at a time.
+pub struct wrt_typebuilder_t {
+    engine: Engine,
+    members: Vec<SubType>,
+}
+
+/// Begins a recursion group: types that may refer to each other. The caller owns `*out_builder`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_new(
+    engine: *const wrt_engine_t,
+    out_builder: *mut *mut wrt_typebuilder_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine and a place for the builder, or NULLs, which are refused.
+        let (out, engine) =
+            unsafe { (output(out_builder, std::ptr::null_mut(), "out_builder")?, borrow(engine, "engine")?) };
+        *out = give(wrt_typebuilder_t { engine: engine.0.clone(), members: Vec::new() });
+        Ok(())
+    })
+}
+
+/// Deletes a builder. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_delete(builder: *mut wrt_typebuilder_t) {
+    // SAFETY: the caller gives it up.
+    unsafe { delete(builder) }
+}
+
+/// References to the member at `position` of the group, which may be added later as what `kind` says (`WRT_DEFINED_STRUCT`,
+/// `WRT_DEFINED_ARRAY` or `WRT_DEFINED_FUNC`). Good for fields, parameters, results and supertypes of the same group.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_ref(
+    position: u32,
+    kind: u8,
+    nullable: bool,
+    out_type: *mut wrt_type_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a place for the type or NULL, which is refused.
+        let out = unsafe { output(out_type, wrt_type_t::EMPTY, "out_type")? };
+        if !(WRT_DEFINED_FUNC..=WRT_DEFINED_ARRAY).contains(&kind) || position >= 1 << 30 {
+            return Err(err!(InvalidArgument, "a group has no member {position} of kind {kind}"));
+        }
+        *out = wrt_type_t::in_group(position, kind, nullable);
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `builder` is NULL or a builder nobody else uses; `supertype` is NULL or a type, and `out` is NULL or a place.
+unsafe fn add(
+    builder: *mut wrt_typebuilder_t,
+    is_final: bool,
+    supertype: *const wrt_type_t,
+    out_position: *mut u32,
+    composite: impl FnOnce(&Engine) -> Result<CompositeType>,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let position = output(out_position, 0, "");
+        entry(|| {
+            let builder = builder.as_mut().ok_or_else(|| super::entry::null("builder"))?;
+            let above = match supertype.as_ref() {
+                None => None,
+                Some(t) => match t.storage(&builder.engine)? {
+                    StorageType::Val(ValType::Ref(r)) if r.heap.concrete().is_some() => r.heap.concrete(),
+                    _ => return Err(err!(TypeMismatch, "the supertype is no defined type")),
+                },
+            };
+            let composite = composite(&builder.engine)?;
+            if let Ok(position) = position {
+                *position = builder.members.len() as u32;
+            }
+            builder.members.push(SubType { is_final, supertype: above, composite });
+            Ok(())
+        })
+    }
+}
+
+fn field(engine: &Engine, f: &wrt_field_t) -> Result<FieldType> {
+    Ok(FieldType { storage: f.r#type.storage(engine)?, mutable: f.is_mutable != 0 })
+}
+
+/// Adds a structure type. `supertype` may be NULL. `out_position` (may be NULL) is its place in the group. What it says is
+/// checked when the group is finished.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_struct(
+    builder: *mut wrt_typebuilder_t,
+    fields: *const wrt_field_t,
+    field_count: usize,
+    is_final: bool,
+    supertype: *const wrt_type_t,
+    out_position: *mut u32,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a builder, an array of this length, and NULLs or a supertype and a place.
+    unsafe {
+        add(builder, is_final, supertype, out_position, |engine| {
+            let fields = slice(fields, field_count, "fields")?;
+            Ok(CompositeType::Struct(fields.iter().map(|f| field(engine, f)).collect::<Result<_>>()?))
+        })
+    }
+}
+
+/// Adds an array type. As `wrt_typebuilder_struct`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_array(
+    builder: *mut wrt_typebuilder_t,
+    element: *const wrt_field_t,
+    is_final: bool,
+    supertype: *const wrt_type_t,
+    out_position: *mut u32,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a builder and an element, and NULLs or a supertype and a place.
+    unsafe {
+        add(builder, is_final, supertype, out_position, |engine| {
+            Ok(CompositeType::Array(field(engine, borrow(element, "element")?)?))
+        })
+    }
+}
+
+/// Adds a function type. As `wrt_typebuilder_struct`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_func(
+    builder: *mut wrt_typebuilder_t,
+    params: *const wrt_type_t,
+    param_count: usize,
+    results: *const wrt_type_t,
+    result_count: usize,
+    is_final: bool,
+    supertype: *const wrt_type_t,
+    out_position: *mut u32,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a builder, arrays of these lengths, and NULLs or a supertype and a place.
+    unsafe {
+        add(builder, is_final, supertype, out_position, |engine| {
+            let all = |types: &[wrt_type_t]| {
+                let val = |t: &wrt_type_t| match t.storage(engine)? {
+                    StorageType::Val(t) => Ok(t),
+                    _ => Err(err!(TypeMismatch, "a packed type is only one of fields")),
+                };
+                types.iter().map(val).collect::<Result<Vec<_>>>()
+            };
+            let (params, results) = (slice(params, param_count, "params")?, slice(results, result_count, "results")?);
+            Ok(CompositeType::Func(Arc::new(FuncType::new(all(params)?, all(results)?))))
+        })
+    }
+}
+
+/// Checks and defines the group, as a module's would be. The builder is empty afterwards and may be used again. The caller
+/// owns `*out_types`, NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_typebuilder_finish(
+    builder: *mut wrt_typebuilder_t,
+    out_types: *mut *mut wrt_types_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a builder nobody else uses and a place for the types, or NULLs, which are refused.
+        let (out, builder) = unsafe { (output(out_types, std::ptr::null_mut(), "out_types")?, builder.as_mut()) };
+        let builder = builder.ok_or_else(|| super::entry::null("builder"))?;
+        let members = std::mem::take(&mut builder.members);
+        *out = wrt_types_t::out(builder.engine.define_types(members)?, &builder.engine);
+        Ok(())
+    })
+}
+
+/// Null, as a value of the hierarchy of a reference type's kind (`WRT_FUNCREF`, `WRT_EQREF`, ...). Fails with `invalid
+/// argument` for a kind that is no reference type's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_val_null(kind: u8, out_value: *mut wrt_val_t) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a place for the value or NULL, which is refused.
+        let out = unsafe { output(out_value, wrt_val_t::EMPTY, "out_value")? };
+        let top = match kind {
+            WRT_DEFINED_STRUCT | WRT_DEFINED_ARRAY => super::val::WRT_ANYREF,
+            WRT_DEFINED_FUNC => super::val::WRT_FUNCREF,
+            _ => {
+                let (mut ty, mut top) = (wrt_type_t { kind, ..wrt_type_t::EMPTY }, wrt_type_t::EMPTY);
+                // SAFETY: both are here.
+                let e = unsafe { wrt_type_top(&raw mut ty, &raw mut top) };
+                if !e.is_null() {
+                    // SAFETY: just given.
+                    drop(unsafe { wrt_error_t::take(e) });
+                    return Err(err!(InvalidArgument, "kind {kind} is no reference type"));
+                }
+                top.kind
+            }
+        };
+        *out = wrt_val_t { kind: top, ..wrt_val_t::EMPTY };
+        Ok(())
+    })
+}

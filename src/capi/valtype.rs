@@ -1,0 +1,422 @@
+//! Types of values, fields and references.
+
+use super::engine::wrt_engine_t;
+use super::entry::{entry, plain};
+use super::error::wrt_error_t;
+use super::own::{borrow, output};
+use super::types::wrt_functype_t;
+use super::val::*;
+use crate::api::{CompositeType, Engine, FieldType, HeapType, RefType, Result, StorageType, TypeId, ValType};
+use crate::err;
+use std::ffi::c_char;
+
+/// `of.ref`: a type of references, nullable, to what can be compared.
+pub const WRT_EQREF: u8 = 9;
+/// References to i31s.
+pub const WRT_I31REF: u8 = 10;
+/// References to structures.
+pub const WRT_STRUCTREF: u8 = 11;
+/// References to arrays.
+pub const WRT_ARRAYREF: u8 = 12;
+/// Below all types below `any`: only null.
+pub const WRT_NULLREF: u8 = 13;
+/// Below all types of functions: only null.
+pub const WRT_NULLFUNCREF: u8 = 14;
+/// Below `extern`: only null.
+pub const WRT_NULLEXTERNREF: u8 = 15;
+/// References to functions of the defined type `index`.
+pub const WRT_DEFINED_FUNC: u8 = 16;
+/// References to structures of the defined type `index`.
+pub const WRT_DEFINED_STRUCT: u8 = 17;
+/// References to arrays of the defined type `index`.
+pub const WRT_DEFINED_ARRAY: u8 = 18;
+/// A field of a byte. Its value is an i32.
+pub const WRT_I8: u8 = 19;
+/// A field of two bytes. Its value is an i32.
+pub const WRT_I16: u8 = 20;
+
+/// A type of values or of fields. A plain value: copy it freely; it owns nothing. Defined types live as long as their engine,
+/// and equal ones have equal numbers there. All zeros is no type.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_type_t {
+    /// The engine of a defined type; 0 for others.
+    pub engine: u64,
+    /// The number of a defined type in its engine; 0 for others.
+    pub index: u32,
+    /// One of `WRT_I32`, ..., `WRT_FUNCREF`, ..., `WRT_I16`.
+    pub kind: u8,
+    /// Of a reference type: whether null is one of its values; 0 or 1.
+    pub nullable: u8,
+    /// Always 0.
+    pub reserved: u16,
+}
+
+/// In `wrt_type_t.engine`: the type is the member `index` of the group that is being built.
+const IN_GROUP: u64 = u64::MAX;
+
+const ABSTRACT: [(u8, HeapType); 10] = [
+    (WRT_FUNCREF, HeapType::Func),
+    (WRT_EXTERNREF, HeapType::Extern),
+    (WRT_ANYREF, HeapType::Any),
+    (WRT_EQREF, HeapType::Eq),
+    (WRT_I31REF, HeapType::I31),
+    (WRT_STRUCTREF, HeapType::Struct),
+    (WRT_ARRAYREF, HeapType::Array),
+    (WRT_NULLREF, HeapType::None),
+    (WRT_NULLFUNCREF, HeapType::NoFunc),
+    (WRT_NULLEXTERNREF, HeapType::NoExtern),
+];
+
+impl wrt_type_t {
+    pub const EMPTY: wrt_type_t = wrt_type_t { engine: 0, index: 0, kind: 0, nullable: 0, reserved: 0 };
+
+    fn plain(kind: u8) -> wrt_type_t {
+        wrt_type_t { kind, ..wrt_type_t::EMPTY }
+    }
+
+    pub fn of_heap(engine: u64, heap: HeapType, nullable: bool) -> wrt_type_t {
+        let nullable = nullable as u8;
+        let defined = |kind, id: TypeId| wrt_type_t { engine, index: id.0, kind, nullable, reserved: 0 };
+        match heap {
+            HeapType::ConcreteFunc(id) => defined(WRT_DEFINED_FUNC, id),
+            HeapType::ConcreteStruct(id) => defined(WRT_DEFINED_STRUCT, id),
+            HeapType::ConcreteArray(id) => defined(WRT_DEFINED_ARRAY, id),
+            heap => {
+                let kind = ABSTRACT.iter().find(|(_, h)| *h == heap).map_or(0, |(kind, _)| *kind);
+                wrt_type_t { kind, nullable, ..wrt_type_t::EMPTY }
+            }
+        }
+    }
+
+    pub fn of_val(engine: u64, t: ValType) -> wrt_type_t {
+        match t {
+            ValType::Ref(r) => wrt_type_t::of_heap(engine, r.heap, r.nullable),
+            number => wrt_type_t::plain(kind_of(number)),
+        }
+    }
+
+    pub fn of_storage(engine: u64, t: StorageType) -> wrt_type_t {
+        match t {
+            StorageType::I8 => wrt_type_t::plain(WRT_I8),
+            StorageType::I16 => wrt_type_t::plain(WRT_I16),
+            StorageType::Val(t) => wrt_type_t::of_val(engine, t),
+        }
+    }
+
+    /// What it refers to; `None` if it is no reference type. Ids of another engine are refused, others are not looked at.
+    fn heap(&self, engine: u64) -> Result<Option<HeapType>> {
+        if let Some((_, heap)) = ABSTRACT.iter().find(|(kind, _)| *kind == self.kind) {
+            return Ok(Some(*heap));
+        }
+        let heap: fn(TypeId) -> HeapType = match self.kind {
+            WRT_DEFINED_FUNC => HeapType::ConcreteFunc,
+            WRT_DEFINED_STRUCT => HeapType::ConcreteStruct,
+            WRT_DEFINED_ARRAY => HeapType::ConcreteArray,
+            _ => return Ok(None),
+        };
+        match self.engine {
+            IN_GROUP if engine == IN_GROUP => {}
+            id if id == engine => {}
+            0 => return Err(err!(InvalidArgument, "the type is empty")),
+            id => return Err(err!(InvalidArgument, "the type belongs to engine {id}, not to engine {engine}")),
+        }
+        Ok(Some(heap(TypeId(self.index))))
+    }
+
+    /// The type of values, which has to be one of the engine's.
+    pub fn val(&self, engine: &Engine) -> Result<ValType> {
+        let t = match self.heap(engine.id())? {
+            Some(heap) => ValType::Ref(RefType { nullable: self.nullable != 0, heap }),
+            None => type_of(self.kind)?,
+        };
+        engine.check_type(t)?;
+        Ok(t)
+    }
+
+    /// The reference type, which has to be one of the engine's.
+    pub fn reference(&self, engine: &Engine) -> Result<RefType> {
+        match self.val(engine)? {
+            ValType::Ref(r) => Ok(r),
+            number => Err(err!(TypeMismatch, "{number} is no reference type")),
+        }
+    }
+
+    /// The number of a defined type of the engine.
+    pub fn defined(&self, engine: &Engine) -> Result<TypeId> {
+        let heap = self.reference(engine)?.heap;
+        heap.concrete().ok_or_else(|| err!(TypeMismatch, "{heap} is no defined type"))
+    }
+
+    /// The type of a field in a group that is being built for an engine.
+    pub fn storage(&self, engine: &Engine) -> Result<StorageType> {
+        match self.kind {
+            WRT_I8 => return Ok(StorageType::I8),
+            WRT_I16 => return Ok(StorageType::I16),
+            _ => {}
+        }
+        if self.engine == IN_GROUP
+            && let Some(heap) = self.heap(IN_GROUP)?
+        {
+            return Ok(StorageType::Val(ValType::Ref(RefType { nullable: self.nullable != 0, heap })));
+        }
+        self.val(engine).map(StorageType::Val)
+    }
+
+    /// The member of a group that is being built.
+    pub fn in_group(position: u32, kind: u8, nullable: bool) -> wrt_type_t {
+        let index = crate::api::in_group(position).0;
+        wrt_type_t { engine: IN_GROUP, index, kind, nullable: nullable as u8, reserved: 0 }
+    }
+}
+
+/// A field of a structure, or the element of an array.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_field_t {
+    pub r#type: wrt_type_t,
+    /// Whether it can be changed; 0 or 1.
+    pub is_mutable: u64,
+}
+
+impl wrt_field_t {
+    pub const EMPTY: wrt_field_t = wrt_field_t { r#type: wrt_type_t::EMPTY, is_mutable: 0 };
+
+    pub fn new(engine: u64, f: &FieldType) -> wrt_field_t {
+        wrt_field_t { r#type: wrt_type_t::of_storage(engine, f.storage), is_mutable: f.mutable as u64 }
+    }
+}
+
+/// A type that needs no definition: a number type, a packed type (`WRT_I8`, `WRT_I16`), or an abstract reference type.
+/// `nullable` counts for reference types. Fails with `invalid argument` for another kind.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: bool, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a place for the type or NULL, which is refused.
+        let out = unsafe { output(out_type, wrt_type_t::EMPTY, "out_type")? };
+        let is_ref = ABSTRACT.iter().any(|(k, _)| *k == kind);
+        if !is_ref && !(WRT_I32..=WRT_V128).contains(&kind) && kind != WRT_I8 && kind != WRT_I16 {
+            return Err(err!(InvalidArgument, "kind {kind} is no type that needs no definition"));
+        }
+        *out = wrt_type_t { kind, nullable: (is_ref && nullable) as u8, ..wrt_type_t::EMPTY };
+        Ok(())
+    })
+}
+
+/// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref` or `anyref`. Fails with `type
+/// mismatch` if it is no reference type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
+        let (ty, out) = unsafe { (*borrow(ty, "type")?, output(out_type, wrt_type_t::EMPTY, "out_type")?) };
+        let heap = ty.heap(ty.engine)?.ok_or_else(|| err!(TypeMismatch, "the type is no reference type"))?;
+        *out = wrt_type_t::of_heap(0, heap.top().heap(), true);
+        Ok(())
+    })
+}
+
+/// Whether both are the same type. False for NULL and for empty ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_equal(a: *const wrt_type_t, b: *const wrt_type_t) -> bool {
+    plain(false, || {
+        // SAFETY: the caller passes types or NULLs.
+        match unsafe { (a.as_ref(), b.as_ref()) } {
+            (Some(a), Some(b)) => {
+                let all = |t: &wrt_type_t| (t.engine, t.index, t.kind, t.nullable != 0);
+                a.kind != 0 && all(a) == all(b)
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Whether a value of type `a` may stand where one of type `b` is wanted: `a` is `b` or a subtype of it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_matches(
+    engine: *const wrt_engine_t,
+    a: *const wrt_type_t,
+    b: *const wrt_type_t,
+    out_matches: *mut bool,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, types and a place for the answer, or NULLs, which are refused.
+        let (out, engine, a, b) = unsafe {
+            (
+                output(out_matches, false, "out_matches")?,
+                &borrow(engine, "engine")?.0,
+                *borrow(a, "a")?,
+                *borrow(b, "b")?,
+            )
+        };
+        *out = engine.matches(a.val(engine)?, b.val(engine)?)?;
+        Ok(())
+    })
+}
+
+/// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`; a defined type without
+/// a name has its number. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
+/// length without the NUL. `buffer` may be NULL if `capacity` is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_text(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    buffer: *mut c_char,
+    capacity: usize,
+    out_len: *mut usize,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes an engine, a type, a buffer of this capacity, and NULL or a place for the length.
+    unsafe {
+        let len = output(out_len, 0, "");
+        if capacity > 0 && !buffer.is_null() {
+            buffer.write(0);
+        }
+        entry(|| {
+            let (engine, ty) = (&borrow(engine, "engine")?.0, *borrow(ty, "type")?);
+            let text = match ty.kind {
+                WRT_I8 => "i8".into(),
+                WRT_I16 => "i16".into(),
+                _ => text_of(engine, ty.val(engine)?)?,
+            };
+            super::own::copy_text(&text, buffer, capacity)?;
+            if let Ok(len) = len {
+                *len = text.len();
+            }
+            Ok(())
+        })
+    }
+}
+
+fn text_of(engine: &Engine, t: ValType) -> Result<String> {
+    if let ValType::Ref(r) = t
+        && let Some(id) = r.heap.concrete()
+        && let Some(name) = engine.type_def(id)?.name()
+    {
+        return Ok(format!("(ref {}${name})", if r.nullable { "null " } else { "" }));
+    }
+    Ok(t.to_string())
+}
+
+/// How many fields a defined structure type has; 1 for an array type, which has its element. Fails with `type mismatch` for
+/// others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_field_count(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    out_count: *mut u32,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a type and a place for the number, or NULLs, which are refused.
+        let (out, engine, ty) =
+            unsafe { (output(out_count, 0, "out_count")?, &borrow(engine, "engine")?.0, *borrow(ty, "type")?) };
+        *out = fields(engine, ty)?.len() as u32;
+        Ok(())
+    })
+}
+
+fn fields(engine: &Engine, ty: wrt_type_t) -> Result<Vec<FieldType>> {
+    let def = engine.type_def(ty.defined(engine)?)?;
+    match def.sub.composite {
+        CompositeType::Func(_) => Err(err!(TypeMismatch, "a function type has no fields")),
+        _ => Ok(def.fields().to_vec()),
+    }
+}
+
+/// A field of a defined structure type, or (as number 0) the element of an array type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_field(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    index: u32,
+    out_field: *mut wrt_field_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a type and a place for the field, or NULLs, which are refused.
+        let (out, engine, ty) = unsafe {
+            (output(out_field, wrt_field_t::EMPTY, "out_field")?, &borrow(engine, "engine")?.0, *borrow(ty, "type")?)
+        };
+        let fields = fields(engine, ty)?;
+        let field = fields.get(index as usize);
+        let field = field.ok_or_else(|| err!(InvalidArgument, "there is no field {index}, but {}", fields.len()))?;
+        *out = wrt_field_t::new(engine.id(), field);
+        Ok(())
+    })
+}
+
+/// The number of a field by its name, where the first module that has this type gives names. Fails with `invalid argument`
+/// when there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_find_field(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    name: *const c_char,
+    name_len: usize,
+    out_index: *mut u32,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a type, a string of this length and a place, or NULLs, which are refused.
+        let (out, engine, ty, name) = unsafe {
+            (
+                output(out_index, 0, "out_index")?,
+                &borrow(engine, "engine")?.0,
+                *borrow(ty, "type")?,
+                super::own::string(name, name_len, "name")?,
+            )
+        };
+        let count = fields(engine, ty)?.len() as u32;
+        let def = engine.type_def(ty.defined(engine)?)?;
+        let found = (0..count).find(|i| def.field_name(*i) == Some(name));
+        *out = found.ok_or_else(|| err!(InvalidArgument, "there is no field {name:?}"))?;
+        Ok(())
+    })
+}
+
+/// The supertype that a defined type was declared with; the empty type if there is none. `out_is_final` (may be NULL) says
+/// whether it can have subtypes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_supertype(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    out_supertype: *mut wrt_type_t,
+    out_is_final: *mut bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes an engine, a type and places for the answers, or NULLs; those that are needed are refused.
+    unsafe {
+        let is_final = output(out_is_final, false, "");
+        entry(|| {
+            let out = output(out_supertype, wrt_type_t::EMPTY, "out_supertype")?;
+            let (engine, ty) = (&borrow(engine, "engine")?.0, *borrow(ty, "type")?);
+            let def = engine.type_def(ty.defined(engine)?)?;
+            if let Some(above) = def.sub.supertype {
+                *out = wrt_type_t::of_heap(engine.id(), engine.type_def(above)?.heap_type(), true);
+            }
+            if let Ok(is_final) = is_final {
+                *is_final = def.sub.is_final;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The function type of a defined one. The caller owns `*out_functype`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_type_functype(
+    engine: *const wrt_engine_t,
+    ty: *const wrt_type_t,
+    out_functype: *mut *mut wrt_functype_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a type and a place for the function type, or NULLs, which are refused.
+        let (out, engine, ty) = unsafe {
+            (
+                output(out_functype, std::ptr::null_mut(), "out_functype")?,
+                &borrow(engine, "engine")?.0,
+                *borrow(ty, "type")?,
+            )
+        };
+        let def = engine.type_def(ty.defined(engine)?)?;
+        let func = def.func().ok_or_else(|| err!(TypeMismatch, "{} is no function type", def.heap_type()))?;
+        *out = super::own::give(wrt_functype_t::new((**func).clone(), engine.id()));
+        Ok(())
+    })
+}
