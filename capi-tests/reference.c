@@ -266,7 +266,7 @@ static void scopes(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
     wrt_val_t outer = object(w.store, &counts), inner, escaped;
-    wrt_ref_t clone, empty = {0, 0, 0};
+    wrt_ref_t clone, empty = {0, 0};
     bool equal;
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_scope_close(w.store));
     OK(wrt_scope_open(w.store));
@@ -332,7 +332,7 @@ static void values_in_calls(void) {
     OK(wrt_ref_release(w.store, &raw[0].ref));
     CHECK(alive(w.store, &counts) == 0);
     raw[0].ref.store = wrt_store_id(w.store);
-    raw[0].ref.index = 12345;
+    raw[0].ref.root += 12345;
     FAILS(WRT_ERROR_KIND_STALE_HANDLE, wrt_func_call_raw(w.store, &i.same, raw, 2));
 
     memset(&one, 0, sizeof one);

@@ -282,8 +282,8 @@ typedef struct {
 // outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
 typedef struct {
     uint64_t store;
-    uint32_t index;
-    uint32_t generation;
+    // Which of the store's references it is, and which of those that had the place one after the other.
+    uint64_t root;
 } wrt_ref_t;
 
 // The value itself, by kind.
@@ -699,6 +699,10 @@ WRT_MUST_USE wrt_error_t *wrt_instance_new(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_instance_release(wrt_store_t *store,
                                   wrt_instance_t *take_instance);
 
+// As `wrt_instance_release`, from any thread: when its store is next used, if that is still there. The slot becomes empty.
+// What was released before does no harm.
+void wrt_instance_drop(wrt_instance_t *take_instance);
+
 // The export of a name. Fails with `invalid argument` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
                               const wrt_instance_t *instance,
@@ -1040,6 +1044,10 @@ WRT_MUST_USE wrt_error_t *wrt_ref_clone(wrt_store_t *store, const wrt_ref_t *ref
 // Ends a reference now. The slot becomes empty, but for a reference of another store; releasing an empty one does nothing.
 WRT_MUST_USE wrt_error_t *wrt_ref_release(wrt_store_t *store,
                              wrt_ref_t *take_reference);
+
+// Ends a reference, from any thread: when its store is next used, if that is still there. The slot becomes empty. What was
+// released before, and the empty reference, do no harm. For hosts that are collected themselves, and finalise in any order.
+void wrt_ref_drop(wrt_ref_t *take_reference);
 
 // Whether both refer to the same object, or are the same i31, or are both empty.
 WRT_MUST_USE wrt_error_t *wrt_ref_equal(wrt_store_t *store, const wrt_ref_t *a, const wrt_ref_t *b, bool *out_equal);
@@ -1486,6 +1494,9 @@ WRT_MUST_USE wrt_error_t *wrt_weak_new(wrt_store_t *store, const wrt_ref_t *refe
 WRT_MUST_USE wrt_error_t *wrt_weak_get(wrt_store_t *store,
                           const wrt_weak_t *weak,
                           wrt_ref_t *out_reference);
+
+// Ends a weak reference, from any thread: as `wrt_ref_drop`.
+void wrt_weak_drop(wrt_weak_t *take_weak);
 
 // Ends a weak reference. The slot becomes empty, but for one of another store; releasing an empty one does nothing.
 WRT_MUST_USE wrt_error_t *wrt_weak_release(wrt_store_t *store,

@@ -26,6 +26,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/api/table.rs", "function references are pointers"),
     ("src/api/val.rs", "function references are pointers"),
     ("src/api/reference.rs", "bits of machine code become references"),
+    ("src/api/weak.rs", "bits of the heap become references"),
     ("src/gc/", "objects in a heap's address space"),
     ("src/sys/", "system calls, signal contexts, mapped memory"),
     ("src/wasm/descriptor.rs", "descriptors that machine code reads without a lock"),

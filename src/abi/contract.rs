@@ -32,8 +32,9 @@ pub fn text() -> String {
         VmFuncRef { code, vmctx, type_id, handle, index, owner }
         VmHeader { store }
         VmContext { header, builtins, null_func, instance, heap, types, global_card }
-        VmHostFunc { header, call }
-        VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, store, nursery, funcs, func_count }
+        VmHostFunc { header, call, raw, raw_data, after_raw }
+        VmCaller { embedder, exit_fp, activation }
+        VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, scope_fp, embedder, store, nursery, funcs, func_count, attention }
         VmNursery { next, end }
         Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames }
         VmMemory { base, length }

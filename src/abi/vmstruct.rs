@@ -2,6 +2,7 @@
 
 use super::heap::{RawRef, RefSlot};
 use crate::wasm::registry::TypeId;
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// One value at the host's boundary, wide enough for each type. Little-endian, the unused rest undefined.
@@ -83,9 +84,28 @@ pub struct VmContext {
 #[repr(C)]
 pub struct VmHostFunc {
     pub header: VmHeader,
-    /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place).
-    /// False means failure: the error waits in the store.
-    pub call: unsafe extern "C" fn(*mut VmHostFunc, *mut VmSlot) -> bool,
+    /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place). Does not return
+    /// when the function fails.
+    pub call: unsafe extern "C" fn(*mut VmHostFunc, *mut VmSlot),
+    /// Not `None`: the host's own function, which the exit trampoline calls in place of `call`. Only of a type without
+    /// references.
+    pub raw: Option<RawCallback>,
+    pub raw_data: *mut c_void,
+    /// Called after `raw` if it gave an error or made references. Does not return in the first case.
+    pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void),
+}
+
+/// `fn(data, caller, slots, slot count) -> error`, null for none.
+pub type RawCallback = unsafe extern "C" fn(*mut c_void, *mut VmCaller, *mut VmSlot, usize) -> *mut c_void;
+
+/// A call of a host function in progress. On the stack of whoever calls it.
+#[repr(C)]
+pub struct VmCaller {
+    /// The store's.
+    pub embedder: *mut (),
+    /// Where WebAssembly was left, and the activation it was left in.
+    pub exit_fp: usize,
+    pub activation: *mut Activation,
 }
 
 /// What machine code sees of a store.
@@ -100,16 +120,29 @@ pub struct VmStore {
     /// Frame pointer of the stub or trampoline that left WebAssembly last: its saved frame pointer and return address
     /// are those of the innermost WebAssembly frame.
     pub exit_fp: usize,
-    /// Where the stub that left WebAssembly last has written the registers that are kept across calls: from here to the
-    /// entry's frame is everything that WebAssembly knows.
+    /// The stack pointer of that stub or trampoline, which has written the registers that are kept across calls into its
+    /// frame: from here to the entry's frame is everything that WebAssembly knows.
     pub exit_sp: usize,
+    /// The `exit_fp` of the host function whose scope of references is the innermost of those; 0 if none has one.
+    pub scope_fp: usize,
+    /// A pointer of whoever embeds the store, never looked at.
+    pub embedder: *mut (),
     /// The runtime's own store; machine code does not look at it.
     pub store: *mut (),
     pub nursery: VmNursery,
     /// The functions that objects refer to, by number; the first is null.
     pub funcs: *const *mut VmFuncRef,
     pub func_count: u32,
+    /// Bits that say that something waits at the store's next entry, or keeps the host away: `ATTENTION_*`.
+    pub attention: AtomicU32,
 }
+
+/// Other threads have released something.
+pub const ATTENTION_MAIL: u32 = 1;
+/// Finalizers wait.
+pub const ATTENTION_DEAD: u32 = 2;
+/// A callback runs that can not use the store.
+pub const ATTENTION_CLOSED: u32 = 4;
 
 /// Where the next object is made. Both are offsets in the heap.
 #[derive(Default)]

@@ -2,13 +2,14 @@
 
 pub use super::handle::defined::Func;
 use super::val;
-use super::{HostDefinition, Instance, Ref, Store, Val};
-use crate::abi::vmstruct::VmSlot;
+use super::{HostDefinition, Instance, Ref, Store, Val, Value};
+use crate::abi::vmstruct::{VmCaller, VmSlot};
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::func::HostCall;
+use crate::vm::func::{Direct, HostCall};
 use crate::vm::func_table::FuncRefPtr;
+use crate::vm::store::FuncEntry;
 use crate::vm::{call, store as vm, unwind};
 use crate::wasm::types::{FuncType, RefType, TypeId, ValType};
 use std::mem::MaybeUninit;
@@ -29,13 +30,26 @@ impl Caller<'_> {
         self.store
     }
 
+    /// The call, for `instance_of`.
+    pub fn call(&self) -> VmCaller {
+        // SAFETY: the store's thread.
+        let vm = unsafe { &*self.store.vm().vm.get() };
+        VmCaller { embedder: vm.embedder, exit_fp: vm.exit_fp, activation: vm.activation }
+    }
+
     /// The instance whose code called, if it was WebAssembly.
     pub fn instance(&self) -> Option<Instance> {
-        // SAFETY: a host function runs, called by an exit trampoline that published its frame.
-        let context = unsafe { unwind::caller(self.store.vm().vm.get()) }?;
-        // SAFETY: a context of this store names its instance, which lives as long as the store.
-        let index = unsafe { (*((*context).instance as *const crate::vm::instance::Instance)).index };
-        Some(Instance::make(self.store, index))
+        // SAFETY: this call is in progress.
+        unsafe { Caller::instance_of(self.store, &self.call()) }
+    }
+
+    /// # Safety
+    /// The call is in progress, in this store.
+    pub unsafe fn instance_of(store: &Store, call: &VmCaller) -> Option<Instance> {
+        // SAFETY: called by an exit trampoline that published its frame. A context of the store names its instance, which its
+        // frame keeps.
+        let index = unsafe { (*((*unwind::caller(call)?).instance as *const crate::vm::instance::Instance)).index };
+        Some(Instance::make(store, index))
     }
 }
 
@@ -46,7 +60,7 @@ impl Func {
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Func> {
-        Func::from_call(store, ty, checked_call(ty, f)?)
+        Func::from_call(store, ty, checked_call(ty, f)?, None)
     }
 
     /// A host function that works on the slots themselves: arguments in, results out, from slot 0 on.
@@ -61,13 +75,13 @@ impl Func {
     ) -> Result<Func> {
         // SAFETY: the caller's promise.
         let call = unsafe { raw_call(ty, f)? };
-        Func::from_call(store, ty, call)
+        Func::from_call(store, ty, call, None)
     }
 
-    pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall) -> Result<Func> {
+    pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall, direct: Option<Direct>) -> Result<Func> {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let (id, _) = store.vm().engine.types.register_func(ty)?;
-        let funcref = store.vm_mut().add_host_func(id, call)?;
+        let funcref = store.vm_mut().add_host_func(id, call, direct)?;
         // SAFETY: just made in this store.
         unsafe { Func::from_ref(store, funcref) }
     }
@@ -81,13 +95,13 @@ impl Func {
 
     /// A function of this store from a definition.
     pub fn from_definition(store: &mut Store, d: &HostDefinition) -> Result<Func> {
-        Func::from_call(store, &d.ty, d.call.clone())
+        Func::from_call(store, &d.ty, d.call.clone(), d.direct)
     }
 
     /// The function of a definition in this store. There is one, which lives as long as something refers to it.
     pub(super) fn shared(store: &mut Store, d: &HostDefinition) -> Result<Func> {
         let (id, _) = store.vm().engine.types.register_func(&d.ty)?;
-        let funcref = store.vm_mut().shared_host_func(id, &d.call)?;
+        let funcref = store.vm_mut().shared_host_func(id, &d.call, d.direct)?;
         // SAFETY: a function of this store.
         unsafe { Func::from_ref(store, funcref) }
     }
@@ -98,14 +112,8 @@ impl Func {
         store.vm_mut().release_func(i)
     }
 
-    /// How many slots a raw call needs: as many as parameters or results, whichever are more.
-    pub fn slot_count(&self, store: &Store) -> Result<usize> {
-        let ty = &store.vm().funcs[self.check(store)?].trampoline.ty;
-        Ok(ty.params().len().max(ty.results().len()))
-    }
-
     pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
-        Ok(store.vm().funcs[self.check(store)?].trampoline.ty.clone())
+        Ok(store.vm().funcs[self.check(store)?].ty.clone())
     }
 
     /// The id of its type, which supertypes' ids are not equal to.
@@ -117,56 +125,84 @@ impl Func {
 
     /// Calls the function. `args` and `results` must be exactly as many as the type says.
     pub fn call(&self, store: &mut Store, args: &[Val], results: &mut [Val]) -> Result<()> {
-        let ty = store.vm().funcs[self.check(store)?].trampoline.ty.clone();
-        check_count("argument", ty.params().len(), args.len())?;
-        check_count("result", ty.results().len(), results.len())?;
-        with_slots(args.len().max(results.len()), |slots| {
-            for ((slot, val), ty) in slots.iter_mut().zip(args).zip(ty.params()) {
-                *slot = val.to_slot(store, *ty)?;
+        // SAFETY: slices are as many values as they are long.
+        unsafe { self.call_values(store, args.as_ptr(), args.len(), results.as_mut_ptr(), results.len()) }
+    }
+
+    /// As `call`, with values as the host has them.
+    ///
+    /// # Safety
+    /// `args` are `arg_count` values, and `results` are `result_count` places for some; both may overlap.
+    #[inline(always)]
+    pub unsafe fn call_values<V: Value>(
+        &self,
+        store: &mut Store,
+        args: *const V,
+        arg_count: usize,
+        results: *mut V,
+        result_count: usize,
+    ) -> Result<()> {
+        let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
+        let mut few = MaybeUninit::<[VmSlot; FEW]>::uninit();
+        let mut many = Vec::new();
+        // SAFETY: the handle was checked, so code and context are this store's and of the entry's type, and stay at least
+        // until machine code runs. Types live as long as the engine. The caller promises the values; the slots are as many.
+        // No borrow of the store is used across the call.
+        unsafe {
+            let (ty, funcref) = (&*Arc::as_ptr(&(*entry).ty), (*entry).funcref);
+            if ty.params().len() != arg_count || ty.results().len() != result_count {
+                return Err(count_mismatch(ty, arg_count, result_count));
             }
-            // SAFETY: the arguments were just checked, and the slots are enough.
-            unsafe { self.enter(store, slots) }?;
-            for ((slot, val), ty) in slots.iter().zip(results).zip(ty.results()) {
-                // SAFETY: the function left values of its result types.
-                *val = unsafe { Val::from_slot(store, slot, *ty) }?;
+            let slots = slots_for((*entry).way.slots as usize, &mut few, &mut many);
+            for (i, ty) in ty.params().iter().enumerate() {
+                V::put(args.add(i), store, ty, slots.add(i))?;
+            }
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &raw const (*entry).way, slots)?;
+            store.settle();
+            for (i, ty) in ty.results().iter().enumerate() {
+                V::get(results.add(i), store, slots.add(i), ty)?;
             }
             Ok(())
-        })
+        }
     }
 
     /// Calls the function with arguments in `slots`, where its results come back, both from slot 0 on. References to
-    /// objects are `Ref`s in their slots, as `VmSlot::handle`; they are checked.
+    /// objects are `Ref`s in their slots, as `VmSlot::handle`; they are checked. So is that the slots are as many as
+    /// parameters, and as results.
     ///
     /// # Safety
-    /// `slots` are at least as many as parameters and as results; the arguments are of the types, funcrefs of this store.
-    #[inline]
-    pub unsafe fn call_raw(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
-        let ty = &store.vm().funcs[self.check(store)?].trampoline.ty;
-        if !ty.has_references() {
-            // SAFETY: the caller's promise.
-            return unsafe { self.enter(store, slots) };
-        }
-        let ty = ty.clone();
-        unroot_slots(store, slots, &references(ty.params()))?;
-        // SAFETY: the caller's promise, and references were just checked.
+    /// `slots` are `count` slots; the arguments are of the types, funcrefs of this store.
+    #[inline(always)]
+    pub unsafe fn call_raw(&self, store: &mut Store, slots: *mut VmSlot, count: usize) -> Result<()> {
+        let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
+        // SAFETY: as in `call_values`.
         unsafe {
-            self.enter(store, slots)?;
-            root_slots(store, slots, &references(ty.results()))
+            let (way, funcref) = (&raw const (*entry).way, (*entry).funcref);
+            if count < (*way).slots as usize {
+                return Err(too_few_slots((*way).slots, count));
+            }
+            if (*way).has_references {
+                return self.call_raw_references(store, std::slice::from_raw_parts_mut(slots, count));
+            }
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, way, slots)?;
+            store.settle();
+            Ok(())
         }
     }
 
     /// # Safety
-    /// As `call_raw`, with references as bits from after the last collection.
-    #[inline]
-    unsafe fn enter(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
-        let entry = &store.vm().funcs[self.check(store)?];
-        let trampoline = entry.trampoline.clone();
-        let funcref = entry.funcref;
-        // SAFETY: the handle was checked, so code and context are this store's and of the trampoline's type; the caller
-        // promises the slots. The borrow of `store` is not used until the call is over.
-        unsafe { call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &trampoline, slots.as_mut_ptr())? };
-        store.finalize();
-        Ok(())
+    /// As `call_raw`; the slots are enough.
+    unsafe fn call_raw_references(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
+        let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
+        // SAFETY: as in `call_values`; references are checked here.
+        unsafe {
+            let (ty, funcref) = ((*entry).ty.clone(), (*entry).funcref);
+            unroot_slots(store, slots, &references(ty.params()))?;
+            let way = &raw const (*entry).way;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, way, slots.as_mut_ptr())?;
+            store.settle();
+            root_slots(store, slots, &references(ty.results()))
+        }
     }
 }
 
@@ -202,28 +238,28 @@ fn unroot_slots(store: &Store, slots: &mut [VmSlot], which: &[(usize, RefType)])
     Ok(())
 }
 
-fn check_count(what: &str, want: usize, got: usize) -> Result<()> {
-    if want == got { Ok(()) } else { Err(count_mismatch(what, want, got)) }
-}
-
 #[cold]
-fn count_mismatch(what: &str, want: usize, got: usize) -> Error {
+fn count_mismatch(ty: &FuncType, args: usize, results: usize) -> Error {
+    let (what, want, got) = match ty.params().len() == args {
+        true => ("result", ty.results().len(), results),
+        false => ("argument", ty.params().len(), args),
+    };
     err!(TypeMismatch, "the function has {want} {what}s, {got} were given")
 }
 
-/// Lends `n` slots.
-fn with_slots<R>(n: usize, f: impl FnOnce(&mut [VmSlot]) -> R) -> R {
+#[cold]
+fn too_few_slots(want: u32, got: usize) -> Error {
+    err!(TypeMismatch, "the function needs {want} slots, {got} were given")
+}
+
+/// Room for `n` values: on the stack if they are few.
+#[inline(always)]
+fn slots_for<T>(n: usize, few: &mut MaybeUninit<[T; FEW]>, many: &mut Vec<T>) -> *mut T {
     if n <= FEW {
-        let mut slots = MaybeUninit::<[VmSlot; FEW]>::uninit();
-        let first = slots.as_mut_ptr() as *mut VmSlot;
-        // SAFETY: the first `n` slots are initialised before the slice is made.
-        f(unsafe {
-            (0..n).for_each(|i| first.add(i).write(VmSlot::ZERO));
-            std::slice::from_raw_parts_mut(first, n)
-        })
-    } else {
-        f(&mut vec![VmSlot::ZERO; n])
+        return few.as_mut_ptr().cast();
     }
+    many.reserve(n);
+    many.as_mut_ptr()
 }
 
 fn check_type(ty: &FuncType) -> Result<()> {
@@ -235,9 +271,9 @@ fn check_type(ty: &FuncType) -> Result<()> {
 }
 
 /// Wraps a host function that works on values.
-pub(super) fn checked_call(
+pub(super) fn checked_call<V: Value>(
     ty: &FuncType,
-    f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    f: impl Fn(&mut Caller<'_>, &[V], &mut [V]) -> Result<()> + Send + Sync + 'static,
 ) -> Result<HostCall> {
     check_type(ty)?;
     let ty = ty.clone();
@@ -250,33 +286,30 @@ pub(super) fn checked_call(
 
 /// # Safety
 /// `slots` hold the arguments of `ty` and have room for its results.
-unsafe fn run_checked(
+unsafe fn run_checked<V: Value>(
     store: &mut Store,
     ty: &FuncType,
-    f: &impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()>,
+    f: &impl Fn(&mut Caller<'_>, &[V], &mut [V]) -> Result<()>,
     slots: *mut VmSlot,
 ) -> Result<()> {
     let (nargs, nresults) = (ty.params().len(), ty.results().len());
-    let mut few = [Val::I32(0); FEW];
+    let mut few = MaybeUninit::<[V; FEW]>::uninit();
     let mut many = Vec::new();
-    let vals = if nargs + nresults <= FEW {
-        &mut few[..nargs + nresults]
-    } else {
-        many.resize(nargs + nresults, Val::I32(0));
-        &mut many[..]
-    };
-    let (args, results) = vals.split_at_mut(nargs);
-    for (i, (val, ty)) in args.iter_mut().zip(ty.params()).enumerate() {
-        // SAFETY: the caller's promise.
-        *val = unsafe { Val::from_slot(store, &*slots.add(i), *ty) }?;
-    }
-    for (val, ty) in results.iter_mut().zip(ty.results()) {
-        *val = Val::default_of(*ty);
-    }
-    f(&mut Caller { store }, args, results)?;
-    for (i, (val, ty)) in results.iter().zip(ty.results()).enumerate() {
-        // SAFETY: the caller's promise.
-        unsafe { *slots.add(i) = val.to_slot(store, *ty)? };
+    let args = slots_for(nargs + nresults, &mut few, &mut many);
+    // SAFETY: there is room for all values; each is written before it is read. The caller promises the slots.
+    unsafe {
+        let results = args.add(nargs);
+        for (i, ty) in ty.params().iter().enumerate() {
+            V::get(args.add(i), store, slots.add(i), ty)?;
+        }
+        for (i, ty) in ty.results().iter().enumerate() {
+            results.add(i).write(V::default_of(*ty));
+        }
+        let (a, r) = (std::slice::from_raw_parts(args, nargs), std::slice::from_raw_parts_mut(results, nresults));
+        f(&mut Caller { store }, a, r)?;
+        for (i, ty) in ty.results().iter().enumerate() {
+            V::put(results.add(i), store, ty, slots.add(i))?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::base::Result;
 use crate::err;
 use crate::vm::instance::global_handle;
 use crate::vm::instantiate::{ImportValue, instantiate};
+use crate::vm::mailbox::{self, Release};
 use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;
 
@@ -36,7 +37,7 @@ impl Instance {
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
         let made = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
-        store.finalize();
+        store.settle();
         made.map(|(index, generation)| Instance { store: store.id(), index, generation })
     }
 
@@ -45,6 +46,11 @@ impl Instance {
     pub fn release(&self, store: &mut Store) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_instance(i)
+    }
+
+    /// As `release`, from any thread: when the store is next used, if it is still there.
+    pub fn release_anywhere(&self) {
+        mailbox::send(self.store, Release::Instance { index: self.index, generation: self.generation });
     }
 
     pub fn module(&self, store: &Store) -> Result<Module> {

@@ -1,11 +1,11 @@
 //! Linking by name.
 
 use super::func::{checked_call, raw_call};
-use super::{Caller, Engine, Extern, Func, Instance, Module, Store, Val};
+use super::{Caller, Engine, Extern, Func, Instance, Module, Store, Val, Value};
 use crate::abi::vmstruct::VmSlot;
 use crate::base::Result;
 use crate::err;
-use crate::vm::func::HostCall;
+use crate::vm::func::{Direct, HostCall};
 use crate::wasm::types::FuncType;
 use std::collections::HashMap;
 
@@ -27,6 +27,7 @@ enum Definition {
 pub struct HostDefinition {
     pub(super) ty: FuncType,
     pub(super) call: HostCall,
+    pub(super) direct: Option<Direct>,
 }
 
 impl HostDefinition {
@@ -35,7 +36,15 @@ impl HostDefinition {
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<HostDefinition> {
-        Ok(HostDefinition { ty: ty.clone(), call: checked_call(ty, f)? })
+        HostDefinition::of_values(ty, f)
+    }
+
+    /// The same, with values as the host has them.
+    pub fn of_values<V: Value>(
+        ty: &FuncType,
+        f: impl Fn(&mut Caller<'_>, &[V], &mut [V]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<HostDefinition> {
+        Ok(HostDefinition { ty: ty.clone(), call: checked_call(ty, f)?, direct: None })
     }
 
     /// As `Func::new_raw`.
@@ -47,7 +56,17 @@ impl HostDefinition {
         f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<HostDefinition> {
         // SAFETY: the caller's promise.
-        Ok(HostDefinition { ty: ty.clone(), call: unsafe { raw_call(ty, f)? } })
+        Ok(HostDefinition { ty: ty.clone(), call: unsafe { raw_call(ty, f)? }, direct: None })
+    }
+
+    /// Says that machine code may call `direct` where no value is a reference. It has to do the same.
+    ///
+    /// # Safety
+    /// `direct.f` keeps to `RawCallback`, and what it does to `new_raw`; `direct.data` lives as long as this definition does and
+    /// the functions made from it.
+    pub unsafe fn with_direct(mut self, direct: Direct) -> HostDefinition {
+        self.direct = (!self.ty.has_references()).then_some(direct);
+        self
     }
 }
 

@@ -20,11 +20,13 @@ mod types;
 mod val;
 mod weak;
 
-pub use crate::abi::vmstruct::VmSlot;
+pub use crate::abi::vmstruct::{VmCaller, VmSlot};
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
 pub use crate::gc::Statistics;
+pub use crate::gc::host::HostPointer;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
+pub use crate::vm::func::Direct;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{
@@ -41,8 +43,8 @@ pub use linker::{HostDefinition, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module};
 pub use reference::Ref;
-pub use store::{InterruptHandle, Store};
+pub use store::{Gate, InterruptHandle, Store};
 pub use table::Table;
 pub use types::Types;
-pub use val::Val;
+pub use val::{Val, Value};
 pub use weak::WeakRef;

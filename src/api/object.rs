@@ -144,11 +144,14 @@ impl Ref {
         len: u32,
         fill: impl FnOnce(&NewObject<'_>) -> Result<()>,
     ) -> Result<Ref> {
+        store.vm_mut().callback_scope()?;
         let new = store.vm_mut().alloc(ty, len).map_err(Error::trap)?;
         fill(&new)?;
         let (no_gc, gc) = (new.no_gc(), new.finish());
-        let root = crate::vm::store::Store::root(no_gc, gc)?;
-        Ok(Ref::make(store, root))
+        let root = no_gc.root(gc).ok_or_else(super::reference::no_memory)?;
+        let r = Ref::make(store, root);
+        store.settle();
+        Ok(r)
     }
 
     /// A structure with these fields.

@@ -4,11 +4,14 @@ use super::{Func, Store, WeakRef};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
 use crate::err;
+use crate::gc::host::{HostData, HostPointer};
 use crate::gc::identity::spread;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc, Root};
+use crate::vm::mailbox::{self, Release};
 use crate::wasm::types::{HeapType, RefType, Top};
 use std::any::Any;
+use std::ffi::c_void;
 
 /// A reference to an object of a store, or an i31, that collections know of: the object lives as long as the reference
 /// does. A plain value: copies are the same reference.
@@ -20,41 +23,46 @@ use std::any::Any;
 pub struct Ref {
     /// The store's id; 0 in the empty handle.
     pub store: u64,
-    /// The place among the store's roots.
-    pub index: u32,
-    /// Distinguishes references that had the same place one after the other.
-    pub generation: u32,
+    /// The place among the store's roots in the lower half. The upper half distinguishes references that had the same place
+    /// one after the other. In one word: it is written and read at once.
+    pub root: u64,
 }
 
 impl Ref {
+    #[inline(always)]
     pub(super) fn make(store: &Store, root: Root) -> Ref {
-        Ref { store: store.id(), index: root.index, generation: root.generation }
+        Ref { store: store.id(), root: root.index as u64 | (root.generation as u64) << 32 }
     }
 
     fn root(&self) -> Root {
-        Root { index: self.index, generation: self.generation }
+        Root { index: self.root as u32, generation: (self.root >> 32) as u32 }
     }
 
     /// As it stands in a raw slot: all zeros is null.
     pub(super) fn to_words(self) -> [u64; 2] {
-        [self.store, self.index as u64 | (self.generation as u64) << 32]
+        [self.store, self.root]
     }
 
     pub(super) fn from_words(words: [u64; 2]) -> Option<Ref> {
-        let r = Ref { store: words[0], index: words[1] as u32, generation: (words[1] >> 32) as u32 };
-        (words[0] != 0).then_some(r)
+        (words[0] != 0).then_some(Ref { store: words[0], root: words[1] })
     }
 
     /// Whether it is of this store.
+    #[inline(always)]
     fn check(&self, store: &Store) -> Result<()> {
+        if self.store == store.id() { Ok(()) } else { Err(self.refused(store)) }
+    }
+
+    #[cold]
+    fn refused(&self, store: &Store) -> Error {
         match self.store {
-            id if id == store.id() => Ok(()),
-            0 => Err(err!(StaleHandle, "the reference is empty")),
-            id => Err(err!(WrongStore, "the reference belongs to store {id}, not to store {}", store.id())),
+            0 => err!(StaleHandle, "the reference is empty"),
+            id => err!(WrongStore, "the reference belongs to store {id}, not to store {}", store.id()),
         }
     }
 
     /// What it refers to, for as long as nothing is collected.
+    #[inline(always)]
     pub(super) fn get<'s>(&self, store: &'s Store) -> Result<(NoGc<'s>, Gc<'s>)> {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
@@ -66,18 +74,26 @@ impl Ref {
         no_gc.get(self.root()).map_err(|_| stale())
     }
 
+    /// Its bits for machine code, if it is of type `ty`; good until something is collected.
+    #[inline(always)]
+    pub fn to_raw(r: Option<Ref>, store: &Store, ty: RefType) -> Result<RawRef> {
+        super::val::raw(store, r, ty)
+    }
+
     /// A reference for bits that machine code or a table holds; `None` for null.
     ///
     /// # Safety
     /// The bits are a reference of this store, and nothing was collected since they were one.
-    pub(super) unsafe fn from_raw(store: &mut Store, raw: RawRef) -> Result<Option<Ref>> {
+    #[inline(always)]
+    pub unsafe fn from_raw(store: &mut Store, raw: RawRef) -> Result<Option<Ref>> {
         if raw == RawRef::NULL {
             return Ok(None);
         }
+        store.vm_mut().callback_scope()?;
         let no_gc = store.vm_mut().no_gc()?;
         // SAFETY: the caller's promise.
         let gc = unsafe { no_gc.adopt(raw) }.expect("not null");
-        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
+        let root = no_gc.root(gc).ok_or_else(no_memory)?;
         Ok(Some(Ref::make(store, root)))
     }
 
@@ -85,9 +101,10 @@ impl Ref {
     /// always outside of collections, and while nothing of the store is in use. `external_bytes` live and die with it: the
     /// collector counts them as it counts its own.
     pub fn host(store: &mut Store, data: impl Any + Send + Sync, external_bytes: usize) -> Result<Ref> {
-        let root = store.vm_mut().alloc_host(Box::new(data), external_bytes)?;
+        store.vm_mut().callback_scope()?;
+        let root = store.vm_mut().alloc_host(|| HostData::Rust(Box::new(data)), external_bytes)?;
         let r = Ref::make(store, root);
-        store.finalize();
+        store.settle();
         Ok(r)
     }
 
@@ -98,9 +115,10 @@ impl Ref {
         external_bytes: usize,
         fields: u32,
     ) -> Result<Ref> {
-        let root = store.vm_mut().alloc_host_with_fields(Box::new(data), external_bytes, fields)?;
+        store.vm_mut().callback_scope()?;
+        let root = store.vm_mut().alloc_host_with_fields(|| HostData::Rust(Box::new(data)), external_bytes, fields)?;
         let r = Ref::make(store, root);
-        store.finalize();
+        store.settle();
         Ok(r)
     }
 
@@ -134,6 +152,7 @@ impl Ref {
     /// A reference that keeps a function, and its instance, alive.
     pub fn of_func(store: &mut Store, f: Func) -> Result<Ref> {
         let funcref = store.vm().funcs[f.check(store)?].funcref;
+        store.vm_mut().callback_scope()?;
         let root = store.vm_mut().alloc_held_func(funcref)?;
         Ok(Ref::make(store, root))
     }
@@ -181,10 +200,41 @@ impl Ref {
         Ok(WeakRef { store: store.id(), index: weak.index, generation: weak.generation })
     }
 
+    /// As `host_with_fields`, of a pointer of the host's with a finalizer; `data` is only asked for it if this succeeds.
+    #[inline(always)]
+    pub fn host_pointer(
+        store: &mut Store,
+        data: impl FnOnce() -> HostPointer,
+        external_bytes: usize,
+        fields: u32,
+    ) -> Result<Ref> {
+        store.vm_mut().callback_scope()?;
+        let data = || HostData::C(data());
+        let root = match fields {
+            0 => store.vm_mut().alloc_host(data, external_bytes)?,
+            n => store.vm_mut().alloc_host_with_fields(data, external_bytes, n)?,
+        };
+        let r = Ref::make(store, root);
+        store.settle();
+        Ok(r)
+    }
+
     /// The data behind an object that `host` made; `None` for others.
     pub fn data<'s>(&self, store: &'s Store) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
         let (no_gc, gc) = self.get(store)?;
-        Ok(no_gc.host_data(gc).map(|data| &**data))
+        Ok(match no_gc.host_data(gc) {
+            Some(HostData::Rust(data)) => Some(&**data),
+            _ => None,
+        })
+    }
+
+    /// The pointer behind an object that `host_pointer` made; `None` for others.
+    pub fn pointer(&self, store: &Store) -> Result<Option<*mut c_void>> {
+        let (no_gc, gc) = self.get(store)?;
+        Ok(match no_gc.host_data(gc) {
+            Some(HostData::C(data)) => Some(data.pointer),
+            _ => None,
+        })
     }
 
     /// An i31 with the low 31 bits of a number.
@@ -214,9 +264,9 @@ impl Ref {
 
     /// Another reference to the same object, in the innermost scope.
     pub fn duplicate(&self, store: &mut Store) -> Result<Ref> {
-        let (no_gc, gc) = self.get(store)?;
-        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
-        Ok(Ref::make(store, root))
+        let raw = self.get(store)?.1.bits();
+        // SAFETY: just read.
+        Ok(unsafe { Ref::from_raw(store, raw) }?.expect("not null"))
     }
 
     /// Makes it belong to the scope around the innermost one, or to the store if that is the outermost.
@@ -225,11 +275,22 @@ impl Ref {
         store.vm_mut().heap()?.roots().escape(self.root()).map_err(|_| stale())
     }
 
+    /// Ends the reference from any thread: when the store is next used, if it is still there.
+    pub fn release_anywhere(&self) {
+        mailbox::send(self.store, Release::Ref(self.root()));
+    }
+
     /// Ends the reference now.
     pub fn release(&self, store: &mut Store) -> Result<()> {
-        self.get(store)?;
-        store.vm_mut().heap()?.roots().release(self.root()).map_err(|_| stale())
+        self.check(store)?;
+        let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;
+        heap.roots().release(self.root()).map_err(|_| stale())
     }
+}
+
+#[cold]
+pub(super) fn no_memory() -> Error {
+    err!(OutOfMemory, "no memory for a reference")
 }
 
 #[cold]
@@ -241,15 +302,25 @@ fn stale() -> Error {
 struct OpenScope {
     store: *mut crate::vm::store::Store,
     depth: u32,
-    outer: u32,
 }
 
 impl Drop for OpenScope {
     fn drop(&mut self) {
         // SAFETY: whoever opened it has the store, and nothing of it is borrowed any more.
-        let store = unsafe { &mut *self.store };
-        store.scope_base = self.outer;
-        store.close_scopes(self.depth);
+        unsafe { (*self.store).close_scopes(self.depth) };
+    }
+}
+
+/// A host function that runs: closes its scopes, also after a panic.
+struct Callback {
+    store: *mut crate::vm::store::Store,
+    exit_fp: usize,
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        // SAFETY: as in `OpenScope`.
+        unsafe { (*self.store).close_callback_scope(self.exit_fp) };
     }
 }
 
@@ -257,7 +328,7 @@ impl Store {
     /// Runs `f` in a scope: references made in it end with it, but for those that escape.
     pub fn scope<R>(&mut self, f: impl FnOnce(&mut Store) -> R) -> Result<R> {
         let depth = self.open_scope()?;
-        let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1, outer: self.vm().scope_base };
+        let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1 };
         Ok(f(self))
     }
 
@@ -269,29 +340,20 @@ impl Store {
     /// Closes the innermost scope. Fails if none was opened since the host function began that runs.
     pub fn close_scope(&mut self) -> Result<()> {
         let vm = self.vm_mut();
-        if vm.scopes <= vm.scope_base {
+        if vm.scopes <= vm.scope_base() {
             return Err(err!(InvalidArgument, "no scope is open"));
         }
         vm.close_scopes(vm.scopes - 1);
         Ok(())
     }
 
-    /// Runs a host function: in a scope of its own, and after what died was dropped.
+    /// Runs a host function. References that are made in it end with it.
+    #[inline(always)]
     pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
-        self.finalize();
-        let depth = self.open_scope()?;
-        let outer = std::mem::replace(&mut self.vm_mut().scope_base, depth);
-        let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1, outer };
+        self.settle();
+        // SAFETY: a host function runs, so WebAssembly was left here.
+        let exit_fp = unsafe { (*self.vm().vm.get()).exit_fp };
+        let _callback = Callback { store: self.as_ptr(), exit_fp };
         f(self)
-    }
-
-    /// Drops the data of objects of the host that have died. Nothing of the store is borrowed meanwhile.
-    pub(super) fn finalize(&mut self) {
-        while self.vm().has_dead() {
-            let dead = self.vm_mut().heap.as_mut().and_then(|h| h.pop_dead());
-            drop(dead);
-            let dead = self.vm_mut().dead_funcs.pop();
-            drop(dead);
-        }
     }
 }

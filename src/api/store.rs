@@ -1,6 +1,7 @@
 //! The store.
 
 use super::Engine;
+use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
 use crate::base::{ErrorKind, Result};
 use crate::err;
 use crate::gc::Statistics;
@@ -9,6 +10,7 @@ use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Duration;
 
 /// Owns instances and everything else that runs. One thread at a time; may move between threads.
@@ -62,11 +64,13 @@ impl Store {
 
     /// A pointer of whoever embeds the store, never looked at. Null at first.
     pub fn embedder(&self) -> *mut () {
-        self.vm().embedder
+        // SAFETY: the store's thread.
+        unsafe { (*self.vm().vm.get()).embedder }
     }
 
     pub fn set_embedder(&mut self, p: *mut ()) {
-        self.vm_mut().embedder = p;
+        // SAFETY: as above.
+        unsafe { (*self.vm().vm.get()).embedder = p };
     }
 
     /// Unique in the process, never 0.
@@ -113,21 +117,66 @@ impl Store {
     /// `f` otherwise.
     pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut Store) -> Result<R>) -> Result<R> {
         self.vm_mut().free_released_if_due()?;
-        self.finalize();
+        self.settle();
         match f(self) {
             Err(e) if e.kind() == ErrorKind::Limit && self.vm().may_free() => {
                 self.vm_mut().free_released()?;
-                self.finalize();
+                self.settle();
                 f(self)
             }
             result => result,
         }
     }
 
+    /// At an entry, an exit, or when a host function begins: releases what other threads have released, and drops the data of
+    /// objects and functions of the host that have died. Nothing of the store is borrowed meanwhile.
+    #[inline(always)]
+    pub(super) fn settle(&mut self) {
+        if self.vm().vm.attention().load(Relaxed) != 0 {
+            self.settle_now();
+        }
+    }
+
+    /// As at an entry.
+    pub fn attend(&mut self) {
+        self.settle();
+    }
+
+    #[cold]
+    fn settle_now(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        self.vm_mut().read_mail();
+        self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
+        let shared = self.vm().vm.clone();
+        closed_during(&shared, || {
+            loop {
+                let object = self.vm_mut().heap.as_mut().and_then(|h| h.pop_dead());
+                let func = self.vm_mut().dead_funcs.pop();
+                if object.is_none() && func.is_none() {
+                    return;
+                }
+                drop((object, func));
+            }
+        });
+    }
+
+    /// Whether a callback of the host runs that can not use the store: a limiter or a finalizer.
+    #[inline(always)]
+    pub fn is_closed(&self) -> bool {
+        self.vm().vm.attention().load(Relaxed) & ATTENTION_CLOSED != 0
+    }
+
+    /// To keep callbacks away from the store, also from where the store is not at hand.
+    pub fn gate(&self) -> Gate {
+        Gate(self.vm().vm.clone())
+    }
+
     /// Collects all objects that nothing refers to any more.
     pub fn gc(&mut self) -> Result<()> {
         self.vm_mut().collect_all()?;
-        self.finalize();
+        self.settle();
         Ok(())
     }
 
@@ -168,6 +217,44 @@ impl Drop for Store {
         // raw pointers, breaks the promise of `Caller`; the C API marks such a store instead.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
+}
+
+/// Keeps callbacks of the host away from a store. Outlives it harmlessly.
+#[derive(Clone)]
+pub struct Gate(Arc<SharedVmStore>);
+
+impl Gate {
+    /// Runs `f`, during which the store says that it is closed. On the store's thread.
+    pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
+        closed_during(&self.0, f)
+    }
+
+    #[inline(always)]
+    pub fn needs_attention(&self) -> bool {
+        self.0.attention().load(Relaxed) != 0
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.attention().load(Relaxed) & ATTENTION_CLOSED != 0
+    }
+
+    /// For good.
+    pub fn close(&self) {
+        self.0.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
+    }
+}
+
+fn closed_during<R>(shared: &SharedVmStore, f: impl FnOnce() -> R) -> R {
+    struct Open<'a>(&'a SharedVmStore, u32);
+    impl Drop for Open<'_> {
+        fn drop(&mut self) {
+            if self.1 & ATTENTION_CLOSED == 0 {
+                self.0.attention().fetch_and(!ATTENTION_CLOSED, AcqRel);
+            }
+        }
+    }
+    let _open = Open(shared, shared.attention().fetch_or(ATTENTION_CLOSED, AcqRel));
+    f()
 }
 
 /// Interrupts a store, from any thread or from a signal handler. Outlives it harmlessly.

@@ -7,6 +7,44 @@ use crate::base::Result;
 use crate::err;
 use crate::wasm::types::{RefType, Top, ValType};
 
+/// A value as a host has it.
+pub trait Value: Copy {
+    /// Zero, or null.
+    fn default_of(ty: ValType) -> Self;
+
+    /// Writes a value into a slot for machine code, if it is of type `ty` and of this store. A reference in it is good until
+    /// something is collected.
+    ///
+    /// # Safety
+    /// `this` is a value, `slot` a place.
+    unsafe fn put(this: *const Self, store: &Store, ty: &ValType, slot: *mut VmSlot) -> Result<()>;
+
+    /// Writes the value of type `ty` in a slot to `this`. A reference becomes one of the innermost scope.
+    ///
+    /// # Safety
+    /// `this` is a place; the slot holds a value of this type, and a reference in it is of this store, from after the last
+    /// collection.
+    unsafe fn get(this: *mut Self, store: &mut Store, slot: *const VmSlot, ty: &ValType) -> Result<()>;
+}
+
+impl Value for Val {
+    fn default_of(ty: ValType) -> Val {
+        Val::default_of(ty)
+    }
+
+    unsafe fn put(this: *const Val, store: &Store, ty: &ValType, slot: *mut VmSlot) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { *slot = (*this).to_slot(store, *ty)? };
+        Ok(())
+    }
+
+    unsafe fn get(this: *mut Val, store: &mut Store, slot: *const VmSlot, ty: &ValType) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe { this.write(Val::from_slot(store, &*slot, *ty)?) };
+        Ok(())
+    }
+}
+
 /// A WebAssembly value.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Val {

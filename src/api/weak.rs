@@ -1,9 +1,11 @@
 //! Weak references.
 
 use super::{Ref, Store};
+use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
 use crate::err;
 use crate::gc::Weak;
+use crate::vm::mailbox::{self, Release};
 
 /// A reference that does not keep its object alive. A plain value: copies are the same reference. It lives until it is
 /// released, or the store ends; scopes do not matter.
@@ -18,7 +20,7 @@ pub struct WeakRef {
 }
 
 impl WeakRef {
-    pub(super) fn weak(&self) -> Weak {
+    fn weak(&self) -> Weak {
         Weak { index: self.index, generation: self.generation }
     }
 
@@ -34,9 +36,14 @@ impl WeakRef {
     pub fn upgrade(&self, store: &mut Store) -> Result<Option<Ref>> {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
-        let Some(gc) = no_gc.get_weak(self.weak()).map_err(|_| stale())? else { return Ok(None) };
-        let root = no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a reference"))?;
-        Ok(Some(Ref::make(store, root)))
+        let raw = no_gc.get_weak(self.weak()).map_err(|_| stale())?.map_or(RawRef::NULL, |gc| gc.bits());
+        // SAFETY: just read.
+        unsafe { Ref::from_raw(store, raw) }
+    }
+
+    /// From any thread: when the store is next used, if it is still there.
+    pub fn release_anywhere(&self) {
+        mailbox::send(self.store, Release::Weak(self.weak()));
     }
 
     pub fn release(&self, store: &mut Store) -> Result<()> {

@@ -4,6 +4,7 @@ use super::error::wrt_error_t;
 use super::store::wrt_store_t;
 use crate::api::{Error, ErrorKind, Result, Store};
 use crate::err;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs a fallible function.
@@ -19,38 +20,39 @@ pub fn plain<T>(default: T, f: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or(default)
 }
 
+/// What `f` has captured stays where it is: to move it would be to wait until it is written.
+#[inline(always)]
 fn guarded(f: impl FnOnce() -> Result<()>) -> Result<()> {
-    match catch_unwind(AssertUnwindSafe(f)) {
+    let mut f = ManuallyDrop::new(f);
+    // SAFETY: taken once.
+    match catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::take(&mut f)() })) {
         Ok(result) => result,
-        Err(panic) => {
-            // What a panic's payload does when dropped is not ours to trust.
-            std::mem::forget(panic);
-            Err(Error::new(ErrorKind::Internal, "the engine panicked"))
-        }
+        Err(panic) => Err(panicked(panic)),
     }
+}
+
+#[cold]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
+    // What a panic's payload does when dropped is not ours to trust.
+    std::mem::forget(panic);
+    Error::new(ErrorKind::Internal, "the engine panicked")
 }
 
 /// Runs a function on a store. A panic poisons the store.
 ///
 /// # Safety
 /// `store` is NULL or a store that lives, and this is its thread.
+#[inline(always)]
 pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise.
-    if let Err(e) = unsafe { check(store) } {
-        return wrt_error_t::give(e);
-    }
     // SAFETY: the caller's promise. The temporary `Store` is this call's own (`Store::with`), so calls may nest.
     unsafe {
-        let result = guarded(|| (*store).with(f));
-        if let Err(e) = &result
-            && e.kind() == ErrorKind::Internal
-        {
-            let _ = guarded(|| {
-                (*store).with(|s| s.poison());
-                Ok(())
-            });
+        if store.is_null() || wrt_store_t::has_closed(store) {
+            return refused(store);
         }
-        result.map_or_else(wrt_error_t::give, |()| std::ptr::null_mut())
+        match guarded(|| (*store).with(f)) {
+            Ok(()) => std::ptr::null_mut(),
+            Err(e) => failed(store, e),
+        }
     }
 }
 
@@ -59,29 +61,40 @@ pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Re
 ///
 /// # Safety
 /// As `on_store`.
+#[inline(always)]
 pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise.
-    if let Err(e) = unsafe { check(store) } {
-        return wrt_error_t::give(e);
-    }
-    // SAFETY: the caller's promise; the reference taken here keeps the store until it is given back.
+    // SAFETY: the caller's promise; between `enter` and `leave` the store stays.
     unsafe {
-        (*store).retain();
+        if store.is_null() || wrt_store_t::has_closed(store) {
+            return refused(store);
+        }
+        (*store).enter();
         let error = on_store(store, f);
-        wrt_store_t::release(store);
+        wrt_store_t::leave(store);
         error
     }
 }
 
 /// # Safety
 /// As `on_store`.
-unsafe fn check(store: *const wrt_store_t) -> Result<()> {
-    // SAFETY: the caller's promise.
-    match unsafe { store.as_ref() } {
-        None => Err(null("store")),
-        Some(s) if s.is_closed() => Err(err!(InvalidArgument, "limiters and finalizers can not use their store")),
-        Some(_) => Ok(()),
+#[cold]
+unsafe fn failed(store: *mut wrt_store_t, e: Error) -> *mut wrt_error_t {
+    if e.kind() == ErrorKind::Internal {
+        let _ = guarded(|| {
+            // SAFETY: the caller's promise.
+            unsafe { (*store).with(|s| s.poison()) };
+            Ok(())
+        });
     }
+    wrt_error_t::give(e)
+}
+
+#[cold]
+fn refused(store: *mut wrt_store_t) -> *mut wrt_error_t {
+    wrt_error_t::give(match store.is_null() {
+        true => null("store"),
+        false => err!(InvalidArgument, "limiters and finalizers can not use their store"),
+    })
 }
 
 /// The error of a NULL where an object is required.

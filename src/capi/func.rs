@@ -6,8 +6,8 @@ use super::own::{UserData, borrow, give, output, slice, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use super::types::wrt_functype_t;
 use super::val::{release, wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
-use crate::api::{Caller, Func, FuncType, HostDefinition, Result, Val, VmSlot};
-use crate::err;
+use crate::abi::vmstruct::RawCallback;
+use crate::api::{Caller, Direct, Func, FuncType, HostDefinition, Result, VmCaller, VmSlot};
 use std::ffi::c_void;
 
 /// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
@@ -27,8 +27,15 @@ pub union wrt_raw_t {
 
 /// A call in progress, as a callback sees it. Valid until the callback returns.
 pub struct wrt_caller_t {
-    store: *mut wrt_store_t,
-    instance: wrt_instance_t,
+    /// Behind the pointer is a `VmCaller`.
+    _opaque: [u8; 0],
+}
+
+/// # Safety
+/// `caller` is NULL or what a callback got that has not returned.
+unsafe fn call_of<'a>(caller: *const wrt_caller_t) -> Option<&'a VmCaller> {
+    // SAFETY: the caller's promise.
+    unsafe { caller.cast::<VmCaller>().as_ref() }
 }
 
 /// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
@@ -56,62 +63,48 @@ pub type wrt_func_raw_callback_t = Option<
     ) -> *mut wrt_error_t,
 >;
 
-/// Values on the stack of a call up to this number.
-const FEW: usize = 16;
-
-fn c_caller(caller: &mut Caller<'_>) -> wrt_caller_t {
-    let instance = caller.instance().map_or(wrt_instance_t::EMPTY, wrt_instance_t::from);
-    wrt_caller_t { store: caller.store().embedder().cast(), instance }
-}
-
-fn result_of(error: *mut wrt_error_t) -> Result<()> {
-    if error.is_null() {
-        return Ok(());
-    }
+/// # Safety
+/// `error` is NULL or an error that the host gives.
+#[inline(always)]
+unsafe fn result_of(error: *mut wrt_error_t) -> Result<()> {
     // SAFETY: callbacks give their errors.
-    Err(unsafe { wrt_error_t::take(error) })
+    if error.is_null() { Ok(()) } else { Err(unsafe { wrt_error_t::take(error) }) }
 }
 
 /// A checked host function without a store.
 pub fn checked(ty: &FuncType, callback: wrt_func_callback_t, data: UserData) -> Result<HostDefinition> {
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
-    HostDefinition::new(ty, move |caller, args, results| {
+    HostDefinition::of_values(ty, move |caller, args: &[wrt_val_t], results: &mut [wrt_val_t]| {
         let data = &data;
-        let mut few = [wrt_val_t::EMPTY; FEW];
-        let mut many = Vec::new();
-        let n = args.len() + results.len();
-        let vals = if n <= FEW {
-            &mut few[..n]
-        } else {
-            many.resize(n, wrt_val_t::EMPTY);
-            &mut many[..]
-        };
-        for (c, val) in vals.iter_mut().zip(args.iter().chain(results.iter())) {
-            *c = wrt_val_t::from_val(*val);
-        }
-        let (c_args, c_results) = vals.split_at_mut(args.len());
-        let mut c = c_caller(caller);
+        let mut call = caller.call();
+        let c = (&raw mut call).cast();
         // SAFETY: the host gave the callback for this purpose; the arrays have these lengths.
-        result_of(unsafe {
-            callback(data.ptr, &mut c, c_args.as_ptr(), c_args.len(), c_results.as_mut_ptr(), c_results.len())
-        })?;
-        for (val, c) in results.iter_mut().zip(c_results) {
-            *val = c.to_val()?;
-        }
-        Ok(())
+        unsafe { result_of(callback(data.ptr, c, args.as_ptr(), args.len(), results.as_mut_ptr(), results.len())) }
     })
 }
 
 /// An unchecked host function without a store.
 pub fn raw(ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> Result<HostDefinition> {
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
-    // SAFETY: the host promises with the raw callback that it leaves results of the types.
+    type Callback = unsafe extern "C" fn(*mut c_void, *mut wrt_caller_t, *mut wrt_raw_t, usize) -> *mut wrt_error_t;
+    // SAFETY: slots, callers and pointers are laid out alike (see below); `take_error` takes what callbacks give.
+    let direct = unsafe {
+        Direct {
+            f: std::mem::transmute::<Callback, RawCallback>(callback),
+            data: data.ptr,
+            take_error: |error| wrt_error_t::take(error.cast()),
+        }
+    };
+    // SAFETY: the host promises with the raw callback that it leaves results of the types. The closure has the userdata,
+    // which lives as long as the definition.
     unsafe {
-        HostDefinition::new_raw(ty, move |caller, slots| {
+        let definition = HostDefinition::new_raw(ty, move |caller, slots| {
             let data = &data;
-            let mut c = c_caller(caller);
-            result_of(callback(data.ptr, &mut c, slots.as_mut_ptr().cast(), slots.len()))
-        })
+            let mut call = caller.call();
+            let c = (&raw mut call).cast();
+            result_of(callback(data.ptr, c, slots.as_mut_ptr().cast(), slots.len()))
+        })?;
+        Ok(definition.with_direct(direct))
     }
 }
 
@@ -119,7 +112,9 @@ pub fn raw(ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_caller_store(caller: *const wrt_caller_t) -> *mut wrt_store_t {
     // SAFETY: the callback passes what it got, or NULL.
-    super::entry::plain(std::ptr::null_mut(), || unsafe { caller.as_ref() }.map_or(std::ptr::null_mut(), |c| c.store))
+    super::entry::plain(std::ptr::null_mut(), || {
+        unsafe { call_of(caller) }.map_or(std::ptr::null_mut(), |c| c.embedder.cast())
+    })
 }
 
 /// The instance whose code called. False, and the empty handle, when the host itself called the function.
@@ -128,7 +123,9 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
     super::entry::plain(false, || {
         // SAFETY: the callback passes what it got, and NULL or a place for the instance.
         unsafe {
-            let found = caller.as_ref().map_or(wrt_instance_t::EMPTY, |c| c.instance);
+            let store = |c: &VmCaller| &*c.embedder.cast::<wrt_store_t>();
+            let found = call_of(caller).and_then(|c| store(c).with(|s| Caller::instance_of(s, c)));
+            let found = found.map_or(wrt_instance_t::EMPTY, wrt_instance_t::from);
             output(out_instance, found, "out_instance").is_ok() && found.store != 0
         }
     })
@@ -216,14 +213,7 @@ pub unsafe extern "C" fn wrt_func_call(
             let func = Func::from(*borrow(func, "func")?);
             let args = slice(args, arg_count, "args")?;
             slice(results, result_count, "results")?;
-            if arg_count + result_count <= FEW {
-                let mut vals = [Val::I32(0); FEW];
-                let (a, rest) = vals.split_at_mut(arg_count);
-                call(s, func, args, a, results, &mut rest[..result_count])
-            } else {
-                let (mut a, mut r) = (vec![Val::I32(0); arg_count], vec![Val::I32(0); result_count]);
-                call(s, func, args, &mut a, results, &mut r)
-            }
+            func.call_values(s, args.as_ptr(), arg_count, results, result_count)
         });
         // Not before: results may be where the arguments are.
         if !error.is_null() && slice(results, result_count, "results").is_ok() {
@@ -233,27 +223,6 @@ pub unsafe extern "C" fn wrt_func_call(
         }
         error
     }
-}
-
-/// # Safety
-/// `results` has room for as many values as `r`.
-unsafe fn call(
-    s: &mut crate::api::Store,
-    func: Func,
-    args: &[wrt_val_t],
-    a: &mut [Val],
-    results: *mut wrt_val_t,
-    r: &mut [Val],
-) -> Result<()> {
-    for (to, from) in a.iter_mut().zip(args) {
-        *to = from.to_val()?;
-    }
-    func.call(s, a, r)?;
-    for (i, v) in r.iter().enumerate() {
-        // SAFETY: the caller's promise.
-        unsafe { results.add(i).write(wrt_val_t::from_val(*v)) };
-    }
-    Ok(())
 }
 
 /// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
@@ -272,15 +241,7 @@ pub unsafe extern "C" fn wrt_func_call_raw(
         running(store, |s| {
             let func = Func::from(*borrow(func, "func")?);
             slice(slots, slot_count, "slots")?;
-            let slots: &mut [VmSlot] = match slot_count {
-                0 => &mut [],
-                n => std::slice::from_raw_parts_mut(slots.cast(), n),
-            };
-            let needed = func.slot_count(s)?;
-            if slots.len() < needed {
-                return Err(err!(TypeMismatch, "the function needs {needed} slots, {slot_count} were given"));
-            }
-            func.call_raw(s, slots)
+            func.call_raw(s, slots.cast(), slot_count)
         })
     }
 }

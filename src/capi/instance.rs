@@ -98,6 +98,18 @@ pub unsafe extern "C" fn wrt_instance_release(
     }
 }
 
+/// As `wrt_instance_release`, from any thread: when its store is next used, if that is still there. The slot becomes empty.
+/// What was released before does no harm.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_instance_drop(take_instance: *mut wrt_instance_t) {
+    super::entry::plain((), || {
+        // SAFETY: the caller passes NULL or a handle that can be written.
+        if let Some(slot) = unsafe { take_instance.as_mut() } {
+            Instance::from(std::mem::replace(slot, wrt_instance_t::EMPTY)).release_anywhere();
+        }
+    });
+}
+
 /// The export of a name. Fails with `invalid argument` when there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get(

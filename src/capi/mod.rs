@@ -12,6 +12,7 @@ mod func;
 mod global;
 mod heap;
 mod instance;
+mod life;
 mod linker;
 mod memory;
 mod module;

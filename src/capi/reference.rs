@@ -2,11 +2,11 @@
 
 use super::entry::{entry, on_store, running};
 use super::error::wrt_error_t;
-use super::own::{UserData, borrow, output, wrt_finalizer_t};
-use super::store::{Owner, wrt_store_t};
+use super::own::{borrow, output, wrt_finalizer_t};
+use super::store::wrt_store_t;
 use super::val::{WRT_ANYREF, WRT_EXTERNREF, wrt_func_t, wrt_ref_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Error, Func, Ref, Result, Store, Top, Trap, Val};
+use crate::api::{Error, Func, HostPointer, Ref, Result, Top, Trap, Val};
 use crate::err;
 use std::ffi::c_void;
 
@@ -73,6 +73,21 @@ pub unsafe extern "C" fn wrt_ref_release(store: *mut wrt_store_t, take_reference
             r.release(s)
         })
     }
+}
+
+/// Ends a reference, from any thread: when its store is next used, if that is still there. The slot becomes empty. What was
+/// released before, and the empty reference, do no harm. For hosts that are collected themselves, and finalise in any order.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_ref_drop(take_reference: *mut wrt_ref_t) {
+    super::entry::plain((), || {
+        // SAFETY: the caller passes NULL or a reference that can be written.
+        if let Some(slot) = unsafe { take_reference.as_mut() } {
+            let reference = std::mem::replace(slot, wrt_ref_t::EMPTY);
+            if let Some(r) = reference.get() {
+                r.release_anywhere();
+            }
+        }
+    });
 }
 
 /// Whether both refer to the same object, or are the same i31, or are both empty.
@@ -305,16 +320,30 @@ pub unsafe extern "C" fn wrt_i31_get(
     }
 }
 
-/// The host's side of an externref. Finalizers can not use the store.
-struct HostObject {
-    data: Option<UserData>,
-    owner: Owner,
-}
-
-impl Drop for HostObject {
-    fn drop(&mut self) {
-        // SAFETY: the store drops its objects before it is gone itself.
-        unsafe { (*self.owner.0).closed_during(|| drop(self.data.take())) };
+/// # Safety
+/// The caller passes a store and a place for the reference, or NULLs, which are refused.
+#[inline(always)]
+unsafe fn new_externref(
+    store: *mut wrt_store_t,
+    pointer: *mut c_void,
+    finalizer: wrt_finalizer_t,
+    external_bytes: usize,
+    fields: u32,
+    out_reference: *mut wrt_ref_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
+        let error = running(store, |s| {
+            let out = out?;
+            let data = || HostPointer { pointer, finalizer };
+            *out = Ref::host_pointer(s, data, external_bytes, fields)?.into();
+            Ok(())
+        });
+        if !error.is_null() {
+            drop(HostPointer { pointer, finalizer });
+        }
+        error
     }
 }
 
@@ -329,17 +358,8 @@ pub unsafe extern "C" fn wrt_externref_new_with_fields(
     field_count: u32,
     out_reference: *mut wrt_ref_t,
 ) -> *mut wrt_error_t {
-    let data = UserData::new(userdata, finalizer);
-    // SAFETY: the caller passes a store and a place for the reference, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
-        running(store, |s| {
-            let out = out?;
-            let object = HostObject { data: Some(data), owner: Owner(store) };
-            *out = Ref::host_with_fields(s, object, external_bytes, field_count)?.into();
-            Ok(())
-        })
-    }
+    // SAFETY: as in `new_externref`.
+    unsafe { new_externref(store, userdata, finalizer, external_bytes, field_count, out_reference) }
 }
 
 /// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing.
@@ -404,24 +424,8 @@ pub unsafe extern "C" fn wrt_externref_new(
     external_bytes: usize,
     out_reference: *mut wrt_ref_t,
 ) -> *mut wrt_error_t {
-    let data = UserData::new(userdata, finalizer);
-    // SAFETY: the caller passes a store and a place for the reference, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
-        running(store, |s| {
-            let out = out?;
-            let object = HostObject { data: Some(data), owner: Owner(store) };
-            *out = Ref::host(s, object, external_bytes)?.into();
-            Ok(())
-        })
-    }
-}
-
-fn userdata(s: &Store, r: Ref) -> Result<*mut c_void> {
-    let data = r.data(s)?.and_then(|d| d.downcast_ref::<HostObject>());
-    let data =
-        data.and_then(|o| o.data.as_ref()).ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
-    Ok(data.ptr)
+    // SAFETY: as in `new_externref`.
+    unsafe { new_externref(store, userdata, finalizer, external_bytes, 0, out_reference) }
 }
 
 /// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
@@ -437,7 +441,8 @@ pub unsafe extern "C" fn wrt_externref_userdata(
         let out = output(out_userdata, std::ptr::null_mut(), "out_userdata");
         on_store(store, |s| {
             let out = out?;
-            *out = userdata(s, given(*borrow(reference, "reference")?)?)?;
+            let found = given(*borrow(reference, "reference")?)?.pointer(s)?;
+            *out = found.ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
             Ok(())
         })
     }

@@ -3,68 +3,94 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
+use super::life::Life;
 use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits};
+use crate::api::{Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits};
 use crate::err;
-use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
 pub struct wrt_store_t {
-    /// One for the host's pointer, and one for each call that runs.
-    references: AtomicUsize,
-    /// While a limiter is asked, and once the store is being deleted: callbacks of the host run then, and must not get
-    /// at the store, which is in the middle of something.
-    closed: Cell<bool>,
+    life: Arc<Life>,
+    /// While a limiter is asked or a finalizer runs, and once the store is being deleted: callbacks of the host run then, and
+    /// must not get at the store, which is in the middle of something.
+    gate: Gate,
     store: ManuallyDrop<Store>,
     data: ManuallyDrop<UserData>,
 }
 
 impl wrt_store_t {
-    /// Keeps callbacks of the host away from the store for the time of `f`.
-    pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
-        let before = self.closed.replace(true);
-        let result = f();
-        self.closed.set(before);
-        result
-    }
-
     /// Lends the store, as a `Store` of the call's own.
+    #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
         // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
         // the other (invariant 3 of the runtime).
         unsafe { self.store.lend(f) }
     }
 
-    pub fn is_closed(&self) -> bool {
-        self.closed.get()
-    }
-
-    pub fn retain(&self) {
-        self.references.fetch_add(1, AcqRel);
-    }
-
-    /// Gives a reference back; the last one deletes the store.
+    /// Whether the store can not be used, now or any more. Otherwise what waits for an entry of the store is done.
     ///
     /// # Safety
-    /// `p` is a store, and the caller has a reference that it does not use again.
-    pub unsafe fn release(p: *mut wrt_store_t) {
+    /// `p` is a store, and this is its thread.
+    #[inline(always)]
+    pub unsafe fn has_closed(p: *mut wrt_store_t) -> bool {
         // SAFETY: the caller's promise.
-        if unsafe { (*p).references.fetch_sub(1, AcqRel) } == 1 {
-            plain((), || {
-                // SAFETY: that was the last reference. Finalizers that run here can reach `closed` and `references` only,
-                // and the latter never gets to 1 again.
-                unsafe {
-                    (*p).closed.set(true);
-                    ManuallyDrop::drop(&mut (*p).store);
-                    ManuallyDrop::drop(&mut (*p).data);
-                    drop(Box::from_raw(p));
-                }
-            });
+        unsafe { (*p).gate.needs_attention() && wrt_store_t::attend(p) }
+    }
+
+    /// # Safety
+    /// As `has_closed`.
+    #[cold]
+    unsafe fn attend(p: *mut wrt_store_t) -> bool {
+        // SAFETY: the caller's promise; a finalizer that deletes the store does so when this leaves.
+        unsafe {
+            if (*p).gate.is_closed() {
+                return true;
+            }
+            (*p).enter();
+            plain((), || (*p).with(|s| s.attend()));
+            let ends = (*p).life.leave();
+            if ends {
+                wrt_store_t::end(p);
+            }
+            ends
         }
+    }
+
+    /// From here to `leave` the store stays.
+    #[inline(always)]
+    pub fn enter(&self) {
+        self.life.enter();
+    }
+
+    /// # Safety
+    /// `p` is a store, which is not used again by whoever has entered.
+    #[inline(always)]
+    pub unsafe fn leave(p: *mut wrt_store_t) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*p).life.leave() {
+                wrt_store_t::end(p);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `p` is a store that nobody uses, now or again.
+    #[cold]
+    unsafe fn end(p: *mut wrt_store_t) {
+        plain((), || {
+            // SAFETY: the caller's promise. Finalizers that run here can reach the gate and `life` only.
+            unsafe {
+                (*p).gate.close();
+                ManuallyDrop::drop(&mut (*p).store);
+                ManuallyDrop::drop(&mut (*p).data);
+                drop(Box::from_raw(p));
+            }
+        });
     }
 }
 
@@ -82,10 +108,11 @@ pub unsafe extern "C" fn wrt_store_new(
         // SAFETY: the caller passes an engine and a place for the store.
         let (out, engine) =
             unsafe { (output(out_store, std::ptr::null_mut(), "out_store")?, borrow(engine, "engine")?) };
+        let store = Store::new(&engine.0)?;
         let store = give(wrt_store_t {
-            references: AtomicUsize::new(1),
-            closed: Cell::new(false),
-            store: ManuallyDrop::new(Store::new(&engine.0)?),
+            life: Life::new(),
+            gate: store.gate(),
+            store: ManuallyDrop::new(store),
             data: ManuallyDrop::new(data),
         });
         // SAFETY: just made; nobody else knows it yet.
@@ -102,8 +129,13 @@ pub unsafe extern "C" fn wrt_store_new(
 pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
     plain((), || {
         if !store.is_null() {
-            // SAFETY: the caller gives up its reference.
-            unsafe { wrt_store_t::release(store) };
+            // SAFETY: the caller gives the store up. What decides who ends it outlives the store.
+            unsafe {
+                let life = (*store).life.clone();
+                if life.delete() {
+                    wrt_store_t::end(store);
+                }
+            }
         }
     });
 }
@@ -119,7 +151,7 @@ pub unsafe extern "C" fn wrt_store_userdata(store: *const wrt_store_t) -> *mut c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_id(store: *const wrt_store_t) -> u64 {
     // SAFETY: the caller passes NULL or a store.
-    plain(0, || unsafe { store.as_ref() }.filter(|s| !s.is_closed()).map_or(0, |s| s.with(|s| s.id())))
+    plain(0, || unsafe { store.as_ref() }.filter(|s| !s.gate.is_closed()).map_or(0, |s| s.with(|s| s.id())))
 }
 
 /// What a store may use in total.
@@ -195,14 +227,6 @@ pub struct wrt_growth_t {
 pub type wrt_limiter_callback_t =
     Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
 
-/// The store that a limiter or host object lives in.
-pub struct Owner(pub *const wrt_store_t);
-
-// SAFETY: it moves between threads with its store.
-unsafe impl Send for Owner {}
-// SAFETY: as above; only the store's thread looks at it.
-unsafe impl Sync for Owner {}
-
 /// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
 /// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
 /// fails. Not legal while the store runs.
@@ -217,13 +241,13 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe {
         running(store, |s| {
-            let owner = Owner(store);
+            let gate = s.gate();
             s.set_limiter(callback.map(|callback| -> Limiter {
                 Box::new(move |g: Growth| {
-                    let (data, owner) = (&data, &owner);
+                    let data = &data;
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
-                    // SAFETY: the limiter lives in the store, which is running; the host gave the callback for this.
-                    (*owner.0).closed_during(|| callback(data.ptr, &growth)) != 0
+                    // SAFETY: the host gave the callback for this.
+                    gate.closed_during(|| callback(data.ptr, &growth)) != 0
                 })
             }))
         })

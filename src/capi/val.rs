@@ -5,9 +5,9 @@ use crate::api::{self, Ref, Result, Top, Val, ValType};
 use crate::err;
 
 macro_rules! convert {
-    ($($c:ident <=> $rust:ident;)*) => { $(
+    ($($c:ident <=> $rust:ident { $($field:ident),* };)*) => { $(
         impl $c {
-            pub const EMPTY: $c = $c { store: 0, index: 0, generation: 0 };
+            pub const EMPTY: $c = $c { $($field: 0),* };
         }
         impl Handle for $c {
             fn store(&self) -> u64 {
@@ -16,12 +16,12 @@ macro_rules! convert {
         }
         impl From<api::$rust> for $c {
             fn from(h: api::$rust) -> $c {
-                $c { store: h.store, index: h.index, generation: h.generation }
+                $c { $($field: h.$field),* }
             }
         }
         impl From<$c> for api::$rust {
             fn from(h: $c) -> api::$rust {
-                api::$rust { store: h.store, index: h.index, generation: h.generation }
+                api::$rust { $($field: h.$field),* }
             }
         }
     )* };
@@ -83,8 +83,8 @@ pub struct wrt_instance_t {
 #[derive(Clone, Copy)]
 pub struct wrt_ref_t {
     pub store: u64,
-    pub index: u32,
-    pub generation: u32,
+    /// Which of the store's references it is, and which of those that had the place one after the other.
+    pub root: u64,
 }
 
 impl wrt_ref_t {
@@ -95,13 +95,13 @@ impl wrt_ref_t {
 }
 
 convert! {
-    wrt_ref_t <=> Ref;
-    wrt_weak_t <=> WeakRef;
-    wrt_func_t <=> Func;
-    wrt_table_t <=> Table;
-    wrt_memory_t <=> Memory;
-    wrt_global_t <=> Global;
-    wrt_instance_t <=> Instance;
+    wrt_ref_t <=> Ref { store, root };
+    wrt_weak_t <=> WeakRef { store, index, generation };
+    wrt_func_t <=> Func { store, index, generation };
+    wrt_table_t <=> Table { store, index, generation };
+    wrt_memory_t <=> Memory { store, index, generation };
+    wrt_global_t <=> Global { store, index, generation };
+    wrt_instance_t <=> Instance { store, index, generation };
 }
 
 /// The kind of the empty value, which a value becomes when it is taken.
@@ -173,6 +173,71 @@ pub fn type_of(kind: u8) -> Result<ValType> {
         WRT_ANYREF => ValType::ANYREF,
         _ => return Err(err!(InvalidArgument, "no value type has kind {kind}")),
     })
+}
+
+/// Members are read and written one by one, as wide as they are: a copy of the whole union would have to wait for what was
+/// just written to a part of it.
+impl api::Value for wrt_val_t {
+    fn default_of(ty: ValType) -> wrt_val_t {
+        wrt_val_t { kind: kind_of(ty), ..wrt_val_t::EMPTY }
+    }
+
+    #[inline(always)]
+    unsafe fn put(this: *const wrt_val_t, store: &api::Store, ty: &ValType, slot: *mut api::VmSlot) -> Result<()> {
+        // SAFETY: the caller's promise; any bits are a value of each member, and handles are checked.
+        unsafe {
+            match ((*this).kind, ty) {
+                (WRT_I32, ValType::I32) => (*slot).i32 = (*this).of.i32,
+                (WRT_I64, ValType::I64) => (*slot).i64 = (*this).of.i64,
+                (WRT_F32, ValType::F32) => (*slot).f32 = (*this).of.f32.to_bits(),
+                (WRT_F64, ValType::F64) => (*slot).f64 = (*this).of.f64.to_bits(),
+                (WRT_EXTERNREF, ValType::Ref(r)) if r.top() == Top::Extern => {
+                    (*slot).gc = Ref::to_raw((*this).of.r#ref.get(), store, *r)?;
+                }
+                (WRT_ANYREF, ValType::Ref(r)) if r.top() == Top::Any => {
+                    (*slot).gc = Ref::to_raw((*this).of.r#ref.get(), store, *r)?;
+                }
+                _ => return Val::put(&(*this).to_val()?, store, ty, slot),
+            }
+            Ok(())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn get(this: *mut wrt_val_t, store: &mut api::Store, slot: *const api::VmSlot, ty: &ValType) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match ty {
+                ValType::I32 => ((*this).kind, (*this).of.i32) = (WRT_I32, (*slot).i32),
+                ValType::I64 => ((*this).kind, (*this).of.i64) = (WRT_I64, (*slot).i64),
+                ValType::F32 => ((*this).kind, (*this).of.f32) = (WRT_F32, f32::from_bits((*slot).f32)),
+                ValType::F64 => ((*this).kind, (*this).of.f64) = (WRT_F64, f64::from_bits((*slot).f64)),
+                ValType::Ref(r) if r.top() != Top::Func => {
+                    let kind = if r.top() == Top::Extern { WRT_EXTERNREF } else { WRT_ANYREF };
+                    write_ref(this, kind, Ref::from_raw(store, (*slot).gc)?);
+                }
+                _ => {
+                    let mut val = Val::I32(0);
+                    Val::get(&mut val, store, slot, ty)?;
+                    this.write(wrt_val_t::from_val(val));
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// # Safety
+/// `place` can be written.
+#[inline(always)]
+pub unsafe fn write_ref(place: *mut wrt_val_t, kind: u8, r: Option<Ref>) {
+    let r = r.map_or(wrt_ref_t::EMPTY, wrt_ref_t::from);
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*place).kind = kind;
+        (*place).of.r#ref.store = r.store;
+        (*place).of.r#ref.root = r.root;
+    }
 }
 
 impl wrt_val_t {
@@ -306,6 +371,7 @@ fn owner(v: &Val, id: u64) -> u64 {
 ///
 /// # Safety
 /// `slot` is NULL or a value that can be written.
+#[inline(always)]
 pub unsafe fn take<R>(
     slot: *mut wrt_val_t,
     store: &mut api::Store,
@@ -314,20 +380,27 @@ pub unsafe fn take<R>(
     if slot.is_null() {
         return Err(super::entry::null("value"));
     }
-    // SAFETY: the caller's promise.
-    let value = unsafe { *slot };
-    let val = value.to_val();
     let id = store.id();
-    if val.as_ref().map_or(id, |v| owner(v, id)) != id {
-        return f(store, val?);
+    // SAFETY: the caller's promise; any bits are a reference, which is checked.
+    unsafe {
+        if let kind @ (WRT_EXTERNREF | WRT_ANYREF) = (*slot).kind
+            && (*slot).of.r#ref.store == id
+        {
+            // The common case, without a copy of the whole value.
+            let r = Ref { store: id, root: (*slot).of.r#ref.root };
+            (*slot).kind = WRT_EMPTY;
+            (*slot).of.r#ref.store = 0;
+            (*slot).of.r#ref.root = 0;
+            let result = f(store, if kind == WRT_EXTERNREF { Val::ExternRef(Some(r)) } else { Val::AnyRef(Some(r)) });
+            // A stale one was an error of `f` already.
+            let _ = r.release(store);
+            return result;
+        }
+        let val = (*slot).to_val();
+        if val.as_ref().map_or(id, |v| owner(v, id)) != id {
+            return f(store, val?);
+        }
+        *slot = wrt_val_t::EMPTY;
+        f(store, val?)
     }
-    // SAFETY: the caller's promise.
-    unsafe { *slot = wrt_val_t::EMPTY };
-    let val = val?;
-    let result = f(store, val);
-    if let Some(r) = val.reference() {
-        // A stale one was an error of `f` already.
-        let _ = r.release(store);
-    }
-    result
 }

@@ -57,6 +57,17 @@ pub unsafe extern "C" fn wrt_weak_get(
     }
 }
 
+/// Ends a weak reference, from any thread: as `wrt_ref_drop`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_weak_drop(take_weak: *mut wrt_weak_t) {
+    super::entry::plain((), || {
+        // SAFETY: the caller passes NULL or a weak reference that can be written.
+        if let Some(slot) = unsafe { take_weak.as_mut() } {
+            WeakRef::from(std::mem::replace(slot, wrt_weak_t::EMPTY)).release_anywhere();
+        }
+    });
+}
+
 /// Ends a weak reference. The slot becomes empty, but for one of another store; releasing an empty one does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_release(store: *mut wrt_store_t, take_weak: *mut wrt_weak_t) -> *mut wrt_error_t {

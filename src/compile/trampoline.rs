@@ -7,9 +7,10 @@ use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::err;
 use crate::wasm::types::{FuncType, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I64};
 use cranelift_codegen::ir::*;
-use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachExceptionHandler};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::mem::{offset_of, size_of};
@@ -118,7 +119,7 @@ fn entry(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlo
     keep
 }
 
-/// The code of a host function's funcref: gives its arguments to `VmHostFunc::call` and returns what that left.
+/// The code of a host function's funcref: gives its arguments to `VmHostFunc::raw` or `call`, and returns what that left.
 fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
     b.func.signature = wasm_signature(ty);
     let block = b.create_block();
@@ -127,23 +128,83 @@ fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
     let params = b.block_params(block).to_vec();
     let host = params[0];
     let count = ty.params().len().max(ty.results().len());
-    let slots = StackSlotData::new(StackSlotKind::ExplicitSlot, slot_offset(count) as u32, 4);
-    let slots = b.create_sized_stack_slot(slots);
-    let slots = b.ins().stack_addr(I64, slots, 0);
+    let slots = local(&mut b, slot_offset(count) as u32, 4);
     store_slots(&mut b, &params[1..], slots);
+    // So that whoever searches frames for what is in use finds the function.
+    let keep = local(&mut b, 8, 3);
+    b.ins().store(trusted(), host, keep, 0);
     let store = b.ins().load(I64, constant(), host, offset_of!(VmHeader, store) as i32);
     let fp = b.ins().get_frame_pointer(I64);
     b.ins().store(trusted(), fp, store, offset_of!(VmStore, exit_fp) as i32);
-
-    let mut sig = Signature::new(isa.default_call_conv());
-    sig.params.extend([AbiParam::new(I64); 2]);
-    sig.returns.push(AbiParam::new(I8));
-    let sig = b.import_signature(sig);
+    let sp = b.ins().get_stack_pointer(I64);
+    b.ins().store(trusted(), sp, store, offset_of!(VmStore, exit_sp) as i32);
+    if !ty.has_references() {
+        raw_exit(&mut b, ty, &Exit { host, store, fp, slots, count });
+    }
     let call = b.ins().load(I64, constant(), host, offset_of!(VmHostFunc, call) as i32);
     // It does not come back when the host function failed: the activation ends then.
-    b.ins().call_indirect(sig, call, &[host, slots]);
+    call_host(&mut b, call, &[host, slots], None);
     let results = load_slots(&mut b, ty.results(), slots);
     b.ins().return_(&results);
     b.seal_all_blocks();
     b.finalize(isa.frontend_config());
+}
+
+/// A call on its way out.
+struct Exit {
+    host: Value,
+    store: Value,
+    fp: Value,
+    slots: Value,
+    count: usize,
+}
+
+/// Calls the host's own function if there is one, and goes on in a new block if there is none.
+fn raw_exit(b: &mut FunctionBuilder, ty: &FuncType, exit: &Exit) {
+    let (raw_block, other, after, done) = (b.create_block(), b.create_block(), b.create_block(), b.create_block());
+    let field = |b: &mut FunctionBuilder, offset: usize| b.ins().load(I64, constant(), exit.host, offset as i32);
+    let raw = field(b, offset_of!(VmHostFunc, raw));
+    b.ins().brif(raw, raw_block, &[], other, &[]);
+    b.switch_to_block(raw_block);
+    let caller = local(b, size_of::<VmCaller>() as u32, 3);
+    let vm = |b: &mut FunctionBuilder, offset: usize| b.ins().load(I64, trusted(), exit.store, offset as i32);
+    let (embedder, activation) = (vm(b, offset_of!(VmStore, embedder)), vm(b, offset_of!(VmStore, activation)));
+    b.ins().store(trusted(), embedder, caller, offset_of!(VmCaller, embedder) as i32);
+    b.ins().store(trusted(), exit.fp, caller, offset_of!(VmCaller, exit_fp) as i32);
+    b.ins().store(trusted(), activation, caller, offset_of!(VmCaller, activation) as i32);
+    let data = field(b, offset_of!(VmHostFunc, raw_data));
+    let count = b.ins().iconst(I64, exit.count as i64);
+    let error = call_host(b, raw, &[data, caller, exit.slots, count], Some(I64)).expect("asked for");
+    // A scope of this call's own has to be closed.
+    let scope = vm(b, offset_of!(VmStore, scope_fp));
+    let has_scope = b.ins().icmp(IntCC::Equal, scope, exit.fp);
+    let has_scope = b.ins().uextend(I64, has_scope);
+    let has_more = b.ins().bor(has_scope, error);
+    b.ins().brif(has_more, after, &[], done, &[]);
+    b.switch_to_block(after);
+    b.set_cold_block(after);
+    let after_raw = field(b, offset_of!(VmHostFunc, after_raw));
+    call_host(b, after_raw, &[exit.host, error], None);
+    b.ins().jump(done, &[]);
+    b.switch_to_block(done);
+    let results = load_slots(b, ty.results(), exit.slots);
+    b.ins().return_(&results);
+    b.switch_to_block(other);
+}
+
+/// The address of a place in the frame.
+fn local(b: &mut FunctionBuilder, size: u32, align_shift: u8) -> Value {
+    let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, align_shift));
+    b.ins().stack_addr(I64, slot, 0)
+}
+
+/// Calls a function of the host's convention, with at most four addresses and numbers. To the compiler it is one that keeps
+/// no register, so that this frame has the registers that WebAssembly keeps across the call, where `vm::reach` looks.
+fn call_host(b: &mut FunctionBuilder, f: Value, args: &[Value], result: Option<Type>) -> Option<Value> {
+    let mut sig = Signature::new(CallConv::Winch);
+    sig.params.extend(args.iter().map(|_| AbiParam::new(I64)));
+    sig.returns.extend(result.map(AbiParam::new));
+    let sig = b.import_signature(sig);
+    let call = b.ins().call_indirect(sig, f, args);
+    b.inst_results(call).first().copied()
 }

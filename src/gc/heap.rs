@@ -222,6 +222,7 @@ impl Heap {
         Some(NewObject { r: NonZeroU32::new(r)?, no_gc })
     }
 
+    #[inline(always)]
     fn bump(&mut self, size: u32) -> Option<u32> {
         // SAFETY: `nursery` lives, and this is the store's thread.
         let nursery = unsafe { &mut *self.nursery };
@@ -274,18 +275,29 @@ impl Drop for Heap {
 }
 
 impl Heap {
-    /// Makes the object of host data. `None` if there is no room, or no memory; the data is given back then.
-    pub fn alloc_host(&mut self, data: HostData, external: usize) -> std::result::Result<Root, HostData> {
+    /// Whether a small object finds room in the nursery at once, and no collection is due.
+    #[inline(always)]
+    pub fn has_room_now(&self, size: u32) -> bool {
+        // SAFETY: `nursery` lives, and this is the store's thread. Its end is 0 under zeal, and within the limit.
+        let nursery = unsafe { &*self.nursery };
+        nursery.next + size <= nursery.end && !self.is_external_due()
+    }
+
+    /// Makes the object of what `data` gives, which is only asked when nothing can fail any more. `None` if there is no room, or
+    /// no memory.
+    #[inline(always)]
+    pub fn alloc_host(&mut self, data: impl FnOnce() -> HostData, external: usize) -> Option<Root> {
         if !self.weak.hosts.reserve() {
-            return Err(data);
+            return None;
         }
-        let Some(object) = self.alloc(HOST_TYPE, 0) else { return Err(data) };
-        let r = object.r.get();
-        let Some(root) = self.roots.get_mut().add(r) else { return Err(data) };
-        let index = self.weak.hosts.add(r, data, external);
+        let r = self.bump(HOST_OBJECT_SIZE)?;
+        // SAFETY: room of this size that nobody refers to yet.
+        unsafe { self.objects.put_header(r, HOST_TYPE, 0) };
+        let root = self.roots.get_mut().add(r)?;
+        let index = self.weak.hosts.add(r, data(), external);
         // SAFETY: the number stands behind the header of the object just made.
         unsafe { *self.objects.at::<u32>(r + HOST_NUMBER) = index };
-        Ok(root)
+        Some(root)
     }
 }
 

@@ -5,9 +5,33 @@ use super::object::{Objects, is_young};
 use crate::sys::scarcity;
 use crate::wasm::descriptor::HOST_NUMBER;
 use std::any::Any;
+use std::ffi::c_void;
 
 /// What the host keeps behind an `externref`. Dropping it is its finalizer.
-pub type HostData = Box<dyn Any + Send + Sync>;
+pub enum HostData {
+    Rust(Box<dyn Any + Send + Sync>),
+    C(HostPointer),
+}
+
+/// A pointer that is never looked at, and what is called with it when it is not needed any more.
+pub struct HostPointer {
+    pub pointer: *mut c_void,
+    pub finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+// SAFETY: the pointer is only given back to the host, which was told on which threads.
+unsafe impl Send for HostPointer {}
+// SAFETY: as above.
+unsafe impl Sync for HostPointer {}
+
+impl Drop for HostPointer {
+    fn drop(&mut self) {
+        if let Some(f) = self.finalizer.take() {
+            // SAFETY: the host gave both for this purpose.
+            unsafe { f(self.pointer) };
+        }
+    }
+}
 
 struct Entry {
     /// The object's reference; 0 in a free entry.
@@ -38,6 +62,7 @@ impl Default for Hosts {
 
 impl Hosts {
     /// Makes sure that one more can be added, and all of them can die, without memory.
+    #[inline(always)]
     pub fn reserve(&mut self) -> bool {
         let room = self.alive + 1;
         if self.entries.len() == self.entries.capacity() && scarcity::check().is_err() {
@@ -47,6 +72,7 @@ impl Hosts {
     }
 
     /// Adds the data of an object; gives the number to be put into it. After `reserve`.
+    #[inline(always)]
     pub fn add(&mut self, object: u32, data: HostData, external: usize) -> u32 {
         // Never more than can be counted, so that what is given back was taken.
         let external = external.min(usize::MAX - self.external);
@@ -105,8 +131,12 @@ impl Hosts {
                     hosts.free = index;
                     hosts.alive -= 1;
                     hosts.external -= entry.external;
-                    // There is room: `reserve`.
-                    hosts.dead.extend(entry.data.take());
+                    match entry.data.take() {
+                        // Nothing would happen.
+                        Some(HostData::C(HostPointer { finalizer: None, .. })) => {}
+                        // There is room: `reserve`.
+                        data => hosts.dead.extend(data),
+                    }
                 }
             }
         };

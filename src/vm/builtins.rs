@@ -8,7 +8,6 @@ use super::instance::Instance;
 use super::store::Store;
 use super::table::Table;
 use super::trap;
-use super::unwind::save_registers;
 use crate::abi::builtin::BUILTINS;
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::{VmContext, VmHeader, VmStore};
@@ -79,7 +78,14 @@ macro_rules! shims {
                 "mov rbp, rsp",
                 "mov rax, [rdi + {store}]",
                 "mov [rax + {exit_fp}], rbp",
-                save_registers!(),
+                // The registers that WebAssembly may use across the call; the shim leaves them as they are.
+                "push rbx",
+                "push r12",
+                "push r13",
+                "push r14",
+                "push r15",
+                "sub rsp, 8",
+                "mov [rax + {exit_sp}], rsp",
                 "call {shim}",
                 "leave",
                 "ret",
@@ -97,7 +103,13 @@ macro_rules! shims {
                 "mov x29, sp",
                 "ldr x9, [x0, #{store}]",
                 "str x29, [x9, #{exit_fp}]",
-                save_registers!(),
+                "stp x19, x20, [sp, #-16]!",
+                "stp x21, x22, [sp, #-16]!",
+                "stp x23, x24, [sp, #-16]!",
+                "stp x25, x26, [sp, #-16]!",
+                "stp x27, x28, [sp, #-16]!",
+                "mov x10, sp",
+                "str x10, [x9, #{exit_sp}]",
                 "bl {shim}",
                 "mov sp, x29",
                 "ldp x29, x30, [sp], #16",

@@ -1,6 +1,6 @@
 //! From the host into WebAssembly.
 
-use super::engine::Trampoline;
+use super::engine::Way;
 use super::store::Store;
 use super::unwind;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
@@ -14,15 +14,16 @@ use std::sync::atomic::Ordering::Relaxed;
 ///
 /// # Safety
 /// * `store` is alive and this is its thread; no Rust reference into it is alive in the callers (invariant 3).
-/// * `vmctx` and `code` belong together and to this store, and are of the trampoline's type.
+/// * `vmctx` and `code` belong together and to this store, and are of the type of `way`, which is alive; it is not looked at
+///   any more when machine code runs.
 /// * `slots` has room for the arguments and for the results, and the arguments are of the type; references in them are
 ///   of this store.
-#[inline]
+#[inline(always)]
 pub unsafe fn invoke(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    trampoline: &Trampoline,
+    way: *const Way,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises. The activation lives until after the entry returned, and nothing refers to it then:
@@ -32,8 +33,9 @@ pub unsafe fn invoke(
         let mut activation = MaybeUninit::<Activation>::uninit();
         let act = activation.as_mut_ptr();
         (*act).entry_fp = 0;
-        (*act).handler_pc = trampoline.handler_pc();
-        (*act).handler_sp_offset = trampoline.handler_sp_offset();
+        (*act).handler_pc = (*way).handler_pc;
+        (*act).handler_sp_offset = (*way).handler_sp_offset;
+        let entry = (*way).entry;
         (*act).store = vm;
         (*act).previous = (*vm).activation;
         (*act).previous_exit_fp = (*vm).exit_fp;
@@ -47,13 +49,13 @@ pub unsafe fn invoke(
             let engine = &(*store).engine;
             let limit = stack_pointer().saturating_sub(engine.config.max_wasm_stack);
             (*store).stack_limit = limit;
-            (*store).vm.set_stack_limit(limit);
+            (*store).vm.enter(limit);
         } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
             let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
             return Err(Error::trap(trap));
         }
         (*vm).activation = act;
-        let ok = (trampoline.entry())(vmctx, code, slots, act);
+        let ok = entry(vmctx, code, slots, act);
         (*vm).activation = (*act).previous;
         (*vm).exit_fp = (*act).previous_exit_fp;
         (*vm).exit_sp = (*act).previous_exit_sp;

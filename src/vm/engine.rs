@@ -85,6 +85,29 @@ pub struct Trampoline {
     code: TrampolineCode,
 }
 
+/// What a call needs of the trampoline of its type, which lives as long as the engine.
+#[derive(Clone, Copy)]
+pub struct Way {
+    pub entry: EntryFn,
+    pub handler_pc: usize,
+    pub handler_sp_offset: usize,
+    /// How many slots a call needs.
+    pub slots: u32,
+    pub has_references: bool,
+}
+
+impl Way {
+    pub fn of(t: &Trampoline) -> Way {
+        Way {
+            entry: t.entry(),
+            handler_pc: t.handler_pc(),
+            handler_sp_offset: t.code.handler_sp_offset as usize,
+            slots: t.ty.params().len().max(t.ty.results().len()) as u32,
+            has_references: t.ty.has_references(),
+        }
+    }
+}
+
 /// `fn(vmctx, code, slots, activation) -> bool`, false after a trap or host error.
 pub type EntryFn = unsafe extern "C" fn(*mut VmHeader, VmCode, *mut VmSlot, *mut Activation) -> bool;
 
@@ -101,7 +124,7 @@ impl Trampoline {
         self.text.as_ptr() as usize
     }
 
-    pub fn entry(&self) -> EntryFn {
+    fn entry(&self) -> EntryFn {
         // SAFETY: the compiler put a function of exactly this type at this offset.
         unsafe { std::mem::transmute::<usize, EntryFn>(self.start() + self.code.entry as usize) }
     }
@@ -111,12 +134,8 @@ impl Trampoline {
         (self.start() + self.code.exit as usize) as VmCode
     }
 
-    pub fn handler_pc(&self) -> usize {
+    fn handler_pc(&self) -> usize {
         self.start() + self.code.handler as usize
-    }
-
-    pub fn handler_sp_offset(&self) -> usize {
-        self.code.handler_sp_offset as usize
     }
 
     /// The activation of an entry frame of this trampoline. `offset` is where in the text that frame is.

@@ -4,18 +4,26 @@ use super::engine::Trampoline;
 use super::keeper::Keeper;
 use super::store::Store;
 use super::trap;
-use super::unwind::save_registers;
-use crate::abi::vmstruct::{VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
-use crate::base::Result;
+use crate::abi::vmstruct::{RawCallback, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
+use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::registry::TypeId;
-use std::cell::Cell;
-use std::mem::offset_of;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The host's side: slots hold the arguments and take the results.
 pub type HostCall = Arc<dyn Fn(*mut Store, *mut VmSlot) -> Result<()> + Send + Sync>;
+
+/// A function of the host's that works on slots, called without a detour. `call` does the same.
+#[derive(Clone, Copy)]
+pub struct Direct {
+    pub f: RawCallback,
+    /// Alive as long as the `HostCall` it stands beside.
+    pub data: *mut c_void,
+    /// Takes the error that `f` gave.
+    pub take_error: unsafe fn(*mut c_void) -> Error,
+}
 
 /// A host function in a store. Never moves.
 #[repr(C)]
@@ -23,9 +31,8 @@ pub struct HostFunc {
     vm: VmHostFunc,
     funcref: VmFuncRef,
     pub(super) keeper: Keeper,
-    /// How many calls of it are on the stack.
-    running: Cell<u32>,
     call: HostCall,
+    take_error: Option<unsafe fn(*mut c_void) -> Error>,
     /// Its code is the funcref's.
     _trampoline: Arc<Trampoline>,
 }
@@ -36,11 +43,18 @@ impl HostFunc {
         type_id: TypeId,
         trampoline: Arc<Trampoline>,
         call: HostCall,
+        direct: Option<Direct>,
         keeper: Keeper,
         owner: u32,
     ) -> Box<HostFunc> {
         let mut f = Box::new(HostFunc {
-            vm: VmHostFunc { header: VmHeader { store }, call: leave },
+            vm: VmHostFunc {
+                header: VmHeader { store },
+                call: call_host,
+                raw: direct.map(|d| d.f),
+                raw_data: direct.map_or(std::ptr::null_mut(), |d| d.data),
+                after_raw,
+            },
             funcref: VmFuncRef {
                 code: trampoline.exit(),
                 vmctx: std::ptr::null_mut(),
@@ -50,8 +64,8 @@ impl HostFunc {
                 owner,
             },
             keeper,
-            running: Cell::new(0),
             call,
+            take_error: direct.map(|d| d.take_error),
             _trampoline: trampoline,
         });
         f.funcref.vmctx = &raw mut f.vm.header;
@@ -60,10 +74,6 @@ impl HostFunc {
 
     pub fn funcref(&mut self) -> *mut VmFuncRef {
         &mut self.funcref
-    }
-
-    pub fn is_running(&self) -> bool {
-        self.running.get() > 0
     }
 
     pub fn key(&self) -> HostKey {
@@ -78,57 +88,19 @@ pub fn host_key(ty: TypeId, call: &HostCall) -> HostKey {
     (Arc::as_ptr(call) as *const () as usize, ty)
 }
 
-/// Called by exit trampolines. Keeps the registers that WebAssembly uses across the call where `reach` sees them.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn leave(ctx: *mut VmHostFunc, slots: *mut VmSlot) -> bool {
-    std::arch::naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "mov rax, [rdi + {store}]",
-        save_registers!(),
-        "call {call_host}",
-        "leave",
-        "ret",
-        store = const offset_of!(VmHeader, store),
-        exit_sp = const offset_of!(VmStore, exit_sp),
-        call_host = sym call_host,
-    )
-}
-#[cfg(target_arch = "aarch64")]
-#[unsafe(naked)]
-unsafe extern "C" fn leave(ctx: *mut VmHostFunc, slots: *mut VmSlot) -> bool {
-    std::arch::naked_asm!(
-        "stp x29, x30, [sp, #-16]!",
-        "mov x29, sp",
-        "ldr x9, [x0, #{store}]",
-        save_registers!(),
-        "bl {call_host}",
-        "mov sp, x29",
-        "ldp x29, x30, [sp], #16",
-        "ret",
-        store = const offset_of!(VmHeader, store),
-        exit_sp = const offset_of!(VmStore, exit_sp),
-        call_host = sym call_host,
-    )
-}
-
 /// Does not return when the function fails: the activation ends.
-unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) -> bool {
+unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
     // SAFETY: machine code passes the context of a `HostFunc` (the struct is its first field), which lives as long as its
     // store (invariant 1).
     let (vm, result) = unsafe {
         let vm = (*ctx).header.store;
         let store = (*vm).store as *mut Store;
         let func = &*(ctx as *const HostFunc);
-        // Whatever the host releases meanwhile, this stays (`reach`).
-        func.running.set(func.running.get() + 1);
-        let result = catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots)));
-        func.running.set(func.running.get() - 1);
-        (vm, result)
+        // Whatever the host releases meanwhile, this stays: the trampoline's frame leads to it (invariant 1).
+        (vm, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
     };
     let error = match result {
-        Ok(Ok(())) => return true,
+        Ok(Ok(())) => return,
         Ok(Err(e)) => e,
         Err(panic) => {
             // What a panic's payload does when dropped is not ours to trust.
@@ -138,4 +110,19 @@ unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) -> bool
     };
     // SAFETY: called from an exit trampoline; nothing is left to drop here but the error, which is moved away.
     unsafe { trap::raise_error(vm, error) }
+}
+
+/// After a raw callback that gave an error or made references.
+unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void) {
+    // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised.
+    unsafe {
+        let vm = (*ctx).header.store;
+        (*((*vm).store as *mut Store)).close_callback_scope((*vm).exit_fp);
+        if let Some(take) = (*(ctx as *const HostFunc)).take_error
+            && !error.is_null()
+        {
+            let error = take(error);
+            trap::raise_error(vm, error)
+        }
+    }
 }

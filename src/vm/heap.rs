@@ -3,10 +3,11 @@
 use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::reach::Reach;
-use super::store::Store;
+use super::store::{CallbackScope, Store};
 use super::table::Table;
 use super::trace;
 use crate::abi::heap::LARGE;
+use crate::abi::vmstruct::ATTENTION_DEAD;
 use crate::base::{Error, Result, Slab, Trap};
 use crate::err;
 use crate::gc::collect::{Kind, Moving};
@@ -18,28 +19,36 @@ use crate::sys::scarcity;
 use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering::AcqRel;
 
 impl Store {
     /// The heap, made now if this is the first use of it.
+    #[inline(always)]
     pub fn heap(&mut self) -> Result<&mut Heap> {
         if self.heap.is_none() {
-            let engine = &self.engine;
-            // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), types are the engine's.
-            let mut heap = unsafe {
-                let nursery = &raw mut (*self.vm.get()).nursery;
-                Heap::new(engine.config.heap, &engine.regions, engine.types.view(), nursery)?
-            };
-            for _ in 0..self.scopes {
-                heap.roots().open().ok_or_else(no_scope)?;
-            }
-            let base = heap.base();
-            for instance in self.instances.values() {
-                // SAFETY: contexts live (invariant 1). Code of an instance that uses the heap found it there from the start.
-                unsafe { (*instance.vmctx()).heap = base };
-            }
-            self.heap = Some(heap);
+            self.make_heap()?;
         }
         Ok(self.heap.as_mut().expect("just made"))
+    }
+
+    #[cold]
+    fn make_heap(&mut self) -> Result<()> {
+        let engine = &self.engine;
+        // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), types are the engine's.
+        let mut heap = unsafe {
+            let nursery = &raw mut (*self.vm.get()).nursery;
+            Heap::new(engine.config.heap, &engine.regions, engine.types.view(), nursery)?
+        };
+        for _ in 0..self.scopes {
+            heap.roots().open().ok_or_else(no_scope)?;
+        }
+        let base = heap.base();
+        for instance in self.instances.values() {
+            // SAFETY: contexts live (invariant 1). Code of an instance that uses the heap found it there from the start.
+            unsafe { (*instance.vmctx()).heap = base };
+        }
+        self.heap = Some(heap);
+        Ok(())
     }
 
     /// The world without collections. A store without a heap has no references to look at, so one is made.
@@ -63,6 +72,53 @@ impl Store {
 
     /// Opens a scope of roots, also if there is no heap yet; gives its depth, from 1.
     pub fn open_scope(&mut self) -> Result<u32> {
+        self.callback_scope()?;
+        self.push_scope()
+    }
+
+    /// Before a reference is made for the host: the host function that runs, if one does, has a scope of its own.
+    #[inline(always)]
+    pub fn callback_scope(&mut self) -> Result<()> {
+        // SAFETY: the store's thread.
+        let (exit_fp, scope_fp) = unsafe { ((*self.vm.get()).exit_fp, (*self.vm.get()).scope_fp) };
+        if exit_fp == scope_fp { Ok(()) } else { self.open_callback_scope(exit_fp, scope_fp) }
+    }
+
+    #[cold]
+    fn open_callback_scope(&mut self, exit_fp: usize, previous_fp: usize) -> Result<()> {
+        let depth = self.scopes;
+        self.callback_scopes.try_reserve(1).map_err(|_| no_scope())?;
+        self.push_scope()?;
+        self.callback_scopes.push(CallbackScope { previous_fp, depth });
+        // SAFETY: the store's thread.
+        unsafe { (*self.vm.get()).scope_fp = exit_fp };
+        Ok(())
+    }
+
+    /// Closes the scopes of the host function that has left WebAssembly at `exit_fp`, if it has opened some.
+    #[inline(always)]
+    pub fn close_callback_scope(&mut self, exit_fp: usize) {
+        // SAFETY: the store's thread.
+        let vm = unsafe { &mut *self.vm.get() };
+        if vm.scope_fp == exit_fp
+            && let Some(scope) = self.callback_scopes.pop()
+        {
+            vm.scope_fp = scope.previous_fp;
+            self.close_scopes(scope.depth);
+        }
+    }
+
+    /// How many scopes the host can not close: those from before the host function that runs, and its own.
+    pub fn scope_base(&self) -> u32 {
+        // SAFETY: the store's thread.
+        let vm = unsafe { &*self.vm.get() };
+        if vm.exit_fp != vm.scope_fp {
+            return self.scopes;
+        }
+        self.callback_scopes.last().map_or(0, |s| s.depth + 1)
+    }
+
+    fn push_scope(&mut self) -> Result<u32> {
         if let Some(heap) = &mut self.heap {
             heap.roots().open().ok_or_else(no_scope)?;
         }
@@ -113,6 +169,9 @@ impl Store {
             let verified = if verifies { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
             verified.unwrap_or_else(|finding| panic!("after a collection: {finding}"));
         }));
+        if heap.has_dead() || !self.dead_funcs.is_empty() {
+            self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
+        }
         // Also if it is broken: contexts hold its base.
         heap.broken |= collected.is_err();
         self.heap = Some(heap);
@@ -172,17 +231,25 @@ impl Store {
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
     }
 
-    /// SAFEPOINT. An object of the host: `data` is dropped after it has died. `external` bytes outside of the heap live
-    /// and die with it.
-    pub fn alloc_host(&mut self, data: HostData, external: usize) -> Result<Root> {
+    /// SAFEPOINT. An object of the host: what `data` gives is dropped after it has died; it is not asked if this fails. `external`
+    /// bytes outside of the heap live and die with it.
+    #[inline(always)]
+    pub fn alloc_host(&mut self, data: impl FnOnce() -> HostData, external: usize) -> Result<Root> {
         debug_assert_eq!(self.engine.types.view().get(HOST_TYPE).size, HOST_OBJECT_SIZE);
-        self.make_room(HOST_OBJECT_SIZE as u64).map_err(Error::trap)?;
+        if !self.heap.as_ref().is_some_and(|h| h.has_room_now(HOST_OBJECT_SIZE)) {
+            self.make_room(HOST_OBJECT_SIZE as u64).map_err(Error::trap)?;
+        }
         let heap = self.heap.as_mut().expect("made by make_room");
-        heap.alloc_host(data, external).map_err(|_| err!(OutOfMemory, "no memory for an object of the host"))
+        heap.alloc_host(data, external).ok_or_else(no_host_object)
     }
 
     /// SAFEPOINT. The same, with so many references to other objects, all null.
-    pub fn alloc_host_with_fields(&mut self, data: HostData, external: usize, fields: u32) -> Result<Root> {
+    pub fn alloc_host_with_fields(
+        &mut self,
+        data: impl FnOnce() -> HostData,
+        external: usize,
+        fields: u32,
+    ) -> Result<Root> {
         if fields == 0 {
             return self.alloc_host(data, external);
         }
@@ -213,11 +280,6 @@ impl Store {
         });
         self.held_funcs.pop();
         made.map_err(Error::trap)?
-    }
-
-    /// Whether finalizers wait.
-    pub fn has_dead(&self) -> bool {
-        !self.dead_funcs.is_empty() || self.heap.as_ref().is_some_and(|h| h.has_dead())
     }
 
     /// The number by which objects refer to a function.
@@ -252,6 +314,11 @@ impl Store {
     pub fn root<'h>(no_gc: NoGc<'h>, gc: Gc<'h>) -> Result<Root> {
         no_gc.root(gc).ok_or_else(|| err!(OutOfMemory, "no memory for a root"))
     }
+}
+
+#[cold]
+fn no_host_object() -> Error {
+    err!(OutOfMemory, "no memory for an object of the host")
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use super::builtins;
 use super::call;
+use super::engine::Way;
 use super::func_table::{self, FuncRefPtr};
 use super::initialize::initialize;
 use super::instance::{Context, Instance};
@@ -216,14 +217,14 @@ fn put_funcrefs(instance: &Instance) {
 /// As `instantiate`; the instance is complete.
 unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
     // SAFETY: short borrows of boxed things; nothing runs meanwhile.
-    let (code, vmctx, trampoline) = unsafe {
+    let (code, vmctx, way) = unsafe {
         let inst = &*instance;
         let Some(f) = inst.info().start else { return Ok(()) };
         let (code, vmctx) = inst.callable(f);
         let type_id = inst.info().types[inst.info().funcs[f].ty].id;
         let engine = &(*store).engine;
-        (code, vmctx, engine.trampoline(type_id)?)
+        (code, vmctx, Way::of(&*engine.trampoline(type_id)?))
     };
     // SAFETY: a start function takes and gives nothing; the rest is this function's promise.
-    unsafe { call::invoke(store, vmctx, code, &trampoline, std::ptr::null_mut()) }
+    unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }
 }

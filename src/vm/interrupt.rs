@@ -1,18 +1,22 @@
 //! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
 
+use super::mailbox::Release;
 use crate::abi::vmstruct::{VmNursery, VmStore};
 use parking_lot::{Condvar, Mutex};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// The part of a store that machine code sees. Shared with interrupt handles, which outlive the store and touch the two
-/// atomics only.
-pub struct SharedVmStore(UnsafeCell<VmStore>);
+/// The part of a store that machine code sees. Shared with those who reach the store from other threads, which outlive it
+/// and touch the atomics and the mail only.
+pub struct SharedVmStore {
+    vm: UnsafeCell<VmStore>,
+    pub(super) mail: Mutex<Vec<Release>>,
+}
 
-// SAFETY: other threads touch only the atomics, through `interrupt`; everything else belongs to the store's thread
+// SAFETY: other threads touch only the atomics, and the mail, which has a lock; everything else belongs to the store's thread
 // (invariant 2).
 unsafe impl Send for SharedVmStore {}
 // SAFETY: as above.
@@ -20,28 +24,38 @@ unsafe impl Sync for SharedVmStore {}
 
 impl Default for SharedVmStore {
     fn default() -> Self {
-        SharedVmStore(UnsafeCell::new(VmStore {
+        let vm = UnsafeCell::new(VmStore {
             stack_limit: AtomicUsize::new(0),
             interrupt: AtomicU32::new(0),
             activation: std::ptr::null_mut(),
             exit_fp: 0,
             exit_sp: 0,
+            scope_fp: 0,
+            embedder: std::ptr::null_mut(),
             store: std::ptr::null_mut(),
             nursery: VmNursery::default(),
             funcs: std::ptr::null(),
             func_count: 0,
-        }))
+            attention: AtomicU32::new(0),
+        });
+        SharedVmStore { vm, mail: Mutex::default() }
     }
 }
 
 impl SharedVmStore {
     pub fn get(&self) -> *mut VmStore {
-        self.0.get()
+        self.vm.get()
     }
 
     fn atomics(&self) -> (&AtomicU32, &AtomicUsize) {
         // SAFETY: the struct is alive as long as self; only references to its atomics are made.
         unsafe { (&(*self.get()).interrupt, &(*self.get()).stack_limit) }
+    }
+
+    /// Bits of `ATTENTION_*`.
+    pub fn attention(&self) -> &AtomicU32 {
+        // SAFETY: as in `atomics`.
+        unsafe { &(*self.get()).attention }
     }
 
     /// Asks the store to stop: at the next function entry or loop header. Stays until it is delivered or cleared.
@@ -55,6 +69,15 @@ impl SharedVmStore {
 
     pub fn is_interrupted(&self) -> bool {
         self.atomics().0.load(SeqCst) != 0
+    }
+
+    /// As `set_stack_limit`. Mostly the limit is what it was for the entry before: then no interrupt has come, or it comes
+    /// after this.
+    #[inline(always)]
+    pub fn enter(&self, limit: usize) {
+        if self.atomics().1.load(Relaxed) != limit {
+            self.set_stack_limit(limit);
+        }
     }
 
     /// Sets the stack limit for an entry. An interrupt that came before, or comes meanwhile, is not lost: either this

@@ -36,6 +36,7 @@ pub mod instantiate;
 pub mod interrupt;
 pub mod keeper;
 pub mod limits;
+pub mod mailbox;
 pub mod memory;
 pub mod module;
 pub mod reach;

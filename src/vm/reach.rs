@@ -102,11 +102,7 @@ impl Reach {
     fn begin(&mut self, store: &Store) {
         let host = |k: Keeper| k == Keeper::Host;
         store.instances.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Instance(i)));
-        store
-            .hosts
-            .iter()
-            .filter(|(_, x)| host(x.keeper) || x.is_running())
-            .for_each(|(i, _)| self.part(Part::HostFunc(i)));
+        store.hosts.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::HostFunc(i)));
         store.tables.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Table(i)));
         store.memories.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Memory(i)));
         store.globals.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Global(i)));

@@ -5,11 +5,12 @@ use super::limits::{Growth, Resource};
 use super::module::Module;
 use super::reach::Reach;
 use super::store::Store;
-use crate::abi::vmstruct::VmFuncRef;
+use crate::abi::vmstruct::{ATTENTION_DEAD, VmFuncRef};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::gc::collect::{Kind, Moving};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::AcqRel;
 
 /// What was released, and not yet freed.
 #[derive(Default)]
@@ -128,6 +129,9 @@ impl Store {
         if let Some(mut reach) = Reach::new(self) {
             reach.trace(self, None);
             reach.finish(self);
+            if !self.dead_funcs.is_empty() {
+                self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
+            }
         }
         Ok(())
     }

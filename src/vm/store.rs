@@ -1,13 +1,14 @@
 //! A store: owns what runs.
 
-use super::engine::{Engine, Trampoline};
-use super::func::{HostCall, HostFunc, HostKey, host_key};
+use super::engine::{Engine, Way};
+use super::func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::instance::Instance;
 use super::interrupt::{SharedVmStore, Ticket};
 use super::keeper::Keeper;
 use super::limits::Account;
+use super::mailbox;
 use super::memory::Memory;
 use super::module::Module;
 use super::release::Releases;
@@ -16,6 +17,7 @@ use crate::abi::vmstruct::HOST_OWNER;
 use crate::base::{Error, Result, Slab};
 use crate::gc::Heap;
 use crate::wasm::registry::TypeId;
+use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,7 +26,16 @@ use std::time::Duration;
 /// A function the host knows: where it is and how it is entered.
 pub struct FuncEntry {
     pub funcref: FuncRefPtr,
-    pub trampoline: Arc<Trampoline>,
+    pub way: Way,
+    pub ty: Arc<FuncType>,
+}
+
+/// The scope of a host function that runs, opened when it was first needed.
+pub struct CallbackScope {
+    /// The `exit_fp` of the host function before this one that has one.
+    pub(super) previous_fp: usize,
+    /// Scopes that were open before.
+    pub(super) depth: u32,
 }
 
 pub struct Store {
@@ -37,16 +48,15 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran: its state can not be trusted any more.
     pub poisoned: bool,
-    /// A pointer of whoever embeds the store, never looked at.
-    pub embedder: *mut (),
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
     /// Made on first use.
     pub heap: Option<Box<Heap>>,
-    /// Scopes of roots that are open, and how many of them were when the host function began that runs.
+    /// Scopes of roots that are open.
     pub scopes: u32,
-    pub scope_base: u32,
+    /// Of host functions that run, those that have a scope of their own.
+    pub(super) callback_scopes: Vec<CallbackScope>,
     /// Functions that objects refer to, by number; the first is null.
     pub numbered: Vec<FuncRefPtr>,
     /// Numbers whose functions are gone.
@@ -89,12 +99,11 @@ impl Store {
             account: Account::default(),
             error: None,
             poisoned: false,
-            embedder: std::ptr::null_mut(),
             stack_limit: 0,
             deadline: None,
             heap: None,
             scopes: 0,
-            scope_base: 0,
+            callback_scopes: Vec::new(),
             numbered: Vec::new(),
             free_numbers: Vec::new(),
             held_funcs: Vec::new(),
@@ -110,6 +119,7 @@ impl Store {
             hosts: Slab::default(),
             instances: Slab::default(),
         });
+        mailbox::register(store.id, &store.vm);
         let address = &raw mut *store as *mut ();
         // SAFETY: nobody else knows the store yet.
         unsafe {
@@ -146,24 +156,25 @@ impl Store {
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
-            funcref.handle = self.funcs.insert(FuncEntry { funcref: f, trampoline }) + 1;
+            let entry = FuncEntry { funcref: f, way: Way::of(&trampoline), ty: trampoline.ty.clone() };
+            funcref.handle = self.funcs.insert(entry) + 1;
         }
         Ok(funcref.handle - 1)
     }
 
     /// Adds a host function that the host keeps; gives its funcref.
-    pub fn add_host_func(&mut self, ty: TypeId, call: HostCall) -> Result<FuncRefPtr> {
-        let index = self.new_host_func(ty, call, Keeper::Host)?;
+    pub fn add_host_func(&mut self, ty: TypeId, call: HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
+        let index = self.new_host_func(ty, call, direct, Keeper::Host)?;
         Ok(self.hosts[index].funcref())
     }
 
     /// The host function of a definition, which lives as long as something refers to it; gives its funcref. There is one in
     /// a store.
-    pub fn shared_host_func(&mut self, ty: TypeId, call: &HostCall) -> Result<FuncRefPtr> {
+    pub fn shared_host_func(&mut self, ty: TypeId, call: &HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
         let index = match self.host_by_call.get(&host_key(ty, call)) {
             Some(index) => *index,
             None => {
-                let index = self.new_host_func(ty, call.clone(), Keeper::Nobody)?;
+                let index = self.new_host_func(ty, call.clone(), direct, Keeper::Nobody)?;
                 self.host_by_call.insert(host_key(ty, call), index);
                 index
             }
@@ -171,16 +182,17 @@ impl Store {
         Ok(self.hosts[index].funcref())
     }
 
-    fn new_host_func(&mut self, ty: TypeId, call: HostCall, keeper: Keeper) -> Result<u32> {
+    fn new_host_func(&mut self, ty: TypeId, call: HostCall, direct: Option<Direct>, keeper: Keeper) -> Result<u32> {
         let trampoline = self.engine.trampoline(ty)?;
         let owner = HOST_OWNER | self.hosts.next();
-        let host = HostFunc::new(self.vm.get(), ty, trampoline, call, keeper, owner);
+        let host = HostFunc::new(self.vm.get(), ty, trampoline, call, direct, keeper, owner);
         Ok(self.hosts.insert(host))
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
+        mailbox::unregister(self.id);
         if let Some(t) = self.deadline.take() {
             self.engine.timer.cancel(t);
         }

@@ -1,27 +1,9 @@
 //! Walking the stack by frame pointers, and naming what was found.
 
 use super::code_memory::{self, Owner};
-use crate::abi::vmstruct::{Activation, VmContext, VmStore};
+use crate::abi::vmstruct::{Activation, VmCaller, VmContext};
 use crate::base::Frame;
 use crate::base::limits::MAX_BACKTRACE_FRAMES;
-
-/// In a stub with a frame: writes the registers that WebAssembly may use across the call into that, and says where they are
-/// in the `VmStore` that `rax` (or `x9`) points to. Whoever is called leaves them as they are.
-#[cfg(target_arch = "x86_64")]
-macro_rules! save_registers {
-    () => {
-        "push rbx\npush r12\npush r13\npush r14\npush r15\nsub rsp, 8\nmov [rax + {exit_sp}], rsp"
-    };
-}
-#[cfg(target_arch = "aarch64")]
-macro_rules! save_registers {
-    () => {
-        "stp x19, x20, [sp, #-16]!\nstp x21, x22, [sp, #-16]!\nstp x23, x24, [sp, #-16]!\nstp x25, x26, [sp, #-16]!
-        stp x27, x28, [sp, #-16]!\nmov x10, sp\nstr x10, [x9, #{exit_sp}]"
-    };
-}
-
-pub(super) use save_registers;
 
 /// Reads a word of the stack.
 ///
@@ -99,16 +81,13 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
         .collect()
 }
 
-/// The context of the instance that called the host function that runs now; `None` when the host called it.
+/// The context of the instance that called a host function that runs; `None` when the host called it.
 ///
 /// # Safety
-/// A host function of this store runs, innermost, on this thread.
-pub unsafe fn caller(store: *mut VmStore) -> Option<*mut VmContext> {
+/// The call is in progress, on this thread.
+pub unsafe fn caller(caller: &VmCaller) -> Option<*mut VmContext> {
     // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
-    let (pc, fp, entry_fp) = unsafe {
-        let exit_fp = (*store).exit_fp;
-        (word(exit_fp + 8), word(exit_fp), (*(*store).activation).entry_fp)
-    };
+    let (pc, fp, entry_fp) = unsafe { (word(caller.exit_fp + 8), word(caller.exit_fp), (*caller.activation).entry_fp) };
     if fp == entry_fp {
         return None;
     }

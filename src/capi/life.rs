@@ -1,0 +1,137 @@
+//! When a store ends that one thread may use while another deletes it. The thread that calls pays for it with a few plain
+//! loads and stores: the one that deletes makes a barrier on all processors instead.
+
+use crate::sys::barrier;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*, compiler_fence, fence};
+
+/// Nobody has deleted the store.
+const ALIVE: u8 = 0;
+/// It was deleted; who is in it, if anybody, ends it on the way out.
+const DELETED: u8 = 1;
+/// Who was in it ends it.
+const USER_ENDS: u8 = 2;
+/// Who deleted it ends it, as soon as who was in it has left.
+const DELETER_ENDS: u8 = 3;
+
+pub struct Life {
+    /// Two for each call that is in the store; one while the last of them leaves and looks at the state.
+    depth: AtomicUsize,
+    state: AtomicU8,
+    has_barrier: bool,
+}
+
+impl Life {
+    pub fn new() -> Arc<Life> {
+        let has_barrier = barrier::is_available();
+        Arc::new(Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier })
+    }
+
+    /// A call begins.
+    #[inline(always)]
+    pub fn enter(&self) {
+        self.depth.store(self.depth.load(Relaxed) + 2, Relaxed);
+    }
+
+    /// A call is over. True: the caller has to end the store, and nobody else does. Otherwise the store may be gone.
+    #[inline(always)]
+    pub fn leave(&self) -> bool {
+        let depth = self.depth.load(Relaxed);
+        if depth != 2 {
+            self.depth.store(depth - 2, Relaxed);
+            return false;
+        }
+        self.depth.store(1, Relaxed);
+        match self.has_barrier {
+            true => compiler_fence(SeqCst),
+            false => fence(SeqCst),
+        }
+        if self.state.load(Acquire) == ALIVE {
+            // The last touch.
+            self.depth.store(0, Release);
+            return false;
+        }
+        self.leave_deleted()
+    }
+
+    #[cold]
+    fn leave_deleted(&self) -> bool {
+        let ends = self.state.compare_exchange(DELETED, USER_ENDS, AcqRel, Acquire).is_ok();
+        if !ends {
+            self.depth.store(0, Release);
+        }
+        ends
+    }
+
+    /// The store is deleted. True: the caller has to end it, now. A finalizer that deletes its store again does nothing.
+    pub fn delete(self: Arc<Life>) -> bool {
+        if self.state.compare_exchange(ALIVE, DELETED, SeqCst, SeqCst).is_err() {
+            return false;
+        }
+        if self.depth.load(Acquire) == 0 {
+            return true;
+        }
+        // Whoever looks at the state from now on sees it; who is about to leave has said so, or sees it.
+        barrier::all_threads();
+        match self.depth.load(Acquire) {
+            0 => true,
+            1 => {
+                if self.state.compare_exchange(DELETED, DELETER_ENDS, AcqRel, Acquire).is_err() {
+                    return false;
+                }
+                while self.depth.load(Acquire) != 0 {
+                    std::thread::yield_now();
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// Whatever the moment: exactly one of the two ends it, and a caller never after the other did.
+    #[test]
+    fn one_ends_it() {
+        for has_barrier in [barrier::is_available(), false] {
+            for round in 0..300 {
+                let life = Arc::new(Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier });
+                let (ended, entered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+                let (of_user, its_ended, its_entered) = (life.clone(), ended.clone(), entered.clone());
+                let user = std::thread::spawn(move || {
+                    of_user.enter();
+                    its_entered.store(true, SeqCst);
+                    (0..round % 64).for_each(|_| std::hint::spin_loop());
+                    if of_user.leave() {
+                        its_ended.fetch_add(1, SeqCst);
+                    }
+                });
+                while !entered.load(SeqCst) {
+                    std::hint::spin_loop();
+                }
+                (0..round % 61).for_each(|_| std::hint::spin_loop());
+                if life.delete() {
+                    ended.fetch_add(1, SeqCst);
+                }
+                user.join().unwrap();
+                assert_eq!(ended.load(SeqCst), 1, "round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn calls_nest() {
+        let life = Life::new();
+        life.enter();
+        life.enter();
+        assert!(!life.clone().delete() && !life.leave() && life.leave());
+        assert!(!life.delete());
+        let life = Life::new();
+        life.enter();
+        assert!(!life.leave() && life.delete());
+    }
+}

@@ -1,0 +1,69 @@
+//! What other threads release: it waits at the store, which looks at it when it is next used. Known by the store's number, so
+//! that who releases needs no store, and may come after its end.
+
+use super::interrupt::SharedVmStore;
+use super::store::Store;
+use crate::abi::vmstruct::ATTENTION_MAIL;
+use crate::gc::{Root, Weak};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::atomic::Ordering::AcqRel;
+use std::sync::{Arc, Weak as WeakArc};
+
+/// What was released.
+#[derive(Clone, Copy)]
+pub enum Release {
+    Ref(Root),
+    Weak(Weak),
+    Instance { index: u32, generation: u32 },
+}
+
+type Directory = Mutex<Option<FxHashMap<u64, WeakArc<SharedVmStore>>>>;
+
+/// So that threads that make stores do not wait for each other.
+const SHARDS: usize = 16;
+static STORES: [Directory; SHARDS] = [const { Mutex::new(None) }; SHARDS];
+
+fn shard(store: u64) -> &'static Directory {
+    &STORES[store as usize % SHARDS]
+}
+
+pub fn register(store: u64, shared: &Arc<SharedVmStore>) {
+    shard(store).lock().get_or_insert_default().insert(store, Arc::downgrade(shared));
+}
+
+pub fn unregister(store: u64) {
+    if let Some(stores) = shard(store).lock().as_mut() {
+        stores.remove(&store);
+    }
+}
+
+/// From any thread. Nothing happens if the store is gone, or there is no memory: then it is released with the store.
+pub fn send(store: u64, release: Release) {
+    let shared = shard(store).lock().as_ref().and_then(|stores| stores.get(&store)?.upgrade());
+    let Some(shared) = shared else { return };
+    let mut mail = shared.mail.lock();
+    if mail.try_reserve(1).is_ok() {
+        mail.push(release);
+        shared.attention().fetch_or(ATTENTION_MAIL, AcqRel);
+    }
+}
+
+impl Store {
+    /// Releases what other threads have.
+    pub fn read_mail(&mut self) {
+        self.vm.attention().fetch_and(!ATTENTION_MAIL, AcqRel);
+        let mail = std::mem::take(&mut *self.vm.mail.lock());
+        for release in mail {
+            // What is stale was released before.
+            match (release, &mut self.heap) {
+                (Release::Ref(root), Some(heap)) => drop(heap.roots().release(root)),
+                (Release::Weak(weak), Some(heap)) => drop(heap.release_weak(weak)),
+                (Release::Instance { index, generation }, _) if self.instances.is_current(index, generation) => {
+                    drop(self.release_instance(index));
+                }
+                _ => {}
+            }
+        }
+    }
+}
