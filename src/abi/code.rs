@@ -80,6 +80,8 @@ pub struct TrampolineCode {
     pub handler_sp_offset: u32,
     /// Where the entry's frame keeps the `Activation`'s address, in bytes below its frame pointer.
     pub activation_below_fp: u32,
-    /// WebAssembly to host (`VmHostFunc`), `tail` convention. Offset in `text`.
+    /// WebAssembly to host (`VmHostFunc`), `tail` convention. Offset in `text`. `raw_exit` is the one for `VmHostFunc::raw`; 0 if the
+    /// type has references.
     pub exit: u32,
+    pub raw_exit: u32,
 }

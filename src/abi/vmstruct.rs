@@ -87,8 +87,7 @@ pub struct VmHostFunc {
     /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place). Does not return
     /// when the function fails.
     pub call: unsafe extern "C" fn(*mut VmHostFunc, *mut VmSlot),
-    /// Not `None`: the host's own function, which the exit trampoline calls in place of `call`. Only of a type without
-    /// references.
+    /// The host's own function, if it is called without a detour. Only of a type without references.
     pub raw: Option<RawCallback>,
     pub raw_data: *mut c_void,
     /// Called after `raw` if it gave an error or made references. Does not return in the first case.
@@ -101,11 +100,9 @@ pub type RawCallback = unsafe extern "C" fn(*mut c_void, *mut VmCaller, *mut VmS
 /// A call of a host function in progress. On the stack of whoever calls it.
 #[repr(C)]
 pub struct VmCaller {
-    /// The store's.
-    pub embedder: *mut (),
-    /// Where WebAssembly was left, and the activation it was left in.
+    pub store: *mut VmStore,
+    /// Where WebAssembly was left.
     pub exit_fp: usize,
-    pub activation: *mut Activation,
 }
 
 /// What machine code sees of a store.

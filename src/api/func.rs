@@ -32,9 +32,9 @@ impl Caller<'_> {
 
     /// The call, for `instance_of`.
     pub fn call(&self) -> VmCaller {
+        let store = self.store.vm().vm.get();
         // SAFETY: the store's thread.
-        let vm = unsafe { &*self.store.vm().vm.get() };
-        VmCaller { embedder: vm.embedder, exit_fp: vm.exit_fp, activation: vm.activation }
+        VmCaller { store, exit_fp: unsafe { (*store).exit_fp } }
     }
 
     /// The instance whose code called, if it was WebAssembly.

@@ -1,7 +1,7 @@
 //! Tables.
 
 pub use super::handle::defined::Table;
-use super::{Store, Val};
+use super::{Ref, Store, Val, Value};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result};
@@ -10,7 +10,7 @@ use crate::gc::Gc;
 use crate::gc::NoGc;
 use crate::gc::slot::Slots;
 use crate::vm::table as vm;
-use crate::wasm::types::{TableType, ValType};
+use crate::wasm::types::{TableType, Top, ValType};
 
 impl Table {
     /// A table whose elements all are `init`.
@@ -69,16 +69,30 @@ impl Table {
 
     /// The element at `i`. A reference is one of the innermost scope.
     pub fn get(&self, store: &mut Store, i: u64) -> Result<Val> {
-        let table = self.vm(store)?;
+        let mut value = Val::I32(0);
+        // SAFETY: a place of our own.
+        unsafe { self.get_value(store, i, &mut value)? };
+        Ok(value)
+    }
+
+    /// The same, as a value of the host's.
+    ///
+    /// # Safety
+    /// `out` can be written.
+    #[inline(always)]
+    pub unsafe fn get_value<V: Value>(&self, store: &mut Store, i: u64, out: *mut V) -> Result<()> {
+        let place = self.check(store)?;
+        let table = &store.vm().tables[place];
         let ty = ValType::Ref(table.ty().element);
-        let slot = match table.is_gc() {
-            true => self.with_slots(store, i, 1, |no_gc, slots| VmSlot {
-                gc: slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits),
-            })?,
-            false => VmSlot { funcref: table.get_func(i).map_err(Error::trap)? },
+        let slot = if ty.is_gc() {
+            let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
+            let slots = tables[place].slots(no_gc, i, 1).map_err(Error::trap)?;
+            VmSlot { gc: slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits) }
+        } else {
+            VmSlot { funcref: table.get_func(i).map_err(Error::trap)? }
         };
-        // SAFETY: an element of a table of this store, just read.
-        unsafe { Val::from_slot(store, &slot, ty) }
+        // SAFETY: an element of a table of this store, just read; the caller's promise.
+        unsafe { V::get(out, store, &slot, &ty) }
     }
 
     /// The elements `at..at + len`. References are ones of the innermost scope.
@@ -87,8 +101,19 @@ impl Table {
         (at..at + len).map(|i| self.get(store, i)).collect()
     }
 
+    #[inline(always)]
     pub fn set(&self, store: &mut Store, i: u64, value: Val) -> Result<()> {
-        self.fill(store, i, value, 1)
+        let place = self.check(store)?;
+        let element = store.vm().tables[place].ty().element;
+        let ((Val::ExternRef(r), Top::Extern) | (Val::AnyRef(r), Top::Any)) = (value, element.top()) else {
+            return self.fill(store, i, value, 1);
+        };
+        let raw = Ref::to_raw(r, store, element)?;
+        let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
+        let slots = tables[place].slots(no_gc, i, 1).map_err(Error::trap)?;
+        // SAFETY: just checked, and nothing was collected since.
+        slots.store(no_gc, 0, unsafe { no_gc.adopt(raw) });
+        Ok(())
     }
 
     /// Grows by `delta` elements that are `init`; gives the old size.

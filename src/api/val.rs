@@ -3,8 +3,9 @@
 use super::{Func, Ref, Store};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::err;
+use crate::gc::{Gc, NoGc};
 use crate::wasm::types::{RefType, Top, ValType};
 
 /// A value as a host has it.
@@ -160,13 +161,19 @@ fn func_slot(store: &Store, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
 }
 
 /// The bits of a reference, if it is of type `ty`.
+#[inline(always)]
 pub(super) fn raw(store: &Store, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
     let Some(r) = v else { return null(ty).map(|_| RawRef::NULL) };
     let (no_gc, gc) = r.get(store)?;
     match no_gc.is(Some(gc), ty) {
         true => Ok(gc.bits()),
-        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found {}", no_gc.ref_type(gc, ty.top()))),
+        false => Err(wrong_type(no_gc, gc, ty)),
     }
+}
+
+#[cold]
+fn wrong_type<'h>(no_gc: NoGc<'h>, gc: Gc<'h>, ty: RefType) -> Error {
+    err!(TypeMismatch, "expected a value of type {ty}, found {}", no_gc.ref_type(gc, ty.top()))
 }
 
 fn null(ty: RefType) -> Result<VmSlot> {
@@ -177,6 +184,6 @@ fn null(ty: RefType) -> Result<VmSlot> {
 }
 
 #[cold]
-fn mismatch(ty: ValType, got: Val) -> crate::base::Error {
+fn mismatch(ty: ValType, got: Val) -> Error {
     err!(TypeMismatch, "expected a value of type {ty}, found {}", got.ty())
 }

@@ -44,11 +44,21 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 /// `store` is NULL or a store that lives, and this is its thread.
 #[inline(always)]
 pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise. The temporary `Store` is this call's own (`Store::with`), so calls may nest.
+    // SAFETY: the caller's promise.
     unsafe {
         if store.is_null() || wrt_store_t::has_closed(store) {
             return refused(store);
         }
+        on_open_store(store, f)
+    }
+}
+
+/// # Safety
+/// As `on_store`, which has checked the store.
+#[inline(always)]
+unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise. The temporary `Store` is this call's own (`Store::with`), so calls may nest.
+    unsafe {
         match guarded(|| (*store).with(f)) {
             Ok(()) => std::ptr::null_mut(),
             Err(e) => failed(store, e),
@@ -69,7 +79,7 @@ pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Res
             return refused(store);
         }
         (*store).enter();
-        let error = on_store(store, f);
+        let error = on_open_store(store, f);
         wrt_store_t::leave(store);
         error
     }

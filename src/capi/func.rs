@@ -38,6 +38,13 @@ unsafe fn call_of<'a>(caller: *const wrt_caller_t) -> Option<&'a VmCaller> {
     unsafe { caller.cast::<VmCaller>().as_ref() }
 }
 
+/// # Safety
+/// As `call_of`.
+unsafe fn store_of(caller: *const wrt_caller_t) -> *mut wrt_store_t {
+    // SAFETY: the caller's promise. The store says whose it is.
+    unsafe { call_of(caller).map_or(std::ptr::null_mut(), |c| (*c.store).embedder.cast()) }
+}
+
 /// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 /// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
 /// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
@@ -112,9 +119,7 @@ pub fn raw(ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_caller_store(caller: *const wrt_caller_t) -> *mut wrt_store_t {
     // SAFETY: the callback passes what it got, or NULL.
-    super::entry::plain(std::ptr::null_mut(), || {
-        unsafe { call_of(caller) }.map_or(std::ptr::null_mut(), |c| c.embedder.cast())
-    })
+    super::entry::plain(std::ptr::null_mut(), || unsafe { store_of(caller) })
 }
 
 /// The instance whose code called. False, and the empty handle, when the host itself called the function.
@@ -123,8 +128,7 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
     super::entry::plain(false, || {
         // SAFETY: the callback passes what it got, and NULL or a place for the instance.
         unsafe {
-            let store = |c: &VmCaller| &*c.embedder.cast::<wrt_store_t>();
-            let found = call_of(caller).and_then(|c| store(c).with(|s| Caller::instance_of(s, c)));
+            let found = call_of(caller).and_then(|c| (*store_of(caller)).with(|s| Caller::instance_of(s, c)));
             let found = found.map_or(wrt_instance_t::EMPTY, wrt_instance_t::from);
             output(out_instance, found, "out_instance").is_ok() && found.store != 0
         }

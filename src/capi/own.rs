@@ -1,7 +1,7 @@
 //! Pointer conventions: borrowed objects, strings, outputs, owned objects, and the host's data with its finalizer.
 
 use super::entry::null;
-use crate::api::Result;
+use crate::api::{Error, Result};
 use crate::err;
 use std::ffi::{CString, c_char, c_void};
 
@@ -9,6 +9,7 @@ use std::ffi::{CString, c_char, c_void};
 ///
 /// # Safety
 /// `p` is NULL or points to a live object that is not changed meanwhile.
+#[inline(always)]
 pub unsafe fn borrow<'a, T>(p: *const T, what: &str) -> Result<&'a T> {
     // SAFETY: the caller's promise.
     unsafe { p.as_ref() }.ok_or_else(|| null(what))
@@ -18,21 +19,27 @@ pub unsafe fn borrow<'a, T>(p: *const T, what: &str) -> Result<&'a T> {
 ///
 /// # Safety
 /// `p` points to `len` elements, unless `len` is 0.
+#[inline(always)]
 pub unsafe fn slice<'a, T>(p: *const T, len: usize, what: &str) -> Result<&'a [T]> {
     if len == 0 {
         return Ok(&[]);
     }
-    if p.is_null() {
-        return Err(null(what));
-    }
-    if len > isize::MAX as usize / size_of::<T>().max(1) {
-        return Err(err!(InvalidArgument, "{what} has {len} elements, more than fit into memory"));
-    }
-    if !p.is_aligned() {
-        return Err(err!(InvalidArgument, "{what} is not aligned to {} bytes", align_of::<T>()));
+    if p.is_null() || !p.is_aligned() || len > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(no_slice(p, len, what));
     }
     // SAFETY: the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(p, len) })
+}
+
+#[cold]
+fn no_slice<T>(p: *const T, len: usize, what: &str) -> Error {
+    if p.is_null() {
+        null(what)
+    } else if !p.is_aligned() {
+        err!(InvalidArgument, "{what} is not aligned to {} bytes", align_of::<T>())
+    } else {
+        err!(InvalidArgument, "{what} has {len} elements, more than fit into memory")
+    }
 }
 
 /// A borrowed string: UTF-8, not necessarily NUL-terminated.
@@ -49,6 +56,7 @@ pub unsafe fn string<'a>(p: *const c_char, len: usize, what: &str) -> Result<&'a
 ///
 /// # Safety
 /// `p` is NULL or can be written.
+#[inline(always)]
 pub unsafe fn output<'a, T>(p: *mut T, initial: T, what: &str) -> Result<&'a mut T> {
     if p.is_null() {
         return Err(null(what));

@@ -151,8 +151,7 @@ pub unsafe extern "C" fn wrt_table_get(
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
             let (out, table) = (out?, Table::from(*borrow(table, "table")?));
-            *out = wrt_val_t::from_val(table.get(s, index)?);
-            Ok(())
+            table.get_value(s, index, out)
         })
     }
 }

@@ -39,14 +39,25 @@ pub fn compile(
         handler_sp_offset: call.frame_offset.expect("known for a try_call"),
         activation_below_fp: below_fp(code, slot),
         exit: 0,
+        raw_exit: 0,
     };
     cx.clear();
     exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
-    let code = finish(isa, cx)?;
-    out.text.resize(out.text.len().next_multiple_of(ALIGN), 0);
-    out.exit = out.text.len() as u32;
-    out.text.extend_from_slice(code.buffer.data());
+    out.exit = append(&mut out.text, finish(isa, cx)?);
+    if !ty.has_references() {
+        cx.clear();
+        raw_exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
+        out.raw_exit = append(&mut out.text, finish(isa, cx)?);
+    }
     Ok(out)
+}
+
+/// Gives the offset in the text.
+fn append(text: &mut Vec<u8>, code: &CompiledCode) -> u32 {
+    text.resize(text.len().next_multiple_of(ALIGN), 0);
+    let at = text.len() as u32;
+    text.extend_from_slice(code.buffer.data());
+    at
 }
 
 fn finish<'a>(isa: &dyn TargetIsa, cx: &'a mut Context) -> Result<&'a CompiledCode> {
@@ -119,38 +130,7 @@ fn entry(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlo
     keep
 }
 
-/// The code of a host function's funcref: gives its arguments to `VmHostFunc::raw` or `call`, and returns what that left.
-fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
-    b.func.signature = wasm_signature(ty);
-    let block = b.create_block();
-    b.append_block_params_for_function_params(block);
-    b.switch_to_block(block);
-    let params = b.block_params(block).to_vec();
-    let host = params[0];
-    let count = ty.params().len().max(ty.results().len());
-    let slots = local(&mut b, slot_offset(count) as u32, 4);
-    store_slots(&mut b, &params[1..], slots);
-    // So that whoever searches frames for what is in use finds the function.
-    let keep = local(&mut b, 8, 3);
-    b.ins().store(trusted(), host, keep, 0);
-    let store = b.ins().load(I64, constant(), host, offset_of!(VmHeader, store) as i32);
-    let fp = b.ins().get_frame_pointer(I64);
-    b.ins().store(trusted(), fp, store, offset_of!(VmStore, exit_fp) as i32);
-    let sp = b.ins().get_stack_pointer(I64);
-    b.ins().store(trusted(), sp, store, offset_of!(VmStore, exit_sp) as i32);
-    if !ty.has_references() {
-        raw_exit(&mut b, ty, &Exit { host, store, fp, slots, count });
-    }
-    let call = b.ins().load(I64, constant(), host, offset_of!(VmHostFunc, call) as i32);
-    // It does not come back when the host function failed: the activation ends then.
-    call_host(&mut b, call, &[host, slots], None);
-    let results = load_slots(&mut b, ty.results(), slots);
-    b.ins().return_(&results);
-    b.seal_all_blocks();
-    b.finalize(isa.frontend_config());
-}
-
-/// A call on its way out.
+/// A call on its way out: the host function's context, its store, and the slots with the arguments.
 struct Exit {
     host: Value,
     store: Value,
@@ -159,37 +139,70 @@ struct Exit {
     count: usize,
 }
 
-/// Calls the host's own function if there is one, and goes on in a new block if there is none.
-fn raw_exit(b: &mut FunctionBuilder, ty: &FuncType, exit: &Exit) {
-    let (raw_block, other, after, done) = (b.create_block(), b.create_block(), b.create_block(), b.create_block());
-    let field = |b: &mut FunctionBuilder, offset: usize| b.ins().load(I64, constant(), exit.host, offset as i32);
-    let raw = field(b, offset_of!(VmHostFunc, raw));
-    b.ins().brif(raw, raw_block, &[], other, &[]);
-    b.switch_to_block(raw_block);
-    let caller = local(b, size_of::<VmCaller>() as u32, 3);
-    let vm = |b: &mut FunctionBuilder, offset: usize| b.ins().load(I64, trusted(), exit.store, offset as i32);
-    let (embedder, activation) = (vm(b, offset_of!(VmStore, embedder)), vm(b, offset_of!(VmStore, activation)));
-    b.ins().store(trusted(), embedder, caller, offset_of!(VmCaller, embedder) as i32);
+/// Writes the arguments into slots, and says where WebAssembly was left.
+fn leave(ty: &FuncType, b: &mut FunctionBuilder) -> Exit {
+    b.func.signature = wasm_signature(ty);
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let params = b.block_params(block).to_vec();
+    let host = params[0];
+    let count = ty.params().len().max(ty.results().len());
+    let slots = local(b, slot_offset(count) as u32, 4);
+    store_slots(b, &params[1..], slots);
+    let store = b.ins().load(I64, constant(), host, offset_of!(VmHeader, store) as i32);
+    let fp = b.ins().get_frame_pointer(I64);
+    b.ins().store(trusted(), fp, store, offset_of!(VmStore, exit_fp) as i32);
+    let sp = b.ins().get_stack_pointer(I64);
+    b.ins().store(trusted(), sp, store, offset_of!(VmStore, exit_sp) as i32);
+    Exit { host, store, fp, slots, count }
+}
+
+fn finish_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder, slots: Value) {
+    let results = load_slots(&mut b, ty.results(), slots);
+    b.ins().return_(&results);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+}
+
+/// The code of a host function's funcref: gives its arguments to `VmHostFunc::call` and returns what that left.
+fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
+    let exit = leave(ty, &mut b);
+    // So that whoever searches frames for what is in use finds the function.
+    let keep = local(&mut b, 8, 3);
+    b.ins().store(trusted(), exit.host, keep, 0);
+    let call = b.ins().load(I64, constant(), exit.host, offset_of!(VmHostFunc, call) as i32);
+    // It does not come back when the host function failed: the activation ends then.
+    call_host(&mut b, call, &[exit.host, exit.slots], None);
+    finish_exit(isa, ty, b, exit.slots);
+}
+
+/// The same for a function on slots of a type without references: calls `VmHostFunc::raw`, the host's own function.
+fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
+    let exit = leave(ty, &mut b);
+    let caller = local(&mut b, size_of::<VmCaller>() as u32, 3);
+    b.ins().store(trusted(), exit.store, caller, offset_of!(VmCaller, store) as i32);
     b.ins().store(trusted(), exit.fp, caller, offset_of!(VmCaller, exit_fp) as i32);
-    b.ins().store(trusted(), activation, caller, offset_of!(VmCaller, activation) as i32);
-    let data = field(b, offset_of!(VmHostFunc, raw_data));
+    let field = |b: &mut FunctionBuilder, offset: usize| b.ins().load(I64, constant(), exit.host, offset as i32);
+    let (raw, data) = (field(&mut b, offset_of!(VmHostFunc, raw)), field(&mut b, offset_of!(VmHostFunc, raw_data)));
     let count = b.ins().iconst(I64, exit.count as i64);
-    let error = call_host(b, raw, &[data, caller, exit.slots, count], Some(I64)).expect("asked for");
+    let error = call_host(&mut b, raw, &[data, caller, exit.slots, count], Some(I64)).expect("asked for");
     // A scope of this call's own has to be closed.
-    let scope = vm(b, offset_of!(VmStore, scope_fp));
-    let has_scope = b.ins().icmp(IntCC::Equal, scope, exit.fp);
+    let (after, done) = (b.create_block(), b.create_block());
+    let scope = b.ins().load(I64, trusted(), exit.store, offset_of!(VmStore, scope_fp) as i32);
+    let fp = b.ins().get_frame_pointer(I64);
+    let has_scope = b.ins().icmp(IntCC::Equal, scope, fp);
     let has_scope = b.ins().uextend(I64, has_scope);
     let has_more = b.ins().bor(has_scope, error);
     b.ins().brif(has_more, after, &[], done, &[]);
     b.switch_to_block(after);
     b.set_cold_block(after);
-    let after_raw = field(b, offset_of!(VmHostFunc, after_raw));
-    call_host(b, after_raw, &[exit.host, error], None);
+    // The context is needed after the call, so it is in the frame meanwhile, and the function is found (see `exit`).
+    let after_raw = field(&mut b, offset_of!(VmHostFunc, after_raw));
+    call_host(&mut b, after_raw, &[exit.host, error], None);
     b.ins().jump(done, &[]);
     b.switch_to_block(done);
-    let results = load_slots(b, ty.results(), exit.slots);
-    b.ins().return_(&results);
-    b.switch_to_block(other);
+    finish_exit(isa, ty, b, exit.slots);
 }
 
 /// The address of a place in the frame.

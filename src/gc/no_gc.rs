@@ -127,6 +127,7 @@ impl<'h> NoGc<'h> {
     ///
     /// # Safety
     /// They are a reference of this heap, and nothing was collected since they were one.
+    #[inline(always)]
     pub unsafe fn adopt(self, raw: RawRef) -> Option<Gc<'h>> {
         // SAFETY: the caller's promise.
         NonZeroU32::new(raw.0).map(|raw| unsafe { Gc::new(self, raw) })
@@ -136,6 +137,7 @@ impl<'h> NoGc<'h> {
         Gc { raw: NonZeroU32::new(RawRef::i31(v).0).expect("odd"), _no_gc: PhantomData }
     }
 
+    #[inline(always)]
     pub fn get(self, root: Root) -> Result<Gc<'h>, Stale> {
         let bits = self.roots_ref().get(root)?;
         Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
@@ -148,6 +150,7 @@ impl<'h> NoGc<'h> {
     }
 
     /// Makes a root, which is not a collection. `None` if there is no memory for it.
+    #[inline(always)]
     pub fn root(self, gc: Gc<'h>) -> Option<Root> {
         self.roots_ref().add(gc.raw.get())
     }
@@ -159,6 +162,7 @@ impl<'h> NoGc<'h> {
     }
 
     /// Whether a reference is of a type (Wasm 3.0, 4.6.7 `ref.test`).
+    #[inline(always)]
     pub fn is(self, value: Option<Gc<'h>>, ty: RefType) -> bool {
         let Some(gc) = value else { return ty.nullable };
         let types = self.objects().types;

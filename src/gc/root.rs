@@ -55,6 +55,7 @@ impl Roots {
     }
 
     /// `None` if there is no memory for it.
+    #[inline(always)]
     pub fn add(&mut self, bits: u32) -> Option<Root> {
         debug_assert!(bits != 0);
         let depth = self.scopes.len() as u32;
@@ -93,15 +94,18 @@ impl Roots {
         Some(root)
     }
 
+    #[inline(always)]
     fn entry(&self, root: Root) -> Result<&Entry, Stale> {
         let found = self.entries.get(root.index as usize);
         found.filter(|e| e.generation == root.generation && e.bits != 0).ok_or(Stale)
     }
 
+    #[inline(always)]
     pub fn get(&self, root: Root) -> Result<u32, Stale> {
         self.entry(root).map(|e| e.bits)
     }
 
+    #[inline(always)]
     pub fn release(&mut self, root: Root) -> Result<(), Stale> {
         self.entry(root)?;
         let entry = &mut self.entries[root.index as usize];

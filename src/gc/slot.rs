@@ -20,6 +20,7 @@ impl<'h> Slots<'h> {
     /// # Safety
     /// `first` are `len` slots that stay where they are for `'h`; `cards` are theirs, `offset` bytes from the first card's
     /// beginning to the first slot.
+    #[inline(always)]
     pub unsafe fn new(first: *mut RefSlot, len: usize, cards: *mut u8, offset: usize) -> Slots<'h> {
         Slots { first: first.cast(), len, cards, offset, _owner: PhantomData }
     }
@@ -33,6 +34,7 @@ impl<'h> Slots<'h> {
     }
 
     /// The slots of a range.
+    #[inline(always)]
     pub fn range(self, at: usize, len: usize) -> Option<Slots<'h>> {
         let end = at.checked_add(len)?;
         (end <= self.len).then(|| Slots {
@@ -43,12 +45,14 @@ impl<'h> Slots<'h> {
         })
     }
 
+    #[inline(always)]
     pub fn load(self, no_gc: NoGc<'h>, i: usize) -> Option<Gc<'h>> {
         assert!(i < self.len);
         // SAFETY: in bounds; a reference at rest is good as long as nothing is collected (heap 1, heap 6).
         NonZeroU32::new(unsafe { *self.first.add(i) }).map(|raw| unsafe { Gc::new(no_gc, raw) })
     }
 
+    #[inline(always)]
     pub fn store(self, _: NoGc<'h>, i: usize, value: Option<Gc<'h>>) {
         assert!(i < self.len);
         // SAFETY: in bounds, with its card.

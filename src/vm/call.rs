@@ -46,8 +46,7 @@ pub unsafe fn invoke(
             if (*store).poisoned {
                 return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
             }
-            let engine = &(*store).engine;
-            let limit = stack_pointer().saturating_sub(engine.config.max_wasm_stack);
+            let limit = stack_pointer().saturating_sub((*store).max_wasm_stack);
             (*store).stack_limit = limit;
             (*store).vm.enter(limit);
         } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {

@@ -129,9 +129,10 @@ impl Trampoline {
         unsafe { std::mem::transmute::<usize, EntryFn>(self.start() + self.code.entry as usize) }
     }
 
-    /// The code of a host function's funcref.
-    pub fn exit(&self) -> VmCode {
-        (self.start() + self.code.exit as usize) as VmCode
+    /// The code of a host function's funcref; `raw`: of one that is called without a detour, whose type has no references.
+    pub fn exit(&self, raw: bool) -> VmCode {
+        debug_assert!(!raw || self.code.raw_exit != 0);
+        (self.start() + if raw { self.code.raw_exit } else { self.code.exit } as usize) as VmCode
     }
 
     fn handler_pc(&self) -> usize {

@@ -56,7 +56,7 @@ impl HostFunc {
                 after_raw,
             },
             funcref: VmFuncRef {
-                code: trampoline.exit(),
+                code: trampoline.exit(direct.is_some()),
                 vmctx: std::ptr::null_mut(),
                 type_id,
                 handle: 0,

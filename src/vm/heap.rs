@@ -57,6 +57,7 @@ impl Store {
     }
 
     /// The same, and the tables beside it.
+    #[inline(always)]
     pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Slab<Box<Table>>)> {
         self.heap()?;
         let Store { heap, tables, .. } = self;

@@ -8,6 +8,7 @@ use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
 
 impl Table {
+    #[inline(always)]
     fn all<'h>(&'h self, _: NoGc<'h>) -> Slots<'h> {
         debug_assert!(self.is_gc());
         // SAFETY: elements and cards are as many as the length says, and stay where they are while the table is borrowed.
@@ -18,6 +19,7 @@ impl Table {
     }
 
     /// The elements `at..at + len`.
+    #[inline(always)]
     pub fn slots<'h>(&'h self, no_gc: NoGc<'h>, at: u64, len: u64) -> Result<Slots<'h>, Trap> {
         self.check_range(at, len)?;
         self.all(no_gc).range(at as usize, len as usize).ok_or(Trap::TableOutOfBounds)

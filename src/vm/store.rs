@@ -48,6 +48,8 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran: its state can not be trusted any more.
     pub poisoned: bool,
+    /// The engine's.
+    pub max_wasm_stack: usize,
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
@@ -99,6 +101,7 @@ impl Store {
             account: Account::default(),
             error: None,
             poisoned: false,
+            max_wasm_stack: engine.config.max_wasm_stack,
             stack_limit: 0,
             deadline: None,
             heap: None,

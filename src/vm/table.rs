@@ -85,6 +85,7 @@ impl Table {
         Limits { min: self.len(), max: self.declared.limits.max }
     }
 
+    #[inline(always)]
     pub fn check_range(&self, at: u64, len: u64) -> Result<(), Trap> {
         match at.checked_add(len) {
             Some(end) if end <= self.len() => Ok(()),

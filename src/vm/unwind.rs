@@ -87,7 +87,15 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
 /// The call is in progress, on this thread.
 pub unsafe fn caller(caller: &VmCaller) -> Option<*mut VmContext> {
     // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
-    let (pc, fp, entry_fp) = unsafe { (word(caller.exit_fp + 8), word(caller.exit_fp), (*caller.activation).entry_fp) };
+    let (pc, fp, entry_fp) = unsafe {
+        // The activation that was left there: the innermost one, or one further out.
+        let (mut exit_fp, mut activation) = ((*caller.store).exit_fp, (*caller.store).activation);
+        while exit_fp != caller.exit_fp {
+            let inner = activation.as_ref()?;
+            (exit_fp, activation) = (inner.previous_exit_fp, inner.previous);
+        }
+        (word(exit_fp + 8), word(exit_fp), activation.as_ref()?.entry_fp)
+    };
     if fp == entry_fp {
         return None;
     }
