@@ -75,6 +75,9 @@
 // The store's instances, as a number.
 #define WRT_RESOURCE_INSTANCES 3
 
+// What objects may take, in bytes. Asked when there is no room after a collection, from 4 MiB on.
+#define WRT_RESOURCE_HEAP 4
+
 // What an import, an export or a `wrt_extern_t` is.
 #define WRT_EXTERN_FUNC 1
 
@@ -305,6 +308,7 @@ typedef struct {
 } wrt_val_t;
 
 // A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
+// References in them from outside of the callback stay their owner's.
 // Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
 // It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
@@ -360,7 +364,7 @@ typedef struct {
 } wrt_type_t;
 #define wrt_type_t_EMPTY (wrt_type_t){ .engine = 0, .index = 0, .kind = 0, .nullable = 0, .reserved = 0 }
 
-// What a store's heap has done and holds.
+// What a store's heap has done and holds. More may come at the end.
 typedef struct {
     // Bytes of this struct as the caller knows it: `sizeof(wrt_heap_stats_t)`, to be set before it is filled in.
     size_t size;
@@ -372,7 +376,7 @@ typedef struct {
     uint64_t longest_minor_nanoseconds;
     uint64_t last_full_nanoseconds;
     uint64_t longest_full_nanoseconds;
-    // Bytes that were alive after the last full collection.
+    // Bytes that were alive after the last full collection, in whole lines of 128 bytes.
     uint64_t live_bytes;
     // Bytes that objects, dead ones included, and the gaps between them take now.
     uint64_t used_bytes;
@@ -382,7 +386,64 @@ typedef struct {
     uint64_t host_objects;
     // What objects of the host have declared as theirs outside of the heap.
     uint64_t external_bytes;
+    uint64_t weak_references;
+    // Instances that are there: not released, or not freed yet.
+    uint64_t instances;
+    // What the nursery may take now, and what objects in it do.
+    uint64_t nursery_bytes;
+    uint64_t nursery_used_bytes;
+    // All pauses together.
+    uint64_t minor_nanoseconds;
+    uint64_t full_nanoseconds;
+    // How many pauses there were from 2^i nanoseconds on, below 2^(i+1); the last one has all longer ones.
+    uint64_t minor_pauses[32];
+    uint64_t full_pauses[32];
 } wrt_heap_stats_t;
+
+// Objects, and their bytes.
+typedef struct {
+    uint64_t objects;
+    uint64_t bytes;
+} wrt_tally_t;
+
+// What is in a store's heap, and what refers into it, counted one by one. Objects that have died and were not collected yet
+// count as well. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_heap_census_t)`, to be set before it is filled in.
+    size_t size;
+    // In the nursery.
+    wrt_tally_t young;
+    // Survivors of a collection.
+    wrt_tally_t old;
+    // Objects of more than 8 KiB, which are old from the start.
+    wrt_tally_t large;
+    // What refers into the heap: references of the host, elements of tables and of segments, globals, and places in frames. Null
+    // and i31s are not counted.
+    uint64_t references;
+    uint64_t table_elements;
+    uint64_t globals;
+    uint64_t segment_elements;
+    uint64_t frame_slots;
+} wrt_heap_census_t;
+
+// A collection that is over. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the library knows it.
+    size_t size;
+    // Whether old objects were collected as well; 0 or 1.
+    uint64_t is_full;
+    uint64_t nanoseconds;
+    // Bytes that survived their first collection.
+    uint64_t promoted_bytes;
+    // Bytes that objects and the gaps between them take afterwards.
+    uint64_t used_bytes;
+} wrt_gc_event_t;
+
+// Told after each collection of a store. What it does with the store fails.
+typedef void (*wrt_gc_callback_t)(void *userdata, const wrt_gc_event_t *event);
+
+// Takes a piece of what is written. An error ends it, and is given on.
+typedef wrt_error_t *(*wrt_write_callback_t)(void *userdata, const char *bytes, size_t size);
 
 // A table of a store. A plain value, like `wrt_func_t`.
 typedef struct {
@@ -447,6 +508,8 @@ typedef struct {
     uint64_t table_elements;
     // Instances.
     uint64_t instances;
+    // Bytes that objects may take, as `wrt_config_set_heap_limit`; that limit holds as well.
+    uint64_t heap_bytes;
 } wrt_limits_t;
 
 // What is about to grow.
@@ -525,6 +588,11 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_heap_growth(wrt_config_t *config,
                                         size_t percent,
                                         size_t min_bytes);
 
+// Whether it is noted where each reference of the host is made, for `wrt_store_write_reference_report`; and when a store is
+// deleted, references that nobody has released are reported on standard error. Slow: for finding leaks. Off by default.
+WRT_MUST_USE wrt_error_t *wrt_config_set_debug_references(wrt_config_t *config,
+                                             bool on);
+
 // For tests of hosts: every `n`-th allocation collects everything, moves all that lives, and overwrites the rest, so that
 // a reference that was kept wrongly is found. 0, as at first, is off.
 WRT_MUST_USE wrt_error_t *wrt_config_set_gc_zeal(wrt_config_t *config,
@@ -592,7 +660,8 @@ wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
 bool wrt_caller_instance(const wrt_caller_t *caller, wrt_instance_t *out_instance);
 
 // Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
-// called with it once: when the store is gone, or when this fails. One callback may serve many functions.
+// called with it once: when the store is gone, when the function is released and freed, or when this fails. One callback may
+// serve many functions.
 WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
                           const wrt_functype_t *ty,
                           wrt_func_callback_t callback,
@@ -682,6 +751,40 @@ WRT_MUST_USE wrt_error_t *wrt_store_gc(wrt_store_t *store);
 
 // Fills in what the store's heap has done and holds. `stats->size` must be set.
 WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store, wrt_heap_stats_t *out_stats);
+
+// Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
+// collection, and collects nothing. `census->size` must be set.
+WRT_MUST_USE wrt_error_t *wrt_store_heap_census(wrt_store_t *store,
+                                   wrt_heap_census_t *out_census);
+
+// Bytes of the nursery, at most, for this store's heap: from the next collection on. As `wrt_config_set_nursery_size`.
+WRT_MUST_USE wrt_error_t *wrt_store_set_nursery_max(wrt_store_t *store,
+                                       size_t bytes);
+
+// When the old objects of this store are collected: from the next collection on. As `wrt_config_set_heap_growth`.
+WRT_MUST_USE wrt_error_t *wrt_store_set_heap_growth(wrt_store_t *store,
+                                       size_t percent,
+                                       size_t min_bytes);
+
+// Sets who is told after each collection; a NULL callback removes it. `finalizer` (may be NULL) is called with `userdata` once:
+// when the callback is replaced, the store is gone, or this fails. Not legal while the store runs.
+WRT_MUST_USE wrt_error_t *wrt_store_set_gc_callback(wrt_store_t *store,
+                                       wrt_gc_callback_t callback,
+                                       void *userdata,
+                                       wrt_finalizer_t finalizer);
+
+// Writes all objects of a store, with names and with what refers to them, in the format of Chromium's developer tools: as a
+// file `NAME.heapsnapshot` their memory panel opens it and shows sizes and retaining paths. Collects everything first. The
+// callback is called piece by piece; what it does with the store fails.
+WRT_MUST_USE wrt_error_t *wrt_store_write_heap_snapshot(wrt_store_t *store,
+                                           wrt_write_callback_t write,
+                                           void *userdata);
+
+// Writes which references of the host are alive in a store, as text: how many were made where, most first. The engine must be
+// configured for it (`wrt_config_set_debug_references`).
+WRT_MUST_USE wrt_error_t *wrt_store_write_reference_report(wrt_store_t *store,
+                                              wrt_write_callback_t write,
+                                              void *userdata);
 
 // Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
 // with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
@@ -817,7 +920,7 @@ WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limi
 // The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
-// Where the memory is and how many bytes it has. The address stays for the store's life; the size may grow whenever
+// Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
 // WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
 WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              const wrt_memory_t *memory,
@@ -1165,7 +1268,7 @@ void wrt_limits_init(wrt_limits_t *out_limits);
 // Limits what the store may use from now on; what it holds already counts, and stays.
 WRT_MUST_USE wrt_error_t *wrt_store_set_limits(wrt_store_t *store, const wrt_limits_t *limits);
 
-// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
+// Sets who is asked before a memory, a table, the number of instances or the heap grows, after the limits; a NULL callback removes
 // it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
 // fails. Not legal while the store runs.
 WRT_MUST_USE wrt_error_t *wrt_store_set_limiter(wrt_store_t *store,

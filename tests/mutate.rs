@@ -90,7 +90,12 @@ fn run(engine: &Engine, module: &Module) -> Result<()> {
 }
 
 fn run_in(store: &mut Store, module: &Module) -> Result<()> {
-    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 4 });
+    store.set_limits(StoreLimits {
+        memory_bytes: 64 << 20,
+        table_elements: 100_000,
+        instances: 4,
+        ..StoreLimits::default()
+    });
     let wanted: Vec<ExternType> = module.imports().map(|i| i.ty).collect();
     let mut imports = Vec::new();
     for ty in &wanted {
@@ -158,7 +163,12 @@ fn outcomes(engine: &Engine, wasm: &[u8]) -> Vec<String> {
 }
 
 fn outcomes_in(store: &mut Store, wasm: &[u8], all: &mut Vec<String>) -> Result<()> {
-    store.set_limits(StoreLimits { memory_bytes: 64 << 20, table_elements: 100_000, instances: 4 });
+    store.set_limits(StoreLimits {
+        memory_bytes: 64 << 20,
+        table_elements: 100_000,
+        instances: 4,
+        ..StoreLimits::default()
+    });
     let module = Module::new(&store.engine(), wasm)?;
     let wanted: Vec<ExternType> = module.imports().map(|i| i.ty).collect();
     let mut imports = Vec::new();

@@ -142,7 +142,12 @@ fn limits_are_not_eaten_by_failures() {
     let engine = Engine::new(&Config::new()).unwrap();
     let module = Module::new(&engine, WAT.as_bytes()).unwrap();
     let mut store = Store::new(&engine).unwrap();
-    store.set_limits(StoreLimits { memory_bytes: 3 * 65536, table_elements: 104, instances: 1 });
+    store.set_limits(StoreLimits {
+        memory_bytes: 3 * 65536,
+        table_elements: 104,
+        instances: 1,
+        ..StoreLimits::default()
+    });
     for n in 1..=4 {
         fail_nth(n);
         let e = Instance::new(&mut store, &module, &[]).unwrap_err();

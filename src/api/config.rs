@@ -73,6 +73,12 @@ impl Config {
         (self.0.heap.growth_percent, self.0.heap.growth_min) = (percent, min);
         self
     }
+    /// Whether it is noted where each reference is made, for `Store::reference_report` (default: no); and reported on standard
+    /// error which are left when a store ends. Slow.
+    pub fn debug_references(mut self, on: bool) -> Config {
+        self.0.heap.debug_roots = on;
+        self
+    }
     /// For tests: every `n`-th allocation collects everything, moves all that lives and overwrites the rest. 0 is off.
     pub fn gc_zeal(mut self, n: u32) -> Config {
         self.0.heap.zeal = n;

@@ -81,7 +81,7 @@ impl Func {
     pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall, direct: Option<Direct>) -> Result<Func> {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let (id, _) = store.vm().engine.types.register_func(ty)?;
-        let funcref = store.vm_mut().add_host_func(id, call, direct)?;
+        let funcref = store.with_room(|store| store.vm_mut().add_host_func(id, call.clone(), direct))?;
         // SAFETY: just made in this store.
         unsafe { Func::from_ref(store, funcref) }
     }

@@ -12,8 +12,10 @@ use crate::wasm::types::GlobalType;
 impl Global {
     pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global> {
         store.engine().check_type(ty.content)?;
-        value.to_slot(store, ty.content)?;
-        let index = store.vm_mut().globals.insert(vm::Global::of_host(ty));
+        let index = store.with_room(|store| {
+            value.to_slot(store, ty.content)?;
+            Ok(store.vm_mut().globals.insert(vm::Global::of_host(ty)))
+        })?;
         put(store, index, value)?;
         Ok(Global::make(store, index))
     }

@@ -12,11 +12,13 @@ impl Memory {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "memory limits {}: the maximum is below the minimum", ty.limits));
         }
-        let store_vm = store.vm_mut();
-        let guard = store_vm.engine.config.settings.signals;
-        let memory = vm::Memory::new(ty, guard, &mut store_vm.account)?;
-        let index = store_vm.memories.insert(memory);
-        Ok(Memory::make(store, index))
+        store.with_room(|store| {
+            let store_vm = store.vm_mut();
+            let guard = store_vm.engine.config.settings.signals;
+            let memory = vm::Memory::new(ty, guard, &mut store_vm.account)?;
+            let index = store_vm.memories.insert(memory);
+            Ok(Memory::make(store, index))
+        })
     }
 
     /// Gives up the host's hold on a memory that `new` made: it lives as long as something refers to it.

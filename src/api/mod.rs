@@ -23,10 +23,13 @@ mod weak;
 pub use crate::abi::vmstruct::{VmCaller, VmSlot};
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
 pub use crate::gc::Statistics;
+pub use crate::gc::config::{PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
+pub use crate::vm::census::{Census, Tally};
 pub use crate::vm::func::Direct;
+pub use crate::vm::heap::{GcEvent, GcHook};
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{

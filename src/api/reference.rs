@@ -154,7 +154,9 @@ impl Ref {
         let funcref = store.vm().funcs[f.check(store)?].funcref;
         store.vm_mut().callback_scope()?;
         let root = store.vm_mut().alloc_held_func(funcref)?;
-        Ok(Ref::make(store, root))
+        let r = Ref::make(store, root);
+        store.settle();
+        Ok(r)
     }
 
     /// The function of a reference that `of_func` made; `None` for others.
@@ -271,6 +273,8 @@ impl Ref {
 
     /// Makes it belong to the scope around the innermost one, or to the store if that is the outermost.
     pub fn escape(&self, store: &mut Store) -> Result<()> {
+        // Which is the innermost one.
+        store.vm_mut().callback_scope()?;
         self.get(store)?;
         store.vm_mut().heap()?.roots().escape(self.root()).map_err(|_| stale())
     }

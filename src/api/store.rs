@@ -4,7 +4,9 @@ use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
 use crate::base::{ErrorKind, Result};
 use crate::err;
-use crate::gc::Statistics;
+use crate::gc::{HeapConfig, Statistics};
+use crate::vm::census::Census;
+use crate::vm::heap::GcHook;
 use crate::vm::interrupt::SharedVmStore;
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
@@ -100,26 +102,74 @@ impl Store {
     /// What the store may use in total. Counts what it holds already.
     pub fn set_limits(&mut self, limits: StoreLimits) {
         self.vm_mut().account.limits = limits;
+        self.vm_mut().limit_heap();
     }
 
-    /// Who is asked before a memory, a table or the number of instances grows, after the limits; `None` for nobody.
+    /// Bytes of the nursery, at most, from the next collection on. As `Config::nursery_size`.
+    pub fn set_nursery_max(&mut self, bytes: usize) -> Result<()> {
+        let heap = HeapConfig { nursery_max: bytes, ..self.vm().heap_config };
+        self.set_heap_config(heap)
+    }
+
+    /// When the old objects are collected, from the next collection on. As `Config::heap_growth`.
+    pub fn set_heap_growth(&mut self, percent: usize, min: usize) -> Result<()> {
+        let heap = HeapConfig { growth_percent: percent, growth_min: min, ..self.vm().heap_config };
+        self.set_heap_config(heap)
+    }
+
+    fn set_heap_config(&mut self, heap: HeapConfig) -> Result<()> {
+        heap.check()?;
+        self.vm_mut().heap_config = heap;
+        self.vm_mut().limit_heap();
+        Ok(())
+    }
+
+    /// Who is told after each collection; `None` for nobody. It can not use the store. The old one is dropped. Refused while the
+    /// store runs: it may be on the stack itself.
+    pub fn set_gc_hook(&mut self, hook: Option<GcHook>) -> Result<()> {
+        if self.is_running() {
+            return Err(err!(InvalidArgument, "who is told of collections can not be changed while the store runs"));
+        }
+        drop(std::mem::replace(&mut self.vm_mut().gc_hook, hook));
+        Ok(())
+    }
+
+    /// Which references are alive, and where they were made, as text. The engine must be configured for it.
+    pub fn reference_report(&mut self) -> Result<String> {
+        self.vm_mut().reference_report()
+    }
+
+    /// Collects, and writes all objects in the format of Chromium's developer tools (`.heapsnapshot`), piece by piece.
+    pub fn write_heap_snapshot(&mut self, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        self.gc()?;
+        let shared = self.vm().vm.clone();
+        shared.closed_during(|| self.vm_mut().write_snapshot(write))
+    }
+
+    /// Counts objects and roots, by walking all of them.
+    pub fn heap_census(&mut self) -> Result<Census> {
+        self.vm_mut().census()
+    }
+
+    /// Who is asked before a memory, a table, the number of instances or the heap grows, after the limits; `None` for nobody.
     /// The old one is dropped. Refused while the store runs: the limiter itself may be on the stack.
     pub fn set_limiter(&mut self, limiter: Option<Limiter>) -> Result<()> {
         if self.is_running() {
             return Err(err!(InvalidArgument, "the limiter can not be changed while the store runs"));
         }
         let old = std::mem::replace(&mut self.vm_mut().account.limiter, limiter);
+        self.vm_mut().ask_for_heap();
         drop(old);
         Ok(())
     }
 
-    /// Runs `f`, which makes an instance, in a store that frees what was released when that is worth it, or when a limit refuses
-    /// `f` otherwise.
+    /// Runs `f`, which makes a part of the store, in a store that frees what was released when that is worth it, or when a limit
+    /// or the system refuses `f` otherwise.
     pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut Store) -> Result<R>) -> Result<R> {
         self.vm_mut().free_released_if_due()?;
         self.settle();
         match f(self) {
-            Err(e) if e.kind() == ErrorKind::Limit && self.vm().may_free() => {
+            Err(e) if matches!(e.kind(), ErrorKind::Limit | ErrorKind::OutOfMemory) && self.vm().may_free() => {
                 self.vm_mut().free_released()?;
                 self.settle();
                 f(self)
@@ -150,7 +200,7 @@ impl Store {
         self.vm_mut().read_mail();
         self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
         let shared = self.vm().vm.clone();
-        closed_during(&shared, || {
+        shared.closed_during(|| {
             loop {
                 let object = self.vm_mut().heap.as_mut().and_then(|h| h.pop_dead());
                 let func = self.vm_mut().dead_funcs.pop();
@@ -226,7 +276,7 @@ pub struct Gate(Arc<SharedVmStore>);
 impl Gate {
     /// Runs `f`, during which the store says that it is closed. On the store's thread.
     pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
-        closed_during(&self.0, f)
+        self.0.closed_during(f)
     }
 
     #[inline(always)]
@@ -242,19 +292,6 @@ impl Gate {
     pub fn close(&self) {
         self.0.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
     }
-}
-
-fn closed_during<R>(shared: &SharedVmStore, f: impl FnOnce() -> R) -> R {
-    struct Open<'a>(&'a SharedVmStore, u32);
-    impl Drop for Open<'_> {
-        fn drop(&mut self) {
-            if self.1 & ATTENTION_CLOSED == 0 {
-                self.0.attention().fetch_and(!ATTENTION_CLOSED, AcqRel);
-            }
-        }
-    }
-    let _open = Open(shared, shared.attention().fetch_or(ATTENTION_CLOSED, AcqRel));
-    f()
 }
 
 /// Interrupts a store, from any thread or from a signal handler. Outlives it harmlessly.

@@ -19,10 +19,12 @@ impl Table {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
         store.engine().check_type(ValType::Ref(ty.element))?;
-        init.to_slot(store, ValType::Ref(ty.element))?;
-        let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
-        let index = store.vm_mut().tables.insert(table);
-        let table = Table::make(store, index);
+        let table = store.with_room(|store| {
+            init.to_slot(store, ValType::Ref(ty.element))?;
+            let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
+            let index = store.vm_mut().tables.insert(table);
+            Ok(Table::make(store, index))
+        })?;
         table.fill(store, 0, init, ty.limits.min)?;
         Ok(table)
     }

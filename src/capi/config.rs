@@ -103,6 +103,14 @@ pub unsafe extern "C" fn wrt_config_set_heap_growth(
     unsafe { change(config, |c| c.heap_growth(percent, min_bytes)) }
 }
 
+/// Whether it is noted where each reference of the host is made, for `wrt_store_write_reference_report`; and when a store is
+/// deleted, references that nobody has released are reported on standard error. Slow: for finding leaks. Off by default.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_debug_references(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.debug_references(on)) }
+}
+
 /// For tests of hosts: every `n`-th allocation collects everything, moves all that lives, and overwrites the rest, so that
 /// a reference that was kept wrongly is found. 0, as at first, is off.
 #[unsafe(no_mangle)]

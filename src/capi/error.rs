@@ -2,7 +2,7 @@
 
 use super::entry::{entry, plain};
 use super::own::{CText, borrow, delete, output, string};
-use crate::api::{Error, ErrorKind, Trap};
+use crate::api::{Error, ErrorKind, Result, Trap};
 use crate::err;
 use std::ffi::{CStr, c_char};
 
@@ -53,6 +53,14 @@ impl wrt_error_t {
         // SAFETY: the caller's promise.
         unsafe { Box::from_raw(p) }.error
     }
+}
+
+/// # Safety
+/// `error` is NULL or an error that the host gives.
+#[inline(always)]
+pub unsafe fn result_of(error: *mut wrt_error_t) -> Result<()> {
+    // SAFETY: callbacks give their errors.
+    if error.is_null() { Ok(()) } else { Err(unsafe { wrt_error_t::take(error) }) }
 }
 
 fn kind_of(number: u8) -> Option<ErrorKind> {

@@ -1,7 +1,7 @@
 //! Functions: calling them, and defining them in C.
 
 use super::entry::{on_store, running};
-use super::error::wrt_error_t;
+use super::error::{result_of, wrt_error_t};
 use super::own::{UserData, borrow, give, output, slice, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use super::types::wrt_functype_t;
@@ -46,6 +46,7 @@ unsafe fn store_of(caller: *const wrt_caller_t) -> *mut wrt_store_t {
 }
 
 /// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
+/// References in them from outside of the callback stay their owner's.
 /// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
 /// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 pub type wrt_func_callback_t = Option<
@@ -69,14 +70,6 @@ pub type wrt_func_raw_callback_t = Option<
         slot_count: usize,
     ) -> *mut wrt_error_t,
 >;
-
-/// # Safety
-/// `error` is NULL or an error that the host gives.
-#[inline(always)]
-unsafe fn result_of(error: *mut wrt_error_t) -> Result<()> {
-    // SAFETY: callbacks give their errors.
-    if error.is_null() { Ok(()) } else { Err(unsafe { wrt_error_t::take(error) }) }
-}
 
 /// A checked host function without a store.
 pub fn checked(ty: &FuncType, callback: wrt_func_callback_t, data: UserData) -> Result<HostDefinition> {
@@ -136,7 +129,8 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
 }
 
 /// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
-/// called with it once: when the store is gone, or when this fails. One callback may serve many functions.
+/// called with it once: when the store is gone, when the function is released and freed, or when this fails. One callback may
+/// serve many functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_new(
     store: *mut wrt_store_t,
@@ -150,7 +144,7 @@ pub unsafe extern "C" fn wrt_func_new(
     // SAFETY: the caller passes a store, a type and a place for the function, or NULLs, which are refused.
     unsafe {
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
-        on_store(store, |s| {
+        running(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?);
             *out = Func::from_definition(s, &checked(ty.of(&s.engine())?, callback, data)?)?.into();
             Ok(())
@@ -172,7 +166,7 @@ pub unsafe extern "C" fn wrt_func_new_raw(
     // SAFETY: the caller passes a store, a type and a place for the function, or NULLs, which are refused.
     unsafe {
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
-        on_store(store, |s| {
+        running(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?);
             *out = Func::from_definition(s, &raw(ty.of(&s.engine())?, callback, data)?)?.into();
             Ok(())

@@ -1,6 +1,6 @@
 //! Globals.
 
-use super::entry::on_store;
+use super::entry::{on_store, running};
 use super::error::wrt_error_t;
 use super::own::{borrow, output};
 use super::store::wrt_store_t;
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn wrt_global_new(
     // SAFETY: the caller passes a store, a value and a place for the global, or NULLs, which are refused.
     unsafe {
         let out = output(out_global, wrt_global_t::EMPTY, "out_global");
-        on_store(store, |s| {
+        running(store, |s| {
             take(take_value, s, |s, value| {
                 let (out, content) = (out?, type_of(kind)?);
                 *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn wrt_global_new_of(
     // SAFETY: the caller passes a store, a type, a value and a place for the global, or NULLs, which are refused.
     unsafe {
         let out = output(out_global, wrt_global_t::EMPTY, "out_global");
-        on_store(store, |s| {
+        running(store, |s| {
             take(take_value, s, |s, value| {
                 let (out, content) = (out?, borrow(ty, "type")?.val(&s.engine())?);
                 *out = Global::new(s, GlobalType { content, mutable }, value)?.into();

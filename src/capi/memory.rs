@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wrt_memory_type(
     }
 }
 
-/// Where the memory is and how many bytes it has. The address stays for the store's life; the size may grow whenever
+/// Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
 /// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_data(

@@ -165,6 +165,8 @@ pub struct wrt_limits_t {
     pub table_elements: u64,
     /// Instances.
     pub instances: u64,
+    /// Bytes that objects may take, as `wrt_config_set_heap_limit`; that limit holds as well.
+    pub heap_bytes: u64,
 }
 
 /// Fills in a limits struct: no limits. NULL does nothing.
@@ -175,6 +177,7 @@ pub unsafe extern "C" fn wrt_limits_init(out_limits: *mut wrt_limits_t) {
         memory_bytes: u64::MAX,
         table_elements: u64::MAX,
         instances: u64::MAX,
+        heap_bytes: u64::MAX,
     };
     // SAFETY: the caller passes NULL or a place for the limits.
     plain((), || drop(unsafe { output(out_limits, none, "out_limits") }));
@@ -197,6 +200,7 @@ pub unsafe extern "C" fn wrt_store_set_limits(
                 memory_bytes: l.memory_bytes,
                 table_elements: l.table_elements,
                 instances: l.instances,
+                heap_bytes: l.heap_bytes,
             });
             Ok(())
         })
@@ -212,6 +216,9 @@ const _: () = assert!(WRT_RESOURCE_TABLE == Resource::Table as u8);
 /// The store's instances, as a number.
 pub const WRT_RESOURCE_INSTANCES: u8 = 3;
 const _: () = assert!(WRT_RESOURCE_INSTANCES == Resource::Instances as u8);
+/// What objects may take, in bytes. Asked when there is no room after a collection, from 4 MiB on.
+pub const WRT_RESOURCE_HEAP: u8 = 4;
+const _: () = assert!(WRT_RESOURCE_HEAP == Resource::Heap as u8);
 
 /// What is about to grow.
 #[repr(C)]
@@ -227,7 +234,7 @@ pub struct wrt_growth_t {
 pub type wrt_limiter_callback_t =
     Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
 
-/// Sets who is asked before a memory, a table or the number of instances grows, after the limits; a NULL callback removes
+/// Sets who is asked before a memory, a table, the number of instances or the heap grows, after the limits; a NULL callback removes
 /// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
 /// fails. Not legal while the store runs.
 #[unsafe(no_mangle)]

@@ -89,6 +89,7 @@ impl Heap {
         s.promoted += promoted as u64;
         s.last_minor = start.elapsed();
         s.longest_minor = s.longest_minor.max(s.last_minor);
+        s.minor_pauses.add(s.last_minor);
     }
 
     /// Gives the bytes that survived.
@@ -113,6 +114,9 @@ impl Heap {
 
     /// A larger nursery costs memory, a smaller one more collections, and more survivors.
     fn adapt_nursery(&mut self, used: usize, promoted: usize) {
+        if self.nursery_size > self.config.nursery_max {
+            return self.shrink_nursery(self.config.nursery_max);
+        }
         if used * 2 < self.nursery_size {
             return;
         }
@@ -189,6 +193,7 @@ impl Heap {
         s.live = live;
         s.last_full = start.elapsed();
         s.longest_full = s.longest_full.max(s.last_full);
+        s.full_pauses.add(s.last_full);
     }
 
     /// What is worth a move: sparse blocks, if more than a quarter of what is used lies between live objects.

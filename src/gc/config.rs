@@ -29,6 +29,8 @@ pub struct HeapConfig {
     pub zeal: u32,
     /// Whether the invariants are checked after every collection.
     pub verify: bool,
+    /// Whether it is noted where roots are made.
+    pub debug_roots: bool,
 }
 
 impl Default for HeapConfig {
@@ -42,6 +44,7 @@ impl Default for HeapConfig {
             growth_min: 8 << 20,
             zeal: 0,
             verify: false,
+            debug_roots: false,
         }
     }
 }
@@ -63,6 +66,24 @@ impl HeapConfig {
     }
 }
 
+/// How many pauses there were, by the binary logarithm of their nanoseconds, and all of them together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pauses {
+    pub total: Duration,
+    pub by_log2: [u64; PAUSE_CLASSES],
+}
+
+/// The last one has all longer ones: from 2 s on.
+pub const PAUSE_CLASSES: usize = 32;
+
+impl Pauses {
+    pub fn add(&mut self, pause: Duration) {
+        self.total += pause;
+        let nanos = (pause.as_nanos() as u64).max(1);
+        self.by_log2[(nanos.ilog2() as usize).min(PAUSE_CLASSES - 1)] += 1;
+    }
+}
+
 /// What a heap has done and holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Statistics {
@@ -74,11 +95,17 @@ pub struct Statistics {
     pub longest_minor: Duration,
     pub last_full: Duration,
     pub longest_full: Duration,
+    pub minor_pauses: Pauses,
+    pub full_pauses: Pauses,
     /// Bytes of live lines and large objects after the last full collection.
     pub live: usize,
     /// Bytes of blocks in use, and of the nursery.
     pub used: usize,
+    /// Bytes that the nursery may take now, and that objects in it do.
+    pub nursery_size: usize,
+    pub nursery_used: usize,
     pub roots: usize,
+    pub weak_references: usize,
     pub host_objects: usize,
     /// Bytes outside that objects of the host have declared.
     pub external: usize,

@@ -60,13 +60,7 @@ impl Heap {
     ) -> Result<Box<Heap>> {
         let region = Region::new(pool, config.reservation)?;
         let base = region.base();
-        let space = region.span() - OLD;
-        let nursery_max = config.nursery_max.min(space / 16).max(config.nursery_min);
-        // Behind the limit there is always room for the survivors of a nursery, and the end of a large object's last block
-        // (heap 7).
-        let limit = config.limit.min(space - (blocks_for(nursery_max) + 1) * BLOCK);
-        let config = HeapConfig { limit, nursery_max, growth_min: config.growth_min.max(1), ..config };
-        let heap = Heap {
+        let mut heap = Heap {
             objects: Objects { base, types },
             nursery,
             nursery_size: config.nursery_min,
@@ -86,7 +80,11 @@ impl Heap {
             broken: false,
             config,
         };
+        if config.debug_roots {
+            heap.roots().note_places();
+        }
         heap.open_nursery();
+        heap.configure(&config);
         Ok(Box::new(heap))
     }
 
@@ -129,6 +127,28 @@ impl Heap {
         Ok(self.weak.identities.hash(bits))
     }
 
+    /// Changes the limit, the nursery's greatest size and the growth to those of a checked configuration; from the next
+    /// collection on. What is there stays.
+    pub fn configure(&mut self, config: &HeapConfig) {
+        let (limit, nursery_max) = self.bounds(config);
+        self.config.limit = limit;
+        self.config.nursery_max = nursery_max;
+        self.config.growth_percent = config.growth_percent;
+        self.config.growth_min = config.growth_min.max(1);
+        if self.nursery_used() == 0 {
+            self.limit_nursery();
+        }
+    }
+
+    /// The limit and the nursery's greatest size, as far as the address space goes.
+    fn bounds(&self, config: &HeapConfig) -> (usize, usize) {
+        let space = self.region.as_ref().map_or(OLD, |r| r.span()) - OLD;
+        let nursery_max = config.nursery_max.min(space / 16).max(config.nursery_min);
+        // Behind the limit there is always room for the survivors of a nursery, and the end of a large object's last block
+        // (heap 7).
+        (config.limit.min(space - (blocks_for(nursery_max.max(self.nursery_size)) + 1) * BLOCK), nursery_max)
+    }
+
     pub fn config(&self) -> &HeapConfig {
         &self.config
     }
@@ -143,7 +163,10 @@ impl Heap {
         let nursery = self.nursery_used();
         Statistics {
             used: self.old.used() + nursery,
+            nursery_size: self.nursery_size,
+            nursery_used: nursery,
             roots: self.no_gc().roots_ref().len(),
+            weak_references: self.weak.refs.len(),
             host_objects: self.weak.hosts.len(),
             external: self.weak.hosts.external(),
             ..self.statistics

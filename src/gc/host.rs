@@ -111,6 +111,10 @@ impl Hosts {
         self.external
     }
 
+    pub fn external_of(&self, index: u32) -> usize {
+        self.entries.get(index as usize).map_or(0, |e| e.external)
+    }
+
     pub fn len(&self) -> usize {
         self.alive
     }

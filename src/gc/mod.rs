@@ -32,6 +32,7 @@ pub mod region;
 pub mod root;
 pub mod slot;
 pub mod verify;
+pub mod walk;
 pub mod weak;
 
 pub use config::{HeapConfig, Statistics};

@@ -8,6 +8,7 @@ use super::slot::Slots;
 use super::weak::Weak;
 use crate::abi::heap::*;
 use crate::wasm::descriptor::*;
+use crate::wasm::registry::TypeRegistry;
 use crate::wasm::types::{HeapType, RefType, Top, TypeId};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -189,6 +190,21 @@ impl<'h> NoGc<'h> {
             Some(id) => HeapType::ConcreteStruct(id),
         };
         RefType { nullable: false, heap }
+    }
+
+    /// What bits of a root refer to, for people.
+    pub fn describe(self, bits: u32, types: &TypeRegistry) -> String {
+        let Some(raw) = NonZeroU32::new(bits) else { return "null".into() };
+        let gc = Gc { raw, _no_gc: PhantomData };
+        match self.type_of(gc) {
+            None => "an i31".into(),
+            Some(HOST_TYPE) => "a host object".into(),
+            Some(HELD_FUNC_TYPE) => "a function".into(),
+            Some(id) => {
+                let def = types.get(id);
+                def.name().map_or_else(|| def.heap_type().to_string(), |name| format!("${name}"))
+            }
+        }
     }
 
     /// The host's data behind an object of the host.

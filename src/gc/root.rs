@@ -5,6 +5,7 @@
 
 use super::object::is_young;
 use crate::sys::scarcity;
+use std::backtrace::Backtrace;
 
 /// A rooted reference, not null. Not tied to a lifetime: every use checks the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -40,11 +41,13 @@ pub struct Roots {
     scopes: Vec<usize>,
     /// Entries that may hold a reference into the nursery, each once.
     young: Vec<u32>,
+    /// Where each was made, by number, if that is noted.
+    places: Option<Vec<(u32, Backtrace)>>,
 }
 
 impl Default for Roots {
     fn default() -> Roots {
-        Roots { entries: vec![], free: NO_ENTRY, alive: 0, scoped: vec![], scopes: vec![], young: vec![] }
+        Roots { entries: vec![], free: NO_ENTRY, alive: 0, scoped: vec![], scopes: vec![], young: vec![], places: None }
     }
 }
 
@@ -91,7 +94,34 @@ impl Roots {
         if depth > 0 {
             self.scoped.push(root);
         }
+        if self.places.is_some() {
+            self.note_place(root);
+        }
         Some(root)
+    }
+
+    /// From now on it is noted where roots are made.
+    pub fn note_places(&mut self) {
+        self.places.get_or_insert_default();
+    }
+
+    #[cold]
+    fn note_place(&mut self, root: Root) {
+        let Some(places) = &mut self.places else { return };
+        let i = root.index as usize;
+        while places.len() <= i {
+            places.push((0, Backtrace::disabled()));
+        }
+        places[i] = (root.generation, Backtrace::force_capture());
+    }
+
+    /// The roots that are there, with what they refer to and where they were made, if that is noted.
+    pub fn each_place(&self, mut f: impl FnMut(u32, &Backtrace)) {
+        for (entry, (generation, place)) in self.entries.iter().zip(self.places.iter().flatten()) {
+            if entry.bits != 0 && entry.generation == *generation {
+                f(entry.bits, place);
+            }
+        }
     }
 
     #[inline(always)]

@@ -39,6 +39,11 @@ impl Global {
         Global { keeper: Keeper::Host, vm, own: Some(own), ty }
     }
 
+    /// Whether the host made it; otherwise it is in an instance's context.
+    pub fn is_hosts(&self) -> bool {
+        self.own.is_some()
+    }
+
     pub fn vm(&self) -> *mut VmGlobal {
         self.vm
     }

@@ -2,6 +2,7 @@
 
 use super::func_table::FuncRefPtr;
 use super::global::Global;
+use super::limits::{Growth, Resource};
 use super::reach::Reach;
 use super::store::{CallbackScope, Store};
 use super::table::Table;
@@ -14,12 +15,31 @@ use crate::gc::collect::{Kind, Moving};
 use crate::gc::host::HostData;
 use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
-use crate::gc::{Gc, Heap, NoGc, Root, Statistics};
+use crate::gc::{Gc, Heap, HeapConfig, NoGc, Root, Statistics};
 use crate::sys::scarcity;
 use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::AcqRel;
+use std::time::{Duration, Instant};
+
+/// A collection that is over.
+#[derive(Clone, Copy, Debug)]
+pub struct GcEvent {
+    /// Whether old objects were collected as well.
+    pub full: bool,
+    pub pause: Duration,
+    /// Bytes that moved from the nursery to the old objects.
+    pub promoted: u64,
+    /// Bytes of blocks in use.
+    pub used: usize,
+}
+
+/// Who is told of collections. It can not use the store.
+pub type GcHook = Box<dyn FnMut(&GcEvent) + Send>;
+
+/// What a heap may take before the limiter is asked, in bytes.
+const UNASKED: usize = 4 << 20;
 
 impl Store {
     /// The heap, made now if this is the first use of it.
@@ -37,7 +57,7 @@ impl Store {
         // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), types are the engine's.
         let mut heap = unsafe {
             let nursery = &raw mut (*self.vm.get()).nursery;
-            Heap::new(engine.config.heap, &engine.regions, engine.types.view(), nursery)?
+            Heap::new(self.heap_config, &engine.regions, engine.types.view(), nursery)?
         };
         for _ in 0..self.scopes {
             heap.roots().open().ok_or_else(no_scope)?;
@@ -48,6 +68,7 @@ impl Store {
             unsafe { (*instance.vmctx()).heap = base };
         }
         self.heap = Some(heap);
+        self.limit_heap();
         Ok(())
     }
 
@@ -85,14 +106,28 @@ impl Store {
         if exit_fp == scope_fp { Ok(()) } else { self.open_callback_scope(exit_fp, scope_fp) }
     }
 
+    /// Also those of the host functions further out that have none yet: what escapes from one belongs to the next.
     #[cold]
-    fn open_callback_scope(&mut self, exit_fp: usize, previous_fp: usize) -> Result<()> {
-        let depth = self.scopes;
-        self.callback_scopes.try_reserve(1).map_err(|_| no_scope())?;
-        self.push_scope()?;
-        self.callback_scopes.push(CallbackScope { previous_fp, depth });
-        // SAFETY: the store's thread.
-        unsafe { (*self.vm.get()).scope_fp = exit_fp };
+    fn open_callback_scope(&mut self, exit_fp: usize, scope_fp: usize) -> Result<()> {
+        let mut fps = vec![exit_fp];
+        // SAFETY: the store's thread; activations live while what they have entered runs.
+        let mut activation = unsafe { (*self.vm.get()).activation };
+        // SAFETY: as above.
+        while let Some(a) = unsafe { activation.as_ref() } {
+            if a.previous_exit_fp == scope_fp || a.previous_exit_fp == 0 {
+                break;
+            }
+            fps.push(a.previous_exit_fp);
+            activation = a.previous;
+        }
+        self.callback_scopes.try_reserve(fps.len()).map_err(|_| no_scope())?;
+        for fp in fps.into_iter().rev() {
+            let depth = self.scopes;
+            self.push_scope()?;
+            // SAFETY: the store's thread.
+            let previous_fp = std::mem::replace(unsafe { &mut (*self.vm.get()).scope_fp }, fp);
+            self.callback_scopes.push(CallbackScope { previous_fp, depth });
+        }
         Ok(())
     }
 
@@ -155,6 +190,8 @@ impl Store {
             self.heap = Some(heap);
             return Err(err!(OutOfMemory, "no memory for a collection"));
         }
+        let before = heap.statistics();
+        let start = Instant::now();
         let collected = catch_unwind(AssertUnwindSafe(|| {
             let mut reach = if kind == Kind::Minor { None } else { Reach::new(self) };
             let has_functions = reach.is_some() && heap.find_funcs(self.numbered.len());
@@ -175,7 +212,13 @@ impl Store {
         }
         // Also if it is broken: contexts hold its base.
         heap.broken |= collected.is_err();
+        let after = heap.statistics();
         self.heap = Some(heap);
+        if let (Some(hook), Ok(())) = (&mut self.gc_hook, &collected) {
+            let promoted = after.promoted - before.promoted;
+            let event = GcEvent { full: kind != Kind::Minor, pause: start.elapsed(), promoted, used: after.used };
+            self.vm.closed_during(|| hook(&event));
+        }
         collected.map_err(|panic| {
             self.poisoned = true;
             resume_unwind(panic)
@@ -185,6 +228,9 @@ impl Store {
     /// SAFEPOINT. Collects everything, moves the objects of sparse blocks together if there are many such, and gives back
     /// what is free.
     pub fn collect_all(&mut self) -> Result<()> {
+        if self.heap.is_none() {
+            return self.free_released();
+        }
         let moving = self.heap.as_ref().map_or(Moving::Nothing, |h| h.worth_moving());
         self.collect(Kind::Full(moving))?;
         if let Some(heap) = &mut self.heap {
@@ -211,12 +257,58 @@ impl Store {
             return Ok(());
         }
         self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
-        let heap = self.heap().map_err(exhausted)?;
-        // So little room that the next collection would be due at once is none: a program must not crawl to its limit.
-        match heap.has_room(size) && !heap.is_nearly_full() {
-            true => Ok(()),
-            false => Err(Trap::HeapExhausted),
+        loop {
+            let heap = self.heap().map_err(exhausted)?;
+            // So little room that the next collection would be due at once is none: a program must not crawl to its limit.
+            if heap.has_room(size) && !heap.is_nearly_full() {
+                return Ok(());
+            }
+            if !self.grow_heap(size) {
+                return Err(Trap::HeapExhausted);
+            }
         }
+    }
+
+    /// What objects may take, whatever the limiter says.
+    fn greatest_heap(&self) -> usize {
+        self.heap_config.limit.min(usize::try_from(self.account.limits.heap_bytes).unwrap_or(usize::MAX))
+    }
+
+    /// After a limit was changed.
+    pub fn limit_heap(&mut self) {
+        let limit = self.greatest_heap().min(self.heap_granted);
+        let config = HeapConfig { limit, ..self.heap_config };
+        if let Some(heap) = &mut self.heap {
+            heap.configure(&config);
+        }
+    }
+
+    /// After the limiter was changed: from now on it is asked before the heap grows.
+    pub fn ask_for_heap(&mut self) {
+        let used = self.heap.as_ref().map_or(0, |h| h.statistics().used);
+        self.heap_granted = match self.account.limiter {
+            Some(_) => used.max(UNASKED),
+            None => usize::MAX,
+        };
+        self.limit_heap();
+    }
+
+    /// Asks the limiter for more, so that an object of `size` bytes may find room.
+    fn grow_heap(&mut self, size: u64) -> bool {
+        let (current, greatest) = (self.heap_granted, self.greatest_heap());
+        if current >= greatest {
+            return false;
+        }
+        let used = self.heap.as_ref().map_or(0, |h| h.statistics().used);
+        let needed = used.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).saturating_add(UNASKED);
+        let desired = current.saturating_mul(2).max(needed).min(greatest);
+        let growth = Growth { resource: Resource::Heap, current: current as u64, desired: desired as u64 };
+        if !self.account.take(growth) {
+            return false;
+        }
+        self.heap_granted = desired;
+        self.limit_heap();
+        true
     }
 
     /// SAFEPOINT. A structure, or an array of `len` elements, all zero and null.

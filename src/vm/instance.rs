@@ -168,9 +168,9 @@ impl Instance {
     }
 
     /// Its own globals that hold references to objects.
-    pub fn each_global(&self, mut f: impl FnMut(NonNull<VmRefGlobal>)) {
+    pub fn each_global(&self, mut f: impl FnMut(NonNull<VmRefGlobal>, DefinedGlobalIndex)) {
         for g in &self.module.ref_globals {
-            f(NonNull::new(self.at(self.module.layout.global(*g))).expect("inside of the context"));
+            f(NonNull::new(self.at(self.module.layout.global(*g))).expect("inside of the context"), *g);
         }
     }
 

@@ -122,7 +122,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         instance.tables.push(store.tables.insert(t));
     }
     put_funcrefs(&instance);
-    instance.each_global(|g| {
+    instance.each_global(|g, _| {
         // SAFETY: the place of a global in the context that nobody else knows yet.
         unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
     });

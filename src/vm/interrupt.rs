@@ -1,11 +1,11 @@
 //! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
 
 use super::mailbox::Release;
-use crate::abi::vmstruct::{VmNursery, VmStore};
+use crate::abi::vmstruct::{ATTENTION_CLOSED, VmNursery, VmStore};
 use parking_lot::{Condvar, Mutex};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,20 @@ impl SharedVmStore {
     pub fn attention(&self) -> &AtomicU32 {
         // SAFETY: as in `atomics`.
         unsafe { &(*self.get()).attention }
+    }
+
+    /// Runs a callback of the host's that can not use the store. On the store's thread.
+    pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Open<'a>(&'a AtomicU32, u32);
+        impl Drop for Open<'_> {
+            fn drop(&mut self) {
+                if self.1 & ATTENTION_CLOSED == 0 {
+                    self.0.fetch_and(!ATTENTION_CLOSED, AcqRel);
+                }
+            }
+        }
+        let _open = Open(self.attention(), self.attention().fetch_or(ATTENTION_CLOSED, AcqRel));
+        f()
     }
 
     /// Asks the store to stop: at the next function entry or loop header. Stays until it is delivered or cleared.

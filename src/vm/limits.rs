@@ -8,11 +8,13 @@ pub struct StoreLimits {
     /// Elements of all tables together.
     pub table_elements: u64,
     pub instances: u64,
+    /// Bytes that objects may take; the engine's limit holds as well.
+    pub heap_bytes: u64,
 }
 
 impl Default for StoreLimits {
     fn default() -> StoreLimits {
-        StoreLimits { memory_bytes: u64::MAX, table_elements: u64::MAX, instances: u64::MAX }
+        StoreLimits { memory_bytes: u64::MAX, table_elements: u64::MAX, instances: u64::MAX, heap_bytes: u64::MAX }
     }
 }
 
@@ -26,6 +28,8 @@ pub enum Resource {
     Table = 2,
     /// The store's instances, as a number.
     Instances = 3,
+    /// What objects may take, in bytes.
+    Heap = 4,
 }
 
 /// A question to the limiter, asked before anything is touched.
@@ -57,6 +61,8 @@ impl Account {
             Resource::Memory => (&mut self.memory_bytes, self.limits.memory_bytes),
             Resource::Table => (&mut self.table_elements, self.limits.table_elements),
             Resource::Instances => (&mut self.instances, self.limits.instances),
+            // Nobody keeps account but the heap itself.
+            Resource::Heap => return self.limiter.as_mut().is_none_or(|limiter| limiter(g)),
         };
         match used.checked_add(more) {
             Some(total) if total <= limit => {}
@@ -78,6 +84,7 @@ impl Account {
             Resource::Memory => self.memory_bytes -= less,
             Resource::Table => self.table_elements -= less,
             Resource::Instances => self.instances -= less,
+            Resource::Heap => {}
         }
     }
 }

@@ -22,6 +22,7 @@
 pub mod array;
 pub mod builtins;
 pub mod call;
+pub mod census;
 pub mod code_memory;
 pub mod const_eval;
 pub mod engine;
@@ -42,8 +43,10 @@ pub mod module;
 pub mod reach;
 pub mod ref_table;
 pub mod release;
+pub mod report;
 pub mod saved;
 pub mod segment;
+pub mod snapshot;
 pub mod store;
 pub mod table;
 pub mod trace;

@@ -191,7 +191,9 @@ impl Reach {
         }
     }
 
-    /// Keeps what a word of a frame could lead to.
+    /// Keeps what a word of a frame could lead to. Not inlined: `capi-tests/valgrind.supp` names it, since words that nobody wrote
+    /// are looked at, too.
+    #[inline(never)]
     fn frames(&mut self, store: &Store) {
         // SAFETY: this is the store's thread (invariant 2).
         let vm = unsafe { &*store.vm.get() };

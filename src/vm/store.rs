@@ -4,6 +4,7 @@ use super::engine::{Engine, Way};
 use super::func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use super::func_table::FuncRefPtr;
 use super::global::Global;
+use super::heap::GcHook;
 use super::instance::Instance;
 use super::interrupt::{SharedVmStore, Ticket};
 use super::keeper::Keeper;
@@ -15,7 +16,7 @@ use super::release::Releases;
 use super::table::Table;
 use crate::abi::vmstruct::HOST_OWNER;
 use crate::base::{Error, Result, Slab};
-use crate::gc::Heap;
+use crate::gc::{Heap, HeapConfig};
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
@@ -53,6 +54,11 @@ pub struct Store {
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
+    /// The engine's, unless the host has changed it.
+    pub heap_config: HeapConfig,
+    /// What objects may take until the limiter is asked; without one, anything.
+    pub(super) heap_granted: usize,
+    pub gc_hook: Option<GcHook>,
     /// Made on first use.
     pub heap: Option<Box<Heap>>,
     /// Scopes of roots that are open.
@@ -104,6 +110,9 @@ impl Store {
             max_wasm_stack: engine.config.max_wasm_stack,
             stack_limit: 0,
             deadline: None,
+            heap_config: engine.config.heap,
+            heap_granted: usize::MAX,
+            gc_hook: None,
             heap: None,
             scopes: 0,
             callback_scopes: Vec::new(),
@@ -195,6 +204,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.report_leaks();
         mailbox::unregister(self.id);
         if let Some(t) = self.deadline.take() {
             self.engine.timer.cancel(t);

@@ -5,8 +5,11 @@ use super::instance::Instance;
 use super::store::Store;
 use super::unwind::word;
 use crate::abi::vmstruct::VmRefGlobal;
+use crate::base::index::{DefinedGlobalIndex, EntityRef};
 use crate::gc::Heap;
 use crate::gc::collect::Tracer;
+use crate::gc::object::is_object;
+use std::fmt;
 use std::ptr::NonNull;
 
 /// Gives all references outside of the heap to the tracer. A minor collection passes by what can not have changed since
@@ -30,42 +33,79 @@ pub fn frames_of(store: &Store, tracer: &mut Tracer) {
     unsafe { frames(store, |frame| frame.trace(tracer)) };
 }
 
-/// Checks what `roots` gives against the heap's invariants. The nursery is empty, so no reference may be young.
-pub fn verify(store: &mut Store, heap: &Heap) -> Result<(), String> {
-    let mut result = Ok(());
-    let mut check = |r: u32, holder: &str| {
-        if result.is_ok() {
-            result = heap.verify_reference(r, false, holder);
+/// Who holds a reference outside of the heap.
+#[derive(Clone, Copy)]
+pub enum Holder {
+    /// A table of the store, and the element.
+    Table(u32, usize),
+    /// An instance, and its global.
+    Global(u32, DefinedGlobalIndex),
+    /// A global that the host made.
+    HostGlobal(u32),
+    /// An instance, its segment, and the element.
+    Segment(u32, usize, usize),
+    Frame,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Table(t, i) => write!(f, "table {t}, element {i}"),
+            Holder::Global(i, g) => write!(f, "instance {i}, own global {}", g.index()),
+            Holder::HostGlobal(g) => write!(f, "global {g}"),
+            Holder::Segment(i, s, e) => write!(f, "instance {i}, segment {s}, element {e}"),
+            Holder::Frame => f.write_str("a frame"),
+        }
+    }
+}
+
+/// Gives all references to objects outside of the heap to `f`, but for the host's; null and i31s are left out.
+pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
+    let no_gc = heap.no_gc();
+    let mut give = |r: u32, holder: Holder| {
+        if is_object(r) {
+            f(r, holder);
         }
     };
-    let no_gc = heap.no_gc();
-    for table in store.tables.values().filter(|t| t.is_gc()) {
+    for (t, table) in store.tables.iter().filter(|(_, t)| t.is_gc()) {
         if let Ok(slots) = table.slots(no_gc, 0, table.len()) {
-            (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a table"));
+            (0..slots.len()).for_each(|i| give(slots.load(no_gc, i).map_or(0, |g| g.bits().0), Holder::Table(t, i)));
         }
     }
-    for instance in store.traced.iter().map(|i| &store.instances[*i]) {
-        instance.each_global(|g: NonNull<VmRefGlobal>| {
+    for (g, global) in store.globals.iter().filter(|(_, g)| g.is_hosts() && g.ty().content.is_gc()) {
+        give(global.get_ref(no_gc).map_or(0, |g| g.bits().0), Holder::HostGlobal(g));
+    }
+    for i in &store.traced {
+        let instance = &store.instances[*i];
+        instance.each_global(|g: NonNull<VmRefGlobal>, index| {
             // SAFETY: a global of an instance of the store.
-            check(unsafe { *(g.as_ptr() as *const u32) }, "a global")
+            give(unsafe { *(g.as_ptr() as *const u32) }, Holder::Global(*i, index))
         });
-    }
-    for global in store.globals.values().filter(|g| g.ty().content.is_gc()) {
-        check(global.get_ref(no_gc).map_or(0, |g| g.bits().0), "a global of the host's");
-    }
-    for segment in store.traced.iter().flat_map(|i| store.instances[*i].segments.iter().flatten()) {
-        let slots = segment.slots(no_gc);
-        (0..slots.len()).for_each(|i| check(slots.load(no_gc, i).map_or(0, |g| g.bits().0), "a segment"));
+        for (s, segment) in instance.segments.iter().enumerate() {
+            let Some(slots) = segment.as_ref().map(|s| s.slots(no_gc)) else { continue };
+            let element = |e| slots.load(no_gc, e).map_or(0, |g| g.bits().0);
+            (0..slots.len()).for_each(|e| give(element(e), Holder::Segment(*i, s, e)));
+        }
     }
     // SAFETY: as in `roots`.
     unsafe {
         frames(store, |frame| {
             for below in frame.slots {
-                check(*((frame.fp - *below as usize) as *const u32), "a frame");
+                give(*((frame.fp - *below as usize) as *const u32), Holder::Frame);
             }
             true
         })
     };
+}
+
+/// Checks what `roots` gives against the heap's invariants. The nursery is empty, so no reference may be young.
+pub fn verify(store: &Store, heap: &Heap) -> Result<(), String> {
+    let mut result = Ok(());
+    each_root(store, heap, |r, holder| {
+        if result.is_ok() {
+            result = heap.verify_reference(r, false, &holder.to_string());
+        }
+    });
     result
 }
 
@@ -153,7 +193,7 @@ impl Instance {
         let card = unsafe { &mut (*self.vmctx()).global_card };
         if *card != 0 || !tracer.is_minor() {
             // SAFETY: globals of the context.
-            self.each_global(|g| tracer.slot(unsafe { &raw const (*g.as_ptr()).value }));
+            self.each_global(|g, _| tracer.slot(unsafe { &raw const (*g.as_ptr()).value }));
             *card = 0;
         }
         for segment in self.segments.iter().flatten() {

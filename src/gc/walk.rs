@@ -1,0 +1,99 @@
+//! Every object of a heap, one by one: for counts, and for pictures of the heap.
+
+use super::heap::Heap;
+use super::object::{array_size, is_object};
+use super::old::Use;
+use crate::abi::heap::*;
+use crate::wasm::descriptor::*;
+use crate::wasm::types::TypeId;
+
+/// An object that was met.
+#[derive(Clone, Copy)]
+pub struct Met {
+    /// Its place, as a reference has it.
+    pub at: u32,
+    pub ty: TypeId,
+    /// Bytes.
+    pub size: u32,
+    pub age: Age,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    Young,
+    Old,
+    Large,
+}
+
+/// A reference in an object.
+#[derive(Clone, Copy)]
+pub struct Edge {
+    /// Bytes from the object's start.
+    pub offset: u32,
+    pub to: u32,
+}
+
+impl Heap {
+    /// The objects in the order of their places: those in the nursery, dead or not, and those that have survived, of which some
+    /// may have died since the last full collection.
+    pub fn each_object(&self, mut f: impl FnMut(Met)) {
+        // SAFETY: the nursery is filled without gaps, and marks are objects (heap 1, heap 4).
+        unsafe {
+            let mut at = NURSERY as u32;
+            let end = at + self.nursery_used() as u32;
+            while at < end {
+                let met = self.met(at, Age::Young);
+                f(met);
+                at += met.size;
+            }
+            for card in OLD >> CARD_SHIFT..self.old.end() >> CARD_SHIFT {
+                let mut marks = self.old.marks(card);
+                while marks != 0 {
+                    let at = (card << CARD_SHIFT) as u32 + 8 * marks.trailing_zeros();
+                    marks &= marks - 1;
+                    let large = matches!(self.old.use_of(at), Some(Use::Large(_)));
+                    f(self.met(at, if large { Age::Large } else { Age::Old }));
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// An object is there.
+    unsafe fn met(&self, at: u32, age: Age) -> Met {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (ty, d) = (self.objects.type_id(at), self.objects.descriptor(at));
+            let size =
+                if d.kind == KIND_ARRAY { array_size(self.objects.array_len(at), d.size) as u32 } else { d.size };
+            Met { at, ty, size, age }
+        }
+    }
+
+    /// The references in an object that was met, and not collected since, null and i31s left out.
+    pub fn each_edge(&self, met: Met, mut f: impl FnMut(Edge)) {
+        // SAFETY: an object, whose places are in the heap.
+        unsafe {
+            self.objects.each_reference(met.at, 0, u32::MAX, |place| {
+                let offset = (place as usize - self.objects.base as usize) as u32 - met.at;
+                if is_object(*place) {
+                    f(Edge { offset, to: *place });
+                }
+            });
+        }
+    }
+
+    /// The references of the host.
+    pub fn each_root(&self, mut f: impl FnMut(u32)) {
+        self.no_gc().roots_for_each(|bits, _| f(bits));
+    }
+
+    /// Bytes outside of the heap that an object of the host has declared.
+    pub fn external_of(&self, met: Met) -> usize {
+        match met.ty {
+            // SAFETY: an object of the host has its number behind the header.
+            HOST_TYPE => self.weak.hosts.external_of(unsafe { self.objects.word(met.at + HOST_NUMBER) }),
+            _ => 0,
+        }
+    }
+}
