@@ -5,7 +5,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASE := target/release
 DIST := target/dist
 
-.PHONY: build run test headers install bench bench-gc clean setup dist
+.PHONY: build run test headers install bench bench-gc bench-references clean setup dist
 
 build: dist
 
@@ -37,6 +37,9 @@ bench: dist
 
 bench-gc: dist
 	python3 benches/gc.py $(DIST)
+
+bench-references: dist
+	python3 benches/references.py $(DIST)
 
 clean:
 	cargo clean

@@ -15,6 +15,7 @@ need python3 python3
 need valgrind valgrind
 # Any version makes the real programs; 14 is what they were tried with.
 if ! command -v clang >/dev/null 2>&1; then need clang-14 clang-14; fi
+need node nodejs
 if ! command -v wasm-ld >/dev/null 2>&1; then need wasm-ld-14 lld-14; fi
 [ -e /usr/include/wasm32-wasi/stdio.h ] || missing+=(wasi-libc)
 ls /usr/lib/llvm-*/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a >/dev/null 2>&1 || missing+=(libclang-rt-14-dev-wasm32)
@@ -32,7 +33,7 @@ fi
 $sudo apt-get update -qq || true
 for p in "${missing[@]}"; do
   case $p in
-    clang-14|lld-14|wasi-libc|libclang-rt-14-dev-wasm32)
+    clang-14|lld-14|wasi-libc|libclang-rt-14-dev-wasm32|nodejs)
       # Only real programs are made with these; without them the bundled ones run.
       # A system that does not have version 14 has the package without a number.
       $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null 2>&1 ||

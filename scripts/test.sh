@@ -57,6 +57,7 @@ step "exports" bash scripts/check-exports.sh "$dist/lib" "$dist/include"
 step "install" installed
 step "C tests, sanitizers" bash capi-tests/run.sh asan "$dist"
 step "C tests, Valgrind" bash capi-tests/run.sh valgrind "$dist"
+step "snippets of the guide" bash capi-tests/snippets.sh "$dist"
 step "examples, plain cc" bash examples-c/run.sh "$PWD/target/prefix"
 step "examples, CMake" with_cmake
 step "real programs" bash scripts/run.sh "$dist"

@@ -94,9 +94,11 @@ pub unsafe extern "C" fn wrt_struct_get(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the value, or NULLs, which are refused.
     unsafe {
+        // A copy: it may be in the place for the value.
+        let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
-            let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
+            let (out, r) = (out?, given(reference?)?);
             *out = wrt_val_t::from_val(r.field(s, field)?);
             Ok(())
         })
@@ -226,9 +228,11 @@ pub unsafe extern "C" fn wrt_array_get(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the value, or NULLs, which are refused.
     unsafe {
+        // A copy: it may be in the place for the value.
+        let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
-            let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
+            let (out, r) = (out?, given(reference?)?);
             *out = wrt_val_t::from_val(r.element(s, index)?);
             Ok(())
         })

@@ -166,10 +166,12 @@ pub unsafe extern "C" fn wrt_ref_cast(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference, a type and a place for the value, or NULLs, which are refused.
     unsafe {
+        // A copy: it may be in the place for the value.
+        let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
-            let reference = borrow(reference, "reference")?.get();
+            let reference = reference?.get();
             let fits = match reference {
                 Some(r) => r.is(s, ty)?,
                 None => ty.nullable,
