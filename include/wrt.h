@@ -1045,7 +1045,7 @@ WRT_MUST_USE wrt_error_t *wrt_struct_set(wrt_store_t *store,
                             wrt_val_t *take_value);
 
 // Makes an array of `len` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure. In the
-// innermost scope. May collect.
+// innermost scope. May collect. Fails with a trap of code `WRT_TRAP_HEAP_EXHAUSTED` if there is no room.
 WRT_MUST_USE wrt_error_t *wrt_array_new(wrt_store_t *store,
                            const wrt_type_t *ty,
                            wrt_val_t *take_init,
@@ -1100,14 +1100,16 @@ WRT_MUST_USE wrt_error_t *wrt_array_set(wrt_store_t *store,
                            uint32_t index,
                            wrt_val_t *take_value);
 
-// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails as
+// `wrt_array_set` and `wrt_array_get` do.
 WRT_MUST_USE wrt_error_t *wrt_array_fill(wrt_store_t *store,
                             const wrt_ref_t *reference,
                             uint32_t index,
                             wrt_val_t *take_value,
                             uint32_t len);
 
-// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap.
+// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap. Fails
+// with `type mismatch` if the elements do not fit or are immutable, and as `wrt_array_get`.
 WRT_MUST_USE wrt_error_t *wrt_array_copy(wrt_store_t *store,
                             const wrt_ref_t *reference,
                             uint32_t index,
@@ -1116,14 +1118,16 @@ WRT_MUST_USE wrt_error_t *wrt_array_copy(wrt_store_t *store,
                             uint32_t len);
 
 // Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
-// with `type mismatch` if the elements are references.
+// with `type mismatch` if the elements are references, with `invalid argument` if the bytes are no whole elements, and as
+// `wrt_array_get`.
 WRT_MUST_USE wrt_error_t *wrt_array_read(wrt_store_t *store,
                             const wrt_ref_t *reference,
                             uint32_t index,
                             void *out_bytes,
                             size_t size);
 
-// Copies numbers into an array, as `wrt_array_read` gives them. The bytes are borrowed.
+// Copies numbers into an array, as `wrt_array_read` gives them; fails as that, and with `type mismatch` for an immutable array.
+// The bytes are borrowed.
 WRT_MUST_USE wrt_error_t *wrt_array_write(wrt_store_t *store,
                              const wrt_ref_t *reference,
                              uint32_t index,
@@ -1169,8 +1173,8 @@ WRT_MUST_USE wrt_error_t *wrt_ref_test(wrt_store_t *store,
                           bool *out_is);
 
 // A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
-// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one. Fails with a trap of code
-// `WRT_TRAP_CAST_FAILURE`.
+// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
+// with a trap of code `WRT_TRAP_CAST_FAILURE`.
 WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
                           const wrt_ref_t *reference,
                           const wrt_type_t *ty,
@@ -1215,7 +1219,8 @@ WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
                                            uint32_t field_count,
                                            wrt_ref_t *out_reference);
 
-// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing.
+// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
+// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
 WRT_MUST_USE wrt_error_t *wrt_externref_get_field(wrt_store_t *store,
                                      const wrt_ref_t *reference,
                                      uint32_t index,
@@ -1370,8 +1375,8 @@ WRT_MUST_USE wrt_error_t *wrt_table_release(wrt_store_t *store,
                                wrt_table_t *take_table);
 
 // Types from the text format: type definitions and recursion groups, such as
-// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`, and says
-// where. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
+// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`,
+// whose message says where, and with `invalid argument` if there is more than types. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_types_parse(const wrt_engine_t *engine,
                              const char *text,
                              size_t text_len,
@@ -1435,7 +1440,8 @@ WRT_MUST_USE wrt_error_t *wrt_typebuilder_func(wrt_typebuilder_t *builder,
                                   const wrt_type_t *supertype,
                                   uint32_t *out_position);
 
-// Checks and defines the group, as a module's would be. The builder is empty afterwards and may be used again. The caller
+// Checks and defines the group, as a module's would be: fails with `invalid argument` for types that are not there, `type
+// mismatch` for a supertype that does not fit, and `limit`. The builder is empty afterwards and may be used again. The caller
 // owns `*out_types`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_typebuilder_finish(wrt_typebuilder_t *builder,
                                     wrt_types_t **out_types);
@@ -1589,8 +1595,11 @@ WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t item_len,
                             size_t *out_value);
 
-// Makes a weak reference to what a reference leads to.
-WRT_MUST_USE wrt_error_t *wrt_weak_new(wrt_store_t *store, const wrt_ref_t *reference, wrt_weak_t *out_weak);
+// Makes a weak reference to what a reference leads to. One to an i31 never reads empty; one to a function looks at the object of
+// that very reference (`wrt_ref_of_func`).
+WRT_MUST_USE wrt_error_t *wrt_weak_new(wrt_store_t *store,
+                          const wrt_ref_t *reference,
+                          wrt_weak_t *out_weak);
 
 // A reference to the object, in the innermost scope; the empty one once a collection has found that the object is gone,
 // which is before its finalizer runs.

@@ -123,7 +123,7 @@ pub unsafe extern "C" fn wrt_struct_set(
 }
 
 /// Makes an array of `len` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure. In the
-/// innermost scope. May collect.
+/// innermost scope. May collect. Fails with a trap of code `WRT_TRAP_HEAP_EXHAUSTED` if there is no room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_new(
     store: *mut wrt_store_t,
@@ -276,7 +276,8 @@ pub unsafe extern "C" fn wrt_array_set(
     }
 }
 
-/// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+/// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails as
+/// `wrt_array_set` and `wrt_array_get` do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_fill(
     store: *mut wrt_store_t,
@@ -293,7 +294,8 @@ pub unsafe extern "C" fn wrt_array_fill(
     }
 }
 
-/// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap.
+/// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap. Fails
+/// with `type mismatch` if the elements do not fit or are immutable, and as `wrt_array_get`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_copy(
     store: *mut wrt_store_t,
@@ -313,7 +315,8 @@ pub unsafe extern "C" fn wrt_array_copy(
 }
 
 /// Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
-/// with `type mismatch` if the elements are references.
+/// with `type mismatch` if the elements are references, with `invalid argument` if the bytes are no whole elements, and as
+/// `wrt_array_get`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_read(
     store: *mut wrt_store_t,
@@ -332,7 +335,8 @@ pub unsafe extern "C" fn wrt_array_read(
     }
 }
 
-/// Copies numbers into an array, as `wrt_array_read` gives them. The bytes are borrowed.
+/// Copies numbers into an array, as `wrt_array_read` gives them; fails as that, and with `type mismatch` for an immutable array.
+/// The bytes are borrowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_write(
     store: *mut wrt_store_t,

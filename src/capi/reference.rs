@@ -155,8 +155,8 @@ pub unsafe extern "C" fn wrt_ref_test(
 }
 
 /// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
-/// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one. Fails with a trap of code
-/// `WRT_TRAP_CAST_FAILURE`.
+/// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
+/// with a trap of code `WRT_TRAP_CAST_FAILURE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_cast(
     store: *mut wrt_store_t,
@@ -364,7 +364,8 @@ pub unsafe extern "C" fn wrt_externref_new_with_fields(
     unsafe { new_externref(store, userdata, finalizer, external_bytes, field_count, out_reference) }
 }
 
-/// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing.
+/// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
+/// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_get_field(
     store: *mut wrt_store_t,

@@ -7,8 +7,9 @@ use super::module::wrt_module_t;
 use super::own::{borrow, delete, give, output, slice, string};
 use super::val::wrt_val_t;
 use super::valtype::*;
-use crate::api::{CompositeType, Engine, FieldType, FuncType, Result, StorageType, SubType, Types, ValType};
+use crate::api::{CompositeType, Engine, FieldType, FuncType, HeapType, Result, StorageType, SubType, Types, ValType};
 use crate::err;
+use crate::wasm::registry::in_group_place;
 use std::ffi::c_char;
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ impl wrt_types_t {
 }
 
 /// Types from the text format: type definitions and recursion groups, such as
-/// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`, and says
-/// where. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
+/// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`,
+/// whose message says where, and with `invalid argument` if there is more than types. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_parse(
     engine: *const wrt_engine_t,
@@ -177,7 +178,10 @@ unsafe fn add(
             let above = match supertype.as_ref() {
                 None => None,
                 Some(t) => match t.storage(&builder.engine)? {
-                    StorageType::Val(ValType::Ref(r)) if r.heap.concrete().is_some() => r.heap.concrete(),
+                    StorageType::Val(ValType::Ref(r)) if r.heap.concrete().is_some() => {
+                        check_member(&builder.members, r.heap)?;
+                        r.heap.concrete()
+                    }
                     _ => return Err(err!(TypeMismatch, "the supertype is no defined type")),
                 },
             };
@@ -188,6 +192,17 @@ unsafe fn add(
             builder.members.push(SubType { is_final, supertype: above, composite });
             Ok(())
         })
+    }
+}
+
+/// That a member of the group that a supertype names is of that kind. Whether it is there is seen when the group is finished.
+fn check_member(members: &[SubType], heap: HeapType) -> Result<()> {
+    let Some((id, n)) = heap.concrete().and_then(|id| Some((id, in_group_place(id)?))) else { return Ok(()) };
+    match members.get(n) {
+        Some(sub) if sub.heap_type(id) != heap => {
+            Err(err!(InvalidArgument, "member {n} of the group is of another kind"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -250,7 +265,7 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
             let all = |types: &[wrt_type_t]| {
                 let val = |t: &wrt_type_t| match t.storage(engine)? {
                     StorageType::Val(t) => Ok(t),
-                    _ => Err(err!(TypeMismatch, "a packed type is only one of fields")),
+                    _ => Err(err!(InvalidArgument, "a packed type is only one of fields")),
                 };
                 types.iter().map(val).collect::<Result<Vec<_>>>()
             };
@@ -260,7 +275,8 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
     }
 }
 
-/// Checks and defines the group, as a module's would be. The builder is empty afterwards and may be used again. The caller
+/// Checks and defines the group, as a module's would be: fails with `invalid argument` for types that are not there, `type
+/// mismatch` for a supertype that does not fit, and `limit`. The builder is empty afterwards and may be used again. The caller
 /// owns `*out_types`, NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_finish(

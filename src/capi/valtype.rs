@@ -128,6 +128,9 @@ impl wrt_type_t {
     pub fn val(&self, engine: &Engine) -> Result<ValType> {
         let t = match self.heap(engine.id())? {
             Some(heap) => ValType::Ref(RefType { nullable: self.nullable != 0, heap }),
+            None if self.kind == WRT_I8 || self.kind == WRT_I16 => {
+                return Err(err!(InvalidArgument, "a packed type is only one of fields"));
+            }
             None => type_of(self.kind)?,
         };
         engine.check_type(t)?;

@@ -18,7 +18,8 @@ pub struct wrt_weak_t {
     pub generation: u32,
 }
 
-/// Makes a weak reference to what a reference leads to.
+/// Makes a weak reference to what a reference leads to. One to an i31 never reads empty; one to a function looks at the object of
+/// that very reference (`wrt_ref_of_func`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_new(
     store: *mut wrt_store_t,
