@@ -279,9 +279,6 @@ int main(int argc, char **argv) {
         run(strtoull(argv[1], NULL, 0), argc > 2 ? strtoull(argv[2], NULL, 0) : 300000,
             argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 0) : 0);
     } else {
-#ifdef __SANITIZE_ADDRESS__
-        part = 2;
-#endif
         if (!may_use_signals()) part = 60;
         for (uint64_t i = 1; i <= 4; i++) run(i, 300000 / part, 0);
         run(5, 40000 / part, 1);

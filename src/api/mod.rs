@@ -23,7 +23,7 @@ mod weak;
 pub use crate::abi::vmstruct::{VmCaller, VmSlot};
 pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
 pub use crate::gc::Statistics;
-pub use crate::gc::config::{PAUSE_CLASSES, Pauses};
+pub use crate::gc::config::{AllPauses, PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
 use crate::base::{ErrorKind, Result};
 use crate::err;
+use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
 use crate::vm::census::Census;
 use crate::vm::heap::GcHook;
@@ -144,6 +145,11 @@ impl Store {
         self.gc()?;
         let shared = self.vm().vm.clone();
         shared.closed_during(|| self.vm_mut().write_snapshot(write))
+    }
+
+    /// How long the collections of the store's heap took.
+    pub fn heap_pauses(&self) -> AllPauses {
+        self.vm().heap.as_ref().map_or_else(AllPauses::default, |h| h.all_pauses())
     }
 
     /// Counts objects and roots, by walking all of them.

@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wrt_store_heap_stats(
     // SAFETY: the caller passes a store and a struct whose size it has set, or NULLs, which are refused.
     unsafe {
         on_store(store, |s| {
-            let h = s.heap_statistics();
+            let (h, pauses) = (s.heap_statistics(), s.heap_pauses());
             let all = wrt_heap_stats_t {
                 size: sized(out_stats, |s| s.size, "stats")?,
                 minor_collections: h.minor_collections,
@@ -82,10 +82,10 @@ pub unsafe extern "C" fn wrt_store_heap_stats(
                 instances: s.instance_count() as u64,
                 nursery_bytes: h.nursery_size as u64,
                 nursery_used_bytes: h.nursery_used as u64,
-                minor_nanoseconds: h.minor_pauses.total.as_nanos() as u64,
-                full_nanoseconds: h.full_pauses.total.as_nanos() as u64,
-                minor_pauses: h.minor_pauses.by_log2,
-                full_pauses: h.full_pauses.by_log2,
+                minor_nanoseconds: pauses.minor.total.as_nanos() as u64,
+                full_nanoseconds: pauses.full.total.as_nanos() as u64,
+                minor_pauses: pauses.minor.by_log2,
+                full_pauses: pauses.full.by_log2,
             };
             fill_in(out_stats, all);
             Ok(())

@@ -89,7 +89,10 @@ impl Heap {
         s.promoted += promoted as u64;
         s.last_minor = start.elapsed();
         s.longest_minor = s.longest_minor.max(s.last_minor);
-        s.minor_pauses.add(s.last_minor);
+        let pause = s.last_minor;
+        if let Some(all) = self.pauses() {
+            all.minor.add(pause);
+        }
     }
 
     /// Gives the bytes that survived.
@@ -193,7 +196,10 @@ impl Heap {
         s.live = live;
         s.last_full = start.elapsed();
         s.longest_full = s.longest_full.max(s.last_full);
-        s.full_pauses.add(s.last_full);
+        let pause = s.last_full;
+        if let Some(all) = self.pauses() {
+            all.full.add(pause);
+        }
     }
 
     /// What is worth a move: sparse blocks, if more than a quarter of what is used lies between live objects.

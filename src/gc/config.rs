@@ -84,6 +84,13 @@ impl Pauses {
     }
 }
 
+/// The pauses of both kinds of collections.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllPauses {
+    pub minor: Pauses,
+    pub full: Pauses,
+}
+
 /// What a heap has done and holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Statistics {
@@ -95,8 +102,6 @@ pub struct Statistics {
     pub longest_minor: Duration,
     pub last_full: Duration,
     pub longest_full: Duration,
-    pub minor_pauses: Pauses,
-    pub full_pauses: Pauses,
     /// Bytes of live lines and large objects after the last full collection.
     pub live: usize,
     /// Bytes of blocks in use, and of the nursery.

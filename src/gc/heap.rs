@@ -1,6 +1,6 @@
 //! The heap of a store, and the two worlds: `&mut Heap` may collect and speaks `Root`; `NoGc` can not and speaks `Gc`.
 
-use super::config::{HeapConfig, Statistics};
+use super::config::{AllPauses, HeapConfig, Statistics};
 use super::funcs::FoundFuncs;
 use super::host::HostData;
 use super::no_gc::{NewObject, NoGc};
@@ -39,6 +39,8 @@ pub struct Heap {
     /// While a full collection looks for functions in objects.
     pub(super) found_funcs: Option<FoundFuncs>,
     pub(super) statistics: Statistics,
+    /// None or one: made with the first collection, which most heaps of short-lived stores do not see, and if there is memory.
+    pauses: Vec<AllPauses>,
     /// Bytes promoted and made large since the last full collection.
     pub(super) grown: usize,
     /// A full collection is due at this much of `grown`, and of external bytes.
@@ -73,6 +75,7 @@ impl Heap {
             mark_stack: Vec::new(),
             found_funcs: None,
             statistics: Statistics::default(),
+            pauses: Vec::new(),
             grown: 0,
             threshold: config.growth_min,
             external_threshold: config.growth_min,
@@ -104,6 +107,17 @@ impl Heap {
     pub fn find_funcs(&mut self, count: usize) -> bool {
         self.found_funcs = FoundFuncs::new(count);
         self.found_funcs.is_some()
+    }
+
+    pub(super) fn pauses(&mut self) -> Option<&mut AllPauses> {
+        if self.pauses.is_empty() && self.pauses.try_reserve_exact(1).is_ok() {
+            self.pauses.push(AllPauses::default());
+        }
+        self.pauses.first_mut()
+    }
+
+    pub fn all_pauses(&self) -> AllPauses {
+        self.pauses.first().copied().unwrap_or_default()
     }
 
     /// Bytes that were alive after the last full collection.
