@@ -51,6 +51,25 @@ const HOLDER: &str = r#"(module
     (global.set $a (array.new $row (local.get 0) (i32.const 3000))))
   (func (export "array call") (result i32)
     (call_ref $f (ref.cast (ref $f) (array.get $row (ref.cast (ref $row) (global.get $a)) (i32.const 2999)))))
+  ;; The function is known to the operand only, while the object is made that holds it.
+  (func (export "new struct") (param funcref) (local $f funcref)
+    (local.set $f (table.get $t (i32.const 2)))
+    (table.set $t (i32.const 2) (ref.null func))
+    (global.set $a (struct.new $box (i64.const -1) (ref.cast (ref null $f) (local.get $f)) (ref.null any))))
+  (func (export "new struct call") (result i32)
+    (call_ref $f (struct.get $box $f (ref.cast (ref $box) (global.get $a)))))
+  (func (export "new array") (param funcref) (local $f funcref)
+    (local.set $f (table.get $t (i32.const 2)))
+    (table.set $t (i32.const 2) (ref.null func))
+    (global.set $a (array.new $row (local.get $f) (i32.const 3000))))
+  (func (export "new array call") (result i32)
+    (call_ref $f (ref.cast (ref $f) (array.get $row (ref.cast (ref $row) (global.get $a)) (i32.const 2999)))))
+  (func (export "new fixed") (param funcref) (local $f funcref)
+    (local.set $f (table.get $t (i32.const 2)))
+    (table.set $t (i32.const 2) (ref.null func))
+    (global.set $a (array.new_fixed $row 2 (ref.null func) (local.get $f))))
+  (func (export "new fixed call") (result i32)
+    (call_ref $f (ref.cast (ref $f) (array.get $row (ref.cast (ref $row) (global.get $a)) (i32.const 1)))))
   (func (export "clear")
     (table.set $t (i32.const 2) (ref.null func))
     (global.set $g (ref.null func)) (global.set $a (ref.null any)))
@@ -199,6 +218,23 @@ fn frames_and_arguments_keep_their_functions() {
             w.call("table", &[Val::FuncRef(Some(f))]);
             plugin.release(&mut w.store).unwrap();
             assert_eq!(w.call(way, &[]), 43, "{way}");
+            assert_eq!((w.dropped(), w.store.instance_count()), (before + 1, 1), "{way}");
+        }
+    });
+}
+
+#[test]
+fn operands_keep_their_functions() {
+    in_worlds(|w| {
+        for way in ["new struct", "new array", "new fixed"] {
+            let before = w.dropped();
+            let (plugin, f) = w.plugin();
+            w.call("table", &[Val::FuncRef(Some(f))]);
+            plugin.release(&mut w.store).unwrap();
+            w.call(way, &[Val::FuncRef(None)]);
+            assert_eq!(w.dropped(), before, "{way}");
+            assert_eq!(w.call(&format!("{way} call"), &[]), 43, "{way}");
+            w.call("clear", &[]);
             assert_eq!((w.dropped(), w.store.instance_count()), (before + 1, 1), "{way}");
         }
     });

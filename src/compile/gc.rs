@@ -212,11 +212,30 @@ impl FuncCx<'_, '_> {
     }
 
     /// A value as a field holds it: functions become numbers. May call, so it comes before addresses are made.
-    pub fn storable(&mut self, ty: StorageType, v: Value) -> Value {
+    pub fn storable(&mut self, ty: StorageType, v: Value) -> Storable {
         match ty {
-            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => self.func_number(v),
-            _ => self.canonical(v),
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => {
+                Storable { value: self.func_number(v), func: Some(v) }
+            }
+            _ => Storable { value: self.canonical(v), func: None },
         }
+    }
+
+    /// The value when something may have been collected since. The number of a function keeps nothing alive; the function itself,
+    /// which is needed here, does.
+    fn still_storable(&mut self, s: Storable) -> Value {
+        let Some(f) = s.func else { return s.value };
+        let (known, next) = (self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(next, I32);
+        let zero = self.b.ins().iconst(I32, 0);
+        self.b.ins().brif(f, known, &[], next, &[zero.into()]);
+        self.b.seal_block(known);
+        self.b.switch_to_block(known);
+        let number = self.load_vm(I32, f, offset_of!(VmFuncRef, index) as u32);
+        self.b.ins().jump(next, &[number.into()]);
+        self.b.seal_block(next);
+        self.b.switch_to_block(next);
+        result
     }
 
     fn field_place(&mut self, f: Field) -> Place {
@@ -340,7 +359,7 @@ impl FuncCx<'_, '_> {
             self.put_header(address, ty, length);
             for f in fields {
                 let value = match f.value {
-                    Some(v) => v,
+                    Some(s) => s.value,
                     None => self.zero_of(f.ty),
                 };
                 self.init_field(address, f, value, len.is_some());
@@ -362,8 +381,9 @@ impl FuncCx<'_, '_> {
         let address = self.address(made.0);
         // The rest is zero already.
         for f in fields {
-            if let Some(v) = f.value {
-                self.init_field(address, f, v, len.is_some());
+            if let Some(s) = f.value {
+                let value = self.still_storable(s);
+                self.init_field(address, f, value, len.is_some());
             }
         }
         self.b.ins().jump(next, &[made.0.into()]);
@@ -392,7 +412,7 @@ impl FuncCx<'_, '_> {
     }
 
     /// A new array of `len` elements that are all `value` (`storable`), or zero. Calls nothing after the array exists.
-    pub fn new_array(&mut self, ty: TypeIndex, element: FieldType, len: Value, value: Option<Value>) -> GcVal {
+    pub fn new_array(&mut self, ty: TypeIndex, element: FieldType, len: Value, value: Option<Storable>) -> GcVal {
         let log2 = element.storage.size().trailing_zeros();
         let filled = self.b.create_block();
         let result = self.b.append_block_param(filled, I32);
@@ -418,7 +438,7 @@ impl FuncCx<'_, '_> {
                     cx.b.ins().store(flags, zero, at, 16);
                 });
             }
-            Some(v) => self.fill_elements(address, bytes, element.storage, v),
+            Some(s) => self.fill_elements(address, bytes, element.storage, s.value),
         }
         self.b.ins().jump(filled, &[at.into()]);
 
@@ -426,9 +446,10 @@ impl FuncCx<'_, '_> {
         let index = self.i32const(ty.as_u32());
         let made = self.call_builtin(Builtin::array_new, &[index, len]).expect("has a result");
         let made = self.adopt_gc(made);
-        if let Some(v) = value {
+        if let Some(s) = value {
+            let value = self.still_storable(s);
             let address = self.address(made.0);
-            self.fill_elements(address, bytes, element.storage, v);
+            self.fill_elements(address, bytes, element.storage, value);
         }
         self.b.ins().jump(filled, &[made.0.into()]);
         self.b.seal_block(filled);
@@ -466,6 +487,14 @@ impl FuncCx<'_, '_> {
     }
 }
 
+/// A value as a field holds it.
+#[derive(Clone, Copy)]
+pub struct Storable {
+    pub value: Value,
+    /// The function whose number it is.
+    func: Option<Value>,
+}
+
 /// A field or element of an object.
 #[derive(Clone, Copy)]
 pub struct Field {
@@ -483,7 +512,7 @@ pub struct NewField {
     pub offset: u32,
     pub ty: StorageType,
     /// Zero if absent.
-    pub value: Option<Value>,
+    pub value: Option<Storable>,
 }
 
 /// Objects are aligned to 8 bytes, so a v128 is not aligned to its size.

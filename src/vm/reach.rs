@@ -257,6 +257,9 @@ struct Targets(Vec<(Range<usize>, Part)>);
 
 impl Targets {
     fn new(store: &Store) -> Option<Targets> {
+        if !store.is_running() {
+            return Some(Targets(Vec::new()));
+        }
         // An instance's own memories and tables lie apart from its context.
         let most = store.instances.len()
             + store.hosts.len()

@@ -136,10 +136,12 @@ impl Store {
         Ok(())
     }
 
-    /// After a search.
+    /// After a search that has freed so many parts, host functions not counted.
     pub(super) fn note_freed(&mut self, freed: usize) {
         let host_funcs = self.hosts.len();
         self.releases = Releases { unkept: self.releases.unkept - freed, host_funcs, ..Releases::default() };
+        let instances = &self.instances;
+        self.traced.retain(|i| instances.get(*i).is_some());
         if !self.is_running() {
             self.left_modules.clear();
         }
@@ -169,9 +171,6 @@ impl Store {
                 // SAFETY: in the instance's context, which is still there.
                 self.forget_func(unsafe { &*instance.funcref(f) });
             }
-        }
-        if instance.needs_tracing() {
-            self.traced.retain(|t| *t != i);
         }
         self.account.give_back(Growth { resource: Resource::Instances, current: 0, desired: 1 });
         // A function of it may be on the stack that only has to return.

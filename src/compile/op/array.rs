@@ -78,7 +78,7 @@ pub fn set(cx: &mut FuncCx, ty: TypeIndex) {
     let storage = element(cx, ty).storage;
     let (index, value) = cx.pop2();
     let array = cx.pop_gc();
-    let value = cx.storable(storage, value);
+    let value = cx.storable(storage, value).value;
     check_index(cx, array, index);
     let field = cx.element(array, index, storage.size());
     cx.store_field(field, storage, value);
@@ -94,7 +94,7 @@ pub fn fill(cx: &mut FuncCx, ty: TypeIndex) {
     let storage = element(cx, ty).storage;
     let (at, value, len) = cx.pop3();
     let array = cx.pop_gc();
-    let value = cx.storable(storage, value);
+    let value = cx.storable(storage, value).value;
     if storage == StorageType::Val(ValType::V128) {
         return fill_vectors(cx, array, at, value, len);
     }

@@ -39,7 +39,7 @@ pub fn set(cx: &mut FuncCx, ty: TypeIndex, i: u32) {
     let storage = def.fields()[i as usize].storage;
     let value = cx.pop();
     let object = cx.pop_gc();
-    let value = cx.storable(storage, value);
+    let value = cx.storable(storage, value).value;
     let field = cx.field(object, def.offsets[i as usize], cx.operand.nullable);
     cx.store_field(field, storage, value);
 }
