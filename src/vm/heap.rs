@@ -307,8 +307,11 @@ impl Store {
             return false;
         }
         self.heap_granted = desired;
+        let limit = |store: &Store| store.heap.as_ref().map_or(0, |h| h.config().limit);
+        let before = limit(self);
         self.limit_heap();
-        true
+        // The address space may end before.
+        limit(self) > before
     }
 
     /// SAFEPOINT. A structure, or an array of `len` elements, all zero and null.
