@@ -749,11 +749,12 @@ WRT_MUST_USE wrt_error_t *wrt_global_release(wrt_store_t *store,
 // Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
 WRT_MUST_USE wrt_error_t *wrt_store_gc(wrt_store_t *store);
 
-// Fills in what the store's heap has done and holds. `stats->size` must be set.
-WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store, wrt_heap_stats_t *out_stats);
+// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure the struct stays as it is.
+WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store,
+                                  wrt_heap_stats_t *out_stats);
 
 // Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
-// collection, and collects nothing. `census->size` must be set.
+// collection, and collects nothing. `census->size` must be set. On failure the struct stays as it is.
 WRT_MUST_USE wrt_error_t *wrt_store_heap_census(wrt_store_t *store,
                                    wrt_heap_census_t *out_census);
 

@@ -131,7 +131,8 @@ impl Store {
         if self.is_running() {
             return Err(err!(InvalidArgument, "who is told of collections can not be changed while the store runs"));
         }
-        drop(std::mem::replace(&mut self.vm_mut().gc_hook, hook));
+        let old = std::mem::replace(&mut self.vm_mut().gc_hook, hook);
+        self.vm().vm.clone().closed_during(|| drop(old));
         Ok(())
     }
 
@@ -165,7 +166,7 @@ impl Store {
         }
         let old = std::mem::replace(&mut self.vm_mut().account.limiter, limiter);
         self.vm_mut().ask_for_heap();
-        drop(old);
+        self.vm().vm.clone().closed_during(|| drop(old));
         Ok(())
     }
 

@@ -54,7 +54,7 @@ pub struct wrt_heap_stats_t {
 }
 const _: () = assert!(PAUSE_CLASSES == 32);
 
-/// Fills in what the store's heap has done and holds. `stats->size` must be set.
+/// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure the struct stays as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_stats(
     store: *mut wrt_store_t,
@@ -130,7 +130,7 @@ pub struct wrt_heap_census_t {
 }
 
 /// Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
-/// collection, and collects nothing. `census->size` must be set.
+/// collection, and collects nothing. `census->size` must be set. On failure the struct stays as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_census(
     store: *mut wrt_store_t,

@@ -60,6 +60,13 @@ impl Heap {
         self.open_nursery();
     }
 
+    /// After a full collection, or a change of the growth: when the next one is due.
+    pub(super) fn set_thresholds(&mut self) {
+        let part = |of: usize| (of / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
+        self.threshold = part(self.statistics.live);
+        self.external_threshold = self.external_live.saturating_add(part(self.external_live));
+    }
+
     /// Whether memory outside of the heap that lives with its objects has grown so much.
     pub fn is_external_due(&self) -> bool {
         self.weak.hosts.external() >= self.external_threshold
@@ -185,15 +192,13 @@ impl Heap {
         });
         let live = self.old.sweep(zeal);
         self.grown = 0;
-        self.threshold = (live / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
+        self.statistics.live = live;
+        self.external_live = self.weak.hosts.external();
+        self.set_thresholds();
         // What will be used again before the next one stays.
         self.old.give_back(self.region.as_ref().expect("alive"), self.threshold);
-        let part = |of: usize| (of / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
-        let external = self.weak.hosts.external();
-        self.external_threshold = external.saturating_add(part(external));
         let s = &mut self.statistics;
         s.full_collections += 1;
-        s.live = live;
         s.last_full = start.elapsed();
         s.longest_full = s.longest_full.max(s.last_full);
         let pause = s.last_full;

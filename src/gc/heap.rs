@@ -46,6 +46,8 @@ pub struct Heap {
     /// A full collection is due at this much of `grown`, and of external bytes.
     pub(super) threshold: usize,
     pub(super) external_threshold: usize,
+    /// What the last full collection has left of the bytes outside.
+    pub(super) external_live: usize,
     countdown: u32,
     /// A collection panicked.
     pub broken: bool,
@@ -79,6 +81,7 @@ impl Heap {
             grown: 0,
             threshold: config.growth_min,
             external_threshold: config.growth_min,
+            external_live: 0,
             countdown: config.zeal,
             broken: false,
             config,
@@ -149,9 +152,8 @@ impl Heap {
         self.config.nursery_max = nursery_max;
         self.config.growth_percent = config.growth_percent;
         self.config.growth_min = config.growth_min.max(1);
-        if self.nursery_used() == 0 {
-            self.limit_nursery();
-        }
+        self.set_thresholds();
+        self.limit_nursery();
     }
 
     /// The limit and the nursery's greatest size, as far as the address space goes.
@@ -202,7 +204,7 @@ impl Heap {
 
     /// Machine code fills the nursery as far as the heap's limit allows. Under zeal it asks for every object.
     fn limit_nursery(&self) {
-        let room = self.nursery_size.min(self.config.limit.saturating_sub(self.old.used()));
+        let room = self.nursery_size.min(self.config.limit.saturating_sub(self.old.used())).max(self.nursery_used());
         // SAFETY: as above.
         unsafe { (*self.nursery).end = if self.config.zeal > 0 { 0 } else { (NURSERY + room) as u32 } };
     }
