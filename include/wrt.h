@@ -328,7 +328,8 @@ typedef union WRT_ALIGNED(16) {
     float f32;
     double f64;
     uint8_t v128[16];
-    // A funcref: NULL or opaque.
+    // A funcref: NULL or opaque. Good as long as its instance is: where instances are released, until the next call into the
+    // library. `wrt_ref_of_func` keeps a function.
     void *funcref;
     // Any other reference, checked also in raw calls; empty is null.
     wrt_ref_t ref;
@@ -693,7 +694,7 @@ WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
 
 // Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
 // `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
-// types is the caller's word.
+// types, and that funcrefs are alive, is the caller's word.
 WRT_MUST_USE wrt_error_t *wrt_func_call_raw(wrt_store_t *store,
                                const wrt_func_t *func,
                                wrt_raw_t *slots,
@@ -1257,8 +1258,9 @@ WRT_MUST_USE wrt_error_t *wrt_store_new(const wrt_engine_t *engine,
                            wrt_finalizer_t finalizer,
                            wrt_store_t **out_store);
 
-// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
-// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
+// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store; and from another
+// thread while a call is in it that runs WebAssembly or callbacks, or copies in bulk: the store dies when the outermost call
+// returns. Handles of it must not be used with the pointer again.
 // NULL does nothing.
 void wrt_store_delete(wrt_store_t *store);
 

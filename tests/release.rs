@@ -451,3 +451,47 @@ fn a_failed_instance_is_freed() {
         assert_eq!(w.store.instance_count(), 1);
     });
 }
+
+/// A start function that fails like a limit is not run again, though the instance that has failed makes room.
+#[test]
+fn start_functions_run_once() {
+    in_worlds(|w| {
+        let runs = w.dropped.clone();
+        let start = HostDefinition::new(&FuncType::new([], []), move |_, _, _| {
+            runs.fetch_add(1, SeqCst);
+            Err(Error::new(ErrorKind::Limit, "as if a memory could not grow"))
+        });
+        w.linker.define_func("host", "start", start.unwrap()).unwrap();
+        let text = r#"(module (import "host" "start" (func $f)) (start $f))"#;
+        let module = Module::new(&w.store.engine(), text.as_bytes()).unwrap();
+        let e = w.linker.instantiate(&mut w.store, &module).unwrap_err();
+        assert_eq!((e.kind(), w.dropped.load(SeqCst)), (ErrorKind::Limit, 1));
+    });
+}
+
+#[test]
+fn linkers_serve_stores_of_their_engine() {
+    let mut w = world(Config::new());
+    let other = Engine::new(&Config::new()).unwrap();
+    let module = Module::new(&w.store.engine(), b"(module)").unwrap();
+    let e = Linker::new(&other).instantiate(&mut w.store, &module).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::InvalidArgument);
+}
+
+/// What fails while its heap is made leaves nothing behind, also not in the account.
+#[test]
+fn what_fails_is_not_counted() {
+    for n in 1..6 {
+        let engine = Engine::new(&Config::new()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        store.set_limits(StoreLimits { table_elements: 10, ..StoreLimits::default() });
+        let ty = TableType { limits: Limits { min: 10, max: None }, element: RefType::EXTERN };
+        fail_nth(n);
+        let first = Table::new(&mut store, ty, Val::ExternRef(None));
+        let failed = fail_nth(0) == 0;
+        assert_eq!(first.is_err(), failed && n < 4, "{n}: {first:?}");
+        if first.is_err() {
+            Table::new(&mut store, ty, Val::ExternRef(None)).unwrap();
+        }
+    }
+}

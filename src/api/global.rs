@@ -13,6 +13,9 @@ impl Global {
     pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global> {
         store.engine().check_type(ty.content)?;
         let index = store.with_room(|store| {
+            if ty.content.is_gc() {
+                store.vm_mut().heap()?;
+            }
             value.to_slot(store, ty.content)?;
             Ok(store.vm_mut().globals.insert(vm::Global::of_host(ty)))
         })?;

@@ -123,6 +123,9 @@ impl Linker {
     }
 
     fn link(&self, store: &mut Store, module: &Module) -> Result<Instance> {
+        if !self.engine.same(&store.engine()) {
+            return Err(err!(InvalidArgument, "the linker belongs to another engine than the store"));
+        }
         let mut imports = Vec::with_capacity(module.imports().len());
         for import in module.imports() {
             let found = self.modules.get(import.module).and_then(|items| items.get(import.name));

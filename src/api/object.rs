@@ -290,7 +290,7 @@ impl Ref {
 
     /// The elements from `at` on.
     pub fn elements(&self, store: &mut Store, at: u32, count: usize) -> Result<Vec<Val>> {
-        let end = at as u64 + count as u64;
+        let end = (at as u64).saturating_add(count as u64);
         if end > self.array_len(store)? as u64 {
             return Err(out_of_bounds());
         }

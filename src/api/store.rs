@@ -173,12 +173,17 @@ impl Store {
     /// Runs `f`, which makes a part of the store, in a store that frees what was released when that is worth it, or when a limit
     /// or the system refuses `f` otherwise.
     pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut Store) -> Result<R>) -> Result<R> {
+        // Finalizers have to wait until `f` is over: they might delete what it has borrowed.
         self.vm_mut().free_released_if_due()?;
-        self.settle();
+        let placed = self.vm().placed;
         match f(self) {
-            Err(e) if matches!(e.kind(), ErrorKind::Limit | ErrorKind::OutOfMemory) && self.vm().may_free() => {
+            // Not again if an instance was made meanwhile: its start function may have failed like that.
+            Err(e)
+                if matches!(e.kind(), ErrorKind::Limit | ErrorKind::OutOfMemory)
+                    && self.vm().placed == placed
+                    && self.vm().may_free() =>
+            {
                 self.vm_mut().free_released()?;
-                self.settle();
                 f(self)
             }
             result => result,

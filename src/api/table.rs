@@ -20,6 +20,10 @@ impl Table {
         }
         store.engine().check_type(ValType::Ref(ty.element))?;
         let table = store.with_room(|store| {
+            // What may fail comes before the table is there.
+            if ValType::Ref(ty.element).is_gc() {
+                store.vm_mut().heap()?;
+            }
             init.to_slot(store, ValType::Ref(ty.element))?;
             let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
             let index = store.vm_mut().tables.insert(table);

@@ -52,7 +52,7 @@ impl Engine {
     /// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Types live as long as the engine; equal ones are the
     /// same, wherever they come from.
     pub fn parse_types(&self, text: &str) -> Result<Types> {
-        let binary = text_to_binary("(module\n", text, ")")?;
+        let binary = text_to_binary("(module\n", text, "\n)")?;
         let info = decode::decode(&binary, &self.0.types)?.info;
         let only_types = info.imports.is_empty()
             && info.exports.is_empty()

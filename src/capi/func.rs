@@ -19,7 +19,8 @@ pub union wrt_raw_t {
     pub f32: f32,
     pub f64: f64,
     pub v128: [u8; 16],
-    /// A funcref: NULL or opaque.
+    /// A funcref: NULL or opaque. Good as long as its instance is: where instances are released, until the next call into the
+    /// library. `wrt_ref_of_func` keeps a function.
     pub funcref: *mut c_void,
     /// Any other reference, checked also in raw calls; empty is null.
     pub r#ref: wrt_ref_t,
@@ -121,7 +122,9 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
     super::entry::plain(false, || {
         // SAFETY: the callback passes what it got, and NULL or a place for the instance.
         unsafe {
-            let found = call_of(caller).and_then(|c| (*store_of(caller)).with(|s| Caller::instance_of(s, c)));
+            let store = store_of(caller);
+            let found = call_of(caller).filter(|_| !wrt_store_t::is_closed(store));
+            let found = found.and_then(|c| (*store).with(|s| Caller::instance_of(s, c)));
             let found = found.map_or(wrt_instance_t::EMPTY, wrt_instance_t::from);
             output(out_instance, found, "out_instance").is_ok() && found.store != 0
         }
@@ -225,7 +228,7 @@ pub unsafe extern "C" fn wrt_func_call(
 
 /// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
 /// `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
-/// types is the caller's word.
+/// types, and that funcrefs are alive, is the caller's word.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call_raw(
     store: *mut wrt_store_t,

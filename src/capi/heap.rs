@@ -138,7 +138,7 @@ pub unsafe extern "C" fn wrt_store_heap_census(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a struct whose size it has set, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let size = sized(out_census, |c| c.size, "census")?;
             let c = s.heap_census()?;
             let all = wrt_heap_census_t {

@@ -122,7 +122,7 @@ pub unsafe extern "C" fn wrt_memory_read(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a memory and room for `len` bytes, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let memory = Memory::from(*borrow(memory, "memory")?);
             slice(out.cast::<u8>(), len, "out")?;
             let out = if len == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out.cast(), len) };
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn wrt_memory_write(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a memory and `len` bytes, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let memory = Memory::from(*borrow(memory, "memory")?);
             memory.write(s, offset, slice(bytes.cast(), len, "bytes")?)
         })

@@ -251,7 +251,7 @@ pub unsafe extern "C" fn wrt_array_get_many(
     // SAFETY: the caller passes a store, a reference and places for as many values, or NULLs, which are refused.
     unsafe {
         let out = outputs(out_values, count, "out_values");
-        on_store(store, |s| {
+        running(store, |s| {
             let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
             give_all(out, r.elements(s, index, count)?);
             Ok(())
@@ -288,7 +288,7 @@ pub unsafe extern "C" fn wrt_array_fill(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a value, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             take(take_value, s, |s, v| given(*borrow(reference, "reference")?)?.fill_elements(s, index, v, len))
         })
     }
@@ -307,7 +307,7 @@ pub unsafe extern "C" fn wrt_array_copy(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and references, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let source = given(*borrow(source, "source")?)?;
             given(*borrow(reference, "reference")?)?.copy_elements(s, index, source, from, len)
         })
@@ -327,7 +327,7 @@ pub unsafe extern "C" fn wrt_array_read(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and room for so many bytes, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             slice(out_bytes.cast::<u8>(), size, "out_bytes")?;
             let out = if size == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out_bytes.cast::<u8>(), size) };
             given(*borrow(reference, "reference")?)?.read_elements(s, index, out)
@@ -347,7 +347,7 @@ pub unsafe extern "C" fn wrt_array_write(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and so many bytes, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let bytes = slice(bytes.cast::<u8>(), size, "bytes")?;
             given(*borrow(reference, "reference")?)?.write_elements(s, index, bytes)
         })

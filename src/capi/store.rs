@@ -60,6 +60,15 @@ impl wrt_store_t {
         }
     }
 
+    /// Whether a callback runs that can not use the store.
+    ///
+    /// # Safety
+    /// `p` is a store.
+    pub unsafe fn is_closed(p: *const wrt_store_t) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (*p).gate.is_closed() }
+    }
+
     /// From here to `leave` the store stays.
     #[inline(always)]
     pub fn enter(&self) {
@@ -122,8 +131,9 @@ pub unsafe extern "C" fn wrt_store_new(
     })
 }
 
-/// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store and from another
-/// thread: a store that runs dies when its outermost call returns. Handles of it must not be used with the pointer again.
+/// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store; and from another
+/// thread while a call is in it that runs WebAssembly or callbacks, or copies in bulk: the store dies when the outermost call
+/// returns. Handles of it must not be used with the pointer again.
 /// NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {

@@ -90,7 +90,7 @@ pub unsafe extern "C" fn wrt_table_get_many(
     // SAFETY: the caller passes a store, a table and places for as many values, or NULLs, which are refused.
     unsafe {
         let out = outputs(out_values, count, "out_values");
-        on_store(store, |s| {
+        running(store, |s| {
             let (out, table) = (out?, Table::from(*borrow(table, "table")?));
             give_all(out, table.get_many(s, index, count as u64)?);
             Ok(())
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn wrt_table_fill(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a table and a value, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             take(take_value, s, |s, value| Table::from(*borrow(table, "table")?).fill(s, index, value, len))
         })
     }
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn wrt_table_copy(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and tables, or NULLs, which are refused.
     unsafe {
-        on_store(store, |s| {
+        running(store, |s| {
             let source = Table::from(*borrow(source, "source")?);
             Table::from(*borrow(table, "table")?).copy(s, index, source, from, len)
         })

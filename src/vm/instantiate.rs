@@ -50,6 +50,7 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
             store.traced.push(index);
         }
         store.instances.insert(Box::new(made));
+        store.placed += 1;
         let instance: *mut Instance = &raw mut *store.instances[index];
         // SAFETY: boxed, lives as long as the store (invariant 1).
         unsafe { (*(*instance).vmctx()).instance = instance.cast() };

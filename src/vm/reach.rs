@@ -245,6 +245,8 @@ impl Reach {
         }
         for h in 0..self.host_funcs.0.len() as u32 {
             if self.host_funcs.lost(&store.hosts, h) {
+                // Those of linkers were never released, and so not counted.
+                freed += usize::from(!store.is_shared(h));
                 store.free_host_func(h);
             }
         }

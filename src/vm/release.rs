@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::AcqRel;
 /// What was released, and not yet freed.
 #[derive(Default)]
 pub struct Releases {
-    /// Instances, tables, memories and globals that nobody keeps but what refers to them.
+    /// What was released and nobody keeps but what refers to it. Host functions of linkers do not count: they never were kept.
     unkept: usize,
     /// How many were released, with how many bytes of memories and tables, since the last search.
     recent: usize,
@@ -198,12 +198,18 @@ impl Store {
         }
     }
 
+    /// Whether it is the function of a definition, and not one that the host has made and released.
+    pub(super) fn is_shared(&self, h: u32) -> bool {
+        self.hosts.get(h).is_some_and(|host| self.host_by_call.get(&host.key()) == Some(&h))
+    }
+
     /// Its finalizer runs when the store does nothing else.
     pub(super) fn free_host_func(&mut self, h: u32) {
+        let is_shared = self.is_shared(h);
         let Some(mut host) = self.hosts.remove(h) else { return };
         // SAFETY: alive until `dead_funcs` is dropped.
         self.forget_func(unsafe { &*host.funcref() });
-        if host.keeper == Keeper::Nobody {
+        if is_shared {
             self.host_by_call.remove(&host.key());
         }
         self.dead_funcs.push(host);

@@ -72,6 +72,8 @@ pub struct Store {
     /// Functions on their way into objects.
     pub held_funcs: Vec<FuncRefPtr>,
     pub(super) releases: Releases,
+    /// How many instances were ever in place: code of theirs may have run.
+    pub placed: u64,
     /// Modules of instances that were freed while something ran.
     pub(super) left_modules: Vec<Arc<Module>>,
     /// Host functions that are gone, whose finalizers wait.
@@ -120,6 +122,7 @@ impl Store {
             free_numbers: Vec::new(),
             held_funcs: Vec::new(),
             releases: Releases::default(),
+            placed: 0,
             left_modules: Vec::new(),
             dead_funcs: Vec::new(),
             host_by_call: FxHashMap::default(),
