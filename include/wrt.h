@@ -262,6 +262,20 @@ typedef struct {
     uint32_t reserved;
 } wrt_frame_t;
 
+// Called once when userdata is not needed any more. May be NULL.
+typedef void (*wrt_finalizer_t)(void *userdata);
+
+// A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
+// reference. All zeros is the empty reference, which is null in a value.
+//
+// It lives until the scope ends that was open when it was made (`wrt_scope_open`; every callback has a scope of its own),
+// outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
+typedef struct {
+    uint64_t store;
+    // Which of the store's references it is, and which of those that had the place one after the other.
+    uint64_t root;
+} wrt_ref_t;
+
 // An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
 // something refers to it.
 typedef struct {
@@ -277,17 +291,6 @@ typedef struct {
     uint32_t index;
     uint32_t generation;
 } wrt_func_t;
-
-// A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
-// reference. All zeros is the empty reference, which is null in a value.
-//
-// It lives until the scope ends that was open when it was made (`wrt_scope_open`; every callback has a scope of its own),
-// outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
-typedef struct {
-    uint64_t store;
-    // Which of the store's references it is, and which of those that had the place one after the other.
-    uint64_t root;
-} wrt_ref_t;
 
 // The value itself, by kind.
 typedef union {
@@ -317,9 +320,6 @@ typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
                                             size_t arg_count,
                                             wrt_val_t *results,
                                             size_t result_count);
-
-// Called once when userdata is not needed any more. May be NULL.
-typedef void (*wrt_finalizer_t)(void *userdata);
 
 // A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
 typedef union WRT_ALIGNED(16) {
@@ -653,6 +653,45 @@ size_t wrt_error_frame_count(const wrt_error_t *error);
 
 // A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
 WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
+
+// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
+// itself. So cycles through it are collected.
+WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
+                                           void *userdata,
+                                           wrt_finalizer_t finalizer,
+                                           size_t external_bytes,
+                                           uint32_t field_count,
+                                           wrt_ref_t *out_reference);
+
+// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
+// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
+WRT_MUST_USE wrt_error_t *wrt_externref_get_field(wrt_store_t *store,
+                                     const wrt_ref_t *reference,
+                                     uint32_t index,
+                                     wrt_ref_t *out_reference);
+
+// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
+// failure (but not if it is of another store). The empty reference is nothing.
+WRT_MUST_USE wrt_error_t *wrt_externref_set_field(wrt_store_t *store,
+                                     const wrt_ref_t *reference,
+                                     uint32_t index,
+                                     wrt_ref_t *take_value);
+
+// Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
+// is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
+// called outside of collections, on a thread that uses or deletes the store, and can not use the store itself.
+// `external_bytes` are memory of the host that lives and dies with it: the collector counts them as it counts its own.
+WRT_MUST_USE wrt_error_t *wrt_externref_new(wrt_store_t *store,
+                               void *userdata,
+                               wrt_finalizer_t finalizer,
+                               size_t external_bytes,
+                               wrt_ref_t *out_reference);
+
+// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
+// `type mismatch` for anything else.
+WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
+                                    const wrt_ref_t *reference,
+                                    void **out_userdata);
 
 // The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
 wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
@@ -1211,45 +1250,6 @@ WRT_MUST_USE wrt_error_t *wrt_i31_new(wrt_store_t *store, int32_t value, wrt_ref
 
 // The number of an i31, sign-extended. Fails with `type mismatch` for anything else.
 WRT_MUST_USE wrt_error_t *wrt_i31_get(wrt_store_t *store, const wrt_ref_t *reference, int32_t *out_value);
-
-// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
-// itself. So cycles through it are collected.
-WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
-                                           void *userdata,
-                                           wrt_finalizer_t finalizer,
-                                           size_t external_bytes,
-                                           uint32_t field_count,
-                                           wrt_ref_t *out_reference);
-
-// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
-// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
-WRT_MUST_USE wrt_error_t *wrt_externref_get_field(wrt_store_t *store,
-                                     const wrt_ref_t *reference,
-                                     uint32_t index,
-                                     wrt_ref_t *out_reference);
-
-// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
-// failure (but not if it is of another store). The empty reference is nothing.
-WRT_MUST_USE wrt_error_t *wrt_externref_set_field(wrt_store_t *store,
-                                     const wrt_ref_t *reference,
-                                     uint32_t index,
-                                     wrt_ref_t *take_value);
-
-// Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
-// is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
-// called outside of collections, on a thread that uses or deletes the store, and can not use the store itself.
-// `external_bytes` are memory of the host that lives and dies with it: the collector counts them as it counts its own.
-WRT_MUST_USE wrt_error_t *wrt_externref_new(wrt_store_t *store,
-                               void *userdata,
-                               wrt_finalizer_t finalizer,
-                               size_t external_bytes,
-                               wrt_ref_t *out_reference);
-
-// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
-// `type mismatch` for anything else.
-WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
-                                    const wrt_ref_t *reference,
-                                    void **out_userdata);
 
 // Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
 // or when this fails. The caller owns `*out_store`, NULL on failure.

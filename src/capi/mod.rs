@@ -8,6 +8,7 @@ mod config;
 mod engine;
 mod entry;
 mod error;
+mod externref;
 mod func;
 mod global;
 mod heap;

@@ -2,13 +2,12 @@
 
 use super::entry::{entry, on_store, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, output, wrt_finalizer_t};
+use super::own::{borrow, output};
 use super::store::wrt_store_t;
 use super::val::{WRT_ANYREF, WRT_EXTERNREF, wrt_func_t, wrt_ref_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Error, Func, HostPointer, Ref, Result, Top, Trap, Val};
+use crate::api::{Error, Func, Ref, Result, Top, Trap, Val};
 use crate::err;
-use std::ffi::c_void;
 
 /// Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
 /// closed are closed when it returns.
@@ -317,135 +316,6 @@ pub unsafe extern "C" fn wrt_i31_get(
         on_store(store, |s| {
             let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
             *out = r.as_i31(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is no i31"))?;
-            Ok(())
-        })
-    }
-}
-
-/// # Safety
-/// The caller passes a store and a place for the reference, or NULLs, which are refused.
-#[inline(always)]
-unsafe fn new_externref(
-    store: *mut wrt_store_t,
-    pointer: *mut c_void,
-    finalizer: wrt_finalizer_t,
-    external_bytes: usize,
-    fields: u32,
-    out_reference: *mut wrt_ref_t,
-) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
-        let error = running(store, |s| {
-            let out = out?;
-            let data = || HostPointer { pointer, finalizer };
-            *out = Ref::host_pointer(s, data, external_bytes, fields)?.into();
-            Ok(())
-        });
-        if !error.is_null() {
-            drop(HostPointer { pointer, finalizer });
-        }
-        error
-    }
-}
-
-/// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
-/// itself. So cycles through it are collected.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_externref_new_with_fields(
-    store: *mut wrt_store_t,
-    userdata: *mut c_void,
-    finalizer: wrt_finalizer_t,
-    external_bytes: usize,
-    field_count: u32,
-    out_reference: *mut wrt_ref_t,
-) -> *mut wrt_error_t {
-    // SAFETY: as in `new_externref`.
-    unsafe { new_externref(store, userdata, finalizer, external_bytes, field_count, out_reference) }
-}
-
-/// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
-/// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_externref_get_field(
-    store: *mut wrt_store_t,
-    reference: *const wrt_ref_t,
-    index: u32,
-    out_reference: *mut wrt_ref_t,
-) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a reference and a place for another, or NULLs, which are refused.
-    unsafe {
-        let reference = borrow(reference, "reference").copied();
-        let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
-        on_store(store, |s| {
-            let out = out?;
-            if let Some(r) = given(reference?)?.host_field(s, index)? {
-                *out = r.into();
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
-/// failure (but not if it is of another store). The empty reference is nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_externref_set_field(
-    store: *mut wrt_store_t,
-    reference: *const wrt_ref_t,
-    index: u32,
-    take_value: *mut wrt_ref_t,
-) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a reference, and one that can be written, or NULLs, which are refused.
-    unsafe {
-        // A copy: both may be the same place.
-        let reference = borrow(reference, "reference").copied();
-        on_store(store, |s| {
-            let value = borrow(take_value, "value")?.get();
-            if value.is_none_or(|v| v.store == s.id()) {
-                *take_value = wrt_ref_t::EMPTY;
-            }
-            let result = reference.and_then(|r| given(r)?.set_host_field(s, index, value));
-            if let Some(v) = value.filter(|v| v.store == s.id()) {
-                // A stale one was an error already.
-                let _ = v.release(s);
-            }
-            result
-        })
-    }
-}
-
-/// Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
-/// is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
-/// called outside of collections, on a thread that uses or deletes the store, and can not use the store itself.
-/// `external_bytes` are memory of the host that lives and dies with it: the collector counts them as it counts its own.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_externref_new(
-    store: *mut wrt_store_t,
-    userdata: *mut c_void,
-    finalizer: wrt_finalizer_t,
-    external_bytes: usize,
-    out_reference: *mut wrt_ref_t,
-) -> *mut wrt_error_t {
-    // SAFETY: as in `new_externref`.
-    unsafe { new_externref(store, userdata, finalizer, external_bytes, 0, out_reference) }
-}
-
-/// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
-/// `type mismatch` for anything else.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_externref_userdata(
-    store: *mut wrt_store_t,
-    reference: *const wrt_ref_t,
-    out_userdata: *mut *mut c_void,
-) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a reference and a place for the userdata, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_userdata, std::ptr::null_mut(), "out_userdata");
-        on_store(store, |s| {
-            let out = out?;
-            let found = given(*borrow(reference, "reference")?)?.pointer(s)?;
-            *out = found.ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
             Ok(())
         })
     }

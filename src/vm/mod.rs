@@ -45,6 +45,7 @@ pub mod ref_table;
 pub mod release;
 pub mod report;
 pub mod saved;
+pub mod scope;
 pub mod segment;
 pub mod snapshot;
 pub mod store;
