@@ -190,9 +190,10 @@ impl Ref {
     /// A field of a structure. Packed ones are zero-extended.
     pub fn field(&self, store: &mut Store, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
-        // SAFETY: the offset of a field that is a reference, where it is asked for.
         let slot = || {
-            unsafe { place.no_gc.field_slot(place.object, offset) }.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
+            // SAFETY: the offset of a field that is a reference, where it is asked for.
+            let slot = unsafe { place.no_gc.field_slot(place.object, offset) };
+            slot.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
         };
         let slot = load(store, field.storage, slot, place.no_gc.field_bytes(place.object, offset));
         // SAFETY: a value of the field's type, of an object of this store, just read.
@@ -207,9 +208,10 @@ impl Ref {
             let value = Stored::new(store, value, field.storage)?;
             let (no_gc, object) = self.get(store)?;
             match value {
-                // SAFETY: the offset of a field that is a reference.
                 Stored::Ref(r) => {
-                    unsafe { no_gc.field_slot(object, offset) }.store(no_gc, 0, r.map(|r| r.get_in(no_gc)).transpose()?)
+                    // SAFETY: the offset of a field that is a reference.
+                    let slot = unsafe { no_gc.field_slot(object, offset) };
+                    slot.store(no_gc, 0, r.map(|r| r.get_in(no_gc)).transpose()?)
                 }
                 // SAFETY: the field's place, and its size.
                 Stored::Bytes(b) => unsafe {

@@ -185,8 +185,8 @@ impl Heap {
         }
         self.found_funcs = None;
         let objects = self.objects;
-        // SAFETY: objects of the old space; an evacuated one was forwarded if it lives.
         let old = &self.old;
+        // SAFETY: objects of the old space; an evacuated one was forwarded if it lives.
         self.weak.tell(false, |r| unsafe {
             if old.is_evacuated(r) { objects.forwarded(r) } else { old.is_marked(r).then_some(r) }
         });

@@ -77,6 +77,8 @@ pub struct Store {
     /// Modules of instances that were freed while something ran.
     pub(super) left_modules: Vec<Arc<Module>>,
     /// Host functions that are gone, whose finalizers wait.
+    // Moved as they are.
+    #[allow(clippy::vec_box)]
     pub dead_funcs: Vec<Box<HostFunc>>,
     /// Host functions that have no store of their own, by what they call.
     pub(super) host_by_call: FxHashMap<HostKey, u32>,

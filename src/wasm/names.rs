@@ -38,7 +38,7 @@ impl Names {
                 Ok(Name::Field(map)) => {
                     for of in map.into_iter().map_while(|n| n.ok()) {
                         let fields = &mut names.types.entry(TypeIndex::from_u32(of.index)).or_default().fields;
-                        fields.extend(of.names.into_iter().map_while(|n| n.ok()).map(|n| (n.index, n.name.into())));
+                        fields.extend(of.names.map_while(|n| n.ok()).map(|n| (n.index, n.name.into())));
                         fields.sort_by_key(|(i, _)| *i);
                     }
                 }
