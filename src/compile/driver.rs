@@ -3,7 +3,8 @@
 use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
 use super::func::ModuleEnv;
-use super::{isa, stack_check, trampoline};
+use super::isa::{self, Tier};
+use super::{stack_check, trampoline};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
@@ -30,6 +31,7 @@ const THREAD_STACK: usize = 256 << 10;
 
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    quick_isa: OwnedTargetIsa,
     settings: Settings,
     threads: usize,
     contract: u64,
@@ -116,9 +118,9 @@ impl FuncCompiler {
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
     pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
-        let isa = isa::host()?;
+        let (isa, quick_isa) = (isa::host(Tier::Full)?, isa::host(Tier::Quick)?);
         let contract = isa::contract(&*isa, settings);
-        Ok(Compiler { isa, settings, threads, contract, progress: Progress::default() })
+        Ok(Compiler { isa, quick_isa, settings, threads, contract, progress: Progress::default() })
     }
 
     /// A hash of everything that code depends on: the contract, settings, processor, version. Code made under another one
@@ -133,14 +135,21 @@ impl Compiler {
     }
 
     /// What the functions of a module share while they are compiled.
-    pub fn env<'m>(&'m self, info: &'m ModuleInfo, layout: &'m ContextLayout, types: DescriptorView) -> ModuleEnv<'m> {
-        ModuleEnv::new(info, layout, self.settings, &*self.isa, types)
+    pub fn env<'m>(
+        &'m self,
+        info: &'m ModuleInfo,
+        layout: &'m ContextLayout,
+        types: DescriptorView,
+        tier: Tier,
+    ) -> ModuleEnv<'m> {
+        let isa = if tier == Tier::Quick { &*self.quick_isa } else { &*self.isa };
+        ModuleEnv::new(info, layout, self.settings, isa, types)
     }
 
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
     pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body], types: DescriptorView) -> Result<Code> {
         let layout = ContextLayout::new(info);
-        let env = self.env(info, &layout, types);
+        let env = self.env(info, &layout, types, Tier::Full);
         let size = |i: usize| info.bodies[DefinedFuncIndex::new(i)].len();
         let all: usize = (0..bodies.len()).map(size).sum();
         self.progress.total.fetch_add(all as u64, Relaxed);

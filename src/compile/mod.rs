@@ -18,3 +18,4 @@ mod trampoline;
 
 pub use code::{ALIGN, CompiledFunc, link};
 pub use driver::{Compiler, FuncCompiler};
+pub use isa::Tier;

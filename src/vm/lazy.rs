@@ -1,19 +1,20 @@
-//! Compiling a module while it runs: a function when it is first called, the rest in the background. When all is there it is
-//! put together as it would have been without all this, and calls go there.
+//! Compiling a module while it runs: a function quickly when it is first called, everything thoroughly in the background,
+//! first what was called. When all is there it is put together as it would have been without all this, and calls go there.
 
 use super::engine::Engine;
 use super::first_call;
+use super::lazy_queue::{Queue, Task};
 use super::lazy_text::LazyText;
 use super::machine_code::{Linked, Source};
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
+use crate::base::Result;
 use crate::base::index::*;
-use crate::base::{Error, Result};
-use crate::compile::{CompiledFunc, FuncCompiler, link};
+use crate::compile::{CompiledFunc, FuncCompiler, Tier, link};
 use crate::err;
 use crate::sys::stack::{lower_priority, on_large_stack};
 use crate::wasm::decode::{self, Body};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
@@ -42,26 +43,6 @@ pub struct Lazy {
     on_linked: Box<dyn Fn(&Linked) + Send + Sync>,
 }
 
-struct Queue {
-    /// By function.
-    steps: Vec<Step>,
-    /// Functions that those which ran call.
-    soon: Vec<DefinedFuncIndex>,
-    /// The least function that may be waiting.
-    next: usize,
-    /// Functions that are not compiled yet.
-    left: usize,
-    /// Why there will be no `linked`.
-    failure: Option<Error>,
-}
-
-enum Step {
-    Waiting,
-    Taken,
-    Done(Arc<CompiledFunc>),
-    Failed(Error),
-}
-
 impl Lazy {
     /// Starts to compile. The bodies are valid.
     pub fn new(
@@ -70,21 +51,14 @@ impl Lazy {
         bodies: Vec<Body>,
         on_linked: Box<dyn Fn(&Linked) + Send + Sync>,
     ) -> Result<Arc<Lazy>> {
-        let count = bodies.len();
         let size: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let lazy = Arc::new(Lazy {
             engine: engine.clone(),
             source: source.clone(),
             layout: ContextLayout::new(&source.info),
+            queue: Mutex::new(Queue::new(bodies.len())),
             bodies,
             text: LazyText::new(source, first_call::address())?,
-            queue: Mutex::new(Queue {
-                steps: std::iter::repeat_with(|| Step::Waiting).take(count).collect(),
-                soon: Vec::new(),
-                next: 0,
-                left: count,
-                failure: None,
-            }),
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),
@@ -117,8 +91,8 @@ impl Lazy {
             if let Some(linked) = self.linked.get() {
                 return Ok(linked);
             }
-            if let Some(e) = &queue.failure {
-                return Err(e.clone());
+            if let Some(e) = queue.failure() {
+                return Err(e);
             }
             self.changed.wait(&mut queue);
         }
@@ -136,115 +110,90 @@ impl Lazy {
             if let Some(code) = self.text.entered(f) {
                 return Ok(code);
             }
-            match &queue.steps[f.index()] {
-                Step::Waiting => {
-                    queue.steps[f.index()] = Step::Taken;
+            if let Some((tier, func)) = queue.compiled(f) {
+                queue.entered(f, tier, &func);
+                drop(queue);
+                return match self.text.place(&self.source, f, tier, &func)? {
+                    Some(code) => Ok(code),
+                    None => Ok(self.wait()?.func(f)),
+                };
+            }
+            match queue.take(f) {
+                Ok(Some(task)) => {
                     drop(queue);
                     let mut compiler = self.compilers.lock().pop().unwrap_or_default();
-                    let result = on_large_stack(|| self.compile(&mut compiler, f));
+                    let done = on_large_stack(|| self.compile(&mut compiler, task));
                     self.compilers.lock().push(compiler);
-                    self.put(f, result.unwrap_or_else(|e| Err(err!(OutOfMemory, "no stack to compile on: {e}"))));
+                    let no_stack = |e| Err(err!(OutOfMemory, "no stack to compile on: {e}"));
+                    self.put(task, done.unwrap_or_else(no_stack));
                     queue = self.queue.lock();
                 }
-                Step::Taken => self.changed.wait(&mut queue),
-                Step::Failed(e) => return Err(e.clone()),
-                Step::Done(func) => {
-                    let func = func.clone();
-                    queue.soon.extend(func.callees());
-                    drop(queue);
-                    return match self.text.place(&self.source, f, &func)? {
-                        Some(code) => Ok(code),
-                        None => Ok(self.wait()?.func(f)),
-                    };
-                }
+                Ok(None) => self.changed.wait(&mut queue),
+                Err(e) => return Err(e),
             }
         }
     }
 
-    fn compile(&self, compiler: &mut FuncCompiler, f: DefinedFuncIndex) -> Result<CompiledFunc> {
+    fn compile(&self, compiler: &mut FuncCompiler, task: Task) -> Result<CompiledFunc> {
         let types = self.engine.types.view();
-        let env = self.engine.compiler.env(&self.source.info, &self.layout, types);
-        compiler.compile(&env, f, &self.source.bytes, decode::again(&self.bodies[f.index()]))
+        let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
+        compiler.compile(&env, task.func, &self.source.bytes, decode::again(&self.bodies[task.func.index()]))
     }
 
     fn compile_the_rest(&self) {
         // Without a stack it is left to others.
         let _ = on_large_stack(|| {
             let mut compiler = FuncCompiler::default();
-            while let Some(f) = self.take_next() {
-                let result = self.compile(&mut compiler, f);
-                self.put(f, result);
+            while !self.stopped.load(Relaxed)
+                && let Some(task) = { self.queue.lock().next() }
+            {
+                let result = self.compile(&mut compiler, task);
+                self.put(task, result);
             }
         });
     }
 
-    /// A function to compile: first one that is probably wanted soon.
-    fn take_next(&self) -> Option<DefinedFuncIndex> {
-        if self.stopped.load(Relaxed) {
-            return None;
-        }
-        let queue = &mut *self.queue.lock();
-        let waits = |steps: &[Step], f: usize| matches!(steps[f], Step::Waiting);
-        let mut found = None;
-        while found.is_none()
-            && let Some(f) = queue.soon.pop()
-        {
-            found = Some(f.index()).filter(|f| waits(&queue.steps, *f));
-        }
-        while found.is_none() && queue.next < queue.steps.len() {
-            found = Some(queue.next).filter(|f| waits(&queue.steps, *f));
-            queue.next += 1;
-        }
-        let f = found?;
-        queue.steps[f] = Step::Taken;
-        Some(DefinedFuncIndex::new(f))
-    }
-
-    fn put(&self, f: DefinedFuncIndex, result: Result<CompiledFunc>) {
-        let size = self.source.info.bodies[f].len() as u64;
-        self.engine.compiler.progress().done.fetch_add(size, Relaxed);
+    fn put(&self, task: Task, result: Result<CompiledFunc>) {
+        let result = result.map(Arc::new);
         let mut queue = self.queue.lock();
-        queue.steps[f.index()] = match result {
-            Ok(func) => Step::Done(Arc::new(func)),
-            Err(e) => {
-                queue.failure.get_or_insert(e.clone());
-                Step::Failed(e)
-            }
-        };
-        queue.left -= 1;
-        if queue.left == 0 && queue.failure.is_none() {
-            self.finish(queue);
-        } else {
-            self.changed.notify_all();
+        let last = queue.put(task, result.clone());
+        let was_entered = self.text.entered(task.func).is_some();
+        drop(queue);
+        self.changed.notify_all();
+        if task.tier == Tier::Quick {
+            return;
+        }
+        let size = self.source.info.bodies[task.func].len() as u64;
+        self.engine.compiler.progress().done.fetch_add(size, Relaxed);
+        if let Ok(func) = result
+            && was_entered
+        {
+            // Without room for it the quick code stays until all is there.
+            let _ = self.text.place(&self.source, task.func, Tier::Full, &func);
+        }
+        if last {
+            self.finish();
         }
     }
 
     /// Puts everything together, and lets calls go there.
-    fn finish(&self, queue: MutexGuard<'_, Queue>) {
-        let done = |s: &Step| match s {
-            Step::Done(f) => Some(f.clone()),
-            _ => None,
-        };
-        let all: Vec<_> = queue.steps.iter().filter_map(done).collect();
-        drop(queue);
-        let linked = link(&all).and_then(|code| Linked::new(&self.source, code));
-        drop(all);
-        match linked {
+    fn finish(&self) {
+        let Some(all) = self.queue.lock().all() else { return };
+        match link(&all).and_then(|code| Linked::new(&self.source, code)) {
             Ok(linked) => {
+                drop(all);
                 let linked = self.linked.get_or_init(|| linked);
                 self.text.enter_all_at(|f| linked.func(f));
+                // Locked to the end of the loop: no context goes away meanwhile.
                 for context in std::mem::take(&mut *self.contexts.lock()) {
                     self.refresh(context);
                 }
-                let mut queue = self.queue.lock();
-                // Nobody looks at a step of a function that can be entered.
-                queue.steps.iter_mut().for_each(|s| *s = Step::Taken);
-                drop(queue);
+                self.queue.lock().clear();
                 self.changed.notify_all();
                 (self.on_linked)(linked);
             }
             Err(e) => {
-                self.queue.lock().failure = Some(e);
+                self.queue.lock().fail(e);
                 self.changed.notify_all();
             }
         }

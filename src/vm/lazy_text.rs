@@ -10,7 +10,7 @@ use crate::abi::vmstruct::VmCode;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
-use crate::compile::{ALIGN, CompiledFunc};
+use crate::compile::{ALIGN, CompiledFunc, Tier};
 use crate::err;
 use crate::sys::mmap::CodeSpace;
 use parking_lot::Mutex;
@@ -27,11 +27,19 @@ const ROOM_FOR_FUNC: usize = 512;
 pub struct LazyText {
     space: CodeSpace,
     funcs: usize,
-    /// In the order of their places, which is the order in which they were put there.
+    /// In the order of their places, which is the order in which they were put there. Each function twice at most.
     placed: Box<[OnceLock<Placed>]>,
     count: AtomicUsize,
+    places: Mutex<Places>,
+}
+
+struct Places {
     /// Where the next function goes, in bytes from the code's start.
-    next: Mutex<usize>,
+    next: usize,
+    /// By function: where its code of the full tier is; 0 for none.
+    full: Box<[usize]>,
+    /// Everything is elsewhere.
+    left: bool,
 }
 
 struct Placed {
@@ -51,9 +59,9 @@ impl LazyText {
         let text = LazyText {
             space,
             funcs,
-            placed: (0..funcs).map(|_| OnceLock::new()).collect(),
+            placed: (0..2 * funcs).map(|_| OnceLock::new()).collect(),
             count: AtomicUsize::new(0),
-            next: Mutex::new(stubs),
+            places: Mutex::new(Places { next: stubs, full: vec![0; funcs].into(), left: false }),
         };
         text.slot(0).store(first_call.cast_mut(), Relaxed);
         let mut code = Vec::with_capacity(stubs);
@@ -112,7 +120,8 @@ impl LazyText {
 
     /// From now on calls arrive at these places.
     pub fn enter_all_at(&self, code: impl Fn(DefinedFuncIndex) -> VmCode) {
-        let _nothing_is_placed = self.next.lock();
+        let mut places = self.places.lock();
+        places.left = true;
         (0..self.funcs).map(DefinedFuncIndex::new).for_each(|f| self.enter_at(f, code(f)));
     }
 
@@ -120,31 +129,44 @@ impl LazyText {
         self.slot(1 + f.index()).store(code.cast_mut(), Release);
     }
 
-    /// Puts a function that has not been entered into its place. `None` when there is no room.
-    pub fn place(&self, source: &Arc<Source>, f: DefinedFuncIndex, func: &CompiledFunc) -> Result<Option<VmCode>> {
-        let mut next = self.next.lock();
-        if let Some(code) = self.entered(f) {
+    /// Puts a function's code there, and lets calls arrive at it, unless there is better code already. Gives where calls arrive;
+    /// `None` when there is no room.
+    pub fn place(
+        &self,
+        source: &Arc<Source>,
+        f: DefinedFuncIndex,
+        tier: Tier,
+        func: &CompiledFunc,
+    ) -> Result<Option<VmCode>> {
+        let mut places = self.places.lock();
+        if let Some(code) = self.entered(f)
+            && (tier == Tier::Quick || places.left || places.full[f.index()] != 0)
+        {
             return Ok(Some(code));
         }
-        let start = *next;
+        let start = places.next;
         if start + func.len() > self.space.code_len() {
             return Ok(None);
         }
-        let here = self.address(start);
-        let mut code = func.alone(start, |callee| match self.entered(callee) {
+        // Quick code calls through stubs, and so arrives at full code as soon as there is some.
+        let mut code = func.alone(start, |callee| match places.full[callee.index()] {
+            _ if tier == Tier::Quick => self.stub_offset(callee),
             _ if callee == f => start,
-            Some(at) if at > self.space.code() && at < here => at as usize - self.space.code() as usize,
-            _ => self.stub_offset(callee),
+            0 => self.stub_offset(callee),
+            at => at,
         })?;
         // SAFETY: behind everything that was placed; the lock is held.
         unsafe { self.space.write(start, &std::mem::take(&mut code.text)) };
-        *next = (start + func.len()).next_multiple_of(ALIGN);
+        places.next = (start + func.len()).next_multiple_of(ALIGN);
+        if tier == Tier::Full {
+            places.full[f.index()] = start;
+        }
         let n = self.count.load(Relaxed);
         let placed = Placed { start, code: ModuleCode::new(source, f, code) };
-        assert!(self.placed[n].set(placed).is_ok(), "each function is placed once");
+        assert!(self.placed[n].set(placed).is_ok(), "each function is placed once for each tier");
         self.count.store(n + 1, Release);
-        self.enter_at(f, here);
-        Ok(Some(here))
+        self.enter_at(f, self.address(start));
+        Ok(Some(self.address(start)))
     }
 
     /// The code at an offset from the start, and the offset in it. Async-signal-safe.

@@ -38,6 +38,7 @@ pub mod instantiate;
 pub mod interrupt;
 pub mod keeper;
 pub mod lazy;
+pub mod lazy_queue;
 pub mod lazy_text;
 pub mod limits;
 pub mod machine_code;
