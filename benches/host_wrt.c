@@ -21,6 +21,7 @@ static void check(wrt_error_t *error) {
 static void engine_new(const job_t *job) {
     wrt_config_t *config = wrt_config_new();
     check(wrt_config_set_interruption(config, job->interrupts));
+    check(wrt_config_set_lazy(config, getenv("BENCH_LAZY") != NULL));
     check(wrt_config_set_max_wasm_stack(config, job->stack));
     check(wrt_engine_new(config, &engine));
     wrt_config_delete(config);

@@ -565,6 +565,14 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool
 WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
                                            size_t bytes);
 
+// Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
+// called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
+// one. Results are the same, and so is the code in the end. A function that the compiler refuses is an error of its first
+// call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
+// threads have finished their functions.
+WRT_MUST_USE wrt_error_t *wrt_config_set_lazy(wrt_config_t *config,
+                                 bool on);
+
 // Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
 
@@ -606,6 +614,12 @@ WRT_MUST_USE wrt_error_t *wrt_engine_new(const wrt_config_t *config,
 
 // Another owned pointer to the same engine. NULL for NULL.
 wrt_engine_t *wrt_engine_clone(const wrt_engine_t *engine);
+
+// How far the compilation of modules has come since the engine was made: bytes of function bodies that are compiled, and
+// of those that were and are to be. May be called from any thread at any time, to show it while a module is made.
+WRT_MUST_USE wrt_error_t *wrt_engine_compile_progress(const wrt_engine_t *engine,
+                                         uint64_t *out_done,
+                                         uint64_t *out_total);
 
 // Deletes an engine pointer. NULL does nothing.
 void wrt_engine_delete(wrt_engine_t *engine);

@@ -119,7 +119,7 @@ fn large_module(bad: bool) -> Vec<u8> {
 fn code_does_not_depend_on_the_number_of_threads() {
     let save = |threads| {
         let engine = Engine::new(&Config::new().threads(threads)).unwrap();
-        Module::new(&engine, &large_module(false)).unwrap().save()
+        Module::new(&engine, &large_module(false)).unwrap().save().unwrap()
     };
     let alone = save(1);
     assert!(alone == save(1) && alone == save(2) && alone == save(5));

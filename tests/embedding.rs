@@ -42,7 +42,7 @@ fn a_saved_module_runs_in_another_process() {
         return;
     }
     let path = std::env::temp_dir().join(format!("wrt-saved-{}.bin", std::process::id()));
-    std::fs::write(&path, Module::new(&engine, SAVED.as_bytes()).unwrap().save()).unwrap();
+    std::fs::write(&path, Module::new(&engine, SAVED.as_bytes()).unwrap().save().unwrap()).unwrap();
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_saved_module_runs_in_another_process"])
         .env("WRT_TEST_SAVED", &path)
@@ -56,7 +56,7 @@ fn a_saved_module_runs_in_another_process() {
 /// Code made with other settings is refused.
 #[test]
 fn a_saved_module_needs_the_same_configuration() {
-    let saved = Module::new(&Engine::new(&Config::new()).unwrap(), SAVED.as_bytes()).unwrap().save();
+    let saved = Module::new(&Engine::new(&Config::new()).unwrap(), SAVED.as_bytes()).unwrap().save().unwrap();
     let other = Engine::new(&Config::new().signals(false)).unwrap();
     // SAFETY: made by `save`.
     let e = unsafe { Module::load(&other, &saved) }.err().unwrap();

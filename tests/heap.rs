@@ -336,7 +336,7 @@ fn wide_structures_and_deep_hierarchies() {
 #[test]
 fn saved_modules_know_their_stack_maps() {
     let engine = Engine::new(&Config::new().gc_zeal(7).gc_verify(true)).unwrap();
-    let saved = Module::new(&engine, LISTS.as_bytes()).unwrap().save();
+    let saved = Module::new(&engine, LISTS.as_bytes()).unwrap().save().unwrap();
     // Another engine numbers types in its own way.
     let engine = Engine::new(&Config::new().gc_zeal(7).gc_verify(true)).unwrap();
     Module::new(&engine, b"(module (type (struct (field i64))) (type (array i8)))").unwrap();

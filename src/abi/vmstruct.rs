@@ -3,7 +3,7 @@
 use super::heap::{RawRef, RefSlot};
 use crate::wasm::registry::TypeId;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
 
 /// One value at the host's boundary, wide enough for each type. Little-endian, the unused rest undefined.
 #[derive(Clone, Copy)]
@@ -31,10 +31,26 @@ impl VmSlot {
 /// A code address. Calls it: `call_indirect` with the `tail` convention, its context as the first argument.
 pub type VmCode = *const u8;
 
+/// A code address that another thread may exchange for one that does the same.
+#[repr(transparent)]
+pub struct VmCodeCell(AtomicPtr<u8>);
+
+impl VmCodeCell {
+    pub const fn new(code: VmCode) -> VmCodeCell {
+        VmCodeCell(AtomicPtr::new(code.cast_mut()))
+    }
+    pub fn get(&self) -> VmCode {
+        self.0.load(Acquire).cast_const()
+    }
+    pub fn set(&self, code: VmCode) {
+        self.0.store(code.cast_mut(), Release);
+    }
+}
+
 /// What a non-null funcref points to. Lives as long as the instance or host function that owns it, and never moves.
 #[repr(C)]
 pub struct VmFuncRef {
-    pub code: VmCode,
+    pub code: VmCodeCell,
     /// The callee's context: a `VmContext` or a `VmHostFunc`, which start alike.
     pub vmctx: *mut VmHeader,
     pub type_id: TypeId,

@@ -17,6 +17,7 @@ impl Default for Config {
             settings: Settings { signals: true, interruption: false },
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            lazy: false,
             heap: HeapConfig::default(),
         })
     }
@@ -41,6 +42,13 @@ impl Config {
     /// more below for its own functions and for the signal handler.
     pub fn max_wasm_stack(mut self, bytes: usize) -> Config {
         self.0.max_wasm_stack = bytes;
+        self
+    }
+    /// Whether a module is ready when it is valid (default: no): its functions are compiled when they are first called, and
+    /// the rest meanwhile by threads in the background, one less than `threads`, one at least. Results are the same, and in the
+    /// end so is the code. A function that can not be compiled is an error of its first call. Only on x86-64.
+    pub fn lazy(mut self, on: bool) -> Config {
+        self.0.lazy = on;
         self
     }
     /// Threads that compile, at most (default: the processors there are).

@@ -4,6 +4,7 @@ use super::Config;
 use crate::base::Result;
 use crate::vm;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What modules and stores are made from. Cheap to clone, shared between threads; a program may have many.
 #[derive(Clone)]
@@ -17,6 +18,13 @@ impl Engine {
     /// Whether stores of this engine can be interrupted.
     pub fn can_interrupt(&self) -> bool {
         self.0.config.settings.interruption
+    }
+
+    /// How far the compilation of all modules so far has come: bytes of function bodies that are compiled, and all.
+    pub fn compile_progress(&self) -> (u64, u64) {
+        let progress = self.0.compiler.progress();
+        let done = progress.done.load(Relaxed);
+        (done, progress.total.load(Relaxed).max(done))
     }
 
     /// Whether both are the same engine.

@@ -157,7 +157,7 @@ impl Func {
             for (i, ty) in ty.params().iter().enumerate() {
                 V::put(args.add(i), store, ty, slots.add(i))?;
             }
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, &raw const (*entry).way, slots)?;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), &raw const (*entry).way, slots)?;
             store.settle();
             for (i, ty) in ty.results().iter().enumerate() {
                 V::get(results.add(i), store, slots.add(i), ty)?;
@@ -184,7 +184,7 @@ impl Func {
             if (*way).has_references {
                 return self.call_raw_references(store, std::slice::from_raw_parts_mut(slots, count));
             }
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, way, slots)?;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), way, slots)?;
             store.settle();
             Ok(())
         }
@@ -199,7 +199,7 @@ impl Func {
             let (ty, funcref) = ((*entry).ty.clone(), (*entry).funcref);
             unroot_slots(store, slots, &references(ty.params()))?;
             let way = &raw const (*entry).way;
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code, way, slots.as_mut_ptr())?;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), way, slots.as_mut_ptr())?;
             store.settle();
             root_slots(store, slots, &references(ty.results()))
         }

@@ -73,7 +73,7 @@ impl Module {
 
     /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of
     /// machine.
-    pub fn save(&self) -> Vec<u8> {
+    pub fn save(&self) -> Result<Vec<u8>> {
         saved::save(&self.0)
     }
 

@@ -22,3 +22,6 @@ pub const MAX_MODULE_SIZE: usize = 512 << 20;
 pub const MAX_FUNC_VALUES: usize = 1000;
 /// Bodies smaller than this in total, in bytes, are compiled by the calling thread alone.
 pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;
+/// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
+/// is in reach of a call.
+pub const MAX_LAZY_TEXT: usize = 1 << 30;

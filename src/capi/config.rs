@@ -56,6 +56,17 @@ pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t
     unsafe { change(config, |c| c.max_wasm_stack(bytes)) }
 }
 
+/// Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
+/// called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
+/// one. Results are the same, and so is the code in the end. A function that the compiler refuses is an error of its first
+/// call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
+/// threads have finished their functions.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.lazy(on)) }
+}
+
 /// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threads: usize) -> *mut wrt_error_t {

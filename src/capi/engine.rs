@@ -3,7 +3,7 @@
 use super::config::wrt_config_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{delete, give, output};
+use super::own::{borrow, delete, give, output};
 use crate::api::{Config, Engine};
 
 /// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
@@ -35,6 +35,24 @@ pub unsafe extern "C" fn wrt_engine_clone(engine: *const wrt_engine_t) -> *mut w
     plain(std::ptr::null_mut(), || {
         // SAFETY: the caller passes NULL or an engine.
         unsafe { engine.as_ref() }.map_or(std::ptr::null_mut(), |e| give(wrt_engine_t(e.0.clone())))
+    })
+}
+
+/// How far the compilation of modules has come since the engine was made: bytes of function bodies that are compiled, and
+/// of those that were and are to be. May be called from any thread at any time, to show it while a module is made.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_engine_compile_progress(
+    engine: *const wrt_engine_t,
+    out_done: *mut u64,
+    out_total: *mut u64,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine and places for the numbers.
+        let (done, total, engine) = unsafe {
+            (output(out_done, 0, "out_done")?, output(out_total, 0, "out_total")?, borrow(engine, "engine")?)
+        };
+        (*done, *total) = engine.0.compile_progress();
+        Ok(())
     })
 }
 

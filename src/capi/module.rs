@@ -117,7 +117,7 @@ pub unsafe extern "C" fn wrt_module_save(
                 borrow(module, "module")?,
             )
         };
-        let bytes = module.module.save().into_boxed_slice();
+        let bytes = module.module.save()?.into_boxed_slice();
         *out_len = bytes.len();
         *out = Box::into_raw(bytes).cast();
         Ok(())

@@ -9,11 +9,12 @@ use crate::err;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode, UserStackMap};
 use cranelift_codegen::{CompiledCode, FinalizedMachReloc, FinalizedRelocTarget, MachSrcLoc};
+use std::sync::Arc;
 
 /// Functions start at multiples of this: what x86-64 processors fetch at once.
-const ALIGN: usize = 32;
+pub const ALIGN: usize = 32;
 
-/// One compiled function, before it has a place.
+/// One compiled function, before it has a place. The same for every place and process.
 pub struct CompiledFunc {
     text: Vec<u8>,
     vmctx_below_fp: u32,
@@ -128,27 +129,56 @@ fn call_of(func: &Function, r: &FinalizedMachReloc) -> Result<Call> {
     Err(err!(Unsupported, "this processor lacks an instruction the module needs ({:?})", r.target))
 }
 
-/// Lays the functions out in order.
-pub fn link(compiled: Vec<CompiledFunc>) -> Result<Code> {
+impl CompiledFunc {
+    /// The functions of the module that it calls, itself among them.
+    pub fn callees(&self) -> impl Iterator<Item = DefinedFuncIndex> + '_ {
+        self.relocs.iter().map(|c| c.callee)
+    }
+
+    /// Bytes of machine code.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The function alone, for a place `start`, with the places of its callees. All are in bytes from the same point.
+    pub fn alone(&self, start: usize, place: impl Fn(DefinedFuncIndex) -> usize) -> Result<Code> {
+        let mut code = Code::default();
+        self.append_to(&mut code);
+        for call in &self.relocs {
+            let at = call.at as usize;
+            let distance = place(call.callee) as i64 + call.addend - (start + at) as i64;
+            patch(&mut code.text[at..at + 4], distance)?;
+        }
+        Ok(code)
+    }
+
+    /// Appends it to `code`, whose text is `ALIGN`ed. Its calls have no target yet.
+    fn append_to(&self, code: &mut Code) {
+        let start = code.text.len() as u32;
+        code.funcs.push(FuncCode { start, len: self.text.len() as u32, vmctx_below_fp: self.vmctx_below_fp });
+        code.text.extend_from_slice(&self.text);
+        code.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
+        code.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
+        for (at, slots) in &self.stack_maps {
+            let (first, count) = (code.stack_slots.len() as u32, slots.len() as u32);
+            code.stack_maps.push(StackMap { return_at: at + start, first, count });
+            code.stack_slots.extend_from_slice(slots);
+        }
+        code.uses_heap |= self.uses_heap;
+    }
+}
+
+/// Lays the functions of a module out in order.
+pub fn link(compiled: &[Arc<CompiledFunc>]) -> Result<Code> {
     let mut code = Code::default();
     let size: usize = compiled.iter().map(|f| f.text.len().next_multiple_of(ALIGN)).sum();
     if size > i32::MAX as usize {
         return Err(err!(Limit, "the module has {size} bytes of machine code, 2 GiB is the most"));
     }
     code.text.reserve_exact(size);
-    for f in &compiled {
-        let start = code.text.len() as u32;
-        code.funcs.push(FuncCode { start, len: f.text.len() as u32, vmctx_below_fp: f.vmctx_below_fp });
-        code.text.extend_from_slice(&f.text);
+    for f in compiled {
+        f.append_to(&mut code);
         code.text.resize(code.text.len().next_multiple_of(ALIGN), 0);
-        code.traps.extend(f.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
-        code.calls.extend(f.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
-        for (at, slots) in &f.stack_maps {
-            let (first, count) = (code.stack_slots.len() as u32, slots.len() as u32);
-            code.stack_maps.push(StackMap { return_at: at + start, first, count });
-            code.stack_slots.extend_from_slice(slots);
-        }
-        code.uses_heap |= f.uses_heap;
     }
     for (i, f) in compiled.iter().enumerate() {
         for call in &f.relocs {

@@ -3,15 +3,17 @@
 use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
 use super::func::ModuleEnv;
-use super::{isa, stack_check, trampoline};
+use super::isa::{self, Tier};
+use super::{stack_check, trampoline};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
+use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
-use crate::base::{Error, Result};
 use crate::err;
-use crate::wasm::decode::Body;
+use crate::sys::stack::on_large_stack;
+use crate::wasm::decode::{self, Body};
 use crate::wasm::descriptor::DescriptorView;
 use crate::wasm::module::ModuleInfo;
 use crate::wasm::types::FuncType;
@@ -20,39 +22,75 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::FunctionBuilderContext;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use wasmparser::FuncValidatorAllocations;
 
-/// Stack of a compile thread, in bytes: Cranelift recurses, and the caller's stack may be small.
-const COMPILE_STACK: usize = 8 << 20;
+/// Stack of a compile thread, in bytes: it does its work on a large one.
+const THREAD_STACK: usize = 256 << 10;
 
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    quick_isa: OwnedTargetIsa,
     settings: Settings,
     threads: usize,
     contract: u64,
+    progress: Progress,
 }
 
-/// What a thread reuses from one function to the next.
-struct Worker {
+/// How far the compilation of modules has come, in bytes of function bodies.
+#[derive(Default)]
+pub struct Progress {
+    pub done: AtomicU64,
+    pub total: AtomicU64,
+}
+
+/// Compiles functions, one after the other: what is reused from one to the next.
+pub struct FuncCompiler {
     context: Context,
     builder: FunctionBuilderContext,
     allocations: FuncValidatorAllocations,
     control: ControlPlane,
 }
 
-impl Worker {
-    fn new() -> Worker {
-        Worker {
+impl Default for FuncCompiler {
+    fn default() -> FuncCompiler {
+        FuncCompiler {
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             allocations: FuncValidatorAllocations::default(),
             control: ControlPlane::default(),
         }
     }
+}
 
-    fn compile(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, bytes: &[u8], body: Body) -> Result<CompiledFunc> {
+impl FuncCompiler {
+    /// Validates and compiles a body of a module's `bytes`, on a large stack. A panic of the compiler's is an error.
+    pub fn compile(
+        &mut self,
+        env: &ModuleEnv<'_>,
+        i: DefinedFuncIndex,
+        bytes: &[u8],
+        body: Body,
+    ) -> Result<CompiledFunc> {
+        let result = catch_unwind(AssertUnwindSafe(|| self.try_compile(env, i, bytes, body)));
+        let result = result.unwrap_or_else(|_| {
+            Err(err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32()))
+        });
+        if result.is_err() {
+            // What was given up halfway is not fit for the next function.
+            *self = FuncCompiler::default();
+        }
+        result
+    }
+
+    fn try_compile(
+        &mut self,
+        env: &ModuleEnv<'_>,
+        i: DefinedFuncIndex,
+        bytes: &[u8],
+        body: Body,
+    ) -> Result<CompiledFunc> {
         self.context.clear();
         let func = &mut self.context.func;
         let translated = body::translate(env, i, bytes, body, func, &mut self.builder, &mut self.allocations)?;
@@ -80,9 +118,9 @@ impl Worker {
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
     pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
-        let isa = isa::host()?;
+        let (isa, quick_isa) = (isa::host(Tier::Full)?, isa::host(Tier::Quick)?);
         let contract = isa::contract(&*isa, settings);
-        Ok(Compiler { isa, settings, threads, contract })
+        Ok(Compiler { isa, quick_isa, settings, threads, contract, progress: Progress::default() })
     }
 
     /// A hash of everything that code depends on: the contract, settings, processor, version. Code made under another one
@@ -91,90 +129,107 @@ impl Compiler {
         self.contract
     }
 
+    /// Of all modules since the engine was made.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What the functions of a module share while they are compiled.
+    pub fn env<'m>(
+        &'m self,
+        info: &'m ModuleInfo,
+        layout: &'m ContextLayout,
+        types: DescriptorView,
+        tier: Tier,
+    ) -> ModuleEnv<'m> {
+        let isa = if tier == Tier::Quick { &*self.quick_isa } else { &*self.isa };
+        ModuleEnv::new(info, layout, self.settings, isa, types)
+    }
+
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
-    pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: Vec<Body>, types: DescriptorView) -> Result<Code> {
+    pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body], types: DescriptorView) -> Result<Code> {
         let layout = ContextLayout::new(info);
-        let env = ModuleEnv::new(info, &layout, self.settings, &*self.isa, types);
-        let size: usize = info.bodies.values().map(|r| r.len()).sum();
-        let threads = if size < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads.min(bodies.len()) };
-        link(compile_all(&env, bytes, bodies, threads)?)
+        let env = self.env(info, &layout, types, Tier::Full);
+        let size = |i: usize| info.bodies[DefinedFuncIndex::new(i)].len();
+        let all: usize = (0..bodies.len()).map(size).sum();
+        self.progress.total.fetch_add(all as u64, Relaxed);
+        let threads = if all < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads };
+        let mut order: Vec<usize> = (0..bodies.len()).collect();
+        if threads > 1 {
+            // Large ones first, so that no thread is left with one at the end.
+            order.sort_by_key(|i| std::cmp::Reverse(size(*i)));
+        }
+        let compiled = in_parallel(threads, &order, FuncCompiler::default, |compiler, i| {
+            let body = decode::again(&bodies[i]);
+            let func = compiler.compile(&env, DefinedFuncIndex::new(i), bytes, body);
+            self.progress.done.fetch_add(size(i) as u64, Relaxed);
+            func.map(Arc::new)
+        });
+        if compiled.is_err() {
+            // Some were left out.
+            self.progress.done.store(self.progress.total.load(Relaxed), Relaxed);
+        }
+        link(&compiled?)
+    }
+
+    /// Validates the bodies of a module. Gives whether one may look into objects; of several errors the first function's.
+    pub fn validate(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body]) -> Result<bool> {
+        let order: Vec<usize> = (0..bodies.len()).collect();
+        let threads = if bytes.len() < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads };
+        let found = in_parallel(threads, &order, Default::default, |allocations, i| {
+            let range = info.bodies[DefinedFuncIndex::new(i)].clone();
+            decode::validate_body(decode::again(&bodies[i]), &bytes[range.clone()], range.start, allocations)
+        });
+        Ok(found?.contains(&true))
     }
 
     /// The ways in and out for a function type.
     pub fn trampoline(&self, ty: &FuncType) -> Result<TrampolineCode> {
-        let mut worker = Worker::new();
-        trampoline::compile(&*self.isa, ty, &mut worker.context, &mut worker.builder)
+        let made = on_large_stack(|| {
+            let mut compiler = FuncCompiler::default();
+            trampoline::compile(&*self.isa, ty, &mut compiler.context, &mut compiler.builder)
+        });
+        made.map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))?
     }
 }
 
-/// Functions still to be taken and the results so far, both by index.
-struct Work<'a> {
-    bodies: Vec<Mutex<Option<Body>>>,
-    /// Large ones first, so that no thread is left with one at the end.
-    order: Vec<usize>,
-    next: AtomicUsize,
-    /// The first function known to be bad: those behind it are of no interest any more.
-    first_bad: AtomicUsize,
-    done: Vec<Mutex<Option<Result<CompiledFunc>>>>,
-    env: &'a ModuleEnv<'a>,
-    bytes: &'a [u8],
-}
-
-impl Work<'_> {
-    fn run(&self) {
-        let mut worker = Worker::new();
-        while let Some(&i) = self.order.get(self.next.fetch_add(1, Relaxed)) {
-            if i > self.first_bad.load(Relaxed) {
-                continue;
+/// Does `work` for every index of `order`, which are those below its length, on the calling thread and on others. Gives the
+/// results by index, or the error of the least index that has one.
+fn in_parallel<S, T: Send>(
+    threads: usize,
+    order: &[usize],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let done: Vec<Mutex<Option<Result<T>>>> = order.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    // What stands behind the first error is of no interest any more.
+    let first_bad = AtomicUsize::new(usize::MAX);
+    let run = || {
+        on_large_stack(|| {
+            let mut state = state();
+            while let Some(&i) = order.get(next.fetch_add(1, Relaxed)) {
+                if i > first_bad.load(Relaxed) {
+                    continue;
+                }
+                let result = work(&mut state, i);
+                if result.is_err() {
+                    first_bad.fetch_min(i, Relaxed);
+                }
+                *done[i].lock().expect("no panic inside") = Some(result);
             }
-            let body = self.bodies[i].lock().expect("no panic inside").take().expect("taken once");
-            let index = DefinedFuncIndex::new(i);
-            let result = catch_unwind(AssertUnwindSafe(|| worker.compile(self.env, index, self.bytes, body)));
-            let result = result.unwrap_or_else(|_| {
-                Err(err!(Internal, "the compiler panicked in function {}", self.env.info.func_index(index).as_u32()))
-            });
-            if result.is_err() {
-                // What was given up halfway is not fit for the next function.
-                worker = Worker::new();
-                self.first_bad.fetch_min(i, Relaxed);
-            }
-            *self.done[i].lock().expect("no panic inside") = Some(result);
-        }
-    }
-}
-
-fn compile_all(env: &ModuleEnv<'_>, bytes: &[u8], bodies: Vec<Body>, threads: usize) -> Result<Vec<CompiledFunc>> {
-    let count = bodies.len();
-    let mut order: Vec<usize> = (0..count).collect();
-    if threads > 1 {
-        order.sort_by_key(|i| std::cmp::Reverse(env.info.bodies[DefinedFuncIndex::new(*i)].len()));
-    }
-    let work = Work {
-        bodies: bodies.into_iter().map(|b| Mutex::new(Some(b))).collect(),
-        order,
-        next: AtomicUsize::new(0),
-        first_bad: AtomicUsize::new(usize::MAX),
-        done: (0..count).map(|_| Mutex::new(None)).collect(),
-        env,
-        bytes,
+        })
     };
-    if count > 0 {
-        std::thread::scope(|scope| {
-            let spawned: Vec<_> = (0..threads)
-                .map_while(|_| {
-                    let builder = std::thread::Builder::new().name("wrt-compile".into()).stack_size(COMPILE_STACK);
-                    builder.spawn_scoped(scope, || work.run()).ok()
-                })
-                .collect();
-            match spawned.is_empty() {
-                true => Err(err!(OutOfMemory, "no thread to compile on")),
-                false => Ok(()),
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(order.len()) {
+            let builder = std::thread::Builder::new().name("wrt-compile".into()).stack_size(THREAD_STACK);
+            // Where there is no thread to be had, the others do it.
+            if builder.spawn_scoped(scope, run).is_err() {
+                break;
             }
-        })?;
-    }
-    let results = work.done.into_iter().map(|d| {
-        let result = d.into_inner().expect("no panic inside");
-        result.unwrap_or_else(|| Err(Error::new(crate::base::ErrorKind::Internal, "a function was not compiled")))
-    });
-    results.collect()
+        }
+        run().map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))
+    })?;
+    let lost = || Err(err!(Internal, "a function was left out"));
+    done.into_iter().map(|d| d.into_inner().expect("no panic inside").unwrap_or_else(lost)).collect()
 }

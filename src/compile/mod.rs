@@ -16,4 +16,6 @@ mod operand;
 mod stack_check;
 mod trampoline;
 
-pub use driver::Compiler;
+pub use code::{ALIGN, CompiledFunc, link};
+pub use driver::{Compiler, FuncCompiler};
+pub use isa::Tier;

@@ -35,6 +35,16 @@ impl Mapping {
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
+    /// `len` bytes of a file, shared and writable.
+    fn of_file(file: &MemFd, len: usize) -> io::Result<Mapping> {
+        scarcity::check()?;
+        // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
+        let ptr = unsafe {
+            libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.0, 0)
+        };
+        if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
+    }
+
     fn protect(&self, offset: usize, len: usize, prot: libc::c_int) -> io::Result<()> {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.len), "outside of the mapping");
         // SAFETY: inside of our own mapping.
@@ -156,10 +166,84 @@ impl Executable {
     }
 }
 
-/// An anonymous file with fixed contents.
+/// Data and, behind it, machine code that grows while other parts of it run. The code's pages are mapped twice: executable
+/// here, and writable elsewhere, so that no page is both at one address.
+pub struct CodeSpace {
+    space: Reservation,
+    /// Bytes of data, a multiple of the page size.
+    data: usize,
+    writable: Mapping,
+}
+
+impl CodeSpace {
+    /// Room for `data` bytes, zeroed, and `code` bytes. Memory is taken only for what is written.
+    pub fn new(data: usize, code: usize) -> io::Result<CodeSpace> {
+        let (data, code) = (round_up(data.max(1)), round_up(code.max(1)));
+        let space = Reservation::new(data + code)?;
+        space.commit(0, data)?;
+        let file = MemFd::empty(code)?;
+        let writable = Mapping::of_file(&file, code)?;
+        scarcity::check()?;
+        // SAFETY: replaces pages of our own mapping that nobody knows yet.
+        let p = unsafe {
+            let at = space.0.ptr.add(data).cast();
+            libc::mmap(at, code, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED | libc::MAP_FIXED, file.0, 0)
+        };
+        if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(CodeSpace { space, data, writable }) }
+    }
+
+    /// The data. The code follows it directly.
+    pub fn data(&self) -> *mut u8 {
+        self.space.0.ptr
+    }
+
+    /// Bytes of data.
+    pub fn data_len(&self) -> usize {
+        self.data
+    }
+
+    pub fn code(&self) -> *const u8 {
+        self.space.0.ptr.wrapping_add(self.data)
+    }
+
+    /// Bytes of code there is room for.
+    pub fn code_len(&self) -> usize {
+        self.writable.len
+    }
+
+    /// Writes machine code.
+    ///
+    /// # Safety
+    /// Nothing runs there yet, and nobody else writes there.
+    pub unsafe fn write(&self, at: usize, code: &[u8]) {
+        assert!(at.checked_add(code.len()).is_some_and(|end| end <= self.writable.len), "outside of the code space");
+        // SAFETY: inside of our own mapping; the rest is the caller's promise.
+        unsafe { ptr::copy_nonoverlapping(code.as_ptr(), self.writable.ptr.add(at), code.len()) };
+    }
+}
+
+/// An anonymous file.
 pub struct MemFd(libc::c_int);
 
 impl MemFd {
+    /// A file of `len` zeros, which takes no memory until it is written.
+    fn empty(len: usize) -> io::Result<MemFd> {
+        scarcity::check()?;
+        // SAFETY: plain system calls on a descriptor of our own.
+        unsafe {
+            let fd = libc::memfd_create(c"wrt-code".as_ptr(), libc::MFD_CLOEXEC);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let file = MemFd(fd);
+            match libc::ftruncate(fd, len as libc::off_t) {
+                0 => Ok(file),
+                _ => Err(io::Error::last_os_error()),
+            }
+        }
+    }
+
+    /// A file with fixed contents.
     pub fn new(bytes: &[u8]) -> io::Result<MemFd> {
         scarcity::check()?;
         // SAFETY: plain system calls on a descriptor of our own.
@@ -204,6 +288,17 @@ mod tests {
         unsafe {
             assert_eq!(*r.as_ptr().add(99), 0);
             *r.as_ptr() = 7;
+        }
+    }
+
+    #[test]
+    fn code_is_written_beside_code_that_runs() {
+        let space = CodeSpace::new(10, 100).unwrap();
+        assert_eq!((space.data_len(), space.code_len()), (page_size(), page_size()));
+        // SAFETY: nothing runs there.
+        unsafe {
+            space.write(40, &[1, 2, 3]);
+            assert_eq!(std::slice::from_raw_parts(space.code().add(40), 3), [1, 2, 3]);
         }
     }
 

@@ -4,7 +4,8 @@
 //! writers replace; a reader announces itself by a counter, and a writer frees the old array when no reader is left.
 
 use super::engine::Trampoline;
-use super::module::ModuleCode;
+use super::lazy_text::LazyText;
+use super::machine_code::ModuleCode;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
@@ -14,11 +15,19 @@ pub enum Owner {
     Trampoline(*const Trampoline),
 }
 
+/// What stands in the directory.
+#[derive(Clone, Copy)]
+enum Held {
+    One(Owner),
+    /// Many pieces of code, which it can find.
+    Many(*const LazyText),
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
     start: usize,
     end: usize,
-    owner: Owner,
+    held: Held,
 }
 
 static WRITER: Mutex<()> = Mutex::new(());
@@ -36,7 +45,14 @@ pub fn find<R>(pc: usize, f: impl FnOnce(Owner, usize) -> R) -> Option<R> {
         let i = entries.partition_point(|e| e.end <= pc);
         entries.get(i).filter(|e| e.start <= pc).copied()
     });
-    let result = found.map(|e| f(e.owner, pc - e.start));
+    let result = found.and_then(|e| match e.held {
+        Held::One(owner) => Some(f(owner, pc - e.start)),
+        Held::Many(text) => {
+            // SAFETY: registered as long as it lives, and this reader keeps it from being withdrawn.
+            let (code, offset) = unsafe { &*text }.find(pc - e.start)?;
+            Some(f(Owner::Module(code), offset))
+        }
+    });
     READERS.fetch_sub(1, SeqCst);
     result
 }
@@ -59,12 +75,21 @@ fn replace(change: impl FnOnce(&mut Vec<Entry>)) {
 
 /// Announces the code of `owner`, `len` bytes from `start`. It must be withdrawn before either goes away.
 pub fn register(start: usize, len: usize, owner: Owner) {
-    if len == 0 {
+    insert(Entry { start, end: start + len, held: Held::One(owner) });
+}
+
+/// Announces code that grows inside of `len` bytes from `start`.
+pub fn register_many(start: usize, len: usize, text: *const LazyText) {
+    insert(Entry { start, end: start + len, held: Held::Many(text) });
+}
+
+fn insert(entry: Entry) {
+    if entry.start == entry.end {
         return;
     }
     replace(|entries| {
-        let i = entries.partition_point(|e| e.start < start);
-        entries.insert(i, Entry { start, end: start + len, owner });
+        let i = entries.partition_point(|e| e.start < entry.start);
+        entries.insert(i, entry);
     });
 }
 

@@ -27,6 +27,8 @@ pub struct EngineConfig {
     pub max_wasm_stack: usize,
     /// Threads that compile, at most.
     pub threads: usize,
+    /// Whether functions are compiled when they are first called, and in the background.
+    pub lazy: bool,
     /// Of every store's heap.
     pub heap: HeapConfig,
 }

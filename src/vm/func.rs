@@ -4,7 +4,7 @@ use super::engine::Trampoline;
 use super::keeper::Keeper;
 use super::store::Store;
 use super::trap;
-use crate::abi::vmstruct::{RawCallback, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
+use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::registry::TypeId;
@@ -56,7 +56,7 @@ impl HostFunc {
                 after_raw,
             },
             funcref: VmFuncRef {
-                code: trampoline.exit(direct.is_some()),
+                code: VmCodeCell::new(trampoline.exit(direct.is_some())),
                 vmctx: std::ptr::null_mut(),
                 type_id,
                 handle: 0,

@@ -5,7 +5,7 @@
 
 use super::limits::Account;
 use super::table::Table;
-use crate::abi::vmstruct::VmFuncRef;
+use crate::abi::vmstruct::{VmCodeCell, VmFuncRef};
 use crate::base::Trap;
 use crate::wasm::types::TypeId;
 
@@ -16,7 +16,7 @@ struct NullFunc(VmFuncRef);
 // SAFETY: never written, and its pointers are null.
 unsafe impl Sync for NullFunc {}
 static NULL_FUNC: NullFunc = NullFunc(VmFuncRef {
-    code: std::ptr::null(),
+    code: VmCodeCell::new(std::ptr::null()),
     vmctx: std::ptr::null_mut(),
     type_id: TypeId::NONE,
     handle: 0,

@@ -345,6 +345,7 @@ mod tests {
             settings: Settings { signals: false, interruption: false },
             max_wasm_stack: 1 << 20,
             threads: 1,
+            lazy: false,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
         };
         let engine = Engine::new(config).unwrap();

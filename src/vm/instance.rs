@@ -4,6 +4,7 @@ use super::const_eval;
 use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::keeper::Keeper;
+use super::lazy::Enlisted;
 use super::module::Module;
 use super::segment::RefSegment;
 use super::store::Store;
@@ -25,6 +26,8 @@ pub struct Instance {
     /// Its own place in the store.
     pub index: u32,
     pub module: Arc<Module>,
+    /// Keeps its funcrefs leading to compiled functions. Dropped before the context.
+    pub(super) enlisted: Option<Enlisted>,
     pub(super) context: Context,
     /// Places in the store, by table index.
     pub tables: Vec<u32>,
@@ -126,7 +129,7 @@ impl Instance {
 
     /// The bytes a data segment has left.
     pub fn data(&self, d: DataIndex) -> &[u8] {
-        if self.dropped_data[d.index()] { &[] } else { &self.module.bytes[self.info().data[d].bytes.clone()] }
+        if self.dropped_data[d.index()] { &[] } else { &self.module.bytes()[self.info().data[d].bytes.clone()] }
     }
 
     pub fn drop_data(&mut self, d: DataIndex) {

@@ -75,7 +75,7 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
 /// Allocates everything an instance owns and fills its context.
 fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<Instance> {
     let info = module.info();
-    let heap = match module.code().uses_heap {
+    let heap = match module.uses_heap {
         true => store.heap()?.base(),
         false => store.heap.as_ref().map_or(std::ptr::null_mut(), |h| h.base()),
     };
@@ -83,6 +83,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         keeper: Keeper::Host,
         index: store.instances.next(),
         module: module.clone(),
+        enlisted: None,
         context: Context::new(module.layout.size())?,
         tables: Vec::with_capacity(info.tables.len()),
         memories: Vec::with_capacity(info.memories.len()),
@@ -123,6 +124,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         instance.tables.push(store.tables.insert(t));
     }
     put_funcrefs(&instance);
+    instance.enlisted = module.enlist(instance.vmctx());
     instance.each_global(|g, _| {
         // SAFETY: the place of a global in the context that nobody else knows yet.
         unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
@@ -140,7 +142,7 @@ fn put_imports(store: &mut Store, instance: &mut Instance, imports: &[ImportValu
             match *import {
                 ImportValue::Func(f) => {
                     let place: *mut VmImportedFunc = instance.at(layout.imported_func(FuncIndex::new(funcs)));
-                    place.write(VmImportedFunc { code: (*f).code, vmctx: (*f).vmctx, funcref: f });
+                    place.write(VmImportedFunc { code: (*f).code.get(), vmctx: (*f).vmctx, funcref: f });
                     funcs += 1;
                 }
                 ImportValue::Table(t) => {
@@ -209,7 +211,16 @@ fn put_funcrefs(instance: &Instance) {
             let type_id = info.types[info.funcs[f].ty].id;
             let place: *mut VmFuncRef = instance.at(module.layout.funcref(i));
             // SAFETY: the layout's place for this funcref.
-            unsafe { place.write(VmFuncRef { code, vmctx, type_id, handle: 0, index: 0, owner: instance.index }) };
+            unsafe {
+                place.write(VmFuncRef {
+                    code: VmCodeCell::new(code),
+                    vmctx,
+                    type_id,
+                    handle: 0,
+                    index: 0,
+                    owner: instance.index,
+                })
+            };
         }
     }
 }

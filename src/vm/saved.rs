@@ -64,12 +64,13 @@ fn get_all<T: Record>(bytes: &[u8]) -> Option<Vec<T>> {
     Some(bytes.chunks_exact(size).map(|r| T::get(&r.chunks_exact(4).map(word).collect::<Vec<_>>())).collect())
 }
 
-pub fn save(module: &Module) -> Vec<u8> {
-    let code = module.code();
+pub fn save(module: &Module) -> Result<Vec<u8>> {
+    let linked = module.linked()?;
+    let code = linked.code();
     let words = |w: &[u32]| put_all(&w.iter().map(|w| Word { value: *w }).collect::<Vec<_>>());
     let parts: [&[u8]; PARTS] = [
-        &module.bytes,
-        module.text(),
+        module.bytes(),
+        linked.text(),
         &put_all(&code.funcs),
         &put_all(&code.traps),
         &put_all(&code.calls),
@@ -89,7 +90,7 @@ pub fn save(module: &Module) -> Vec<u8> {
     }
     let sum = hash(&[&out[24..]]);
     out[16..24].copy_from_slice(&sum.to_le_bytes());
-    out
+    Ok(out)
 }
 
 pub fn load(engine: &Arc<Engine>, saved: &[u8]) -> Result<Module> {

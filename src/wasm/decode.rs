@@ -12,13 +12,18 @@ use crate::err;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ElementItems, ElementKind, Encoding, ExternalKind, FuncToValidate,
-    FunctionBody, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources,
-    WasmFeatures,
+    BinaryReader, BinaryReaderError, CompositeInnerType, ElementItems, ElementKind, Encoding, ExternalKind,
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Parser, Payload, TableInit,
+    TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 /// A body, ready to be validated.
 pub type Body = FuncToValidate<ValidatorResources>;
+
+/// The same body, for another time.
+pub fn again(b: &Body) -> Body {
+    FuncToValidate { resources: b.resources.clone(), index: b.index, ty: b.ty, features: b.features }
+}
 
 pub struct Decoded {
     pub info: ModuleInfo,
@@ -54,14 +59,67 @@ pub fn decode(bytes: &[u8], types: &TypeRegistry) -> Result<Decoded> {
 pub fn validate(bytes: &[u8]) -> Result<()> {
     let mut allocations = Default::default();
     let Decoded { info, bodies } = decode(bytes, &TypeRegistry::new()?)?;
-    for (f, range) in bodies.into_iter().zip(info.bodies.values()) {
-        let reader = wasmparser::BinaryReader::new(&bytes[range.clone()], range.start as u64);
-        let body = FunctionBody::new(reader);
-        let mut validator = f.into_validator(std::mem::take(&mut allocations));
-        validator.validate(&body).map_err(invalid)?;
-        allocations = validator.into_allocations();
+    for (body, range) in bodies.into_iter().zip(info.bodies.values()) {
+        validate_body(body, &bytes[range.clone()], range.start, &mut allocations)?;
     }
     Ok(())
+}
+
+/// Validates one body, whose bytes start at `offset` of the module. Gives whether it may look into objects.
+pub fn validate_body(
+    body: Body,
+    bytes: &[u8],
+    offset: usize,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<bool> {
+    let mut reader = BinaryReader::new(bytes, offset as u64);
+    let mut validator = body.into_validator(std::mem::take(allocations));
+    validator.read_locals(&mut reader).map_err(invalid)?;
+    let mut ops = OperatorsReader::new(reader);
+    let mut objects = false;
+    while !ops.eof() {
+        let offset = ops.original_position();
+        let op = ops.read().map_err(invalid)?;
+        validator.op(offset, &op).map_err(invalid)?;
+        objects |= looks_into_objects(&op);
+    }
+    ops.finish().map_err(invalid)?;
+    *allocations = validator.into_allocations();
+    Ok(objects)
+}
+
+/// Whether an instruction makes objects, or looks at their types or contents.
+fn looks_into_objects(op: &Operator<'_>) -> bool {
+    use Operator::*;
+    matches!(
+        op,
+        StructNew { .. }
+            | StructNewDefault { .. }
+            | StructGet { .. }
+            | StructGetS { .. }
+            | StructGetU { .. }
+            | StructSet { .. }
+            | ArrayNew { .. }
+            | ArrayNewDefault { .. }
+            | ArrayNewFixed { .. }
+            | ArrayNewData { .. }
+            | ArrayNewElem { .. }
+            | ArrayGet { .. }
+            | ArrayGetS { .. }
+            | ArrayGetU { .. }
+            | ArraySet { .. }
+            | ArrayLen
+            | ArrayFill { .. }
+            | ArrayCopy { .. }
+            | ArrayInitData { .. }
+            | ArrayInitElem { .. }
+            | RefTestNonNull { .. }
+            | RefTestNullable { .. }
+            | RefCastNonNull { .. }
+            | RefCastNullable { .. }
+            | BrOnCast { .. }
+            | BrOnCastFail { .. }
+    )
 }
 
 /// Parses and validates; gives every payload, and every body, to `f`.
