@@ -149,6 +149,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout);
 
 typedef struct {
     bool interruption;
+    bool lazy; /* functions compile when they are called */
     size_t max_stack; /* 0: as the library has it */
     uint64_t threads; /* 0: as many as processors */
 } engine_options_t;
@@ -163,8 +164,8 @@ wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input);
 /* ---- progress.c ---- */
 
 typedef struct progress_t progress_t;
-/* Shows on a terminal how long `what` takes, from a second on. Only one at a time. May give NULL, which is fine. */
-progress_t *progress_start(const char *what, uint64_t size, const wrt_engine_t *engine);
+/* Shows on a terminal how far the compilation of `what` is, from a second on. Only one at a time. May give NULL, which is fine. */
+progress_t *progress_start(const char *what, const wrt_engine_t *engine);
 void progress_stop(progress_t *progress);
 
 /* ---- cleanup.c ---- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 static bool configure(wrt_config_t *config, const engine_options_t *options) {
+    if (failed(wrt_config_set_lazy(config, options->lazy), "--no-lazy")) return false;
     if (failed(wrt_config_set_interruption(config, options->interruption), "--timeout")) return false;
     if (options->max_stack && failed(wrt_config_set_max_wasm_stack(config, options->max_stack), "--max-stack")) return false;
     return !options->threads || !failed(wrt_config_set_threads(config, (size_t)options->threads), "--threads");
@@ -24,7 +25,7 @@ wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_
 
 wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input) {
     wrt_module_t *module = NULL;
-    progress_t *progress = input->kind == INPUT_SAVED ? NULL : progress_start(input->shown, input->size, engine);
+    progress_t *progress = input->kind == INPUT_SAVED ? NULL : progress_start(input->shown, engine);
     wrt_error_t *error = load_module(engine, input, &module);
     progress_stop(progress);
     if (error) explain_module_error(input, error);

@@ -138,7 +138,8 @@ static int inspect(const char *path, bool all) {
         [INPUT_BINARY] = "a module", [INPUT_TEXT] = "a module as text", [INPUT_SAVED] = "a compiled module"};
     input_t input;
     if (!input_read(path, &input)) return STATUS_FAILED;
-    engine_options_t options = {0};
+    /* Nothing is to run: it is enough that the module is valid. */
+    engine_options_t options = {.lazy = true, .threads = 1};
     wrt_engine_t *engine = make_engine(&options);
     wrt_module_t *module = NULL;
     if (engine && input.kind == INPUT_SAVED) {

@@ -16,12 +16,17 @@ struct progress_t {
     pthread_cond_t changed;
     bool over;
     const char *what;
-    uint64_t size, start;
+    uint64_t start;
     const wrt_engine_t *engine;
 };
 
 static void draw(const progress_t *p) {
-    fprintf(stderr, "\r\033[Kcompiling %s (%s): %.1f s", p->what, show_size(p->size), (double)(now() - p->start) / 1e9);
+    uint64_t done = 0, total = 0;
+    double seconds = (double)(now() - p->start) / 1e9;
+    wrt_error_delete(wrt_engine_compile_progress(p->engine, &done, &total));
+    fprintf(stderr, "\r\033[Kcompiling %s", p->what);
+    if (total) fprintf(stderr, ": %d%% of %s", (int)(100.0 * (double)done / (double)total), show_size(total));
+    fprintf(stderr, ", %.1f s", seconds);
     fflush(stderr);
 }
 
@@ -47,12 +52,11 @@ static void *watch(void *userdata) {
     return NULL;
 }
 
-progress_t *progress_start(const char *what, uint64_t size, const wrt_engine_t *engine) {
+progress_t *progress_start(const char *what, const wrt_engine_t *engine) {
     if (!isatty(STDERR_FILENO)) return NULL;
     progress_t *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->what = what;
-    p->size = size;
     p->start = now();
     p->engine = engine;
     pthread_mutex_init(&p->mutex, NULL);

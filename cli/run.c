@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, THREADS, TIME, HELP
+    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, NO_LAZY, THREADS, TIME, HELP
 };
 
 static const option_t OPTIONS[] = {
@@ -23,6 +23,7 @@ static const option_t OPTIONS[] = {
     [MAX_MEMORY] = {"max-memory", 'm', "SIZE", "most bytes of all memories together: 65536, 64M, 1G"},
     [MAX_HEAP] = {"max-heap", 0, "SIZE", "most bytes of garbage-collected objects"},
     [MAX_STACK] = {"max-stack", 0, "SIZE", "stack for WebAssembly; 1M unless set"},
+    [NO_LAZY] = {"no-lazy", 0, NULL, "compile everything first, not each function when it is called"},
     [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
     [TIME] = {"time", 0, NULL, "say afterwards, on standard error, how long everything took"},
     [HELP] = {"help", 'h', NULL, "show this"},
@@ -57,6 +58,7 @@ static int take(run_options_t *o, int option, const char *value) {
         }
         o->engine.max_stack = (size_t)n;
         break;
+    case NO_LAZY: o->engine.lazy = false; break;
     case THREADS: ok = parse_count(value, "--threads", &o->engine.threads); break;
     default: o->time = true; break;
     }
@@ -147,14 +149,6 @@ static int run_guest(guest_t *g) {
     return status;
 }
 
-static void guest_free(guest_t *g) {
-    wrt_linker_delete(g->linker);
-    wrt_store_delete(g->store);
-    wrt_module_delete(g->module);
-    wrt_engine_delete(g->engine);
-    input_free(&g->input);
-}
-
 typedef struct {
     guest_t *guest;
     int status;
@@ -187,7 +181,8 @@ static int run(const command_t *command, int argc, char **argv) {
     /* No list is longer than the command line. */
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
-    run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc};
+    run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
+                       .engine.lazy = true};
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int status = STATUS_OK, option;
     while (!status && (option = option_next(&parser)) >= 0) {
@@ -205,9 +200,10 @@ static int run(const command_t *command, int argc, char **argv) {
         o.file = parser.value;
         o.args = argv + parser.at;
         o.arg_count = (size_t)(argc - parser.at);
-        guest_t guest = {.options = &o};
+        /* Nothing is deleted at the end: that would wait for functions that compile in the background. */
+        static guest_t guest;
+        guest.options = &o;
         status = o.engine.max_stack ? run_on_own_stack(&guest) : run_guest(&guest);
-        guest_free(&guest);
     }
     free(words);
     return status;
