@@ -48,7 +48,7 @@ static void show_bytes(const input_t *input, uint64_t offset) {
 
 /* What to do, by what the message is about. */
 static const struct { const char *part, *advice; } ADVICE[] = {
-    {"exceptions", "exceptions are not supported yet; build without them (-fno-exceptions, -C panic=abort)"},
+    {"exception", "exceptions are not supported yet; build without them (-fno-exceptions, -C panic=abort)"},
     {"threads must be enabled", "threads and shared memories are not supported yet; build without them"},
     {"shared memor", "threads and shared memories are not supported yet; build without them"},
     {"memory64 must be", "64-bit memories are not supported yet; build for wasm32"},

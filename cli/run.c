@@ -22,7 +22,7 @@ static const option_t OPTIONS[] = {
     [TIMEOUT] = {"timeout", 't', "TIME", "stop the guest after this time, also when it waits: 2, 1.5s, 300ms, 1m"},
     [MAX_MEMORY] = {"max-memory", 'm', "SIZE", "most bytes of all memories together: 65536, 64M, 1G"},
     [MAX_HEAP] = {"max-heap", 0, "SIZE", "most bytes of garbage-collected objects"},
-    [MAX_STACK] = {"max-stack", 0, "SIZE", "stack for WebAssembly; 1M unless set"},
+    [MAX_STACK] = {"max-stack", 0, "SIZE", "stack for WebAssembly; 16M unless set"},
     [NO_LAZY] = {"no-lazy", 0, NULL, "compile everything first, not each function when it is called"},
     [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
     [TIME] = {"time", 0, NULL, "say afterwards, on standard error, how long everything took"},
@@ -160,7 +160,7 @@ static void *on_thread(void *userdata) {
     return NULL;
 }
 
-/* With a stack of one's own choice the guest runs on a thread that has it. */
+/* The guest runs on a thread that has the stack it is promised, whatever this program's own is. */
 static int run_on_own_stack(guest_t *g) {
     threaded_t t = {g, STATUS_FAILED};
     pthread_attr_t attributes;
@@ -171,7 +171,7 @@ static int run_on_own_stack(guest_t *g) {
     if (!why) why = pthread_create(&thread, &attributes, on_thread, &t);
     pthread_attr_destroy(&attributes);
     if (why)
-        complain("--max-stack: no thread with so much stack: %s", strerror(why));
+        complain("no thread with so much stack (--max-stack): %s", strerror(why));
     else
         pthread_join(thread, NULL);
     return t.status;
@@ -182,7 +182,7 @@ static int run(const command_t *command, int argc, char **argv) {
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
     run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
-                       .engine.lazy = true};
+                       .engine = {.lazy = true, .max_stack = 16 << 20}};
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int status = STATUS_OK, option;
     while (!status && (option = option_next(&parser)) >= 0) {
@@ -203,7 +203,7 @@ static int run(const command_t *command, int argc, char **argv) {
         /* Nothing is deleted at the end: that would wait for functions that compile in the background. */
         static guest_t guest;
         guest.options = &o;
-        status = o.engine.max_stack ? run_on_own_stack(&guest) : run_guest(&guest);
+        status = run_on_own_stack(&guest);
     }
     free(words);
     return status;
