@@ -3,5 +3,6 @@
 pub mod barrier;
 pub mod mmap;
 pub mod scarcity;
+pub mod shared;
 pub mod signals;
 pub mod stack;

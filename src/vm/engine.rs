@@ -1,5 +1,6 @@
 //! The engine: what modules and stores share. The compiler, the type registry, trampolines by type, the timer.
 
+use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::interrupt::Timer;
 use super::trap;
@@ -29,6 +30,8 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Whether functions are compiled when they are first called, and in the background.
     pub lazy: bool,
+    /// Where compiled modules are kept, if anywhere.
+    pub cache: Option<CacheConfig>,
     /// Of every store's heap.
     pub heap: HeapConfig,
 }
@@ -51,6 +54,9 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Arc<Engine>> {
         if config.settings.signals {
             trap::install_handler()?;
+        }
+        if let Some(cache) = &config.cache {
+            cache.prepare()?;
         }
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };

@@ -346,6 +346,7 @@ mod tests {
             max_wasm_stack: 1 << 20,
             threads: 1,
             lazy: false,
+            cache: None,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
         };
         let engine = Engine::new(config).unwrap();

@@ -21,6 +21,7 @@
 
 pub mod array;
 pub mod builtins;
+pub mod cache;
 pub mod call;
 pub mod census;
 pub mod code_memory;
