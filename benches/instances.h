@@ -4,9 +4,9 @@
  * usage: HOST MODULE plain|pool|living|living_pool none|run COUNT REPEATS THREADS
  * MODULE is a file of text. `living` makes and releases instances in a store that stays, the others make and delete a store for
  * each. With `run` each instance's export `run` is called once, with its number.
- * One line of JSON: processor and elapsed nanoseconds of one of COUNT operations, for each of REPEATS; with more than one thread each
- * of them makes COUNT, and a repeat is done by one thread first. Then the sum of what `run` gave, and the process's
- * greatest resident size. */
+ * One line of JSON: processor and elapsed nanoseconds of one of COUNT operations, for each of REPEATS. With more than one thread each
+ * of them makes COUNT, a repeat is done by one thread first, and `machine` says how much faster than one the threads were at
+ * counting just before and after. Then the sum of what `run` gave, and the process's greatest resident size. */
 #ifndef BENCH_INSTANCES_H
 #define BENCH_INSTANCES_H
 #include <pthread.h>
@@ -54,7 +54,12 @@ static void *work(void *place) {
     return NULL;
 }
 
-static void run(int threads, double *processor, double *elapsed) {
+static void *spin(void *place) {
+    for (volatile int i = 0; i < 20000000; i++) continue;
+    return place;
+}
+
+static void run(void *(*work)(void *), int threads, double *processor, double *elapsed) {
     pthread_t ids[MAX_THREADS];
     double processor_start = ns_of(CLOCK_PROCESS_CPUTIME_ID), start = ns_of(CLOCK_MONOTONIC);
     for (int i = 1; i < threads; i++)
@@ -65,9 +70,16 @@ static void run(int threads, double *processor, double *elapsed) {
     *processor = (ns_of(CLOCK_PROCESS_CPUTIME_ID) - processor_start) / (double)count;
 }
 
+static double machine(int threads) {
+    double ignored, one, all;
+    run(spin, 1, &ignored, &one);
+    run(spin, threads, &ignored, &all);
+    return threads * one / all;
+}
+
 static void print(const char *name, const double *values, int n) {
     printf("\"%s\": [", name);
-    for (int i = 0; i < n; i++) printf("%s%.1f", i ? ", " : "", values[i]);
+    for (int i = 0; i < n; i++) printf("%s%.2f", i ? ", " : "", values[i]);
     printf("], ");
 }
 
@@ -86,15 +98,25 @@ int main(int argc, char **argv) {
     char *text = malloc(len);
     if (!text || fread(text, 1, len, file) != len) fail("can not read the module");
     setup(text, len, strstr(argv[2], "pool") != NULL);
-    double processor[MAX_REPEATS], elapsed[MAX_REPEATS], of_one[MAX_REPEATS], ignored;
+    double processor[MAX_REPEATS], elapsed[MAX_REPEATS], of_one[MAX_REPEATS], speeds[MAX_REPEATS], ignored;
     for (int i = 0; i < repeats; i++) {
-        if (threads > 1) run(1, &ignored, &of_one[i]);
-        run(threads, &processor[i], &elapsed[i]);
+        if (threads > 1) {
+            speeds[i] = machine(threads);
+            run(work, 1, &ignored, &of_one[i]);
+        }
+        run(work, threads, &processor[i], &elapsed[i]);
+        if (threads > 1) {
+            double behind = machine(threads);
+            if (behind < speeds[i]) speeds[i] = behind;
+        }
     }
     printf("{");
     print("processor", processor, repeats);
     print("elapsed", elapsed, repeats);
-    if (threads > 1) print("of_one", of_one, repeats);
+    if (threads > 1) {
+        print("of_one", of_one, repeats);
+        print("machine", speeds, repeats);
+    }
     int64_t sum = 0;
     for (int i = 0; i < threads; i++) sum += results[i];
     printf("\"result\": %lld, \"peak_kib\": %ld}\n", (long long)sum, peak_kib());

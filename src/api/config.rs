@@ -6,6 +6,7 @@ use crate::base::limits::{DEFAULT_MAX_WASM_STACK, MIN_WASM_STACK};
 use crate::err;
 use crate::gc::HeapConfig;
 use crate::vm::engine::EngineConfig;
+use crate::vm::pool::PoolOptions;
 
 /// Settings of an engine. Each setter gives the config back, to be chained.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ impl Default for Config {
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             heap: HeapConfig::default(),
+            pool: PoolOptions::default(),
         })
     }
 }

@@ -2,5 +2,7 @@
 
 pub mod barrier;
 pub mod mmap;
+pub mod pagemap;
 pub mod scarcity;
 pub mod signals;
+pub mod thread;

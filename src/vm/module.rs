@@ -3,6 +3,7 @@
 use super::code_memory::{self, Owner};
 use super::engine::Engine;
 use super::image::Images;
+use super::template::Template;
 use crate::abi::code::{Code, NO_OFFSET};
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::VmCode;
@@ -18,6 +19,7 @@ pub struct Module {
     pub engine: Arc<Engine>,
     pub bytes: Box<[u8]>,
     pub layout: ContextLayout,
+    pub(super) template: Template,
     pub images: Images,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
@@ -46,11 +48,12 @@ impl Module {
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
         let images = Images::new(&info, bytes);
         let layout = ContextLayout::new(&info);
+        let template = Template::new(engine, &info, &layout);
         let is_ref = |(g, decl): (GlobalIndex, &GlobalDecl)| info.defined_global(g).filter(|_| decl.ty.content.is_gc());
         let ref_globals: Box<[_]> = info.globals.iter().filter_map(is_ref).collect();
         let code = Box::new(ModuleCode { text, code, info });
         code_memory::register(code.text.as_ptr() as usize, code.text.len(), Owner::Module(&*code));
-        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, images, ref_globals, code })
+        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, template, images, ref_globals, code })
     }
 
     pub fn info(&self) -> &ModuleInfo {
@@ -75,6 +78,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
+        self.engine.pool.forget(&self.images);
         code_memory::unregister(self.code.text.as_ptr() as usize, self.code.text.len());
     }
 }
