@@ -7,6 +7,7 @@ use crate::err;
 use crate::gc::HeapConfig;
 use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
+use crate::vm::pool::PoolOptions;
 use std::path::PathBuf;
 
 /// Settings of an engine. Each setter gives the config back, to be chained.
@@ -22,6 +23,7 @@ impl Default for Config {
             lazy: false,
             cache: None,
             heap: HeapConfig::default(),
+            pool: PoolOptions::default(),
         })
     }
 }

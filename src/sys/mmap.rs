@@ -109,6 +109,17 @@ impl Reservation {
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
 
+    /// As `commit`, the other way round: `len` bytes from `offset`, whole pages, fault from now on, and nothing is left of what they
+    /// held.
+    pub fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        scarcity::check()?;
+        self.0.protect(offset, len, libc::PROT_NONE)?;
+        if self.try_discard(offset, len) { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+    }
+
     /// Asks for large pages: fewer faults and less time for memory that will be used as a whole.
     pub fn prefer_huge(&self, offset: usize, len: usize) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
@@ -118,15 +129,19 @@ impl Reservation {
 
     /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.
     pub fn discard(&self, offset: usize, len: usize) {
-        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
-        if len > 0 {
-            // SAFETY: inside of our own mapping. Where it fails nothing is given back, which callers can not rely on.
-            let failed = unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } != 0;
-            if failed {
-                // SAFETY: as above; what is discarded was committed.
-                unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
-            }
+        if !self.try_discard(offset, len) {
+            // SAFETY: inside of our own mapping (`try_discard`); what is discarded was committed.
+            unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
         }
+    }
+
+    /// Gives the memory of `len` bytes from `offset` back: they read as zeros, or as the file that is mapped there. Both are multiples
+    /// of the page size. False if the system refuses, as it does for pages that are locked: then nothing is said about what is left.
+    #[must_use]
+    pub fn try_discard(&self, offset: usize, len: usize) -> bool {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
+        // SAFETY: inside of our own mapping.
+        len == 0 || unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
     /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
@@ -138,6 +153,21 @@ impl Reservation {
         let p = unsafe {
             let at = self.0.ptr.add(offset).cast();
             libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.0, 0)
+        };
+        if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Reservation {
+    /// Takes away what `map_file_cow` has mapped: `len` bytes from `offset` are committed, and zero.
+    pub fn unmap_file(&self, offset: usize, len: usize) -> io::Result<()> {
+        assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
+        scarcity::check()?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees zeros.
+        let p = unsafe {
+            let at = self.0.ptr.add(offset).cast();
+            libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
         };
         if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }

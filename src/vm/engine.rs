@@ -3,6 +3,7 @@
 use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::interrupt::Timer;
+use super::pool::{Pool, PoolOptions};
 use super::trap;
 use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
@@ -34,6 +35,8 @@ pub struct EngineConfig {
     pub cache: Option<CacheConfig>,
     /// Of every store's heap.
     pub heap: HeapConfig,
+    /// What is kept of ended instances.
+    pub pool: PoolOptions,
 }
 
 pub struct Engine {
@@ -47,6 +50,8 @@ pub struct Engine {
     pub host_fields: TypeId,
     /// Address space of heaps whose stores are gone.
     pub regions: Arc<RegionPool>,
+    /// What memories of ended instances have left.
+    pub pool: Pool,
     trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
 }
 
@@ -68,7 +73,8 @@ impl Engine {
             types,
             host_fields,
             timer: Timer::default(),
-            regions: Arc::default(),
+            regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
+            pool: Pool::new(config.pool),
             trampolines: RwLock::default(),
             config,
         }))

@@ -348,6 +348,7 @@ mod tests {
             lazy: false,
             cache: None,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
+            pool: Default::default(),
         };
         let engine = Engine::new(config).unwrap();
         for kind in [Kind::Minor, Kind::Full(Moving::Nothing)] {

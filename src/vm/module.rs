@@ -4,6 +4,7 @@ use super::engine::Engine;
 use super::image::Images;
 use super::lazy::{Enlisted, Lazy, OnLinked};
 use super::machine_code::{Linked, Source};
+use super::template::Template;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
@@ -16,6 +17,7 @@ pub struct Module {
     pub engine: Arc<Engine>,
     source: Arc<Source>,
     pub layout: ContextLayout,
+    pub(super) template: Template,
     pub images: Images,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
@@ -66,9 +68,11 @@ impl Module {
     fn with(engine: &Arc<Engine>, source: Arc<Source>, code: Machine, uses_heap: bool) -> Module {
         let info = &source.info;
         let is_ref = |(g, decl): (GlobalIndex, &GlobalDecl)| info.defined_global(g).filter(|_| decl.ty.content.is_gc());
+        let layout = ContextLayout::new(info);
         Module {
             engine: engine.clone(),
-            layout: ContextLayout::new(info),
+            template: Template::new(engine, info, &layout),
+            layout,
             images: Images::new(info, &source.bytes),
             ref_globals: info.globals.iter().filter_map(is_ref).collect(),
             source,
@@ -124,5 +128,6 @@ impl Drop for Module {
         if let Machine::Lazy(lazy) = &self.code {
             lazy.stop();
         }
+        self.engine.pool.forget(&self.images);
     }
 }
