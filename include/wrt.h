@@ -246,6 +246,11 @@ typedef struct wrt_typebuilder_t wrt_typebuilder_t;
 // Types that were defined together. Immutable; may be shared between threads. The types live on when it is deleted.
 typedef struct wrt_types_t wrt_types_t;
 
+// What one guest process may use of WASI preview 1: arguments, environment, standard streams, directories, clocks. At first its
+// standard input is empty, its output is discarded, and it has no directories. Given to a store by `wrt_store_set_wasi`; used
+// by one thread at a time.
+typedef struct wrt_wasi_t wrt_wasi_t;
+
 // One WebAssembly frame of a backtrace. Strings are borrowed from the error, NULL where unknown.
 typedef struct {
     // The module's name.
@@ -532,6 +537,18 @@ typedef struct {
     uint64_t is_mutable;
 } wrt_field_t;
 #define wrt_field_t_EMPTY (wrt_field_t){ .type = wrt_type_t_EMPTY, .is_mutable = 0 }
+
+// A standard stream. Fills `bytes` for 0, where 0 bytes are the end; takes them for 1 and 2. Gives how many, at most `len`, or
+// a negative WASI error number, such as -29 for EIO. While it runs, what it does with the store fails; other stores are fine.
+typedef int64_t (*wrt_wasi_stream_callback_t)(void *userdata, uint8_t *bytes, size_t len);
+
+// A clock: 0 is the time since 1970, 1 the time since some point, 2 and 3 the time that the process and the thread have run.
+// Writes nanoseconds and gives 0, or gives a negative WASI error number, such as -28 for EINVAL. While it runs, what it does with
+// the store fails.
+typedef int32_t (*wrt_wasi_clock_callback_t)(void *userdata, uint32_t clock_id, uint64_t *out_nanoseconds);
+
+// Fills all of `out_bytes` and gives 0, or gives a negative WASI error number. While it runs, what it does with the store fails.
+typedef int32_t (*wrt_wasi_random_callback_t)(void *userdata, uint8_t *out_bytes, size_t len);
 
 // A reference that does not keep its object alive. A plain value: copies are the same reference. All zeros is the empty one.
 // It lives until `wrt_weak_release`, or the store's end; scopes do not matter.
@@ -1635,6 +1652,92 @@ bool wrt_has_feature(const char *name);
 WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t item_len,
                             size_t *out_value);
+
+// Makes a process without arguments. The caller owns `*out_wasi`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_wasi_new(wrt_wasi_t **out_wasi);
+
+// Deletes a process that was not given to a store. NULL does nothing.
+void wrt_wasi_delete(wrt_wasi_t *wasi);
+
+// Adds an argument, of any bytes but NUL, which is copied. The first one is the program's name.
+WRT_MUST_USE wrt_error_t *wrt_wasi_add_arg(wrt_wasi_t *wasi, const char *arg, size_t arg_len);
+
+// Adds an environment variable, of any bytes but NUL, which are copied. The name is not empty and has no '='.
+WRT_MUST_USE wrt_error_t *wrt_wasi_add_env(wrt_wasi_t *wasi,
+                              const char *name,
+                              size_t name_len,
+                              const char *value,
+                              size_t value_len);
+
+// Adds the environment variables that the host's process has now.
+WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
+
+// Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
+// itself has buffered (stdio.h) it has to flush.
+WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stdio(wrt_wasi_t *wasi);
+
+// Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and
+// appended to, so that 1 and 2 may be the same. Fails with `i/o`.
+WRT_MUST_USE wrt_error_t *wrt_wasi_set_stdio_file(wrt_wasi_t *wasi,
+                                     uint32_t fd,
+                                     const char *host_path,
+                                     size_t host_path_len);
+
+// Reads 0 from memory, which is copied.
+WRT_MUST_USE wrt_error_t *wrt_wasi_set_stdin_bytes(wrt_wasi_t *wasi, const uint8_t *bytes, size_t len);
+
+// Keeps what the guest writes to 1 or 2, for `wrt_store_wasi_output`. Beyond `max_bytes` the guest gets ENOSPC.
+WRT_MUST_USE wrt_error_t *wrt_wasi_capture(wrt_wasi_t *wasi,
+                              uint32_t fd,
+                              size_t max_bytes);
+
+// Reads 0 from a callback, or writes 1 or 2 to one. `userdata` is never looked at; `finalizer` (may be NULL) is called with it
+// once: when the process is gone, or when this fails.
+WRT_MUST_USE wrt_error_t *wrt_wasi_set_stdio_callback(wrt_wasi_t *wasi,
+                                         uint32_t fd,
+                                         wrt_wasi_stream_callback_t callback,
+                                         void *userdata,
+                                         wrt_finalizer_t finalizer);
+
+// Gives the guest a directory of the host's, which is opened now, under the name `guest_path`; `read_only` if nothing in it may be
+// changed. Nothing else of the file system can be reached. Fails with `i/o`.
+WRT_MUST_USE wrt_error_t *wrt_wasi_add_dir(wrt_wasi_t *wasi,
+                              const char *host_path,
+                              size_t host_path_len,
+                              const char *guest_path,
+                              size_t guest_path_len,
+                              bool read_only);
+
+// Sets what the guest's clocks say. Sleeping takes real time all the same. `userdata` is never looked at; `finalizer` (may be NULL)
+// is called with it once: when the clock is replaced, the process is gone, or this fails.
+WRT_MUST_USE wrt_error_t *wrt_wasi_set_clock(wrt_wasi_t *wasi,
+                                wrt_wasi_clock_callback_t callback,
+                                void *userdata,
+                                wrt_finalizer_t finalizer);
+
+// Sets where the guest's random bytes come from. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once:
+// when this is replaced, the process is gone, or this fails.
+WRT_MUST_USE wrt_error_t *wrt_wasi_set_random(wrt_wasi_t *wasi,
+                                 wrt_wasi_random_callback_t callback,
+                                 void *userdata,
+                                 wrt_finalizer_t finalizer);
+
+// Defines the functions of `wasi_snapshot_preview1`, for every store of the engine; what a guest may use is its store's
+// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". If one of the names is taken,
+// nothing is defined. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
+WRT_MUST_USE wrt_error_t *wrt_linker_define_wasi(wrt_linker_t *linker);
+
+// Gives a store's guest what it may use; what was there before is deleted. `take_wasi` is taken, also when this fails, and must not
+// be used again.
+WRT_MUST_USE wrt_error_t *wrt_store_set_wasi(wrt_store_t *store,
+                                wrt_wasi_t *take_wasi);
+
+// What the guest wrote to 1 or 2, if that is captured (`wrt_wasi_capture`); otherwise nothing. Borrowed until the store's next use.
+// NULL and 0 on failure.
+WRT_MUST_USE wrt_error_t *wrt_store_wasi_output(wrt_store_t *store,
+                                   uint32_t fd,
+                                   const uint8_t **out_bytes,
+                                   size_t *out_len);
 
 // Makes a weak reference to what a reference leads to. One to an i31 never reads empty; one to a function looks at the object of
 // that very reference (`wrt_ref_of_func`).

@@ -12,6 +12,7 @@ mod compile;
 mod gc;
 mod sys;
 mod vm;
+pub mod wasi;
 mod wasm;
 
 /// Types whose misuse does not compile, for the documentation tests that show it. Not part of the API.

@@ -79,6 +79,11 @@ impl Linker {
         &self.engine
     }
 
+    /// Whether something has these names.
+    pub fn is_defined(&self, module: &str, name: &str) -> bool {
+        self.modules.get(module).is_some_and(|items| items.contains_key(name))
+    }
+
     fn insert(&mut self, module: &str, name: &str, d: Definition) -> Result<()> {
         let items = self.modules.entry(module.into()).or_default();
         if items.contains_key(name) {

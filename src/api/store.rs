@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
-use crate::base::{ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
@@ -11,6 +11,7 @@ use crate::vm::heap::GcHook;
 use crate::vm::interrupt::SharedVmStore;
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
+use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -83,6 +84,11 @@ impl Store {
 
     pub fn engine(&self) -> Engine {
         Engine(self.vm().engine.clone())
+    }
+
+    /// What a floor above keeps with the store. Dropped with it.
+    pub(crate) fn attached(&mut self) -> &mut Option<Box<dyn Any + Send>> {
+        &mut self.vm_mut().attached
     }
 
     /// Whether WebAssembly of this store is running (asked from a host function).
@@ -265,8 +271,23 @@ impl Store {
         Ok(InterruptHandle(self.vm().vm.clone()))
     }
 
+    /// Whether the engine is configured for interruption.
+    pub fn is_interruptible(&self) -> bool {
+        self.vm().engine.config.settings.interruption
+    }
+
+    /// For host functions that take long: fails if the store was interrupted, which is delivered with that.
+    pub fn take_interrupt(&mut self) -> Result<()> {
+        let vm = self.vm_mut();
+        if !vm.vm.is_interrupted() {
+            return Ok(());
+        }
+        vm.vm.clear_interrupt(vm.stack_limit);
+        Err(Error::trap(Trap::Interrupted))
+    }
+
     fn check_interruption(&self) -> Result<()> {
-        match self.vm().engine.config.settings.interruption {
+        match self.is_interruptible() {
             true => Ok(()),
             false => Err(err!(InvalidArgument, "the engine is not configured for interruption")),
         }

@@ -42,7 +42,7 @@ pub unsafe extern "C" fn wrt_linker_delete(linker: *mut wrt_linker_t) {
 
 /// # Safety
 /// `p` is NULL or a linker nobody else uses.
-unsafe fn change<'a>(p: *mut wrt_linker_t) -> Result<&'a mut Linker> {
+pub unsafe fn change<'a>(p: *mut wrt_linker_t) -> Result<&'a mut Linker> {
     // SAFETY: the caller's promise.
     Ok(&mut unsafe { p.as_mut() }.ok_or_else(|| null("linker"))?.0)
 }

@@ -1,4 +1,4 @@
-//! Floor 6: the C API. `include/wrt.h` is made from the documentation and signatures here.
+//! Floor 7: the C API. `include/wrt.h` is made from the documentation and signatures here.
 //!
 //! Every export goes through `entry`, which checks pointers, catches panics and turns errors into objects; `own` has the
 //! conventions for strings, outputs and owned pointers.
@@ -27,4 +27,5 @@ mod types;
 mod val;
 mod valtype;
 mod version;
+mod wasi;
 mod weak;

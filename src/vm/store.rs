@@ -20,6 +20,7 @@ use crate::gc::{Heap, HeapConfig};
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub struct Store {
     /// What objects may take until the limiter is asked; without one, anything.
     pub(super) heap_granted: usize,
     pub gc_hook: Option<GcHook>,
+    /// What a floor above keeps with the store.
+    pub attached: Option<Box<dyn Any + Send>>,
     /// Made on first use.
     pub heap: Option<Box<Heap>>,
     /// Scopes of roots that are open.
@@ -117,6 +120,7 @@ impl Store {
             heap_config: engine.config.heap,
             heap_granted: usize::MAX,
             gc_hook: None,
+            attached: None,
             heap: None,
             scopes: 0,
             callback_scopes: Vec::new(),

@@ -1,0 +1,130 @@
+//! Reading, writing and seeking.
+
+use super::descriptor::{Descriptor, Kind};
+use super::errno::{Done, Errno};
+use super::functions::Call;
+use super::guest::Iovecs;
+use super::rights::*;
+use super::wait::{is_ready, wait_for};
+use crate::api::Store;
+use rustix::event::PollFlags;
+use rustix::fs::SeekFrom;
+
+/// Bytes that a pipe takes without waiting when it says that it can be written: `PIPE_BUF`.
+const PIPE_PIECE: usize = 4096;
+
+/// An offset of the guest's, as the system has them.
+fn offset_of(offset: u64) -> Result<i64, Errno> {
+    i64::try_from(offset).map_err(|_| Errno::INVAL)
+}
+
+/// Waits for a descriptor on which a read or a write may block, as the guest wants it.
+fn before(store: &mut Store, d: &Descriptor, events: PollFlags) -> Done {
+    let Some(fd) = d.as_fd().filter(|_| d.may_wait()) else { return Ok(()) };
+    if d.flags & NONBLOCK == 0 {
+        // Those of the process block in the system as well.
+        let needed = store.is_interruptible() || matches!(d.kind, Kind::File(_));
+        return if needed { wait_for(store, fd, events) } else { Ok(()) };
+    }
+    if is_ready(fd, events) { Ok(()) } else { Err(Errno::AGAIN.into()) }
+}
+
+fn read(call: &mut Call<'_>, fd: u32, iovecs: &Iovecs<'_>, offset: Option<i64>) -> Done<usize> {
+    let d = call.wasi.table.get_mut(fd)?;
+    if let Kind::Dir(_) = d.kind {
+        return Err(Errno::ISDIR.into());
+    }
+    d.need(if offset.is_some() { FD_READ | FD_SEEK } else { FD_READ })?;
+    loop {
+        if iovecs.total() > 0 {
+            before(call.store, d, PollFlags::IN)?;
+        }
+        let Some(fd) = d.as_fd() else { break };
+        match iovecs.read(fd, offset) {
+            // Someone else has read what was there.
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {}
+            result => return Ok(result?),
+        }
+    }
+    match &mut d.kind {
+        Kind::Stream(s) => s.read(&mut call.wasi.streams, &call.store.gate(), iovecs),
+        _ => Err(Errno::BADF.into()),
+    }
+}
+
+fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i64>) -> Done<usize> {
+    let d = call.wasi.table.get_mut(fd)?;
+    if let Kind::Dir(_) = d.kind {
+        return Err(Errno::ISDIR.into());
+    }
+    d.need(if offset.is_some() { FD_WRITE | FD_SEEK } else { FD_WRITE })?;
+    // Where it might be needed, a write is kept so short that it does not wait in the system.
+    if d.may_wait() && call.store.is_interruptible() {
+        iovecs.limit(PIPE_PIECE);
+    }
+    loop {
+        if iovecs.total() > 0 {
+            before(call.store, d, PollFlags::OUT)?;
+        }
+        let Some(fd) = d.as_fd() else { break };
+        match iovecs.write(fd, offset) {
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {}
+            result => return Ok(result?),
+        }
+    }
+    match &mut d.kind {
+        Kind::Stream(s) => s.write(&mut call.wasi.streams, &call.store.gate(), iovecs),
+        _ => Err(Errno::BADF.into()),
+    }
+}
+
+pub fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, out_read: u32) -> Done {
+    let out = call.memory.out::<u32>(out_read)?;
+    let iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(read(call, fd, &iovecs, None)? as u32);
+    Ok(())
+}
+
+pub fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, out_read: u32) -> Done {
+    let out = call.memory.out::<u32>(out_read)?;
+    let iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(read(call, fd, &iovecs, Some(offset_of(offset)?))? as u32);
+    Ok(())
+}
+
+pub fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, out_written: u32) -> Done {
+    let out = call.memory.out::<u32>(out_written)?;
+    let mut iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(write(call, fd, &mut iovecs, None)? as u32);
+    Ok(())
+}
+
+pub fn fd_pwrite(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, out_written: u32) -> Done {
+    let out = call.memory.out::<u32>(out_written)?;
+    let mut iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(write(call, fd, &mut iovecs, Some(offset_of(offset)?))? as u32);
+    Ok(())
+}
+
+pub fn fd_seek(call: &mut Call<'_>, fd: u32, offset: u64, whence: u32, out_offset: u32) -> Done {
+    let out = call.memory.out::<u64>(out_offset)?;
+    let d = call.wasi.table.get(fd)?;
+    let to = match whence {
+        0 => SeekFrom::Start(offset_of(offset)? as u64),
+        1 => SeekFrom::Current(offset as i64),
+        2 => SeekFrom::End(offset as i64),
+        _ => return Err(Errno::INVAL.into()),
+    };
+    // Asking where it is is not moving.
+    d.need(if whence == 1 && offset == 0 { FD_TELL } else { FD_SEEK })?;
+    out.set(rustix::fs::seek(d.as_fd().ok_or(Errno::SPIPE)?, to)?);
+    Ok(())
+}
+
+pub fn fd_tell(call: &mut Call<'_>, fd: u32, out_offset: u32) -> Done {
+    let out = call.memory.out::<u64>(out_offset)?;
+    let d = call.wasi.table.get(fd)?;
+    d.need(FD_TELL)?;
+    out.set(rustix::fs::seek(d.as_fd().ok_or(Errno::SPIPE)?, SeekFrom::Current(0))?);
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! What is done by path. `cap-std` resolves every path beneath the directory it is relative to.
+
+use super::descriptor::Descriptor;
+use super::errno::{Done, Errno};
+use super::fd::times;
+use super::filestat::{FILESTAT_SIZE, FileStat, FileType};
+use super::functions::Call;
+use super::guest::Guest;
+use super::rights::*;
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::AtFlags;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Bytes of the longest path that is looked at: what the system takes.
+const MAX_PATH: usize = 4096;
+
+/// A path: any bytes but NUL, as the system has them.
+fn path_of(memory: Guest<'_>, at: u32, len: u32) -> Result<PathBuf, Errno> {
+    let bytes = memory.string(at, len, MAX_PATH)?;
+    if bytes.contains(&0) {
+        return Err(Errno::INVAL);
+    }
+    if bytes.is_empty() {
+        return Err(Errno::NOENT);
+    }
+    Ok(OsString::from_vec(bytes).into())
+}
+
+fn follow(flags: u32) -> Result<FollowSymlinks, Errno> {
+    match flags {
+        0 => Ok(FollowSymlinks::No),
+        SYMLINK_FOLLOW => Ok(FollowSymlinks::Yes),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+pub fn path_create_directory(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) -> Done {
+    let path = path_of(call.memory, path, path_len)?;
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_CREATE_DIRECTORY)?;
+    d.need_writable()?;
+    Ok(dir.dir.create_dir(path)?)
+}
+
+pub fn path_filestat_get(call: &mut Call<'_>, fd: u32, flags: u32, path: u32, path_len: u32, out: u32) -> Done {
+    let out = call.memory.span(out, FILESTAT_SIZE)?;
+    let path = path_of(call.memory, path, path_len)?;
+    let dir = &call.wasi.table.get(fd)?.directory(PATH_FILESTAT_GET)?.dir;
+    let metadata = match follow(flags)? {
+        FollowSymlinks::Yes => dir.metadata(path)?,
+        FollowSymlinks::No => dir.symlink_metadata(path)?,
+    };
+    FileStat::from(&metadata).write(out);
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)] // As preview 1 has it.
+pub fn path_filestat_set_times(
+    call: &mut Call<'_>,
+    fd: u32,
+    flags: u32,
+    path: u32,
+    path_len: u32,
+    atim: u64,
+    mtim: u64,
+    fst_flags: u32,
+) -> Done {
+    let path = path_of(call.memory, path, path_len)?;
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_FILESTAT_SET_TIMES)?;
+    d.need_writable()?;
+    let times = times(atim, mtim, fst_flags)?;
+    let mut options = OpenOptions::new();
+    // The file itself is not opened: that may wait, or not be allowed.
+    options.read(true).follow(follow(flags)?).custom_flags(libc::O_PATH);
+    let file = dir.dir.open_with(path, &options)?;
+    Ok(rustix::fs::utimensat(file.as_fd(), "", &times, AtFlags::EMPTY_PATH)?)
+}
+
+#[allow(clippy::too_many_arguments)] // As preview 1 has it.
+pub fn path_link(
+    call: &mut Call<'_>,
+    old_fd: u32,
+    old_flags: u32,
+    old_path: u32,
+    old_len: u32,
+    new_fd: u32,
+    new_path: u32,
+    new_len: u32,
+) -> Done {
+    let (from, to) = (path_of(call.memory, old_path, old_len)?, path_of(call.memory, new_path, new_len)?);
+    let (old, new) = (call.wasi.table.get(old_fd)?, call.wasi.table.get(new_fd)?);
+    let (old_dir, new_dir) = (old.directory(PATH_LINK_SOURCE)?, new.directory(PATH_LINK_TARGET)?);
+    // Under another name in a directory that can be written, a file could be changed.
+    old.need_writable()?;
+    new.need_writable()?;
+    if old_flags != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    Ok(old_dir.dir.hard_link(from, &new_dir.dir, to)?)
+}
+
+pub fn path_readlink(
+    call: &mut Call<'_>,
+    fd: u32,
+    path: u32,
+    path_len: u32,
+    buf: u32,
+    buf_len: u32,
+    out_used: u32,
+) -> Done {
+    let out = call.memory.out::<u32>(out_used)?;
+    let span = call.memory.span(buf, buf_len)?;
+    let path = path_of(call.memory, path, path_len)?;
+    let target = call.wasi.table.get(fd)?.directory(PATH_READLINK)?.dir.read_link_contents(path)?;
+    let target = target.as_os_str().as_bytes();
+    let n = target.len().min(span.len());
+    span.write(0, &target[..n]);
+    out.set(n as u32);
+    Ok(())
+}
+
+pub fn path_remove_directory(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) -> Done {
+    let path = path_of(call.memory, path, path_len)?;
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_REMOVE_DIRECTORY)?;
+    d.need_writable()?;
+    Ok(dir.dir.remove_dir(path)?)
+}
+
+pub fn path_rename(
+    call: &mut Call<'_>,
+    old_fd: u32,
+    old_path: u32,
+    old_len: u32,
+    new_fd: u32,
+    new_path: u32,
+    new_len: u32,
+) -> Done {
+    let (from, to) = (path_of(call.memory, old_path, old_len)?, path_of(call.memory, new_path, new_len)?);
+    let (old, new) = (call.wasi.table.get(old_fd)?, call.wasi.table.get(new_fd)?);
+    let (old_dir, new_dir) = (old.directory(PATH_RENAME_SOURCE)?, new.directory(PATH_RENAME_TARGET)?);
+    old.need_writable()?;
+    new.need_writable()?;
+    Ok(old_dir.dir.rename(from, &new_dir.dir, to)?)
+}
+
+/// Targets that are absolute are refused, as following them would be: they mean something to the host's programs only.
+pub fn path_symlink(call: &mut Call<'_>, target: u32, target_len: u32, fd: u32, path: u32, path_len: u32) -> Done {
+    let (target, path) = (path_of(call.memory, target, target_len)?, path_of(call.memory, path, path_len)?);
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_SYMLINK)?;
+    d.need_writable()?;
+    Ok(dir.dir.symlink(target, path)?)
+}
+
+pub fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) -> Done {
+    let path = path_of(call.memory, path, path_len)?;
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_UNLINK_FILE)?;
+    d.need_writable()?;
+    Ok(dir.dir.remove_file(path)?)
+}
+
+/// How a file is to be opened.
+struct Wish {
+    read: bool,
+    write: bool,
+    oflags: u32,
+    fdflags: u16,
+    follow: FollowSymlinks,
+}
+
+impl Wish {
+    fn new(dirflags: u32, oflags: u32, fdflags: u32, rights: u64) -> Result<Wish, Errno> {
+        let fdflags = u16::try_from(fdflags).map_err(|_| Errno::INVAL)?;
+        let directory = oflags & OPEN_DIRECTORY != 0;
+        let unknown = oflags & !(CREAT | OPEN_DIRECTORY | EXCL | TRUNC) != 0
+            || fdflags & !(APPEND | DSYNC | NONBLOCK | RSYNC | SYNC) != 0;
+        if unknown || (directory && oflags & (CREAT | EXCL | TRUNC) != 0) {
+            return Err(Errno::INVAL);
+        }
+        // Directories are not written to, whatever their descriptors are asked to be able to do.
+        let (read, write) = (directory || rights & FD_READ != 0, !directory && rights & FD_WRITE != 0);
+        Ok(Wish { read, write, oflags, fdflags, follow: follow(dirflags)? })
+    }
+
+    fn has(&self, oflag: u32) -> bool {
+        self.oflags & oflag != 0
+    }
+
+    /// `create`: if it is not there. The system creates and empties files only for those who can write.
+    fn options(&self, create: bool) -> OpenOptions {
+        // Opening does not wait, nor do reads and writes, but in `wait`.
+        let mut custom = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let flags = [(APPEND, libc::O_APPEND), (DSYNC, libc::O_DSYNC), (RSYNC, libc::O_SYNC), (SYNC, libc::O_SYNC)];
+        flags.iter().filter(|(f, _)| self.fdflags & f != 0).for_each(|(_, system)| custom |= system);
+        if self.has(OPEN_DIRECTORY) {
+            custom |= libc::O_DIRECTORY;
+        }
+        let write = self.write || create || self.has(TRUNC);
+        let mut options = OpenOptions::new();
+        options.read(self.read || !write).write(write).truncate(self.has(TRUNC));
+        options.create(create).create_new(create && self.has(EXCL));
+        options.follow(self.follow).custom_flags(custom);
+        options
+    }
+
+    fn open(&self, dir: &Dir, path: PathBuf) -> std::io::Result<File> {
+        let file = match (self.has(CREAT), self.write || self.has(EXCL)) {
+            (create, true) => dir.open_with(path, &self.options(create)),
+            (false, false) => dir.open_with(path, &self.options(false)),
+            // A file that is there may be one that can only be read.
+            (true, false) => match dir.open_with(&path, &self.options(false)) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => dir.open_with(path, &self.options(true)),
+                result => result,
+            },
+        };
+        file.map(|f| f.into_std())
+    }
+
+    /// The same where nothing may be changed.
+    fn open_read_only(mut self, dir: &Dir, path: PathBuf) -> Result<File, Errno> {
+        if self.write || self.has(TRUNC) || (self.has(CREAT) && self.has(EXCL)) {
+            return Err(Errno::ROFS);
+        }
+        let create = self.has(CREAT);
+        self.oflags &= !CREAT;
+        match self.open(dir, path).map_err(Errno::from) {
+            Err(Errno::NOENT) if create => Err(Errno::ROFS),
+            result => result,
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // As preview 1 has it.
+pub fn path_open(
+    call: &mut Call<'_>,
+    fd: u32,
+    dirflags: u32,
+    path: u32,
+    path_len: u32,
+    oflags: u32,
+    base: u64,
+    inheriting: u64,
+    fdflags: u32,
+    out_fd: u32,
+) -> Done {
+    let out = call.memory.out::<u32>(out_fd)?;
+    let path = path_of(call.memory, path, path_len)?;
+    let d = call.wasi.table.get(fd)?;
+    let dir = d.directory(PATH_OPEN)?;
+    let wish = Wish::new(dirflags, oflags, fdflags, base)?;
+    // More rights than there are to have are no error: compilers' libraries ask for all that might be.
+    let unavailable = base & (FD_READ | FD_WRITE) & !d.inheriting != 0;
+    if unavailable && (wish.read || wish.write) && !wish.has(OPEN_DIRECTORY) {
+        return Err(Errno::NOTCAPABLE.into());
+    }
+    if wish.has(CREAT) {
+        d.need(PATH_CREATE_FILE)?;
+    }
+    if wish.has(TRUNC) {
+        d.need(PATH_FILESTAT_SET_SIZE)?;
+    }
+    if !call.wasi.table.has_room() {
+        return Err(Errno::MFILE.into());
+    }
+    let (read_only, mut rights, inheriting) = (d.read_only, base & d.inheriting, inheriting & d.inheriting);
+    if !wish.write {
+        rights &= !(FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE);
+    }
+    let flags = wish.fdflags;
+    let file = match read_only {
+        true => wish.open_read_only(&dir.dir, path)?,
+        false => wish.open(&dir.dir, path)?,
+    };
+    let stat = FileStat::of(file.as_fd())?;
+    let opened = match stat.file_type {
+        FileType::DIRECTORY => Descriptor::dir(file, None, rights, inheriting, read_only),
+        _ => Descriptor::file(file, &stat, rights, flags, read_only),
+    };
+    out.set(call.wasi.table.insert(opened)?);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The process: its end, signals, and giving way.
+
+use super::errno::{Done, Errno, Stop};
+use super::functions::Call;
+use crate::api::Error;
+
+pub fn proc_exit(_call: &mut Call<'_>, status: u32) -> Done {
+    Err(Stop::End(Error::exit(status as i32)))
+}
+
+/// A guest has no handlers, so a signal does what it does without one: it ends the guest, with the status that a shell shows for
+/// it (128 and the signal's number), or nothing. Stopping is not supported.
+pub fn proc_raise(_call: &mut Call<'_>, signal: u32) -> Done {
+    match signal {
+        // None, CHLD, CONT, URG and WINCH.
+        0 | 16 | 17 | 22 | 27 => Ok(()),
+        // STOP, TSTP, TTIN and TTOU.
+        18..=21 => Err(Errno::NOTSUP.into()),
+        1..=30 => Err(Stop::End(Error::exit(128 + signal as i32))),
+        _ => Err(Errno::INVAL.into()),
+    }
+}
+
+pub fn sched_yield(_call: &mut Call<'_>) -> Done {
+    std::thread::yield_now();
+    Ok(())
+}
