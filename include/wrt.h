@@ -590,6 +590,16 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
 WRT_MUST_USE wrt_error_t *wrt_config_set_lazy(wrt_config_t *config,
                                  bool on);
 
+// A directory, as a path of `len` bytes, in which compiled modules are kept for this process and others, and how many bytes all of
+// them may take; beyond, those that were not used for the longest time are removed. NULL and 0, as at first: none. The path is
+// copied; the directory is made by `wrt_engine_new`, for this user only, if it is not there. Any number of processes may use it at the
+// same time. What is damaged or of another version is compiled anew. What is in it will run: only who is trusted may
+// write there. With `wrt_config_set_lazy` a module is kept when all of it is compiled.
+WRT_MUST_USE wrt_error_t *wrt_config_set_cache(wrt_config_t *config,
+                                  const char *directory,
+                                  size_t len,
+                                  uint64_t max_bytes);
+
 // Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
 
@@ -1057,6 +1067,20 @@ WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
                              const void *bytes,
                              size_t len,
                              wrt_module_t **out_module);
+
+// Writes what `wrt_module_save` gives to a file, whose path has `len` bytes. The file is there whole or not at all: it is written
+// aside and renamed. Fails with `I/O`.
+WRT_MUST_USE wrt_error_t *wrt_module_save_file(const wrt_module_t *module,
+                                  const char *path,
+                                  size_t len);
+
+// A module from a file that `wrt_module_save_file` made, or that holds what `wrt_module_save` gave. The file is mapped, not read
+// as a whole: it may be replaced or removed, but must not be changed or shortened in place as long as the module or an instance
+// of it lives. Otherwise as `wrt_module_load`; `I/O` if the file can not be read.
+WRT_MUST_USE wrt_error_t *wrt_module_load_file(const wrt_engine_t *engine,
+                                  const char *path,
+                                  size_t len,
+                                  wrt_module_t **out_module);
 
 // Another owned pointer to the same module. NULL for NULL.
 wrt_module_t *wrt_module_clone(const wrt_module_t *module);

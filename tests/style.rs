@@ -24,6 +24,7 @@ const MACROS: &[(&str, &str)] = &[("err", "base"), ("for_each_builtin", "abi")];
 
 /// Where `unsafe` may be, and why it is needed there.
 const UNSAFE: &[(&str, &str)] = &[
+    ("src/abi/code.rs", "says which records are plain numbers"),
     ("src/abi/vmstruct.rs", "the type of host functions on raw slots"),
     ("src/api/func.rs", "calls machine code, and C hosts' raw slots"),
     ("src/api/global.rs", "reads and writes a global where machine code does"),

@@ -1,6 +1,8 @@
 //! The artifact: a module's machine code and the tables that belong to it. Position-independent, no address in it; plain
 //! arrays, so that it can be saved and mapped.
 
+use crate::sys::shared::Plain;
+
 /// A function's machine code. Ranges of functions are sorted by `start` and do not overlap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
@@ -85,3 +87,12 @@ pub struct TrampolineCode {
     pub exit: u32,
     pub raw_exit: u32,
 }
+
+// SAFETY: all fields are 32-bit numbers.
+unsafe impl Plain for FuncCode {}
+// SAFETY: as above.
+unsafe impl Plain for TrapSite {}
+// SAFETY: as above.
+unsafe impl Plain for CallSite {}
+// SAFETY: as above.
+unsafe impl Plain for StackMap {}

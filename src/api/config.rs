@@ -5,7 +5,10 @@ use crate::base::Result;
 use crate::base::limits::{DEFAULT_MAX_WASM_STACK, MIN_WASM_STACK};
 use crate::err;
 use crate::gc::HeapConfig;
+use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
+use crate::vm::pool::PoolOptions;
+use std::path::PathBuf;
 
 /// Settings of an engine. Each setter gives the config back, to be chained.
 #[derive(Clone, Debug)]
@@ -18,7 +21,9 @@ impl Default for Config {
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             lazy: false,
+            cache: None,
             heap: HeapConfig::default(),
+            pool: PoolOptions::default(),
         })
     }
 }
@@ -49,6 +54,13 @@ impl Config {
     /// end so is the code. A function that can not be compiled is an error of its first call. Only on x86-64.
     pub fn lazy(mut self, on: bool) -> Config {
         self.0.lazy = on;
+        self
+    }
+    /// A directory in which compiled modules are kept, for this process and others (default: none), and how many bytes they
+    /// may take; beyond, those that were not used for the longest time are removed. It is made if it is not there. What is in it
+    /// will run: only who is trusted may write there.
+    pub fn cache(mut self, directory: Option<PathBuf>, max_bytes: u64) -> Config {
+        self.0.cache = directory.map(|directory| CacheConfig { directory, max_bytes });
         self
     }
     /// Threads that compile, at most (default: the processors there are).

@@ -14,8 +14,7 @@ impl Memory {
         }
         store.with_room(|store| {
             let store_vm = store.vm_mut();
-            let guard = store_vm.engine.config.settings.signals;
-            let memory = vm::Memory::new(ty, guard, &mut store_vm.account)?;
+            let memory = vm::Memory::new(ty, None, &store_vm.engine, &mut store_vm.account)?;
             let index = store_vm.memories.insert(memory);
             Ok(Memory::make(store, index))
         })

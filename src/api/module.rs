@@ -7,6 +7,7 @@ use crate::vm::{module as vm, saved};
 use crate::wasm::decode;
 use crate::wasm::types::ExternType;
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A compiled module. Cheap to clone, shared between threads and stores.
@@ -84,6 +85,19 @@ impl Module {
     /// The bytes were made by `save`, or are refused by its checks.
     pub unsafe fn load(engine: &Engine, saved: &[u8]) -> Result<Module> {
         Ok(Module(Arc::new(saved::load(&engine.0, saved)?)))
+    }
+
+    /// Writes what `save` gives to a file, which is there whole or not at all.
+    pub fn save_file(&self, path: &Path) -> Result<()> {
+        saved::save_file(&self.0.engine, self.0.linked()?, self.0.uses_heap, path)
+    }
+
+    /// As `load`, from a file, which is mapped and not read as a whole.
+    ///
+    /// # Safety
+    /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
+    pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
+        Ok(Module(Arc::new(saved::load_file(&engine.0, path)?)))
     }
 
     pub fn engine(&self) -> Engine {

@@ -108,6 +108,10 @@ impl<T> Slab<T> {
         self.entries.iter().filter_map(|e| e.value.as_ref())
     }
 
+    pub fn into_values(self) -> impl Iterator<Item = T> {
+        self.entries.into_iter().filter_map(|e| e.value)
+    }
+
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries.iter_mut().filter_map(|e| e.value.as_mut())
     }

@@ -2,8 +2,9 @@
 
 use super::entry::entry;
 use super::error::wrt_error_t;
-use super::own::{delete, give};
+use super::own::{delete, give, path};
 use crate::api::Config;
+use std::ffi::c_char;
 
 /// How an engine is made. Used by one thread at a time.
 pub struct wrt_config_t(pub(super) Config);
@@ -65,6 +66,30 @@ pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t
 pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe { change(config, |c| c.lazy(on)) }
+}
+
+/// A directory, as a path of `len` bytes, in which compiled modules are kept for this process and others, and how many bytes all of
+/// them may take; beyond, those that were not used for the longest time are removed. NULL and 0, as at first: none. The path is
+/// copied; the directory is made by `wrt_engine_new`, for this user only, if it is not there. Any number of processes may use it at the
+/// same time. What is damaged or of another version is compiled anew. What is in it will run: only who is trusted may
+/// write there. With `wrt_config_set_lazy` a module is kept when all of it is compiled.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_cache(
+    config: *mut wrt_config_t,
+    directory: *const c_char,
+    len: usize,
+    max_bytes: u64,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a configuration nobody else uses, and NULL or a path of this length.
+        unsafe {
+            let config = config.as_mut().ok_or_else(|| super::entry::null("config"))?;
+            let directory =
+                if directory.is_null() && len == 0 { None } else { Some(path(directory, len, "directory")?) };
+            config.0 = config.0.clone().cache(directory, max_bytes);
+        }
+        Ok(())
+    })
 }
 
 /// Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.

@@ -3,7 +3,7 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{CText, borrow, delete, give, output, slice, string};
+use super::own::{self, CText, borrow, delete, give, output, slice, string};
 use super::types::wrt_externtype_t;
 use crate::api::{Module, Result};
 use crate::err;
@@ -151,6 +151,42 @@ pub unsafe extern "C" fn wrt_module_load(
             let out = output(out_module, std::ptr::null_mut(), "out_module")?;
             let (engine, bytes) = (borrow(engine, "engine")?, slice(bytes.cast(), len, "bytes")?);
             *out = wrt_module_t::give(Module::load(&engine.0, bytes)?);
+        }
+        Ok(())
+    })
+}
+
+/// Writes what `wrt_module_save` gives to a file, whose path has `len` bytes. The file is there whole or not at all: it is written
+/// aside and renamed. Fails with `I/O`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_save_file(
+    module: *const wrt_module_t,
+    path: *const c_char,
+    len: usize,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes a module and a path of this length.
+        let (module, path) = unsafe { (borrow(module, "module")?, own::path(path, len, "path")?) };
+        module.module.save_file(&path)
+    })
+}
+
+/// A module from a file that `wrt_module_save_file` made, or that holds what `wrt_module_save` gave. The file is mapped, not read
+/// as a whole: it may be replaced or removed, but must not be changed or shortened in place as long as the module or an instance
+/// of it lives. Otherwise as `wrt_module_load`; `I/O` if the file can not be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_module_load_file(
+    engine: *const wrt_engine_t,
+    path: *const c_char,
+    len: usize,
+    out_module: *mut *mut wrt_module_t,
+) -> *mut wrt_error_t {
+    entry(|| {
+        // SAFETY: the caller passes an engine, a path of this length to a file that it trusts, and a place for the module.
+        unsafe {
+            let out = output(out_module, std::ptr::null_mut(), "out_module")?;
+            let (engine, path) = (borrow(engine, "engine")?, own::path(path, len, "path")?);
+            *out = wrt_module_t::give(Module::load_file(&engine.0, &path)?);
         }
         Ok(())
     })

@@ -3,7 +3,9 @@
 use super::entry::null;
 use crate::api::{Error, Result};
 use crate::err;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CString, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// A borrowed object that must be there.
 ///
@@ -50,6 +52,19 @@ pub unsafe fn string<'a>(p: *const c_char, len: usize, what: &str) -> Result<&'a
     // SAFETY: the caller's promise.
     let bytes = unsafe { slice(p.cast::<u8>(), len, what)? };
     std::str::from_utf8(bytes).map_err(|e| err!(InvalidArgument, "{what} is not UTF-8: {e}"))
+}
+
+/// A path of the host's: bytes as the system takes them.
+///
+/// # Safety
+/// As `slice`.
+pub unsafe fn path(p: *const c_char, len: usize, what: &str) -> Result<PathBuf> {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { slice(p.cast::<u8>(), len, what)? };
+    if bytes.is_empty() || bytes.contains(&0) {
+        return Err(err!(InvalidArgument, "{what} is no path: it is empty or has a NUL"));
+    }
+    Ok(OsStr::from_bytes(bytes).into())
 }
 
 /// An output that must be there. It is written right away, so that it is defined whatever happens.

@@ -4,14 +4,10 @@
 use crate::abi::heap::{CARDS, NURSERY, OLD, SPAN};
 use crate::base::Result;
 use crate::err;
-use crate::sys::mmap::Reservation;
+use crate::sys::mmap::{Reservation, page_size};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Most regions that wait for their next heap.
-const POOLED: usize = 16;
-/// What stays of a pooled region's nursery.
-const KEPT_NURSERY: usize = 64 << 10;
 /// Bytes of the system's large pages.
 const LARGE_PAGE: usize = 2 << 20;
 /// Old spaces beyond this use large pages.
@@ -27,8 +23,20 @@ pub struct Region {
     pool: Arc<RegionPool>,
 }
 
+pub struct RegionPool {
+    /// Most regions that wait for their next heap.
+    most: usize,
+    /// Bytes of a pooled region's nursery that stay in memory; whole pages.
+    kept_nursery: usize,
+    free: Mutex<Free>,
+}
+
 #[derive(Default)]
-pub struct RegionPool(Mutex<Vec<Reusable>>);
+struct Free {
+    regions: Vec<Reusable>,
+    /// How often one was used again.
+    reused: u64,
+}
 
 struct Reusable {
     space: Reservation,
@@ -36,13 +44,27 @@ struct Reusable {
     committed: usize,
 }
 
+impl RegionPool {
+    pub fn new(most: usize, kept_nursery: usize) -> Arc<RegionPool> {
+        let kept_nursery = kept_nursery.min(OLD - NURSERY).next_multiple_of(page_size());
+        Arc::new(RegionPool { most, kept_nursery, free: Mutex::default() })
+    }
+
+    /// How many regions are there, and how often one was used again.
+    pub fn statistics(&self) -> (usize, u64) {
+        let free = self.free.lock();
+        (free.regions.len(), free.reused)
+    }
+}
+
 impl Region {
     /// A region whose old space may have `old` bytes; from the pool if one fits. What it holds is zero but for the nursery.
     pub fn new(pool: &Arc<RegionPool>, old: usize) -> Result<Region> {
         let span = OLD.saturating_add(old).min(SPAN);
-        let mut free = pool.0.lock();
-        if let Some(i) = free.iter().position(|r| r.span == span) {
-            let Reusable { space, span, committed } = free.swap_remove(i);
+        let mut free = pool.free.lock();
+        if let Some(i) = free.regions.iter().position(|r| r.span == span) {
+            let Reusable { space, span, committed } = free.regions.swap_remove(i);
+            free.reused += 1;
             return Ok(Region { space, span, committed, pool: pool.clone() });
         }
         drop(free);
@@ -96,19 +118,19 @@ impl Region {
     /// Back to the pool. `old_end` is how far the old space was ever used, `nursery` how many bytes of the nursery were.
     pub fn recycle(self, old_end: usize, nursery: usize) {
         let Region { space, span, committed, pool } = self;
-        if pool.0.lock().len() >= POOLED {
+        if pool.free.lock().regions.len() >= pool.most {
             return;
         }
         if old_end > OLD {
             space.discard(CARDS, NURSERY - CARDS);
             space.discard(OLD, old_end - OLD);
         }
-        if nursery > KEPT_NURSERY {
-            space.discard(NURSERY + KEPT_NURSERY, nursery - KEPT_NURSERY);
+        if nursery > pool.kept_nursery {
+            space.discard(NURSERY + pool.kept_nursery, nursery - pool.kept_nursery);
         }
-        let mut free = pool.0.lock();
-        if free.len() < POOLED {
-            free.push(Reusable { space, span, committed });
+        let mut free = pool.free.lock();
+        if free.regions.len() < pool.most {
+            free.regions.push(Reusable { space, span, committed });
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
 
 use super::scarcity;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr;
 
 /// Bytes in a page of the system.
@@ -35,13 +37,18 @@ impl Mapping {
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
-    /// `len` bytes of a file, shared and writable.
-    fn of_file(file: &MemFd, len: usize) -> io::Result<Mapping> {
+    /// `len` bytes of a file.
+    fn of_file(
+        file: &impl AsRawFd,
+        at: usize,
+        len: usize,
+        prot: libc::c_int,
+        flags: libc::c_int,
+    ) -> io::Result<Mapping> {
         scarcity::check()?;
+        let len = len.max(1);
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
-        let ptr = unsafe {
-            libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file.0, 0)
-        };
+        let ptr = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, file.as_raw_fd(), at as libc::off_t) };
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
@@ -102,6 +109,17 @@ impl Reservation {
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
 
+    /// As `commit`, the other way round: `len` bytes from `offset`, whole pages, fault from now on, and nothing is left of what they
+    /// held.
+    pub fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        scarcity::check()?;
+        self.0.protect(offset, len, libc::PROT_NONE)?;
+        if self.try_discard(offset, len) { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+    }
+
     /// Asks for large pages: fewer faults and less time for memory that will be used as a whole.
     pub fn prefer_huge(&self, offset: usize, len: usize) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
@@ -111,15 +129,19 @@ impl Reservation {
 
     /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.
     pub fn discard(&self, offset: usize, len: usize) {
-        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
-        if len > 0 {
-            // SAFETY: inside of our own mapping. Where it fails nothing is given back, which callers can not rely on.
-            let failed = unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } != 0;
-            if failed {
-                // SAFETY: as above; what is discarded was committed.
-                unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
-            }
+        if !self.try_discard(offset, len) {
+            // SAFETY: inside of our own mapping (`try_discard`); what is discarded was committed.
+            unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
         }
+    }
+
+    /// Gives the memory of `len` bytes from `offset` back: they read as zeros, or as the file that is mapped there. Both are multiples
+    /// of the page size. False if the system refuses, as it does for pages that are locked: then nothing is said about what is left.
+    #[must_use]
+    pub fn try_discard(&self, offset: usize, len: usize) -> bool {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
+        // SAFETY: inside of our own mapping.
+        len == 0 || unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
     /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
@@ -131,6 +153,21 @@ impl Reservation {
         let p = unsafe {
             let at = self.0.ptr.add(offset).cast();
             libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.0, 0)
+        };
+        if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Reservation {
+    /// Takes away what `map_file_cow` has mapped: `len` bytes from `offset` are committed, and zero.
+    pub fn unmap_file(&self, offset: usize, len: usize) -> io::Result<()> {
+        assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
+        scarcity::check()?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees zeros.
+        let p = unsafe {
+            let at = self.0.ptr.add(offset).cast();
+            libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
         };
         if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
@@ -149,6 +186,13 @@ impl Executable {
         unsafe { ptr::copy_nonoverlapping(text.as_ptr(), mapping.ptr, text.len()) };
         mapping.protect(0, mapping.len, libc::PROT_READ | libc::PROT_EXEC)?;
         Ok(Executable { mapping, len: text.len() })
+    }
+
+    /// Machine code that is `len` bytes of a file from `at`, a multiple of the page size.
+    pub fn of_file(file: &FileMapping, at: usize, len: usize) -> io::Result<Executable> {
+        assert!(at.is_multiple_of(page_size()) && at.checked_add(len).is_some_and(|end| end <= file.mapping.len));
+        let mapping = Mapping::of_file(&file.file, at, len, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE)?;
+        Ok(Executable { mapping, len })
     }
 
     pub fn as_ptr(&self) -> *const u8 {
@@ -182,7 +226,7 @@ impl CodeSpace {
         let space = Reservation::new(data + code)?;
         space.commit(0, data)?;
         let file = MemFd::empty(code)?;
-        let writable = Mapping::of_file(&file, code)?;
+        let writable = Mapping::of_file(&file, 0, code, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED)?;
         scarcity::check()?;
         // SAFETY: replaces pages of our own mapping that nobody knows yet.
         let p = unsafe {
@@ -219,6 +263,31 @@ impl CodeSpace {
         assert!(at.checked_add(code.len()).is_some_and(|end| end <= self.writable.len), "outside of the code space");
         // SAFETY: inside of our own mapping; the rest is the caller's promise.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), self.writable.ptr.add(at), code.len()) };
+    }
+}
+
+/// A file that is read in place. Whoever changes or shortens it meanwhile changes what is read, or ends the process.
+pub struct FileMapping {
+    mapping: Mapping,
+    file: File,
+    len: usize,
+}
+
+impl FileMapping {
+    pub fn new(file: File) -> io::Result<FileMapping> {
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let len = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        // All of it will be read.
+        let mapping = Mapping::of_file(&file, 0, len, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_POPULATE)?;
+        Ok(FileMapping { mapping, file, len })
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped, readable, and as long as this.
+        unsafe { std::slice::from_raw_parts(self.mapping.ptr, self.len) }
     }
 }
 
@@ -266,6 +335,12 @@ impl MemFd {
         // SAFETY: a plain system call. Without seals the file is as good: nobody else has the descriptor.
         unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) };
         Ok(file)
+    }
+}
+
+impl AsRawFd for MemFd {
+    fn as_raw_fd(&self) -> libc::c_int {
+        self.0
     }
 }
 

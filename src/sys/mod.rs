@@ -2,6 +2,9 @@
 
 pub mod barrier;
 pub mod mmap;
+pub mod pagemap;
 pub mod scarcity;
+pub mod shared;
 pub mod signals;
 pub mod stack;
+pub mod thread;

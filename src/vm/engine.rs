@@ -1,7 +1,9 @@
 //! The engine: what modules and stores share. The compiler, the type registry, trampolines by type, the timer.
 
+use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::interrupt::Timer;
+use super::pool::{Pool, PoolOptions};
 use super::trap;
 use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
@@ -29,8 +31,12 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Whether functions are compiled when they are first called, and in the background.
     pub lazy: bool,
+    /// Where compiled modules are kept, if anywhere.
+    pub cache: Option<CacheConfig>,
     /// Of every store's heap.
     pub heap: HeapConfig,
+    /// What is kept of ended instances.
+    pub pool: PoolOptions,
 }
 
 pub struct Engine {
@@ -44,6 +50,8 @@ pub struct Engine {
     pub host_fields: TypeId,
     /// Address space of heaps whose stores are gone.
     pub regions: Arc<RegionPool>,
+    /// What memories of ended instances have left.
+    pub pool: Pool,
     trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
 }
 
@@ -51,6 +59,9 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Result<Arc<Engine>> {
         if config.settings.signals {
             trap::install_handler()?;
+        }
+        if let Some(cache) = &config.cache {
+            cache.prepare()?;
         }
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
@@ -62,7 +73,8 @@ impl Engine {
             types,
             host_fields,
             timer: Timer::default(),
-            regions: Arc::default(),
+            regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
+            pool: Pool::new(config.pool),
             trampolines: RwLock::default(),
             config,
         }))

@@ -346,7 +346,9 @@ mod tests {
             max_wasm_stack: 1 << 20,
             threads: 1,
             lazy: false,
+            cache: None,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
+            pool: Default::default(),
         };
         let engine = Engine::new(config).unwrap();
         for kind in [Kind::Minor, Kind::Full(Moving::Nothing)] {

@@ -8,7 +8,7 @@ use crate::err;
 use crate::sys::mmap::{MemFd, Reservation, page_size};
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use crate::wasm::module::{ModuleInfo, SegmentMode};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Images below this many bytes are copied: a mapping costs more.
 const MAP_FROM: usize = 16 << 10;
@@ -42,7 +42,7 @@ impl Image {
 /// The images of a module's own memories, and how many data segments they stand for: the first `segments` active ones.
 #[derive(Default)]
 pub struct Images {
-    pub by_memory: PrimaryMap<MemoryIndex, Option<Image>>,
+    pub by_memory: PrimaryMap<MemoryIndex, Option<Arc<Image>>>,
     /// Whether every active segment is in an image. If not, none is, and they are applied in order.
     pub complete: bool,
 }
@@ -92,6 +92,7 @@ impl Images {
                 }
             }
         }
+        let by_memory = by_memory.into_iter().map(|(_, image)| image.map(Arc::new)).collect();
         Some(Images { by_memory, complete: true })
     }
 }

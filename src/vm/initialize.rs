@@ -4,6 +4,7 @@ use super::const_eval::{self, Evaluator, Val};
 use super::func_table::Lazy;
 use super::global;
 use super::instance::Instance;
+use super::module::Module;
 use super::segment::RefSegment;
 use super::store::Store;
 use crate::abi::vmstruct::VmSlot;
@@ -11,7 +12,7 @@ use crate::base::index::*;
 use crate::base::{Error, Result};
 use crate::err;
 use crate::gc::{Gc, NoGc};
-use crate::wasm::const_expr::{ConstExpr, ConstExprs, ConstVal};
+use crate::wasm::const_expr::{ConstExpr, ConstExprs};
 use crate::wasm::module::*;
 use crate::wasm::types::ValType;
 
@@ -19,24 +20,45 @@ use crate::wasm::types::ValType;
 ///
 /// # Safety
 /// `instance` is in the store, complete but for its segments.
-pub unsafe fn initialize(store: &mut Store, instance: *mut Instance) -> Result<()> {
-    // SAFETY: boxed in the store; `store` is not used to reach it here.
-    let inst = unsafe { &mut *instance };
-    let module = inst.module.clone();
-    let info = module.info();
+pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
+    // SAFETY: this function's promise.
+    unsafe {
+        initialize_tables(store, module, instance).or_else(|e| {
+            // The turn of the data has not come.
+            for (m, image) in module.images.by_memory.iter() {
+                if image.is_some() {
+                    store.memories[(&(*instance).memories)[m.index()]].take_off_image()?;
+                }
+            }
+            Err(e)
+        })?;
+        initialize_memories(store, module, instance)
+    }
+}
+
+/// # Safety
+/// As `initialize`.
+unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     // SAFETY: the instance is in the store; globals are evaluated in their order.
     unsafe {
         let mut eval = Evaluator::new(instance);
-        evaluate_globals(store, instance, &mut eval)?;
+        evaluate_globals(store, module, instance, &mut eval)?;
         evaluate_tables(store, instance, &mut eval)?;
-        evaluate_segments(store, instance, &mut eval)?;
-        for (e, seg) in info.elems.iter() {
+        evaluate_segments(store, module, instance, &mut eval)?;
+        for (e, seg) in module.info().elems.iter() {
             if let SegmentMode::Active { target, offset } = &seg.mode {
                 init_table(store, instance, e, *target, offset, &mut eval)?;
                 (*instance).drop_elem(e);
             }
         }
     }
+    Ok(())
+}
+
+/// # Safety
+/// As `initialize`.
+unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
+    let info = module.info();
     // SAFETY: boxed in the store; `store` is not used to reach it here.
     let inst = unsafe { &mut *instance };
     if module.images.complete {
@@ -70,18 +92,21 @@ fn index_value(slot: VmSlot) -> u64 {
 
 /// # Safety
 /// As `initialize`.
-unsafe fn evaluate_globals(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
+unsafe fn evaluate_globals(
+    store: &mut Store,
+    module: &Module,
+    instance: *mut Instance,
+    eval: &mut Evaluator,
+) -> Result<()> {
     // SAFETY: boxed in the store; evaluation changes nothing of it but the global's place, through a raw pointer.
     let inst = unsafe { &*instance };
-    for (g, decl) in inst.info().globals.iter() {
+    for g in &module.template.evaluated_globals {
+        let (g, decl) = (*g, &module.info().globals[*g]);
         let Some(init) = &decl.init else { continue };
         let place = inst.global_ptr(g);
         if !decl.ty.content.is_gc() {
             // SAFETY: the global's place in the context.
             unsafe { (*place).value = const_eval::without_heap(init, inst) };
-            continue;
-        }
-        if matches!(init, ConstExpr::Const(ConstVal::Null(_))) {
             continue;
         }
         let value = eval.expr(store, init).map_err(Error::trap)?;
@@ -124,9 +149,12 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
 ///
 /// # Safety
 /// As `initialize`.
-unsafe fn evaluate_segments(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
-    // SAFETY: as in `evaluate_globals`.
-    let module = unsafe { (*instance).module.clone() };
+unsafe fn evaluate_segments(
+    store: &mut Store,
+    module: &Module,
+    instance: *mut Instance,
+    eval: &mut Evaluator,
+) -> Result<()> {
     for (e, seg) in module.info().elems.iter() {
         let ElemItems::Exprs(exprs) = &seg.items else { continue };
         if !matches!(seg.mode, SegmentMode::Passive) || !ValType::Ref(seg.ty).is_gc() {

@@ -8,7 +8,9 @@ use super::lazy::Enlisted;
 use super::module::Module;
 use super::segment::RefSegment;
 use super::store::Store;
+use super::template::Template;
 use crate::abi::heap::RawRef;
+use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::base::index::*;
@@ -17,7 +19,7 @@ use crate::gc::{Gc, NoGc};
 use crate::sys::scarcity;
 use crate::wasm::module::*;
 use crate::wasm::types::ValType;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -45,15 +47,18 @@ pub struct Instance {
 pub(super) struct Context(*mut VmContext, Layout);
 
 impl Context {
-    pub(super) fn new(size: usize) -> Result<Context> {
-        let layout = Layout::from_size_align(size, 16).map_err(|_| err!(Limit, "module declares too much"))?;
+    /// A context with what all of its module have in common. Funcrefs are not written yet.
+    pub(super) fn new(of: &ContextLayout, template: &Template) -> Result<Context> {
+        let layout = Layout::from_size_align(of.size(), 16).map_err(|_| err!(Limit, "module declares too much"))?;
         scarcity::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
         // SAFETY: a context is never of size 0.
-        let p = unsafe { alloc_zeroed(layout) } as *mut VmContext;
+        let p = unsafe { alloc(layout) };
         if p.is_null() {
             return Err(err!(OutOfMemory, "no memory for an instance"));
         }
-        Ok(Context(p, layout))
+        // SAFETY: the layout of this module, and of its template.
+        unsafe { template.write(p, of.size()) };
+        Ok(Context(p.cast(), layout))
     }
 }
 

@@ -1,9 +1,8 @@
 //! How an instance is made (Wasm 3.0, 4.7.3).
 
-use super::builtins;
 use super::call;
 use super::engine::Way;
-use super::func_table::{self, FuncRefPtr};
+use super::func_table::FuncRefPtr;
 use super::initialize::initialize;
 use super::instance::{Context, Instance};
 use super::keeper::Keeper;
@@ -17,7 +16,6 @@ use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::err;
-use crate::wasm::module::*;
 use std::sync::Arc;
 
 /// What fills an import, already checked to be of the right store and type.
@@ -56,7 +54,7 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
         unsafe { (*(*instance).vmctx()).instance = instance.cast() };
         // The roots that evaluation makes are gone after it, whatever happened.
         // SAFETY: as above.
-        let initialized = store.in_scope(|store| unsafe { initialize(store, instance) });
+        let initialized = store.in_scope(|store| unsafe { initialize(store, module, instance) });
         initialized.or_else(|e| store.release_instance(index).and(Err(e)))?;
         (index, store.instances.generation(index), instance)
     };
@@ -74,6 +72,7 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
 
 /// Allocates everything an instance owns and fills its context.
 fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<Instance> {
+    let template = &module.template;
     let info = module.info();
     let heap = match module.uses_heap {
         true => store.heap()?.base(),
@@ -84,33 +83,28 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         index: store.instances.next(),
         module: module.clone(),
         enlisted: None,
-        context: Context::new(module.layout.size())?,
+        context: Context::new(&module.layout, template)?,
         tables: Vec::with_capacity(info.tables.len()),
         memories: Vec::with_capacity(info.memories.len()),
         globals: Vec::new(),
-        dropped_elems: info.elems.values().map(|e| matches!(e.mode, SegmentMode::Declared)).collect(),
+        dropped_elems: template.declared_elems.to_vec(),
         segments: std::iter::repeat_with(|| None).take(info.elems.len()).collect(),
         dropped_data: vec![false; info.data.len()],
     };
-    // SAFETY: the context is large enough (its layout was made from the same ModuleInfo), and nobody else knows it yet.
+    // SAFETY: a context, which nobody else knows yet.
     unsafe {
         let vmctx = instance.vmctx();
         (*vmctx).header.store = store.vm.get();
-        (*vmctx).builtins = builtins::table_address();
-        (*vmctx).null_func = func_table::null_func();
         (*vmctx).heap = heap;
-        (*vmctx).types = store.engine.types.view().base();
-        for (i, t) in info.types.iter() {
-            *instance.at(module.layout.type_id(i)) = t.id;
-        }
     }
-    put_imports(store, &mut instance, imports);
+    put_imports(store, module, &mut instance, imports);
     let (mut made_memories, mut made_tables) = (Vec::new(), Vec::new());
-    let result = make_owned(store, &mut instance, &mut made_memories, &mut made_tables);
+    let result = make_owned(store, module, &mut instance, &mut made_memories, &mut made_tables);
     if let Err(e) = result {
-        for m in &made_memories {
+        for m in made_memories {
             let bytes = m.len() as u64;
             store.account.give_back(Growth { resource: Resource::Memory, current: 0, desired: bytes });
+            m.free(&store.engine);
         }
         for t in &made_tables {
             store.account.give_back(Growth { resource: Resource::Table, current: 0, desired: t.len() });
@@ -123,7 +117,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     for t in made_tables {
         instance.tables.push(store.tables.insert(t));
     }
-    put_funcrefs(&instance);
+    put_funcrefs(module, &instance);
     instance.enlisted = module.enlist(instance.vmctx());
     instance.each_global(|g, _| {
         // SAFETY: the place of a global in the context that nobody else knows yet.
@@ -132,8 +126,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     Ok(instance)
 }
 
-fn put_imports(store: &mut Store, instance: &mut Instance, imports: &[ImportValue]) {
-    let module = instance.module.clone();
+fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, imports: &[ImportValue]) {
     let layout = &module.layout;
     let (mut funcs, mut globals) = (0, 0);
     // SAFETY: every place is the layout's for this import; funcrefs and globals live as long as the store.
@@ -179,14 +172,15 @@ unsafe fn put_memory(instance: &Instance, place: u32, memory: &mut Memory) {
 #[allow(clippy::vec_box)]
 fn make_owned(
     store: &mut Store,
+    module: &Module,
     instance: &mut Instance,
     memories: &mut Vec<Box<Memory>>,
     tables: &mut Vec<Box<Table>>,
 ) -> Result<()> {
-    let module = instance.module.clone();
     let info = module.info();
     for (i, ty) in info.memories.iter().skip(info.imported_memories) {
-        let mut memory = Memory::new(*ty, store.engine.config.settings.signals, &mut store.account)?;
+        let image = module.images.by_memory.get(i).and_then(|image| image.as_ref());
+        let mut memory = Memory::new(*ty, image, &store.engine, &mut store.account)?;
         memory.keeper = Keeper::Instance(instance.index);
         // SAFETY: the layout's place for this memory.
         unsafe { put_memory(instance, module.layout.memory(i), &mut memory) };
@@ -202,26 +196,22 @@ fn make_owned(
     Ok(())
 }
 
-fn put_funcrefs(instance: &Instance) {
-    let info = instance.info();
-    let module = &instance.module;
-    for (i, f) in instance.funcrefs() {
-        if info.defined_func(f).is_some() {
-            let (code, vmctx) = instance.callable(f);
-            let type_id = info.types[info.funcs[f].ty].id;
-            let place: *mut VmFuncRef = instance.at(module.layout.funcref(i));
-            // SAFETY: the layout's place for this funcref.
-            unsafe {
-                place.write(VmFuncRef {
-                    code: VmCodeCell::new(code),
-                    vmctx,
-                    type_id,
-                    handle: 0,
-                    index: 0,
-                    owner: instance.index,
-                })
-            };
-        }
+fn put_funcrefs(module: &Module, instance: &Instance) {
+    let vmctx = instance.vmctx().cast();
+    for f in &module.template.funcrefs {
+        let code = module.func_code(f.func);
+        let place: *mut VmFuncRef = instance.at(f.place);
+        // SAFETY: the layout's place for this funcref.
+        unsafe {
+            place.write(VmFuncRef {
+                code: VmCodeCell::new(code),
+                vmctx,
+                type_id: f.type_id,
+                handle: 0,
+                index: 0,
+                owner: instance.index,
+            })
+        };
     }
 }
 

@@ -40,8 +40,10 @@ pub struct Lazy {
     compilers: Mutex<Vec<FuncCompiler>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Called once with everything.
-    on_linked: Box<dyn Fn(&Linked) + Send + Sync>,
+    on_linked: Option<OnLinked>,
 }
+
+pub type OnLinked = Box<dyn Fn(&Linked) + Send + Sync>;
 
 impl Lazy {
     /// Starts to compile. The bodies are valid.
@@ -49,7 +51,7 @@ impl Lazy {
         engine: &Arc<Engine>,
         source: &Arc<Source>,
         bodies: Vec<Body>,
-        on_linked: Box<dyn Fn(&Linked) + Send + Sync>,
+        on_linked: Option<OnLinked>,
     ) -> Result<Arc<Lazy>> {
         let size: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let lazy = Arc::new(Lazy {
@@ -124,8 +126,14 @@ impl Lazy {
                     let mut compiler = self.compilers.lock().pop().unwrap_or_default();
                     let done = on_large_stack(|| self.compile(&mut compiler, task));
                     self.compilers.lock().push(compiler);
-                    let no_stack = |e| Err(err!(OutOfMemory, "no stack to compile on: {e}"));
-                    self.put(task, done.unwrap_or_else(no_stack));
+                    match done {
+                        Ok(result) => self.put(task, result),
+                        Err(e) => {
+                            self.queue.lock().give_back(task);
+                            self.changed.notify_all();
+                            return Err(err!(OutOfMemory, "no stack to compile on: {e}"));
+                        }
+                    }
                     queue = self.queue.lock();
                 }
                 Ok(None) => self.changed.wait(&mut queue),
@@ -190,7 +198,9 @@ impl Lazy {
                 }
                 self.queue.lock().clear();
                 self.changed.notify_all();
-                (self.on_linked)(linked);
+                if let Some(f) = &self.on_linked {
+                    f(linked);
+                }
             }
             Err(e) => {
                 self.queue.lock().fail(e);

@@ -95,6 +95,18 @@ impl Queue {
         Ok(None)
     }
 
+    /// Nothing was done about a task.
+    pub fn give_back(&mut self, task: Task) {
+        let func = &mut self.funcs[task.func.index()];
+        match task.tier {
+            Tier::Quick => func.quick = Step::Waiting,
+            Tier::Full => {
+                func.full = Step::Waiting;
+                self.used.push_back(task.func);
+            }
+        }
+    }
+
     /// The most useful task there is.
     pub fn next(&mut self) -> Option<Task> {
         while let Some(f) = self.soon.pop() {

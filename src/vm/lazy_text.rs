@@ -162,7 +162,7 @@ impl LazyText {
             places.full[f.index()] = start;
         }
         let n = self.count.load(Relaxed);
-        let placed = Placed { start, code: ModuleCode::new(source, f, code) };
+        let placed = Placed { start, code: ModuleCode::new(source, f, code.into()) };
         assert!(self.placed[n].set(placed).is_ok(), "each function is placed once for each tier");
         self.count.store(n + 1, Release);
         self.enter_at(f, self.address(start));

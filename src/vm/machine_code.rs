@@ -1,18 +1,19 @@
 //! Machine code of a module and what is needed to name an address in it.
 
 use super::code_memory::{self, Owner};
-use crate::abi::code::{Code, NO_OFFSET};
+use crate::abi::code::{CallSite, Code, FuncCode, NO_OFFSET, StackMap, TrapSite};
 use crate::abi::vmstruct::VmCode;
 use crate::base::index::*;
 use crate::base::{Frame, Result, Trap};
 use crate::err;
 use crate::sys::mmap::Executable;
+use crate::sys::shared::Shared;
 use crate::wasm::module::ModuleInfo;
 use std::sync::Arc;
 
 /// What a module is made from: its bytes, and what they declare.
 pub struct Source {
-    pub bytes: Box<[u8]>,
+    pub bytes: Shared<u8>,
     pub info: ModuleInfo,
 }
 
@@ -21,7 +22,28 @@ pub struct ModuleCode {
     source: Arc<Source>,
     /// The first of the functions.
     first: DefinedFuncIndex,
-    code: Code,
+    tables: Tables,
+}
+
+/// The tables of a `Code`.
+pub struct Tables {
+    pub funcs: Shared<FuncCode>,
+    pub traps: Shared<TrapSite>,
+    pub calls: Shared<CallSite>,
+    pub stack_maps: Shared<StackMap>,
+    pub stack_slots: Shared<u32>,
+}
+
+impl From<Code> for Tables {
+    fn from(code: Code) -> Tables {
+        Tables {
+            funcs: code.funcs.into(),
+            traps: code.traps.into(),
+            calls: code.calls.into(),
+            stack_maps: code.stack_maps.into(),
+            stack_slots: code.stack_slots.into(),
+        }
+    }
 }
 
 /// All functions of a module, compiled and put together.
@@ -35,14 +57,22 @@ impl Linked {
     pub fn new(source: &Arc<Source>, mut code: Code) -> Result<Linked> {
         let text = Executable::new(&std::mem::take(&mut code.text))
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
-        let code = Box::new(ModuleCode::new(source, DefinedFuncIndex::new(0), code));
-        code_memory::register(text.as_ptr() as usize, text.len(), Owner::Module(&*code));
-        Ok(Linked { text, code })
+        Ok(Linked::of(source, text, code.into()))
     }
 
-    /// The tables; its text is `text`.
-    pub fn code(&self) -> &Code {
-        &self.code.code
+    /// From tables that belong to the text.
+    pub fn of(source: &Arc<Source>, text: Executable, tables: Tables) -> Linked {
+        let code = Box::new(ModuleCode::new(source, DefinedFuncIndex::new(0), tables));
+        code_memory::register(text.as_ptr() as usize, text.len(), Owner::Module(&*code));
+        Linked { text, code }
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.code.source
+    }
+
+    pub fn tables(&self) -> &Tables {
+        &self.code.tables
     }
 
     pub fn text(&self) -> &[u8] {
@@ -51,7 +81,7 @@ impl Linked {
 
     /// The entry address of a function.
     pub fn func(&self, f: DefinedFuncIndex) -> VmCode {
-        self.text.as_ptr().wrapping_add(self.code.code.funcs[f.index()].start as usize)
+        self.text.as_ptr().wrapping_add(self.code.tables.funcs[f.index()].start as usize)
     }
 }
 
@@ -62,43 +92,43 @@ impl Drop for Linked {
 }
 
 impl ModuleCode {
-    pub fn new(source: &Arc<Source>, first: DefinedFuncIndex, code: Code) -> ModuleCode {
-        ModuleCode { source: source.clone(), first, code }
+    pub fn new(source: &Arc<Source>, first: DefinedFuncIndex, tables: Tables) -> ModuleCode {
+        ModuleCode { source: source.clone(), first, tables }
     }
 
     /// A function's place among those here.
     fn func_at(&self, offset: u32) -> Option<usize> {
-        self.code.funcs.partition_point(|f| f.start <= offset).checked_sub(1)
+        self.tables.funcs.partition_point(|f| f.start <= offset).checked_sub(1)
     }
 
     /// The trap of a faulting instruction. Async-signal-safe.
     pub fn trap_at(&self, offset: u32) -> Option<Trap> {
-        let i = self.code.traps.binary_search_by_key(&offset, |t| t.at).ok()?;
-        Trap::from_u8(self.code.traps[i].trap as u8)
+        let i = self.tables.traps.binary_search_by_key(&offset, |t| t.at).ok()?;
+        Trap::from_u8(self.tables.traps[i].trap as u8)
     }
 
     /// Where the frame that returns to `offset` keeps its instance's context, in bytes below the frame pointer.
     pub fn vmctx_below_fp(&self, offset: u32) -> Option<usize> {
-        let f = &self.code.funcs[self.func_at(offset - 1)?];
+        let f = &self.tables.funcs[self.func_at(offset - 1)?];
         (f.vmctx_below_fp != 0).then_some(f.vmctx_below_fp as usize)
     }
 
     /// Where the frame that returns to `offset` keeps references, and its context, in bytes below the frame pointer.
     pub fn stack_map(&self, offset: u32) -> Option<(&[u32], usize)> {
-        let i = self.code.stack_maps.binary_search_by_key(&offset, |m| m.return_at).ok()?;
-        let m = &self.code.stack_maps[i];
-        let slots = &self.code.stack_slots[m.first as usize..(m.first + m.count) as usize];
+        let i = self.tables.stack_maps.binary_search_by_key(&offset, |m| m.return_at).ok()?;
+        let m = &self.tables.stack_maps[i];
+        let slots = &self.tables.stack_slots[m.first as usize..(m.first + m.count) as usize];
         Some((slots, self.vmctx_below_fp(offset)?))
     }
 
     /// Names the frame whose return address, or faulting instruction, is at `offset`.
     pub fn describe(&self, offset: u32) -> Option<Frame> {
-        let call = self.code.calls.binary_search_by_key(&offset, |c| c.return_at);
-        let trap = self.code.traps.binary_search_by_key(&offset, |t| t.at);
+        let call = self.tables.calls.binary_search_by_key(&offset, |c| c.return_at);
+        let trap = self.tables.traps.binary_search_by_key(&offset, |t| t.at);
         let (wasm_offset, inside) = match (call, trap) {
             // A return address belongs to the instruction before it, which may be the last one of its function.
-            (Ok(i), _) => (self.code.calls[i].wasm_offset, offset - 1),
-            (_, Ok(i)) => (self.code.traps[i].wasm_offset, offset),
+            (Ok(i), _) => (self.tables.calls[i].wasm_offset, offset - 1),
+            (_, Ok(i)) => (self.tables.traps[i].wasm_offset, offset),
             _ => (NO_OFFSET, offset),
         };
         let defined = DefinedFuncIndex::new(self.first.index() + self.func_at(inside)?);

@@ -1,44 +1,53 @@
 //! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows.
 
+use super::engine::Engine;
 use super::image::Image;
 use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
+use super::pool::Counted;
+use super::space::Space;
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MAX_MEMORY32_PAGES, MEMORY_GUARD, MEMORY32_SPAN, WASM_PAGE_SIZE};
 use crate::base::{Result, Trap};
 use crate::err;
-use crate::sys::mmap::Reservation;
 use crate::wasm::types::{Limits, MemoryType};
+use std::sync::Arc;
 
 pub struct Memory {
     pub keeper: Keeper,
     /// What machine code reads; contexts point here.
     vm: VmMemory,
-    reservation: Reservation,
-    /// Bytes of it.
-    reserved: usize,
+    space: Space,
     declared: MemoryType,
+    _counted: Option<Counted>,
 }
 
 impl Memory {
-    /// A memory of `ty`'s minimum size, zeroed.
+    /// A memory of `ty`'s minimum size, zeroed but for the image, which may be there already.
     ///
-    /// With `guard`, all addresses that a 32-bit index can reach, and a guard behind them, are reserved. Without, only
+    /// With guards, all addresses that a 32-bit index can reach, and a guard behind them, are reserved. Without, only
     /// what the type allows; accesses are then checked by machine code.
-    pub fn new(ty: MemoryType, guard: bool, account: &mut Account) -> Result<Box<Memory>> {
+    pub fn new(
+        ty: MemoryType,
+        image: Option<&Arc<Image>>,
+        engine: &Engine,
+        account: &mut Account,
+    ) -> Result<Box<Memory>> {
         let max_pages = ty.limits.max.unwrap_or(MAX_MEMORY32_PAGES).min(MAX_MEMORY32_PAGES);
         let bytes = ty.limits.min.checked_mul(WASM_PAGE_SIZE).filter(|_| ty.limits.min <= max_pages);
         let bytes = bytes.ok_or_else(|| err!(InvalidArgument, "memory of {} pages", ty.limits.min))?;
+        let counted = engine.pool.count()?;
         let growth = Growth { resource: Resource::Memory, current: 0, desired: bytes };
         if !account.take(growth) {
             return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
         }
-        let reserve = if guard { MEMORY32_SPAN + MEMORY_GUARD } else { max_pages.max(1) * WASM_PAGE_SIZE };
-        let made = Reservation::new(reserve as usize).and_then(|r| r.commit(0, bytes as usize).map(|()| r));
-        match made {
-            Ok(reservation) => {
-                let vm = VmMemory { base: reservation.as_ptr(), length: bytes as usize };
-                Ok(Box::new(Memory { keeper: Keeper::Host, vm, reservation, reserved: reserve as usize, declared: ty }))
+        let has_guard = engine.config.settings.signals;
+        let reserve = if has_guard { MEMORY32_SPAN + MEMORY_GUARD } else { max_pages.max(1) * WASM_PAGE_SIZE };
+        let image = image.filter(|image| image.is_mapped());
+        match engine.pool.take(reserve as usize, bytes as usize, image) {
+            Ok(space) => {
+                let vm = VmMemory { base: space.base(), length: bytes as usize };
+                Ok(Box::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, _counted: counted }))
             }
             Err(e) => {
                 account.give_back(growth);
@@ -47,14 +56,19 @@ impl Memory {
         }
     }
 
+    /// Its end. The engine may keep what it was made of.
+    pub fn free(self, engine: &Engine) {
+        engine.pool.give(self.space);
+    }
+
     pub fn vm(&mut self) -> *mut VmMemory {
         &mut self.vm
     }
 
     /// The addresses that are set aside for it.
     pub fn span(&self) -> std::ops::Range<usize> {
-        let start = self.reservation.as_ptr() as usize;
-        start..start + self.reserved
+        let start = self.space.base() as usize;
+        start..start + self.space.reserved()
     }
 
     pub fn base(&self) -> *mut u8 {
@@ -94,7 +108,7 @@ impl Memory {
             return None;
         }
         let more = (delta * WASM_PAGE_SIZE) as usize;
-        if self.reservation.commit(self.vm.length, more).is_err() {
+        if self.space.open_to(self.vm.length + more).is_err() {
             account.give_back(growth);
             return None;
         }
@@ -112,13 +126,19 @@ impl Memory {
     }
 
     /// Lays an image over this fresh memory.
-    pub fn apply(&mut self, image: &Image) -> Result<()> {
+    pub fn apply(&mut self, image: &Arc<Image>) -> Result<()> {
         if !image.is_mapped() {
             let to = self.range(image.start as u64, image.bytes.len() as u64).map_err(crate::base::Error::trap)?;
             // SAFETY: `range` checked the destination; the image is the module's, no memory overlaps it.
             unsafe { std::ptr::copy_nonoverlapping(image.bytes.as_ptr(), to, image.bytes.len()) };
             return Ok(());
         }
-        image.map_into(&self.reservation)
+        self.space.lay(image)
+    }
+
+    /// Takes an image off that was there from the start: its instance has failed before it had got it. Whoever can use the
+    /// memory nevertheless finds zeros.
+    pub fn take_off_image(&mut self) -> Result<()> {
+        self.space.take_off().map_err(|e| err!(OutOfMemory, "no memory for a memory without its image: {e}"))
     }
 }

@@ -21,6 +21,7 @@
 
 pub mod array;
 pub mod builtins;
+pub mod cache;
 pub mod call;
 pub mod census;
 pub mod code_memory;
@@ -45,6 +46,7 @@ pub mod machine_code;
 pub mod mailbox;
 pub mod memory;
 pub mod module;
+pub mod pool;
 pub mod reach;
 pub mod ref_table;
 pub mod release;
@@ -53,8 +55,10 @@ pub mod saved;
 pub mod scope;
 pub mod segment;
 pub mod snapshot;
+pub mod space;
 pub mod store;
 pub mod table;
+mod template;
 pub mod trace;
 pub mod trap;
 pub mod unwind;

@@ -2,9 +2,9 @@
 
 use super::engine::Engine;
 use super::image::Images;
-use super::lazy::{Enlisted, Lazy};
+use super::lazy::{Enlisted, Lazy, OnLinked};
 use super::machine_code::{Linked, Source};
-use crate::abi::code::Code;
+use super::template::Template;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
@@ -17,6 +17,7 @@ pub struct Module {
     pub engine: Arc<Engine>,
     source: Arc<Source>,
     pub layout: ContextLayout,
+    pub(super) template: Template,
     pub images: Images,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
@@ -33,32 +34,45 @@ enum Machine {
 impl Module {
     /// Validates and compiles a binary module; its functions later, if the engine is configured so.
     pub fn new(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
+        let cache = &engine.config.cache;
+        if let Some(module) = cache.as_ref().and_then(|c| c.get(engine, bytes)) {
+            return Ok(module);
+        }
         let decoded = decode::decode(bytes, &engine.types)?;
         let bodies = decoded.bodies;
         if engine.config.lazy && cfg!(target_arch = "x86_64") && !bodies.is_empty() {
             let uses_heap = engine.compiler.validate(&decoded.info, bytes, &bodies)?;
-            let source = Arc::new(Source { bytes: bytes.into(), info: decoded.info });
-            let lazy = Lazy::new(engine, &source, bodies, Box::new(|_: &Linked| {}))?;
+            let source = Arc::new(Source { bytes: bytes.to_vec().into(), info: decoded.info });
+            let keep = cache.clone().map(|cache| {
+                let engine = engine.clone();
+                Box::new(move |linked: &Linked| cache.put(&engine, linked, uses_heap)) as OnLinked
+            });
+            let lazy = Lazy::new(engine, &source, bodies, keep)?;
             return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
         }
         let code = engine.compiler.module(&decoded.info, bytes, &bodies, engine.types.view())?;
-        Module::from_parts(engine, bytes, decoded.info, code)
-    }
-
-    /// A module from code that was compiled before, for these very bytes.
-    pub fn from_parts(engine: &Arc<Engine>, bytes: &[u8], info: ModuleInfo, code: Code) -> Result<Module> {
-        let source = Arc::new(Source { bytes: bytes.into(), info });
+        let source = Arc::new(Source { bytes: bytes.to_vec().into(), info: decoded.info });
         let uses_heap = code.uses_heap;
         let linked = Linked::new(&source, code)?;
-        Ok(Module::with(engine, source, Machine::Linked(linked), uses_heap))
+        if let Some(cache) = cache {
+            cache.put(engine, &linked, uses_heap);
+        }
+        Ok(Module::of_linked(engine, source, linked, uses_heap))
+    }
+
+    /// A module from all of its code.
+    pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked, uses_heap: bool) -> Module {
+        Module::with(engine, source, Machine::Linked(linked), uses_heap)
     }
 
     fn with(engine: &Arc<Engine>, source: Arc<Source>, code: Machine, uses_heap: bool) -> Module {
         let info = &source.info;
         let is_ref = |(g, decl): (GlobalIndex, &GlobalDecl)| info.defined_global(g).filter(|_| decl.ty.content.is_gc());
+        let layout = ContextLayout::new(info);
         Module {
             engine: engine.clone(),
-            layout: ContextLayout::new(info),
+            template: Template::new(engine, info, &layout),
+            layout,
             images: Images::new(info, &source.bytes),
             ref_globals: info.globals.iter().filter_map(is_ref).collect(),
             source,
@@ -114,5 +128,6 @@ impl Drop for Module {
         if let Machine::Lazy(lazy) = &self.code {
             lazy.stop();
         }
+        self.engine.pool.forget(&self.images);
     }
 }

@@ -195,6 +195,7 @@ impl Store {
         if let Some(memory) = self.memories.remove(m) {
             let desired = memory.len() as u64;
             self.account.give_back(Growth { resource: Resource::Memory, current: 0, desired });
+            memory.free(&self.engine);
         }
     }
 

@@ -220,5 +220,8 @@ impl Drop for Store {
         }
         // First: it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
+        for memory in std::mem::take(&mut self.memories).into_values() {
+            memory.free(&self.engine);
+        }
     }
 }

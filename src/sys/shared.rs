@@ -1,0 +1,77 @@
+//! Arrays that are in memory of their own, or a part of a mapped file.
+
+use super::mmap::FileMapping;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Types of which any bits are a value, without padding.
+///
+/// # Safety
+/// As said.
+pub unsafe trait Plain: Copy + 'static {}
+// SAFETY: numbers.
+unsafe impl Plain for u8 {}
+// SAFETY: numbers.
+unsafe impl Plain for u32 {}
+
+/// An array that does not change. Cheap to clone where it is in a file.
+#[derive(Clone)]
+pub enum Shared<T> {
+    Own(Vec<T>),
+    /// `len` elements from the byte `at`.
+    Mapped {
+        file: Arc<FileMapping>,
+        at: usize,
+        len: usize,
+    },
+}
+
+impl<T: Plain> Shared<T> {
+    /// `bytes` bytes of a file from `at`. `None` if they are not in the file, not aligned, or no whole elements.
+    pub fn mapped(file: &Arc<FileMapping>, at: usize, bytes: usize) -> Option<Shared<T>> {
+        let part = file.bytes().get(at..at.checked_add(bytes)?)?;
+        let fits = part.as_ptr().cast::<T>().is_aligned() && bytes.is_multiple_of(size_of::<T>());
+        fits.then(|| Shared::Mapped { file: file.clone(), at, len: bytes / size_of::<T>() })
+    }
+
+    /// The elements that `bytes` are, copied. `None` if they are no whole ones.
+    pub fn copied(bytes: &[u8]) -> Option<Shared<T>> {
+        let len = bytes.len() / size_of::<T>();
+        if len * size_of::<T>() != bytes.len() {
+            return None;
+        }
+        let mut own = Vec::<T>::with_capacity(len);
+        // SAFETY: there is room for as many bytes, and any bits are values.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), own.as_mut_ptr().cast(), bytes.len());
+            own.set_len(len);
+        }
+        Some(Shared::Own(own))
+    }
+}
+
+/// The bytes of plain elements.
+pub fn bytes_of<T: Plain>(elements: &[T]) -> &[u8] {
+    // SAFETY: no padding, so every byte has a value.
+    unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
+}
+
+impl<T: Plain> Deref for Shared<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Shared::Own(own) => own,
+            // SAFETY: inside of the file and aligned, as checked when it was made; any bits are values.
+            Shared::Mapped { file, at, len } => unsafe {
+                std::slice::from_raw_parts(file.bytes().as_ptr().add(*at).cast(), *len)
+            },
+        }
+    }
+}
+
+impl<T> From<Vec<T>> for Shared<T> {
+    fn from(own: Vec<T>) -> Shared<T> {
+        Shared::Own(own)
+    }
+}
