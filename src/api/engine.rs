@@ -3,11 +3,16 @@
 use super::Config;
 use crate::base::Result;
 use crate::vm;
+use crate::vm::pool::PoolStatistics;
+use crate::vm::share::Offer;
 use std::sync::Arc;
 
 /// What modules and stores are made from. Cheap to clone, shared between threads; a program may have many.
 #[derive(Clone)]
 pub struct Engine(pub(super) Arc<vm::engine::Engine>);
+
+/// See `Engine::offer`.
+pub type EngineOffer = Offer<vm::engine::Engine>;
 
 impl Engine {
     pub fn new(config: &Config) -> Result<Engine> {
@@ -17,6 +22,16 @@ impl Engine {
     /// Whether stores of this engine can be interrupted.
     pub fn can_interrupt(&self) -> bool {
         self.0.config.settings.interruption
+    }
+
+    /// Says that a host has this engine and will make stores of it until it drops the offer, as `Module::offer`.
+    pub fn offer(&self) -> EngineOffer {
+        Offer::new(&self.0)
+    }
+
+    /// What the engine's pool holds and has done.
+    pub fn pool_statistics(&self) -> PoolStatistics {
+        self.0.pool_statistics()
     }
 
     /// Whether both are the same engine.

@@ -82,7 +82,7 @@ impl Store {
     }
 
     pub fn engine(&self) -> Engine {
-        Engine(self.vm().engine.clone())
+        Engine(Arc::clone(&self.vm().engine))
     }
 
     /// Whether WebAssembly of this store is running (asked from a host function).

@@ -6,6 +6,7 @@ use super::global::Global;
 use super::keeper::Keeper;
 use super::module::Module;
 use super::segment::RefSegment;
+use super::share::Share;
 use super::store::Store;
 use super::template::Template;
 use crate::abi::heap::RawRef;
@@ -20,13 +21,12 @@ use crate::wasm::module::*;
 use crate::wasm::types::ValType;
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 pub struct Instance {
     pub keeper: Keeper,
     /// Its own place in the store.
     pub index: u32,
-    pub module: Arc<Module>,
+    pub module: Share<Module>,
     pub(super) context: Context,
     /// Places in the store, by table index.
     pub tables: Vec<u32>,

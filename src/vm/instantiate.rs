@@ -9,6 +9,7 @@ use super::keeper::Keeper;
 use super::limits::{Growth, Resource};
 use super::memory::Memory;
 use super::module::Module;
+use super::share::Share;
 use super::store::Store;
 use super::table::Table;
 use crate::abi::heap::RefSlot;
@@ -81,7 +82,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     let mut instance = Instance {
         keeper: Keeper::Host,
         index: store.instances.next(),
-        module: module.clone(),
+        module: Share::of(module),
         context: Context::new(&module.layout, template)?,
         tables: Vec::with_capacity(info.tables.len()),
         memories: Vec::with_capacity(info.memories.len()),

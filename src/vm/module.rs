@@ -14,12 +14,14 @@ use crate::sys::mmap::Executable;
 use crate::wasm::decode;
 use crate::wasm::module::{GlobalDecl, ModuleInfo};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 pub struct Module {
     pub engine: Arc<Engine>,
     pub bytes: Box<[u8]>,
     pub layout: ContextLayout,
     pub(super) template: Template,
+    pub(super) offers: AtomicUsize,
     pub images: Images,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
@@ -53,7 +55,7 @@ impl Module {
         let ref_globals: Box<[_]> = info.globals.iter().filter_map(is_ref).collect();
         let code = Box::new(ModuleCode { text, code, info });
         code_memory::register(code.text.as_ptr() as usize, code.text.len(), Owner::Module(&*code));
-        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, template, images, ref_globals, code })
+        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, template, offers: AtomicUsize::new(0), images, ref_globals, code })
     }
 
     pub fn info(&self) -> &ModuleInfo {

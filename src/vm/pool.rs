@@ -4,15 +4,18 @@
 //! back, before anybody else could get it. Threads have shelves of their own, so that they do not wait for each other; who finds
 //! nothing on his looks at the others'.
 
+use super::engine::Engine;
 use super::image::{Image, Images};
+use super::module::Module;
 use super::space::Space;
 use crate::base::Result;
 use crate::err;
 use crate::sys::thread;
 use parking_lot::{Mutex, MutexGuard};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an engine keeps.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +74,14 @@ const SHELVES: usize = 16;
 #[repr(align(128))]
 struct Shelf(Mutex<Kept>);
 
+/// What is on a shelf.
 #[derive(Default)]
-struct Kept {
+pub struct Kept {
+    /// Pointers to this engine and to its modules (`share`).
+    pub(super) engines: Vec<Arc<Engine>>,
+    pub(super) modules: Vec<Arc<Module>>,
+    /// Numbers for stores.
+    ids: Range<u64>,
     spaces: Vec<Space>,
     /// How many of the pool's places are this shelf's, taken or not.
     places: usize,
@@ -109,6 +118,16 @@ impl Pool {
         thread::number() % SHELVES
     }
 
+    /// This thread's.
+    pub(super) fn shelf(&self) -> MutexGuard<'_, Kept> {
+        self.shelves[self.own()].0.lock()
+    }
+
+    /// All of them, one after the other.
+    pub(super) fn shelves(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
+        self.shelves.iter().map(|s| s.0.lock())
+    }
+
     /// Counts a memory, if their number is limited. An error if there are too many.
     pub fn count(&self) -> Result<Option<Counted>> {
         let most = self.options.max_memories;
@@ -129,7 +148,7 @@ impl Pool {
         {
             return Ok(space);
         }
-        self.shelves[self.own()].0.lock().made += 1;
+        self.shelf().made += 1;
         let mut space = Space::new(reserved)?;
         space.open_to(bytes)?;
         Ok(space)
@@ -159,7 +178,7 @@ impl Pool {
     /// Takes back what a memory had.
     pub fn give(&self, mut space: Space) {
         let is_new = self.options.memories > 0 && space.reset(self.options.memory_resident);
-        let mut kept = self.shelves[self.own()].0.lock();
+        let mut kept = self.shelf();
         kept.returned += 1;
         // What is not kept is unmapped when the shelf is free for others.
         let _old = if is_new { self.put(kept, space) } else { Some(space) };
@@ -188,8 +207,8 @@ impl Pool {
     /// The module of these images is gone: nobody will ask for them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
-            for shelf in self.shelves.iter() {
-                shelf.0.lock().spaces.retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
+            for mut kept in self.shelves() {
+                kept.spaces.retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
             }
         }
     }
@@ -197,8 +216,7 @@ impl Pool {
     pub fn statistics(&self) -> PoolStatistics {
         let mut s = PoolStatistics::default();
         let mut returned = 0;
-        for shelf in self.shelves.iter() {
-            let kept = shelf.0.lock();
+        for kept in self.shelves() {
             s.memories_kept += kept.spaces.len() as u64;
             s.memory_bytes_resident += kept.spaces.iter().map(|s| s.resident() as u64).sum::<u64>();
             s.memories_reused += kept.reused;
@@ -210,7 +228,20 @@ impl Pool {
     }
 }
 
+/// Stores whose numbers are beside each other were mostly made by one thread.
+pub const IDS: u64 = 256;
+
 impl Kept {
+    /// A store's number, unique in the process and never 0.
+    pub fn next_id(&mut self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(IDS);
+        self.ids.next().unwrap_or_else(|| {
+            let start = NEXT.fetch_add(IDS, Relaxed);
+            self.ids = start + 1..start + IDS;
+            start
+        })
+    }
+
     /// The last that fits best: with this image, or without any, or with another.
     fn best(&self, reserved: usize, image: Option<&Arc<Image>>) -> Option<usize> {
         let fits = |s: &Space| s.reserved() == reserved;
