@@ -106,8 +106,9 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
             store.account.give_back(Growth { resource: Resource::Memory, current: 0, desired: bytes });
             m.free(&store.engine);
         }
-        for t in &made_tables {
+        for t in made_tables {
             store.account.give_back(Growth { resource: Resource::Table, current: 0, desired: t.len() });
+            t.free(&store.engine);
         }
         return Err(e);
     }
@@ -188,7 +189,7 @@ fn make_owned(
     for (i, decl) in info.tables.iter().skip(info.imported_tables) {
         let defined = info.defined_table(i).expect("not imported");
         let vm = instance.at(module.layout.table(defined));
-        let mut table = Table::new(decl.ty, Some(vm), &mut store.account)?;
+        let mut table = Table::new(decl.ty, Some(vm), &store.engine, &mut store.account)?;
         table.keeper = Keeper::Instance(instance.index);
         tables.push(table);
     }
@@ -196,14 +197,13 @@ fn make_owned(
 }
 
 fn put_funcrefs(module: &Module, instance: &Instance) {
-    let vmctx = instance.vmctx().cast();
+    let (context, owner) = (instance.vmctx(), instance.index);
+    let code_of = module.func_codes();
     for f in &module.template.funcrefs {
-        let code = module.func_code(f.func);
-        let place: *mut VmFuncRef = instance.at(f.place);
+        let funcref =
+            VmFuncRef { code: code_of(f.func), vmctx: context.cast(), type_id: f.type_id, handle: 0, index: 0, owner };
         // SAFETY: the layout's place for this funcref.
-        unsafe {
-            place.write(VmFuncRef { code, vmctx, type_id: f.type_id, handle: 0, index: 0, owner: instance.index })
-        };
+        unsafe { context.byte_add(f.place as usize).cast::<VmFuncRef>().write(funcref) };
     }
 }
 

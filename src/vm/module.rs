@@ -55,7 +55,16 @@ impl Module {
         let ref_globals: Box<[_]> = info.globals.iter().filter_map(is_ref).collect();
         let code = Box::new(ModuleCode { text, code, info });
         code_memory::register(code.text.as_ptr() as usize, code.text.len(), Owner::Module(&*code));
-        Ok(Module { engine: engine.clone(), bytes: bytes.into(), layout, template, offers: AtomicUsize::new(0), images, ref_globals, code })
+        Ok(Module {
+            engine: engine.clone(),
+            bytes: bytes.into(),
+            layout,
+            template,
+            offers: AtomicUsize::new(0),
+            images,
+            ref_globals,
+            code,
+        })
     }
 
     pub fn info(&self) -> &ModuleInfo {
@@ -69,6 +78,12 @@ impl Module {
 
     pub fn text(&self) -> &[u8] {
         self.code.text.as_slice()
+    }
+
+    /// As `func_code`, for many functions.
+    pub fn func_codes(&self) -> impl Fn(DefinedFuncIndex) -> VmCode + '_ {
+        let (text, funcs) = (self.code.text.as_ptr(), &self.code.code.funcs[..]);
+        move |f| text.wrapping_add(funcs[f.index()].start as usize)
     }
 
     /// The entry address of a function with a body.

@@ -26,6 +26,10 @@ pub struct PoolOptions {
     pub memory_resident: usize,
     /// Memories that may be in use at a time, in all stores together.
     pub max_memories: usize,
+    /// Large tables of functions that are kept, at most.
+    pub tables: usize,
+    /// Bytes of each that stay in memory, at most.
+    pub table_resident: usize,
     /// Heaps that are kept, at most.
     pub heaps: usize,
     /// Bytes of each one's nursery that stay in memory.
@@ -39,6 +43,8 @@ impl Default for PoolOptions {
             memories: 100,
             memory_resident: 64 << 10,
             max_memories: usize::MAX,
+            tables: 100,
+            table_resident: 16 << 10,
             heaps: 16,
             heap_resident: 64 << 10,
         }
@@ -48,7 +54,14 @@ impl Default for PoolOptions {
 impl PoolOptions {
     /// What a host gets that asks for a pool, and says no more.
     pub fn large() -> PoolOptions {
-        PoolOptions { memories: 256, memory_resident: 256 << 10, heaps: 256, ..PoolOptions::default() }
+        PoolOptions {
+            memories: 1000,
+            memory_resident: 256 << 10,
+            tables: 1000,
+            table_resident: 64 << 10,
+            heaps: 1000,
+            ..PoolOptions::default()
+        }
     }
 }
 
@@ -63,10 +76,22 @@ pub struct PoolStatistics {
     /// Memories that were made of a kept one, and anew.
     pub memories_reused: u64,
     pub memories_made: u64,
+    /// The same of large tables of functions.
+    pub tables_kept: u64,
+    pub table_bytes_resident: u64,
+    pub tables_reused: u64,
     pub heaps_kept: u64,
     pub heaps_reused: u64,
 }
 
+/// What a space is used for. Each has places of its own.
+#[derive(Clone, Copy)]
+pub enum Use {
+    Memory,
+    Table,
+}
+
+const USES: usize = 2;
 const SHELVES: usize = 16;
 
 /// One for some threads. In cache lines of its own.
@@ -82,7 +107,13 @@ pub struct Kept {
     pub(super) modules: Vec<Arc<Module>>,
     /// Numbers for stores.
     ids: Range<u64>,
-    spaces: Vec<Space>,
+    /// By use.
+    spaces: [Spaces; USES],
+}
+
+#[derive(Default)]
+struct Spaces {
+    list: Vec<Space>,
     /// How many of the pool's places are this shelf's, taken or not.
     places: usize,
     reused: u64,
@@ -93,8 +124,8 @@ pub struct Kept {
 pub struct Pool {
     options: PoolOptions,
     shelves: Box<[Shelf; SHELVES]>,
-    /// Places that are no shelf's.
-    free_places: AtomicUsize,
+    /// Places that are no shelf's, by use.
+    free_places: [AtomicUsize; USES],
     /// Memories in use, if that is limited.
     in_use: Arc<AtomicUsize>,
 }
@@ -110,7 +141,7 @@ impl Drop for Counted {
 
 impl Pool {
     pub fn new(options: PoolOptions) -> Pool {
-        let free_places = AtomicUsize::new(options.memories);
+        let free_places = [options.memories, options.tables].map(AtomicUsize::new);
         Pool { options, shelves: Box::default(), free_places, in_use: Arc::default() }
     }
 
@@ -142,73 +173,58 @@ impl Pool {
     }
 
     /// A space of so many bytes, `bytes` of them usable, all zero but for the image, which may be there or not.
-    pub fn take(&self, reserved: usize, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<Space> {
-        if let Some(mut space) = self.find(reserved, image)
+    pub fn take(&self, to: Use, reserved: usize, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<Space> {
+        if let Some(mut space) = self.find(to, reserved, image)
             && space.fit(bytes, image).is_ok()
         {
+            self.shelf().spaces[to as usize].reused += 1;
             return Ok(space);
         }
-        self.shelf().made += 1;
         let mut space = Space::new(reserved)?;
         space.open_to(bytes)?;
+        self.shelf().spaces[to as usize].made += 1;
         Ok(space)
     }
 
-    fn find(&self, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
-        let own = self.own();
-        let mut kept = self.shelves[own].0.lock();
-        if let Some(i) = kept.best(reserved, image) {
-            kept.reused += 1;
-            return Some(kept.spaces.remove(i));
+    fn find(&self, to: Use, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
+        let (own, to) = (self.own(), to as usize);
+        if let Some(space) = self.shelves[own].0.lock().spaces[to].find(reserved, image) {
+            return Some(space);
         }
-        drop(kept);
         // Its place comes along, so that this shelf may keep it.
         let space = (1..SHELVES).find_map(|i| {
             let mut other = self.shelves[(own + i) % SHELVES].0.try_lock()?;
-            let i = other.best(reserved, image)?;
-            other.places -= 1;
-            Some(other.spaces.remove(i))
+            let space = other.spaces[to].find(reserved, image)?;
+            other.spaces[to].places -= 1;
+            Some(space)
         })?;
-        let mut kept = self.shelves[own].0.lock();
-        kept.places += 1;
-        kept.reused += 1;
+        self.shelves[own].0.lock().spaces[to].places += 1;
         Some(space)
     }
 
-    /// Takes back what a memory had.
-    pub fn give(&self, mut space: Space) {
-        let is_new = self.options.memories > 0 && space.reset(self.options.memory_resident);
+    /// Takes back what a memory or a table had.
+    pub fn give(&self, from: Use, mut space: Space) {
+        let (most, resident) = match from {
+            Use::Memory => (self.options.memories, self.options.memory_resident),
+            Use::Table => (self.options.tables, self.options.table_resident),
+        };
+        let is_new = most > 0 && space.reset(resident);
         let mut kept = self.shelf();
-        kept.returned += 1;
+        let spaces = &mut kept.spaces[from as usize];
+        spaces.returned += 1;
         // What is not kept is unmapped when the shelf is free for others.
-        let _old = if is_new { self.put(kept, space) } else { Some(space) };
-    }
-
-    /// What has to go for it, if anything.
-    fn put(&self, mut kept: MutexGuard<Kept>, space: Space) -> Option<Space> {
-        if kept.spaces.len() < kept.places {
-            kept.spaces.push(space);
-            return None;
-        }
-        if self.free_places.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
-            kept.places += 1;
-            kept.spaces.push(space);
-            return None;
-        }
-        if kept.spaces.is_empty() {
-            return Some(space);
-        }
-        // The one that was not wanted for the longest time.
-        let old = kept.spaces.remove(0);
-        kept.spaces.push(space);
-        Some(old)
+        let old = if is_new { spaces.put(space, &self.free_places[from as usize]) } else { Some(space) };
+        drop(kept);
+        drop(old);
     }
 
     /// The module of these images is gone: nobody will ask for them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
             for mut kept in self.shelves() {
-                kept.spaces.retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
+                kept.spaces[Use::Memory as usize]
+                    .list
+                    .retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
             }
         }
     }
@@ -217,11 +233,15 @@ impl Pool {
         let mut s = PoolStatistics::default();
         let mut returned = 0;
         for kept in self.shelves() {
-            s.memories_kept += kept.spaces.len() as u64;
-            s.memory_bytes_resident += kept.spaces.iter().map(|s| s.resident() as u64).sum::<u64>();
-            s.memories_reused += kept.reused;
-            s.memories_made += kept.made;
-            returned += kept.returned;
+            let [memories, tables] = &kept.spaces;
+            s.memories_kept += memories.list.len() as u64;
+            s.memory_bytes_resident += memories.resident();
+            s.memories_reused += memories.reused;
+            s.memories_made += memories.made;
+            returned += memories.returned;
+            s.tables_kept += tables.list.len() as u64;
+            s.table_bytes_resident += tables.resident();
+            s.tables_reused += tables.reused;
         }
         s.memories_in_use = (s.memories_made + s.memories_reused).saturating_sub(returned);
         s
@@ -241,11 +261,37 @@ impl Kept {
             start
         })
     }
+}
 
+impl Spaces {
     /// The last that fits best: with this image, or without any, or with another.
-    fn best(&self, reserved: usize, image: Option<&Arc<Image>>) -> Option<usize> {
+    fn find(&mut self, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
         let fits = |s: &Space| s.reserved() == reserved;
-        let last = |f: &dyn Fn(&Space) -> bool| self.spaces.iter().rposition(|s| fits(s) && f(s));
-        last(&|s| s.has_image(image)).or_else(|| last(&|s| s.has_image(None))).or_else(|| last(&|_| true))
+        let last = |f: &dyn Fn(&Space) -> bool| self.list.iter().rposition(|s| fits(s) && f(s));
+        let found =
+            last(&|s| s.has_image(image)).or_else(|| last(&|s| s.has_image(None))).or_else(|| last(&|_| true))?;
+        Some(self.list.remove(found))
+    }
+
+    /// Keeps it. Gives what has to go for it, if anything.
+    fn put(&mut self, space: Space, free_places: &AtomicUsize) -> Option<Space> {
+        if self.list.len() == self.places {
+            if free_places.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+                self.places += 1;
+            } else if self.list.is_empty() {
+                return Some(space);
+            } else {
+                // The one that was not wanted for the longest time.
+                let old = self.list.remove(0);
+                self.list.push(space);
+                return Some(old);
+            }
+        }
+        self.list.push(space);
+        None
+    }
+
+    fn resident(&self) -> u64 {
+        self.list.iter().map(|s| s.resident() as u64).sum()
     }
 }

@@ -219,6 +219,9 @@ impl Drop for Store {
         }
         // First: it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
+        for table in std::mem::take(&mut self.tables).into_values() {
+            table.free(&self.engine);
+        }
         for memory in std::mem::take(&mut self.memories).into_values() {
             memory.free(&self.engine);
         }
