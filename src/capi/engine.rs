@@ -8,7 +8,7 @@ use crate::api::{Config, Engine, EngineOffer};
 
 /// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
 /// what they need of it, so it may be deleted before them.
-pub struct wrt_engine_t(pub(super) Engine, EngineOffer);
+pub struct wrt_engine_t(pub(super) Engine, #[allow(dead_code)] EngineOffer);
 
 impl wrt_engine_t {
     fn give(engine: Engine) -> *mut wrt_engine_t {

@@ -125,3 +125,92 @@ impl<T: Shared> Drop for Offer<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::settings::Settings;
+    use crate::gc::HeapConfig;
+    use crate::vm::engine::EngineConfig;
+    use crate::vm::instantiate::instantiate;
+    use crate::vm::store::Store;
+
+    fn engine() -> Arc<Engine> {
+        let config = EngineConfig {
+            settings: Settings { signals: false, interruption: false },
+            max_wasm_stack: 1 << 20,
+            threads: 1,
+            heap: HeapConfig::default(),
+            pool: Default::default(),
+        };
+        Engine::new(config).unwrap()
+    }
+
+    fn store_with(engine: &Arc<Engine>, module: &Arc<Module>) -> Box<Store> {
+        let mut store = Store::new(engine);
+        // SAFETY: this is its thread, and nothing is imported.
+        unsafe { instantiate(&raw mut *store, module, &[]) }.unwrap();
+        store
+    }
+
+    fn on_shelves<T: Shared>(shared: &Arc<T>) -> usize {
+        let count = |mut kept: parking_lot::MutexGuard<Kept>| T::shelf(&mut kept).len();
+        shared.pool().shelves().map(count).sum()
+    }
+
+    /// Pointers that wait on shelves keep neither a module nor an engine alive that the host has given up.
+    #[test]
+    fn what_is_given_up_ends() {
+        let engine = engine();
+        let offer = Offer::new(&engine);
+        let module = Arc::new(Module::new(&engine, b"\0asm\x01\0\0\0").unwrap());
+        let offers = [Offer::new(&module), Offer::new(&module)];
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..20).for_each(|_| drop(store_with(&engine, &module))));
+            }
+        });
+        let late = store_with(&engine, &module);
+        assert!(on_shelves(&engine) > 0 && on_shelves(&module) > 0);
+        let (of_engine, of_module) = (Arc::downgrade(&engine), Arc::downgrade(&module));
+        let [first, second] = offers;
+        drop(first);
+        assert!(on_shelves(&module) > 0);
+        drop((second, module));
+        assert!(of_module.strong_count() == 1, "a store needs it");
+        drop(late);
+        assert_eq!(of_module.strong_count(), 0);
+        drop((engine, offer));
+        assert_eq!(of_engine.strong_count(), 0);
+    }
+
+    #[test]
+    fn nothing_waits_without_an_offer() {
+        let engine = engine();
+        let module = Arc::new(Module::new(&engine, b"\0asm\x01\0\0\0").unwrap());
+        drop(store_with(&engine, &module));
+        assert_eq!((Arc::strong_count(&module), on_shelves(&module), on_shelves(&engine)), (1, 0, 0));
+    }
+
+    /// Stores end while the last offer does.
+    #[test]
+    fn nothing_is_left_behind_in_a_race() {
+        let engine = engine();
+        for _ in 0..200 {
+            let module = Arc::new(Module::new(&engine, b"\0asm\x01\0\0\0").unwrap());
+            let offer = Offer::new(&module);
+            let stores: Vec<_> = (0..4).map(|_| Sent(store_with(&engine, &module))).collect();
+            let watch = Arc::downgrade(&module);
+            drop(module);
+            std::thread::scope(|scope| {
+                scope.spawn(move || drop(stores));
+                scope.spawn(move || drop(offer));
+            });
+            assert_eq!(watch.strong_count(), 0);
+        }
+    }
+
+    struct Sent(#[allow(dead_code)] Box<Store>);
+    // SAFETY: a store may move between threads (invariant 2); this one has nothing of a host.
+    unsafe impl Send for Sent {}
+}
