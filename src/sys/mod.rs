@@ -4,3 +4,4 @@ pub mod barrier;
 pub mod mmap;
 pub mod scarcity;
 pub mod signals;
+pub mod sigpipe;
