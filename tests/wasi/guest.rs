@@ -1,6 +1,7 @@
 //! A guest whose every WASI call is the test's.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use wrt::api::*;
 use wrt::wasi::{MODULE, Wasi};
@@ -105,6 +106,8 @@ const STRING: [u32; 2] = [1024, 8192];
 const IOVEC: u32 = 64;
 pub const DATA: u32 = 16384;
 
+const MEMORY: &str = "(memory (export \"memory\") 4 64)";
+
 pub struct Guest {
     pub store: Store,
     pub memory: Memory,
@@ -113,16 +116,25 @@ pub struct Guest {
 
 impl Guest {
     pub fn new(wasi: Wasi) -> Guest {
-        Guest::on(&Engine::new(&Config::new()).unwrap(), wasi)
+        static SHARED: OnceLock<(Engine, Module)> = OnceLock::new();
+        let (engine, module) = SHARED.get_or_init(|| {
+            let engine = Engine::new(&Config::new()).unwrap();
+            let module = Module::new(&engine, passing_on(MEMORY).as_bytes()).unwrap();
+            (engine, module)
+        });
+        Guest::of(engine, module, wasi)
     }
 
     pub fn on(engine: &Engine, wasi: Wasi) -> Guest {
+        Guest::of(engine, &Module::new(engine, passing_on(MEMORY).as_bytes()).unwrap(), wasi)
+    }
+
+    fn of(engine: &Engine, module: &Module, wasi: Wasi) -> Guest {
         let mut store = Store::new(engine).unwrap();
         let mut linker = Linker::new(engine);
         linker.define_wasi().unwrap();
         store.set_wasi(wasi);
-        let text = passing_on("(memory (export \"memory\") 4 64)");
-        let instance = linker.instantiate(&mut store, &Module::new(engine, text.as_bytes()).unwrap()).unwrap();
+        let instance = linker.instantiate(&mut store, module).unwrap();
         let Ok(Some(Extern::Memory(memory))) = instance.export(&mut store, "memory") else { panic!("no memory") };
         Guest { store, memory, instance }
     }
