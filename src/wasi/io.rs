@@ -68,7 +68,7 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
             before(call.store, d, PollFlags::OUT)?;
         }
         let Some(fd) = d.as_fd() else { break };
-        let written = match d.may_wait() {
+        let written = match d.may_break() {
             true => sigpipe::without(|| iovecs.write(fd, offset)),
             false => iovecs.write(fd, offset),
         };

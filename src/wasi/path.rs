@@ -56,9 +56,16 @@ pub fn path_filestat_get(call: &mut Call<'_>, fd: u32, flags: u32, path: u32, pa
     let out = call.memory.span(out, FILESTAT_SIZE)?;
     let path = path_of(call.memory, path, path_len)?;
     let dir = &call.wasi.table.get(fd)?.directory(PATH_FILESTAT_GET)?.dir;
-    let metadata = match follow(flags)? {
-        FollowSymlinks::No if !says_directory(&path) => dir.symlink_metadata(path)?,
-        _ => dir.metadata(path)?,
+    let follow = follow(flags)?;
+    // A name in the directory itself needs one system call, unless it is a link; any other path three.
+    let metadata =
+        match !says_directory(&path) && (follow == FollowSymlinks::No || path.parent() == Some(Path::new(""))) {
+            true => Some(dir.symlink_metadata(&path)?).filter(|m| follow == FollowSymlinks::No || !m.is_symlink()),
+            false => None,
+        };
+    let metadata = match metadata {
+        Some(m) => m,
+        None => dir.metadata(path)?,
     };
     FileStat::from(&metadata).write(out);
     Ok(())

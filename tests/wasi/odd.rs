@@ -116,6 +116,55 @@ fn overlapping_buffers() {
     assert_eq!(g.done("fd_write", &[fd, list.into(), u32::MAX.into(), OUT as u64 + 8]), Ok(()));
 }
 
+/// Any numbers at all: nothing crashes, hangs or leaves the directory.
+#[test]
+fn random_arguments() {
+    let dir = Dir::new();
+    dir.write("secret", "secret");
+    let inside = dir.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    // Those that end the guest, sleep, or fill the disk.
+    let left_out = ["proc_exit", "proc_raise", "poll_oneoff", "fd_allocate"];
+    let functions: Vec<_> = FUNCTIONS.iter().filter(|(n, _)| !left_out.contains(n)).collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 8) as usize % below
+    };
+    let paths = ["a", "b/c", "../secret", "/", ".", "..", "a/../../secret", "d"];
+    let mut successes = 0;
+    for _ in 0..20 {
+        let mut g = Guest::with_dir(&inside);
+        for _ in 0..1000 {
+            let (name, types) = functions[next(functions.len())];
+            let path = paths[next(paths.len())];
+            let strings = [g.string(0, path.as_bytes()), g.string(1, paths[next(paths.len())].as_bytes())];
+            g.iovec(DATA, next(5000) as u32);
+            let odd =
+                [0, 1, 3, 4, 5, 16, 64, 1024, 4096, END as u64 - 4, END.into(), u32::MAX.into(), 1 << 63, u64::MAX];
+            let mut args = Vec::new();
+            while args.len() < types.len() {
+                match next(8) {
+                    // A string's address and length.
+                    0..3 => {
+                        let (p, n) = strings[next(2)];
+                        args.extend([p, n]);
+                    }
+                    3..6 => args.push(3 + next(4) as u64),
+                    _ => args.push(odd[next(odd.len())]),
+                }
+            }
+            args.truncate(types.len());
+            successes += u32::from(g.call(name, &args) == 0);
+        }
+    }
+    assert!(successes > 1000, "{successes}");
+    assert_eq!(dir.read("secret"), b"secret");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn descriptors_run_out() {
     let dir = Dir::new();
