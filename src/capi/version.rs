@@ -32,7 +32,7 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-const FEATURES: [&str; 10] = [
+const FEATURES: [&str; 11] = [
     "mutable-global",
     "sign-extension",
     "saturating-float-to-int",
@@ -42,6 +42,7 @@ const FEATURES: [&str; 10] = [
     "simd",
     "multi-memory",
     "interruption",
+    "wasi",
     "wat",
 ];
 
