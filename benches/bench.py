@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares wrt with Wasmtime's C API and V8, in alternation, group by group.     (make bench)
 
-usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME,NAME] [--other NAME=DIST] [--peers DIR] [--interrupts]
+usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME]... [--other NAME=DIST] [--peers DIR] [--interrupts] [--draw]
 
 Writes target/bench/results.json (a group's results replace its former ones), results.md and results.svg there, and prints the tables.
 One round is the quick mode: smallest arguments, to see that everything runs; its results are kept apart, in quick.json.
---only: lines of the groups, by name. --other measures another build of wrt as well, where hosts in C are compared. --interrupts: in
-compute and compile, code that can be interrupted (epochs in Wasmtime). Peers are kept in target/bench, or DIR; they need registries.
+--only: lines of the groups, by name; may be said several times. --other measures another build of wrt as well, where hosts in C are compared. --interrupts: in
+compute and compile, code that can be interrupted (epochs in Wasmtime). --draw: measures nothing, writes tables and chart anew. Peers are kept in target/bench, or DIR; they need registries.
 """
 import argparse, datetime, importlib, json, os, platform, subprocess, sys
 
@@ -21,7 +21,7 @@ class Bench:
 
     def __init__(self, args):
         self.dist, self.rounds, self.quick = os.path.abspath(args.dist), args.rounds, args.rounds == 1
-        self.only = args.only.split(",") if args.only else []
+        self.only = args.only
         self.interrupts = args.interrupts
         self.builds = {"wrt": self.dist, **{"wrt " + o.split("=")[0]: os.path.abspath(o.split("=")[1]) for o in args.other}}
 
@@ -47,7 +47,7 @@ def versions(dist):
 
 def run(name, bench):
     """A group's results; the tables are printed as they are done."""
-    group = importlib.import_module(name)
+    group = importlib.import_module("groups." + name)
     load = os.getloadavg()[0]
     tables = []
     print(f"## {group.TITLE}\n\n{group.ABOUT}\n", flush=True)
@@ -76,10 +76,11 @@ def main():
     parser.add_argument("dist")
     parser.add_argument("groups", nargs="*", default=GROUPS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--other", action="append", default=[])
     parser.add_argument("--peers", default=peers.OUT)
     parser.add_argument("--interrupts", action="store_true")
+    parser.add_argument("--draw", action="store_true")
     args = parser.parse_args()
     if unknown := set(args.groups) - set(GROUPS):
         sys.exit(f"no such groups: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
@@ -89,7 +90,11 @@ def main():
     name = "quick" if bench.quick else "results"
     file = os.path.join(peers.OUT, name + ".json")
     results = json.load(open(file)) if os.path.exists(file) else {"groups": {}}
-    results.update(machine=machine(), versions=versions(bench.dist))
+    if args.draw:
+        args.groups = []
+        write(results, name)
+    else:
+        results.update(machine=machine(), versions=versions(bench.dist))
     for group in GROUPS:
         if group in args.groups:
             results["groups"][group] = run(group, bench)

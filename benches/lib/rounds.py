@@ -30,6 +30,8 @@ def alternate(count, measures, notes, name):
     for i in range(count):
         row, engines = {}, list(measures)
         for engine in engines[i % len(engines):] + engines[:i % len(engines)]:
+            if sys.stderr.isatty():
+                print(f"\r\033[K{name}: {engine}, round {i + 1} of {count}", end="\r", file=sys.stderr, flush=True)
             try:
                 row[engine] = measures[engine]()
             except Failed as why:
@@ -42,6 +44,8 @@ def alternate(count, measures, notes, name):
         if len(set(results.values())) > 1:
             sys.exit(f"{name}: the engines' results differ: {results}")
         rounds.append({engine: row[engine] for engine in engines})
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
     return rounds
 
 
