@@ -12,13 +12,15 @@ build: dist
 setup:
 	@bash scripts/setup.sh
 
-# The static library, and the shared one linked from it with symbol versions (which cargo's own link step can not give).
+# The static library, the shared one linked from it with symbol versions (which cargo's own link step can not give), and the
+# command-line program.
 dist: setup
 	cargo build --release --lib
 	bash scripts/link-shared.sh $(RELEASE)/libwrt.a $(DIST)/lib $(VERSION)
 	mkdir -p $(DIST)/include
 	cp include/wrt.h $(DIST)/include/
 	cp $(RELEASE)/libwrt.a $(DIST)/lib/
+	bash scripts/build-cli.sh $(DIST)
 
 run: dist
 	bash scripts/run.sh $(DIST)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: run.sh DIST
 # Builds examples-c/run_real and runs it. SQLite and zlib come as C sources out of crates and are compiled to WebAssembly
-# here; without a registry or a compiler for wasm32-wasi the bundled modules run alone. Last a program in a language that
-# compiles to objects of WebAssembly's own heap (moonbit.sh).
+# here; without a registry or a compiler for wasm32-wasi the bundled modules run alone. Then a program in a language that
+# compiles to objects of WebAssembly's own heap (moonbit.sh), and WASI programs (wasi-programs.sh).
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -46,4 +46,5 @@ fi
 cc -std=c11 -O2 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -I"$dist/include" "$src/main.c" -L"$dist/lib" -lwrt \
   -Wl,-rpath,"$dist/lib" -o "$real/run_real"
 "$real/run_real" "$real" "$src"
-exec bash scripts/moonbit.sh "$dist"
+bash scripts/moonbit.sh "$dist"
+exec bash scripts/wasi-programs.sh "$dist"

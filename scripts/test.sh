@@ -46,6 +46,10 @@ readme() {
   cc -Wall -Wextra -Werror "$out/hello.c" $(PKG_CONFIG_PATH=$PWD/target/prefix/lib/pkgconfig pkg-config --cflags --libs wrt) -o "$out/hello" &&
     [ "$(LD_LIBRARY_PATH=$PWD/target/prefix/lib "$out/hello" | tee /dev/stderr)" = "40 + 2 = 42" ]
 }
+# The installed program finds the installed library.
+installed_program() {
+  [ "$(target/prefix/bin/wrt run --invoke add cli/guests/values.wat 40 2 | tee /dev/stderr)" = 42 ]
+}
 # A minimal toolchain comes without them.
 if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
   rustup component add rustfmt clippy >/dev/null 2>&1 || echo "no rustfmt or clippy, and rustup can not add them"
@@ -57,10 +61,12 @@ step "exports" bash scripts/check-exports.sh "$dist/lib" "$dist/include"
 step "install" installed
 step "C tests, sanitizers" bash capi-tests/run.sh asan "$dist"
 step "C tests, Valgrind" bash capi-tests/run.sh valgrind "$dist"
+step "command line, sanitizers" bash cli/test.sh "$dist"
 step "snippets of the guide" bash capi-tests/snippets.sh "$dist"
 step "examples, plain cc" bash examples-c/run.sh "$PWD/target/prefix"
 step "examples, CMake" with_cmake
 step "real programs" bash scripts/run.sh "$dist"
+step "installed program" installed_program
 step "README's program" readme
 step "Python, ctypes" python3 tests/ctypes_smoke.py "$dist/lib/libwrt.so"
 echo "$passed passed, $failed failed"

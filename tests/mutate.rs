@@ -1,6 +1,6 @@
 //! Random modules. Ten thousand mutated ones: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
 //! and at least half still validate. And a thousand with objects, which have the same results whether nothing is collected or
-//! everything at every allocation. Seeds are fixed, so a failure can be repeated: it names its seed.
+//! everything at every allocation, and whether all is compiled first or each function when it is called. Seeds are fixed, so a failure can be repeated: it names its seed.
 
 use std::time::Duration;
 use wasm_mutate::WasmMutate;
@@ -208,15 +208,17 @@ fn shown(store: &Store, v: &Val) -> Result<String> {
 }
 
 #[test]
-fn collections_change_no_result() {
+fn neither_collections_nor_compiling_late_change_a_result() {
     let config = || Config::new().threads(1).heap_limit(16 << 20);
     let plain = Engine::new(&config()).unwrap();
     let zealous = Engine::new(&config().signals(false).gc_zeal(1).gc_verify(true)).unwrap();
+    let lazy = Engine::new(&config().lazy(true).gc_zeal(1).gc_verify(true)).unwrap();
     let mut interesting = 0;
     for seed in 0..1000 {
         let wasm = generate(&plain, 1_000_000 + seed, true);
         let (a, b) = (outcomes(&plain, &wasm), outcomes(&zealous, &wasm));
         assert_eq!(a, b, "seed {seed}");
+        assert_eq!(a, outcomes(&lazy, &wasm), "seed {seed}, compiled while it runs");
         interesting += a.iter().any(|o| !o.contains("Trap")) as u32;
     }
     println!("1000 modules with objects, {interesting} of them with results");

@@ -89,7 +89,7 @@ impl Module {
 
     /// Writes what `save` gives to a file, which is there whole or not at all.
     pub fn save_file(&self, path: &Path) -> Result<()> {
-        saved::save_file(&self.0.engine, self.0.linked()?, self.0.uses_heap, path)
+        saved::save_file(&self.0.engine, self.0.linked()?, path)
     }
 
     /// As `load`, from a file, which is mapped and not read as a whole.

@@ -144,15 +144,15 @@ impl Reservation {
         len == 0 || unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
-    /// Maps `len` bytes of a file over `offset`, copy-on-write. All are multiples of the page size.
-    pub fn map_file_cow(&self, offset: usize, file: &MemFd, len: usize) -> io::Result<()> {
+    /// Maps `len` bytes of a file from `at` over `offset`, copy-on-write. All are multiples of the page size.
+    pub fn map_file_cow(&self, offset: usize, file: &impl AsRawFd, at: usize, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         scarcity::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
         let p = unsafe {
-            let at = self.0.ptr.add(offset).cast();
-            libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.0, 0)
+            let place = self.0.ptr.add(offset).cast();
+            libc::mmap(place, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), at as libc::off_t)
         };
         if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
@@ -338,6 +338,12 @@ impl MemFd {
     }
 }
 
+impl AsRawFd for FileMapping {
+    fn as_raw_fd(&self) -> libc::c_int {
+        self.file.as_raw_fd()
+    }
+}
+
 impl AsRawFd for MemFd {
     fn as_raw_fd(&self) -> libc::c_int {
         self.0
@@ -382,8 +388,8 @@ mod tests {
         let page = page_size();
         let file = MemFd::new(&vec![5; page]).unwrap();
         let (a, b) = (Reservation::new(page * 4).unwrap(), Reservation::new(page * 4).unwrap());
-        a.map_file_cow(page, &file, page).unwrap();
-        b.map_file_cow(0, &file, page).unwrap();
+        a.map_file_cow(page, &file, 0, page).unwrap();
+        b.map_file_cow(0, &file, 0, page).unwrap();
         // SAFETY: mapped.
         unsafe {
             *a.as_ptr().add(page) = 9;

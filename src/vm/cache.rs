@@ -53,9 +53,9 @@ impl CacheConfig {
     }
 
     /// Keeps a compiled module. A failure is not one of the module's.
-    pub fn put(&self, engine: &Engine, linked: &Linked, uses_heap: bool) {
+    pub fn put(&self, engine: &Engine, linked: &Linked) {
         let path = self.file(engine, &linked.source().bytes);
-        if saved::save_file(engine, linked, uses_heap, &path).is_ok() {
+        if saved::save_file(engine, linked, &path).is_ok() {
             self.make_room(&path);
         }
     }

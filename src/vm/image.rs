@@ -6,6 +6,7 @@ use crate::base::index::{EntityRef, MemoryIndex, PrimaryMap};
 use crate::base::limits::WASM_PAGE_SIZE;
 use crate::err;
 use crate::sys::mmap::{MemFd, Reservation, page_size};
+use crate::sys::shared::Shared;
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use crate::wasm::module::{ModuleInfo, SegmentMode};
 use std::sync::{Arc, OnceLock};
@@ -18,24 +19,42 @@ const MAX_WASTE: usize = 1 << 20;
 pub struct Image {
     /// Where it starts in the memory, a multiple of the system's page size.
     pub start: usize,
-    pub bytes: Box<[u8]>,
+    pub bytes: Shared<u8>,
+    /// The bytes as a file, if they are not in one; made when first needed. `None` where the system gives none: then they are
+    /// copied.
     file: OnceLock<Option<MemFd>>,
 }
 
 impl Image {
-    pub fn is_mapped(&self) -> bool {
-        self.bytes.len() >= MAP_FROM && self.file().is_some()
+    /// `bytes` that begin at `start`. `None` if these are not whole pages of the system's.
+    pub fn new(start: usize, bytes: Shared<u8>) -> Option<Image> {
+        let whole = |n: usize| n.is_multiple_of(page_size());
+        let in_page = match &bytes {
+            Shared::Mapped { at, .. } => whole(*at),
+            Shared::Own(_) => true,
+        };
+        let fits = in_page && whole(start) && whole(bytes.len()) && !bytes.is_empty();
+        fits.then(|| Image { start, bytes, file: OnceLock::new() })
     }
 
-    /// The bytes as a file, made when first needed. `None` where the system gives none: then they are copied.
-    fn file(&self) -> Option<&MemFd> {
+    pub fn is_mapped(&self) -> bool {
+        let is_in_file = matches!(self.bytes, Shared::Mapped { .. });
+        self.bytes.len() >= MAP_FROM && (is_in_file || self.own_file().is_some())
+    }
+
+    fn own_file(&self) -> Option<&MemFd> {
         self.file.get_or_init(|| MemFd::new(&self.bytes).ok()).as_ref()
     }
 
     pub fn map_into(&self, r: &Reservation) -> Result<()> {
-        let file = self.file().ok_or_else(|| err!(Internal, "image without a file"))?;
-        r.map_file_cow(self.start, file, self.bytes.len())
-            .map_err(|e| err!(OutOfMemory, "no memory for a memory image: {e}"))
+        let mapped = match &self.bytes {
+            Shared::Mapped { file, at, len } => r.map_file_cow(self.start, &**file, *at, *len),
+            Shared::Own(bytes) => {
+                let file = self.own_file().ok_or_else(|| err!(Internal, "image without a file"))?;
+                r.map_file_cow(self.start, file, 0, bytes.len())
+            }
+        };
+        mapped.map_err(|e| err!(OutOfMemory, "no memory for a memory image: {e}"))
     }
 }
 
@@ -67,7 +86,7 @@ impl Images {
             }
             Some(())
         })?;
-        let mut by_memory: PrimaryMap<MemoryIndex, Option<Image>> = PrimaryMap::new();
+        let mut by_memory: PrimaryMap<MemoryIndex, Option<(usize, Vec<u8>)>> = PrimaryMap::new();
         for (start, end, data) in ranges {
             let image = if data == 0 {
                 None
@@ -77,23 +96,23 @@ impl Images {
                 if end - start > data.saturating_mul(2).max(MAX_WASTE) {
                     return None;
                 }
-                Some(Image { start, bytes: vec![0; end - start].into_boxed_slice(), file: OnceLock::new() })
+                Some((start, vec![0; end - start]))
             };
             by_memory.push(image);
         }
         for seg in info.data.values() {
             if let SegmentMode::Active { target, offset: ConstExpr::Const(ConstVal::I32(offset)) } = &seg.mode
-                && let Some(image) = &mut by_memory[*target]
+                && let Some((start, bytes)) = &mut by_memory[*target]
             {
-                let at = (*offset as u32 as usize).wrapping_sub(image.start);
+                let at = (*offset as u32 as usize).wrapping_sub(*start);
                 let data = &module[seg.bytes.clone()];
                 if !data.is_empty() {
-                    image.bytes[at..at + data.len()].copy_from_slice(data);
+                    bytes[at..at + data.len()].copy_from_slice(data);
                 }
             }
         }
-        let by_memory = by_memory.into_iter().map(|(_, image)| image.map(Arc::new)).collect();
-        Some(Images { by_memory, complete: true })
+        let image = |(start, bytes): (usize, Vec<u8>)| Image::new(start, bytes.into()).expect("whole pages").into();
+        Some(Images { by_memory: by_memory.into_iter().map(|(_, i)| i.map(image)).collect(), complete: true })
     }
 }
 

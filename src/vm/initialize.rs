@@ -25,7 +25,7 @@ pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Inst
     unsafe {
         initialize_tables(store, module, instance).or_else(|e| {
             // The turn of the data has not come.
-            for (m, image) in module.images.by_memory.iter() {
+            for (m, image) in module.images().by_memory.iter() {
                 if image.is_some() {
                     store.memories[(&(*instance).memories)[m.index()]].take_off_image()?;
                 }
@@ -61,8 +61,8 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
     let info = module.info();
     // SAFETY: boxed in the store; `store` is not used to reach it here.
     let inst = unsafe { &mut *instance };
-    if module.images.complete {
-        for (m, image) in module.images.by_memory.iter() {
+    if module.images().complete {
+        for (m, image) in module.images().by_memory.iter() {
             if let Some(image) = image {
                 store.memories[inst.memories[m.index()]].apply(image)?;
             }
@@ -70,7 +70,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
     }
     for (d, seg) in info.data.iter() {
         if let SegmentMode::Active { target, offset } = &seg.mode {
-            if !module.images.complete {
+            if !module.images().complete {
                 let memory = &store.memories[inst.memories[target.index()]];
                 let bytes = inst.data(d);
                 let at = index_value(const_eval::without_heap(offset, inst));

@@ -179,7 +179,7 @@ fn make_owned(
 ) -> Result<()> {
     let info = module.info();
     for (i, ty) in info.memories.iter().skip(info.imported_memories) {
-        let image = module.images.by_memory.get(i).and_then(|image| image.as_ref());
+        let image = module.images().by_memory.get(i).and_then(|image| image.as_ref());
         let mut memory = Memory::new(*ty, image, &store.engine, &mut store.account)?;
         memory.keeper = Keeper::Instance(instance.index);
         // SAFETY: the layout's place for this memory.

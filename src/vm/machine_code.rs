@@ -1,6 +1,7 @@
 //! Machine code of a module and what is needed to name an address in it.
 
 use super::code_memory::{self, Owner};
+use super::image::Images;
 use crate::abi::code::{CallSite, Code, FuncCode, NO_OFFSET, StackMap, TrapSite};
 use crate::abi::vmstruct::VmCode;
 use crate::base::index::*;
@@ -15,6 +16,13 @@ use std::sync::Arc;
 pub struct Source {
     pub bytes: Shared<u8>,
     pub info: ModuleInfo,
+    pub images: Images,
+}
+
+impl Source {
+    pub fn new(bytes: &[u8], info: ModuleInfo) -> Arc<Source> {
+        Arc::new(Source { images: Images::new(&info, bytes), bytes: bytes.to_vec().into(), info })
+    }
 }
 
 /// Tables of some of a module's functions, which stand one behind the other. Offsets count from the first one's start.
@@ -51,20 +59,23 @@ pub struct Linked {
     text: Executable,
     /// Boxed: the code directory holds its address.
     code: Box<ModuleCode>,
+    /// Whether code looks at the heap's base, which then must be there before it runs.
+    pub uses_heap: bool,
 }
 
 impl Linked {
     pub fn new(source: &Arc<Source>, mut code: Code) -> Result<Linked> {
         let text = Executable::new(&std::mem::take(&mut code.text))
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
-        Ok(Linked::of(source, text, code.into()))
+        let uses_heap = code.uses_heap;
+        Ok(Linked::of(source, text, code.into(), uses_heap))
     }
 
     /// From tables that belong to the text.
-    pub fn of(source: &Arc<Source>, text: Executable, tables: Tables) -> Linked {
+    pub fn of(source: &Arc<Source>, text: Executable, tables: Tables, uses_heap: bool) -> Linked {
         let code = Box::new(ModuleCode::new(source, DefinedFuncIndex::new(0), tables));
         code_memory::register(text.as_ptr() as usize, text.len(), Owner::Module(&*code));
-        Linked { text, code }
+        Linked { text, code, uses_heap }
     }
 
     pub fn source(&self) -> &Source {

@@ -18,7 +18,6 @@ pub struct Module {
     source: Arc<Source>,
     pub layout: ContextLayout,
     pub(super) template: Template,
-    pub images: Images,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
     code: Machine,
@@ -42,26 +41,26 @@ impl Module {
         let bodies = decoded.bodies;
         if engine.config.lazy && cfg!(target_arch = "x86_64") && !bodies.is_empty() {
             let uses_heap = engine.compiler.validate(&decoded.info, bytes, &bodies)?;
-            let source = Arc::new(Source { bytes: bytes.to_vec().into(), info: decoded.info });
+            let source = Source::new(bytes, decoded.info);
             let keep = cache.clone().map(|cache| {
                 let engine = engine.clone();
-                Box::new(move |linked: &Linked| cache.put(&engine, linked, uses_heap)) as OnLinked
+                Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
             });
             let lazy = Lazy::new(engine, &source, bodies, keep)?;
             return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
         }
         let code = engine.compiler.module(&decoded.info, bytes, &bodies, engine.types.view())?;
-        let source = Arc::new(Source { bytes: bytes.to_vec().into(), info: decoded.info });
-        let uses_heap = code.uses_heap;
+        let source = Source::new(bytes, decoded.info);
         let linked = Linked::new(&source, code)?;
         if let Some(cache) = cache {
-            cache.put(engine, &linked, uses_heap);
+            cache.put(engine, &linked);
         }
-        Ok(Module::of_linked(engine, source, linked, uses_heap))
+        Ok(Module::of_linked(engine, source, linked))
     }
 
     /// A module from all of its code.
-    pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked, uses_heap: bool) -> Module {
+    pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked) -> Module {
+        let uses_heap = linked.uses_heap;
         Module::with(engine, source, Machine::Linked(linked), uses_heap)
     }
 
@@ -73,7 +72,6 @@ impl Module {
             engine: engine.clone(),
             template: Template::new(engine, info, &layout),
             layout,
-            images: Images::new(info, &source.bytes),
             ref_globals: info.globals.iter().filter_map(is_ref).collect(),
             source,
             code,
@@ -83,6 +81,11 @@ impl Module {
 
     pub fn info(&self) -> &ModuleInfo {
         &self.source.info
+    }
+
+    /// What its memories start with.
+    pub fn images(&self) -> &Images {
+        &self.source.images
     }
 
     /// The binary it was made from.
@@ -128,6 +131,6 @@ impl Drop for Module {
         if let Machine::Lazy(lazy) = &self.code {
             lazy.stop();
         }
-        self.engine.pool.forget(&self.images);
+        self.engine.pool.forget(self.images());
     }
 }

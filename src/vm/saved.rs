@@ -3,14 +3,17 @@
 //! runs its code, so it must come from a trusted place: the hashes guard against accidents only.
 
 use super::engine::Engine;
+use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
 use crate::abi::code::StackMap;
 use crate::base::Result;
+use crate::base::index::*;
 use crate::err;
 use crate::sys::mmap::{Executable, FileMapping};
 use crate::sys::shared::{Plain, Shared, bytes_of};
 use crate::wasm::decode;
+use crate::wasm::module::ModuleInfo;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,9 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::Xxh3Default;
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x02";
-/// The module, its text, its tables, and whether it uses the heap.
-const PARTS: usize = 8;
+const MAGIC: [u8; 8] = *b"\0wrtmod\x03";
+/// The module, its text, its tables, its memories' images as records and as bytes, and facts.
+const PARTS: usize = 10;
 /// Magic, contract, hash of the rest, and place and length of each part.
 const HEADER: usize = (3 + 2 * PARTS) * 8;
 /// Where the hashed part begins.
@@ -29,9 +32,50 @@ const HASHED: usize = 24;
 const ALIGN: usize = 16;
 const PAGE: usize = 64 << 10;
 const TEXT: usize = 1;
+const IMAGES: usize = 8;
+
+/// An image: the memory it is of, where it starts there and its length, both in `UNIT`s. Images stand one behind the other.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ImageRecord {
+    memory: u32,
+    start: u32,
+    len: u32,
+}
+// SAFETY: 32-bit numbers.
+unsafe impl Plain for ImageRecord {}
+
+/// The smallest page there is.
+const UNIT: usize = 4096;
+/// Bits of the facts.
+const USES_HEAP: u32 = 1;
+const HAS_IMAGES: u32 = 2;
 
 /// The extension of a file that is being written.
 pub const PART: &str = "part";
+
+/// What has to be made to be saved.
+struct Extra {
+    records: Vec<ImageRecord>,
+    bytes: Vec<u8>,
+    facts: [u32; 1],
+}
+
+impl Extra {
+    fn new(linked: &Linked) -> Extra {
+        let images = &linked.source().images;
+        let (mut records, mut bytes) = (Vec::new(), Vec::new());
+        for (memory, image) in images.by_memory.iter() {
+            if let Some(image) = image {
+                let [start, len] = [image.start, image.bytes.len()].map(|n| (n / UNIT) as u32);
+                records.push(ImageRecord { memory: memory.as_u32(), start, len });
+                bytes.extend_from_slice(&image.bytes);
+            }
+        }
+        let fact = |is: bool, bit: u32| if is { bit } else { 0 };
+        Extra { records, bytes, facts: [fact(linked.uses_heap, USES_HEAP) | fact(images.complete, HAS_IMAGES)] }
+    }
+}
 
 /// A saved module in pieces, which are written one behind the other.
 struct Pieces<'a> {
@@ -42,17 +86,19 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(contract: u64, source: &'a Source, linked: &'a Linked, uses_heap: &'a [u32; 1]) -> Pieces<'a> {
+    fn new(contract: u64, linked: &'a Linked, extra: &'a Extra) -> Pieces<'a> {
         let t = linked.tables();
         let parts = [
-            &*source.bytes,
+            &*linked.source().bytes,
             linked.text(),
             bytes_of(&t.funcs),
             bytes_of(&t.traps),
             bytes_of(&t.calls),
             bytes_of(&t.stack_maps),
             bytes_of(&t.stack_slots),
-            bytes_of(uses_heap),
+            bytes_of(&extra.records),
+            &extra.bytes,
+            bytes_of(&extra.facts),
         ];
         let mut header = Vec::with_capacity(HEADER);
         header.extend_from_slice(&MAGIC);
@@ -60,7 +106,7 @@ impl<'a> Pieces<'a> {
         header.extend_from_slice(&[0; 8]);
         let (mut end, mut gaps) = (HEADER, [0; PARTS]);
         for (i, part) in parts.iter().enumerate() {
-            let at = end.next_multiple_of(if i == TEXT { PAGE } else { ALIGN });
+            let at = end.next_multiple_of(if i == TEXT || i == IMAGES { PAGE } else { ALIGN });
             gaps[i] = at - end;
             header.extend_from_slice(&(at as u64).to_le_bytes());
             header.extend_from_slice(&(part.len() as u64).to_le_bytes());
@@ -91,16 +137,16 @@ impl<'a> Pieces<'a> {
 pub fn save(module: &Module) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let linked = module.linked()?;
-    let uses_heap = [module.uses_heap as u32];
-    let pieces = Pieces::new(module.engine.compiler.contract(), linked.source(), linked, &uses_heap);
+    let extra = Extra::new(linked);
+    let pieces = Pieces::new(module.engine.compiler.contract(), linked, &extra);
     pieces.each(|piece| out.write_all(piece)).map_err(|e| err!(OutOfMemory, "{e}"))?;
     Ok(out)
 }
 
 /// Writes the compiled module to a file, which is there whole or not at all: others may read and write it meanwhile.
-pub fn save_file(engine: &Engine, linked: &Linked, uses_heap: bool, path: &Path) -> Result<()> {
-    let uses_heap = [uses_heap as u32];
-    let pieces = Pieces::new(engine.compiler.contract(), linked.source(), linked, &uses_heap);
+pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
+    let extra = Extra::new(linked);
+    let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}-{}.{PART}", std::process::id(), COUNT.fetch_add(1, Relaxed)));
@@ -167,7 +213,7 @@ pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
 fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let damaged = || err!(Malformed, "the saved module is damaged");
     let parts = check(engine, place.bytes())?;
-    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, uses_heap] = parts;
+    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, records, images, facts] = parts;
     let bytes = place.shared(bytes).ok_or_else(damaged)?;
     let tables = Tables {
         funcs: place.shared(funcs).ok_or_else(damaged)?,
@@ -176,7 +222,8 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         stack_maps: place.shared(stack_maps).ok_or_else(damaged)?,
         stack_slots: place.shared(stack_slots).ok_or_else(damaged)?,
     };
-    let uses_heap: Shared<u32> = place.shared(uses_heap).ok_or_else(damaged)?;
+    let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == 1).ok_or_else(damaged)?;
+    let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
     let info = decode::decode(&bytes, &engine.types)?.info;
     let slots = tables.stack_slots.len() as u64;
     let inside = |m: &StackMap| m.first as u64 + m.count as u64 <= slots;
@@ -187,9 +234,27 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         return Err(damaged());
     }
     let text = place.executable(text).map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
-    let source = Arc::new(Source { bytes, info });
-    let linked = Linked::of(&source, text, tables);
-    Ok(Module::of_linked(engine, source, linked, uses_heap[..] == [1]))
+    let images = match facts[0] & HAS_IMAGES {
+        0 => Images::default(),
+        _ => place_images(&place, &info, &records, images).unwrap_or_else(|| Images::new(&info, &bytes)),
+    };
+    let source = Arc::new(Source { bytes, info, images });
+    let linked = Linked::of(&source, text, tables, facts[0] & USES_HEAP != 0);
+    Ok(Module::of_linked(engine, source, linked))
+}
+
+/// The images where they stand. `None` if they do not fit this system's pages.
+fn place_images(place: &Place<'_>, info: &ModuleInfo, records: &[ImageRecord], all: Part) -> Option<Images> {
+    let mut by_memory: PrimaryMap<MemoryIndex, Option<Arc<Image>>> = info.memories.keys().map(|_| None).collect();
+    let mut at = all.at;
+    for r in records {
+        let [start, len] = [r.start, r.len].map(|n| n as usize * UNIT);
+        let part = Part { at, len };
+        let memory = by_memory.get_mut(MemoryIndex::from_u32(r.memory)).filter(|_| at + len <= all.at + all.len)?;
+        *memory = Some(Arc::new(Image::new(start, place.shared(part)?)?));
+        at += len;
+    }
+    Some(Images { by_memory, complete: true })
 }
 
 /// Whether these are bytes that `save` gave, here or somewhere alike; where the parts are.

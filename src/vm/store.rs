@@ -16,6 +16,7 @@ use super::release::Releases;
 use super::table::Table;
 use crate::abi::vmstruct::HOST_OWNER;
 use crate::base::{Error, Result, Slab};
+use crate::err;
 use crate::gc::{Heap, HeapConfig};
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::FuncType;
@@ -149,6 +150,14 @@ impl Store {
             (*store.vm.get()).func_count = 1;
         }
         store
+    }
+
+    /// An error if a bug of the engine was met while it ran.
+    pub fn check_sound(&self) -> Result<()> {
+        if self.poisoned {
+            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
+        }
+        Ok(())
     }
 
     /// Whether WebAssembly of this store is running, below on the stack.

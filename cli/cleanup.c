@@ -1,0 +1,35 @@
+/* What a signal that ends the program leaves behind: no half-written file, no half a line on the terminal. */
+#include "cli.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static const char *volatile file;
+static volatile sig_atomic_t line;
+
+static void on_signal(int number) {
+    const char *path = file;
+    if (path) unlink(path);
+    if (line) {
+        ssize_t n = write(STDERR_FILENO, "\r\033[K", 4);
+        (void)n;
+    }
+    /* The handler was for one time: this ends the program, and its parent sees by what. */
+    raise(number);
+}
+
+void cleanup_on_signals(void) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        struct sigaction action, before;
+        if (sigaction(signals[i], NULL, &before) || before.sa_handler == SIG_IGN) continue;
+        action.sa_handler = on_signal;
+        sigemptyset(&action.sa_mask);
+        action.sa_flags = (int)SA_RESETHAND | SA_RESTART;
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+void cleanup_set_file(const char *path) { file = path; }
+
+void cleanup_set_line(bool on) { line = on; }

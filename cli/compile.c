@@ -1,0 +1,118 @@
+/* wrt compile: a module as machine code, in a file that wrt run takes. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OUTPUT, INTERRUPTIBLE, THREADS, HELP };
+
+static const option_t OPTIONS[] = {
+    [OUTPUT] = {"output", 'o', "OUT", "the file to write; - is standard output; unless set, FILE with .cwasm for its ending"},
+    [INTERRUPTIBLE] = {"interruptible", 0, NULL, "make code that run --timeout can stop; it is a little slower"},
+    [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
+    [HELP] = {"help", 'h', NULL, "show this"},
+    {0},
+};
+
+/* FILE without .wasm or .wat, with .cwasm. The caller frees it. */
+static char *default_output(const char *path) {
+    size_t len = strlen(path);
+    const char *dot = strrchr(path, '.');
+    if (dot && (!strcmp(dot, ".wasm") || !strcmp(dot, ".wat"))) len = (size_t)(dot - path);
+    char *out = malloc(len + sizeof ".cwasm");
+    if (out) {
+        memcpy(out, path, len);
+        strcpy(out + len, ".cwasm");
+    }
+    return out;
+}
+
+/* Writes a file under another name and moves it over the old one, so that there is never half of it. */
+static bool write_file(const char *path, const uint8_t *bytes, size_t len) {
+    struct stat about;
+    /* What is no plain file, such as /dev/null, is written as it is. */
+    bool direct = stat(path, &about) == 0 && !S_ISREG(about.st_mode);
+    size_t size = strlen(path) + 32;
+    char *part = malloc(size);
+    if (!part) return false;
+    snprintf(part, size, direct ? "%s" : "%s.%ld.part", path, (long)getpid());
+    if (!direct) cleanup_set_file(part);
+    FILE *file = fopen(part, "wb");
+    bool ok = file && fwrite(bytes, 1, len, file) == len;
+    int why = errno;
+    if (file && fclose(file) && ok) ok = false, why = errno;
+    if (ok && !direct && rename(part, path)) ok = false, why = errno;
+    if (!ok) complain("%s: %s", path, strerror(why));
+    if (!ok && !direct) unlink(part);
+    cleanup_set_file(NULL);
+    free(part);
+    return ok;
+}
+
+static bool save(const wrt_module_t *module, const char *output) {
+    uint8_t *bytes;
+    size_t len;
+    bool ok;
+    if (failed(wrt_module_save(module, &bytes, &len), output)) return false;
+    if (strcmp(output, "-"))
+        ok = write_file(output, bytes, len);
+    else
+        ok = fwrite(bytes, 1, len, stdout) == len;
+    wrt_bytes_delete(bytes, len);
+    return ok;
+}
+
+static int compile(const char *path, const char *output, const engine_options_t *options) {
+    input_t input;
+    if (!input_read(path, &input)) return STATUS_FAILED;
+    bool ok = input.kind != INPUT_SAVED;
+    if (!ok) complain("%s: it is compiled already", input.shown);
+    wrt_engine_t *engine = ok ? make_engine(options) : NULL;
+    wrt_module_t *module = engine ? make_module(engine, &input) : NULL;
+    ok = module && save(module, output);
+    wrt_module_delete(module);
+    wrt_engine_delete(engine);
+    input_free(&input);
+    return ok ? STATUS_OK : STATUS_FAILED;
+}
+
+static int run(const command_t *command, int argc, char **argv) {
+    engine_options_t options = {0};
+    parser_t parser = {.command = command, .argc = argc, .argv = argv};
+    const char *file = NULL, *output = NULL;
+    int option;
+    while ((option = option_next(&parser)) != OPTION_END) {
+        switch (option) {
+        case OUTPUT: output = parser.value; break;
+        case INTERRUPTIBLE: options.interruption = true; break;
+        case THREADS:
+            if (!parse_count(parser.value, "--threads", &options.threads)) return STATUS_USAGE;
+            break;
+        case HELP: print_command_help(command, stdout); return STATUS_OK;
+        case OPTION_OPERAND:
+            if (file) return bad_usage(command, "one file at a time: '%s' and '%s'", file, parser.value);
+            file = parser.value;
+            break;
+        default: return STATUS_USAGE;
+        }
+    }
+    if (!file) return bad_usage(command, "no file to compile");
+    if (!output && !strcmp(file, "-")) return bad_usage(command, "where to? standard input has no name: -o OUT");
+    if (output && !strcmp(output, "-") && isatty(STDOUT_FILENO))
+        return bad_usage(command, "machine code is nothing for a terminal: -o OUT");
+    char *named = output ? NULL : default_output(file);
+    int status = STATUS_FAILED;
+    if (output || named) status = compile(file, output ? output : named, &options);
+    free(named);
+    return status;
+}
+
+const command_t command_compile = {
+    "compile", "[OPTION]... FILE", "compile a module to a file that runs at once",
+    "FILE is a module (binary or text); - is standard input. What is written holds machine\n"
+    "code: it is for this version of wrt on this kind of machine, and should only be run\n"
+    "if it comes from a trusted place.",
+    OPTIONS, run};

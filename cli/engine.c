@@ -1,0 +1,33 @@
+/* Engines and modules as the commands want them. */
+#include "cli.h"
+
+#include <stdlib.h>
+
+static bool configure(wrt_config_t *config, const engine_options_t *options) {
+    if (failed(wrt_config_set_lazy(config, options->lazy), "--no-lazy")) return false;
+    if (failed(wrt_config_set_interruption(config, options->interruption), "--timeout")) return false;
+    if (options->max_stack && failed(wrt_config_set_max_wasm_stack(config, options->max_stack), "--max-stack")) return false;
+    return !options->threads || !failed(wrt_config_set_threads(config, (size_t)options->threads), "--threads");
+}
+
+wrt_engine_t *make_engine(const engine_options_t *options) {
+    wrt_engine_t *engine = NULL;
+    wrt_config_t *config = wrt_config_new();
+    if (configure(config, options) && failed(wrt_engine_new(config, &engine), "the engine can not start")) engine = NULL;
+    wrt_config_delete(config);
+    return engine;
+}
+
+wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_t **out_module) {
+    if (input->kind == INPUT_SAVED) return wrt_module_load(engine, input->bytes, input->size, out_module);
+    return wrt_module_new(engine, input->bytes, input->size, out_module);
+}
+
+wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input) {
+    wrt_module_t *module = NULL;
+    progress_t *progress = input->kind == INPUT_SAVED ? NULL : progress_start(input->shown, engine);
+    wrt_error_t *error = load_module(engine, input, &module);
+    progress_stop(progress);
+    if (error) explain_module_error(input, error);
+    return module;
+}

@@ -1,0 +1,65 @@
+;; A WASI program that does what its first argument's first letter says, and exits with an errno where a call fails:
+;; a: prints its arguments, each with a NUL behind it; v: its variables; e: exits with the second argument's first digit;
+;; c: copies the file that the second argument names (below descriptor 3) to standard output; w: makes that file;
+;; i: copies standard input to standard output; y: writes for ever; s: sleeps for a minute; t: traps.
+(module $wasi
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 4)
+  ;; 0: counts, sizes, results; 16: an iovec; 64: a subscription; 1024: pointers; 8192: texts; 65536: a buffer.
+  (func $check (param $errno i32) (if (local.get $errno) (then (call $proc_exit (local.get $errno)))))
+  (func $write (param $at i32) (param $len i32)
+    (i32.store (i32.const 16) (local.get $at))
+    (i32.store (i32.const 20) (local.get $len))
+    (call $check (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8))))
+  (func $read (param $fd i32) (result i32)
+    (i32.store (i32.const 16) (i32.const 65536))
+    (i32.store (i32.const 20) (i32.const 65536))
+    (call $check (call $fd_read (local.get $fd) (i32.const 16) (i32.const 1) (i32.const 8)))
+    (i32.load (i32.const 8)))
+  (func $copy (param $fd i32) (local $len i32)
+    (loop $more
+      (if (local.tee $len (call $read (local.get $fd)))
+        (then (call $write (i32.const 65536) (local.get $len)) (br $more)))))
+  (func $length (param $at i32) (result i32) (local $len i32)
+    (loop $more
+      (if (i32.load8_u (i32.add (local.get $at) (local.get $len)))
+        (then (local.set $len (i32.add (local.get $len) (i32.const 1))) (br $more))))
+    (local.get $len))
+  (func $open (param $flags i32) (param $rights i64) (result i32) (local $path i32)
+    (local.set $path (i32.load (i32.const 1032)))
+    (call $check (call $path_open (i32.const 3) (i32.const 0) (local.get $path) (call $length (local.get $path))
+      (local.get $flags) (local.get $rights) (i64.const 0) (i32.const 0) (i32.const 8)))
+    (i32.load (i32.const 8)))
+  (func $sleep
+    ;; A subscription to the monotonic clock: userdata, tag 0, id 1, 60 s.
+    (i32.store (i32.const 80) (i32.const 1))
+    (i64.store (i32.const 88) (i64.const 60000000000))
+    (call $check (call $poll_oneoff (i32.const 64) (i32.const 160) (i32.const 1) (i32.const 8))))
+  (func (export "_start") (local $what i32)
+    (call $check (call $args_sizes_get (i32.const 0) (i32.const 4)))
+    (call $check (call $args_get (i32.const 1024) (i32.const 8192)))
+    (if (i32.lt_u (i32.load (i32.const 0)) (i32.const 2)) (then (call $proc_exit (i32.const 99))))
+    (local.set $what (i32.load8_u (i32.load (i32.const 1028))))
+    (if (i32.eq (local.get $what) (i32.const 97)) (then (call $write (i32.const 8192) (i32.load (i32.const 4)))))
+    (if (i32.eq (local.get $what) (i32.const 99)) (then (call $copy (call $open (i32.const 0) (i64.const 2)))))
+    (if (i32.eq (local.get $what) (i32.const 101))
+      (then (call $proc_exit (i32.sub (i32.load8_u (i32.load (i32.const 1032))) (i32.const 48)))))
+    (if (i32.eq (local.get $what) (i32.const 105)) (then (call $copy (i32.const 0))))
+    (if (i32.eq (local.get $what) (i32.const 115)) (then (call $sleep)))
+    (if (i32.eq (local.get $what) (i32.const 116)) (then (unreachable)))
+    (if (i32.eq (local.get $what) (i32.const 118))
+      (then
+        (call $check (call $environ_sizes_get (i32.const 0) (i32.const 4)))
+        (call $check (call $environ_get (i32.const 1024) (i32.const 8192)))
+        (call $write (i32.const 8192) (i32.load (i32.const 4)))))
+    (if (i32.eq (local.get $what) (i32.const 119)) (then (drop (call $open (i32.const 1) (i64.const 64)))))
+    (if (i32.eq (local.get $what) (i32.const 121)) (then (loop $more (call $write (i32.const 65536) (i32.const 65536)) (br $more))))))
