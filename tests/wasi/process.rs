@@ -185,7 +185,7 @@ fn the_callers_memory_is_used() {
     let mut found = Vec::new();
     for i in &made {
         let Ok(Some(Extern::Memory(m))) = i.export(&mut store, "memory") else { panic!() };
-        let mut at = |at| {
+        let at = |at| {
             let mut byte = [0];
             m.read(&store, at, &mut byte).unwrap();
             byte[0]
