@@ -34,14 +34,17 @@ headers:
 install: dist
 	bash scripts/install.sh $(DIST) "$(PREFIX)" $(VERSION)
 
+# All groups against Wasmtime and V8, or those of GROUPS="gc calls"; ROUNDS=1 only tries whether everything runs. docs/performance.md.
+GROUPS ?=
+ROUNDS ?= 5
 bench: dist
-	python3 benches/run.py $(DIST)
+	python3 benches/bench.py $(DIST) $(GROUPS) --rounds $(ROUNDS)
 
-bench-gc: dist
-	python3 benches/gc.py $(DIST)
+bench-gc:
+	$(MAKE) bench GROUPS=gc
 
-bench-references: dist
-	python3 benches/references.py $(DIST)
+bench-references:
+	$(MAKE) bench GROUPS=calls
 
 clean:
 	cargo clean

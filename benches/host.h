@@ -6,7 +6,7 @@
  *   instantiate  makes and deletes ARG instances, each in a store of its own
  *   stores       the same, and calls run(100) in each
  *   alive        makes ARG stores with an instance, calls run(100) in each, and keeps them: KiB and mappings of a store
- * A host may define HEAP_REPORT, which adds to exec's line what it knows of its heap.
+ * A host may define HEAP_REPORT, which adds to exec's line what it knows of its heap, and SETTLE, which exec does first.
  * One line of JSON: processor time of all threads in milliseconds for each of REPEATS, and the process's greatest resident size. */
 #ifndef BENCH_HOST_H
 #define BENCH_HOST_H
@@ -119,6 +119,9 @@ int main(int argc, char **argv) {
         kib = resident_kib();
         maps = mappings();
     }
+#ifdef SETTLE
+    if (exec) SETTLE(instance, job.arg);
+#endif
     for (int i = 0; i < job.repeats; i++) {
         double start = processor_ms();
         if (compiles) compile(&job);

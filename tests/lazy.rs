@@ -112,6 +112,27 @@ fn a_first_call_keeps_every_argument() {
     }
 }
 
+/// Around the numbers of results that fit into registers: behind them the context is another argument.
+#[test]
+fn a_first_call_finds_its_context() {
+    let mut wat = String::from("(module");
+    let mut wanted = Vec::new();
+    for (ints, floats) in [(0, 0), (1, 0), (8, 0), (9, 0), (8, 8), (0, 9), (0, 8), (9, 9), (7, 9), (30, 1)] {
+        let types = "i64 ".repeat(ints) + &"f64 ".repeat(floats);
+        let name = format!("{ints}-{floats}");
+        let gets: String = (0..ints).map(|i| format!("(i64.const {i})")).collect();
+        let gets: String = gets + &(0..floats).map(|i| format!("(f64.const {i})")).collect::<String>();
+        wat += &format!("(func $\"{name}\" (param i32) (result {types}) {gets})\n");
+        wat += &format!("(func (export \"{name}\") (result {types}) (call $\"{name}\" (i32.const 1)))\n");
+        let ints = (0..ints).map(|i| Val::I64(i as i64));
+        wanted.push((name, ints.chain((0..floats).map(|i| Val::F64((i as f64).to_bits()))).collect::<Vec<_>>()));
+    }
+    let (mut store, i) = instance(&module(true, &(wat + ")")));
+    for (name, results) in wanted {
+        assert_eq!(call(&mut store, i, &name, &[], results.len()).unwrap(), results, "{name}");
+    }
+}
+
 #[test]
 fn traps_name_the_same_frames() {
     let wat = "(module $m (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))

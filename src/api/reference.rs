@@ -176,8 +176,9 @@ impl Ref {
         {
             return Err(err!(InvalidArgument, "the type is none of this store's engine"));
         }
-        if let (HeapType::ConcreteFunc(_), _) | (_, Top::Func) = (self.heap_type(store)?, ty.top()) {
-            return Ok(types.view().heap_matches(self.heap_type(store)?, ty.heap));
+        let own = self.heap_type(store)?;
+        if matches!(own, HeapType::ConcreteFunc(_)) || ty.top() == Top::Func {
+            return Ok(types.view().heap_matches(own, ty.heap));
         }
         let (no_gc, gc) = self.get(store)?;
         Ok(no_gc.is(Some(gc), ty))

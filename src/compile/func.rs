@@ -151,6 +151,15 @@ pub fn wasm_signature(ty: &FuncType) -> Signature {
     sig
 }
 
+/// Registers that the `tail` convention of x86-64 has for results, of numbers and addresses, and of floats and vectors each.
+const RESULT_REGISTERS: usize = 8;
+
+/// Whether some results travel in memory, to which the first argument points; the context is the second one then.
+pub fn results_in_memory(ty: &FuncType) -> bool {
+    let floats = ty.results().iter().filter(|t| matches!(t, ValType::F32 | ValType::F64 | ValType::V128)).count();
+    floats.max(ty.results().len() - floats) > RESULT_REGISTERS
+}
+
 /// Cranelift's code of a trap. Ours are its user codes.
 pub fn trap_code(t: Trap) -> TrapCode {
     TrapCode::unwrap_user(t as u8)

@@ -18,4 +18,5 @@ mod trampoline;
 
 pub use code::{ALIGN, CompiledFunc, link};
 pub use driver::{Compiler, FuncCompiler};
+pub use func::results_in_memory;
 pub use isa::Tier;

@@ -5,7 +5,6 @@ use super::store::Store;
 use super::unwind;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::{Error, ErrorKind, Result, Trap};
-use crate::err;
 use crate::sys::signals::stack_pointer;
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::Relaxed;
@@ -43,9 +42,7 @@ pub unsafe fn invoke(
         (*act).trap = 0;
         (*act).trap_frames = 0;
         if (*act).previous.is_null() {
-            if (*store).poisoned {
-                return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
-            }
+            (*store).check_sound()?;
             let limit = stack_pointer().saturating_sub((*store).max_wasm_stack);
             (*store).stack_limit = limit;
             (*store).vm.enter(limit);

@@ -95,15 +95,13 @@ impl Store {
 
     /// SAFEPOINT. Collects now.
     pub fn collect(&mut self, kind: Kind) -> Result<()> {
-        if self.poisoned {
-            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
-        }
+        self.check_sound()?;
         let Some(mut heap) = self.heap.take() else { return Ok(()) };
         if !heap.prepare() {
             self.heap = Some(heap);
             return Err(err!(OutOfMemory, "no memory for a collection"));
         }
-        let before = heap.statistics();
+        let before = self.gc_hook.as_ref().map(|_| heap.statistics());
         let start = Instant::now();
         let collected = catch_unwind(AssertUnwindSafe(|| {
             let mut reach = if kind == Kind::Minor { None } else { Reach::new(self) };
@@ -120,14 +118,14 @@ impl Store {
             let verified = if verifies { heap.verify().and_then(|()| trace::verify(self, &heap)) } else { Ok(()) };
             verified.unwrap_or_else(|finding| panic!("after a collection: {finding}"));
         }));
-        if heap.has_dead() || !self.dead_funcs.is_empty() {
+        if heap.has_dead() {
             self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
         }
         // Also if it is broken: contexts hold its base.
         heap.broken |= collected.is_err();
-        let after = heap.statistics();
+        let after = before.as_ref().map(|_| heap.statistics());
         self.heap = Some(heap);
-        if let (Some(hook), Ok(())) = (&mut self.gc_hook, &collected) {
+        if let (Some(hook), Some(before), Some(after), Ok(())) = (&mut self.gc_hook, before, after, &collected) {
             let promoted = after.promoted - before.promoted;
             let event = GcEvent { full: kind != Kind::Minor, pause: start.elapsed(), promoted, used: after.used };
             self.vm.closed_during(|| hook(&event));

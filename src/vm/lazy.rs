@@ -60,7 +60,7 @@ impl Lazy {
             layout: ContextLayout::new(&source.info),
             queue: Mutex::new(Queue::new(bodies.len())),
             bodies,
-            text: LazyText::new(source, first_call::address())?,
+            text: LazyText::new(source, first_call::addresses())?,
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),

@@ -10,15 +10,17 @@ use crate::abi::vmstruct::VmCode;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
-use crate::compile::{ALIGN, CompiledFunc, Tier};
+use crate::compile::{ALIGN, CompiledFunc, Tier, results_in_memory};
 use crate::err;
 use crate::sys::mmap::CodeSpace;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 
-/// Bytes of a stub, and of the common part behind which they stand.
+/// Bytes of a stub, and of what it jumps to.
 const STUB: usize = 16;
+/// Ways into `first_call`, which have the first slots and stand in front of the stubs.
+const WAYS: usize = 2;
 /// Room for machine code: this many bytes for each byte of WebAssembly, and for each function. What does not fit is
 /// entered when the whole module is there.
 const ROOM_FOR_BYTE: usize = 24;
@@ -48,13 +50,14 @@ struct Placed {
 }
 
 impl LazyText {
-    /// Stubs for all functions of `source`; `first_call` is what they jump to at first, with the function's index in `eax`.
-    pub fn new(source: &Source, first_call: VmCode) -> Result<Arc<LazyText>> {
+    /// Stubs for all functions of `source`; `first_call` is what they jump to at first, with the function's index in `eax`: where
+    /// the context is the first argument, and where it is the second.
+    pub fn new(source: &Source, first_call: [VmCode; WAYS]) -> Result<Arc<LazyText>> {
         let funcs = source.info.bodies.len();
-        let stubs = (STUB + funcs * STUB).next_multiple_of(ALIGN);
+        let stubs = ((WAYS + funcs) * STUB).next_multiple_of(ALIGN);
         let bytes: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let room = (bytes.saturating_mul(ROOM_FOR_BYTE).saturating_add(funcs * ROOM_FOR_FUNC)).min(MAX_LAZY_TEXT);
-        let space = CodeSpace::new((1 + funcs) * size_of::<usize>(), stubs + room)
+        let space = CodeSpace::new((WAYS + funcs) * size_of::<usize>(), stubs + room)
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
         let text = LazyText {
             space,
@@ -63,19 +66,22 @@ impl LazyText {
             count: AtomicUsize::new(0),
             places: Mutex::new(Places { next: stubs, full: vec![0; funcs].into(), left: false }),
         };
-        text.slot(0).store(first_call.cast_mut(), Relaxed);
         let mut code = Vec::with_capacity(stubs);
-        code.extend_from_slice(&text.jump_through(0, 0));
-        code.resize(STUB, 0);
-        for i in 0..funcs {
+        for (i, way) in first_call.into_iter().enumerate() {
+            text.slot(i).store(way.cast_mut(), Relaxed);
+            code.extend_from_slice(&text.jump_through(i, i * STUB));
+            code.resize((i + 1) * STUB, 0);
+        }
+        for (i, _) in source.info.bodies.iter() {
             let at = code.len();
-            code.extend_from_slice(&text.jump_through(1 + i, at));
-            // mov eax, i; jmp common
+            let way = results_in_memory(source.info.func_type(source.info.func_index(i))) as usize * STUB;
+            code.extend_from_slice(&text.jump_through(WAYS + i.index(), at));
+            // mov eax, i; jmp way
             code.push(0xb8);
-            code.extend_from_slice(&(i as u32).to_le_bytes());
+            code.extend_from_slice(&i.as_u32().to_le_bytes());
             code.push(0xe9);
-            code.extend_from_slice(&(-((at + STUB) as i32)).to_le_bytes());
-            text.slot(1 + i).store(text.address(at + 6).cast_mut(), Relaxed);
+            code.extend_from_slice(&(way as i32 - (at + STUB) as i32).to_le_bytes());
+            text.func_slot(i).store(text.address(at + 6).cast_mut(), Relaxed);
         }
         // SAFETY: nobody knows it yet.
         unsafe { text.space.write(0, &code) };
@@ -93,10 +99,14 @@ impl LazyText {
     }
 
     fn slot(&self, i: usize) -> &AtomicPtr<u8> {
-        assert!(i <= self.funcs);
-        // SAFETY: the data has room for one word more than there are functions, aligned, and is only used as such. Machine
-        // code reads them, too.
+        assert!(i < WAYS + self.funcs);
+        // SAFETY: the data has room for a word for each way and function, aligned, and is only used as such. Machine code
+        // reads them, too.
         unsafe { &*self.space.data().cast::<AtomicPtr<u8>>().add(i) }
+    }
+
+    fn func_slot(&self, f: DefinedFuncIndex) -> &AtomicPtr<u8> {
+        self.slot(WAYS + f.index())
     }
 
     fn address(&self, at: usize) -> VmCode {
@@ -104,7 +114,7 @@ impl LazyText {
     }
 
     fn stub_offset(&self, f: DefinedFuncIndex) -> usize {
-        STUB + f.index() * STUB
+        (WAYS + f.index()) * STUB
     }
 
     /// What always leads to the function.
@@ -114,7 +124,7 @@ impl LazyText {
 
     /// Where the function is now, if it was entered before.
     pub fn entered(&self, f: DefinedFuncIndex) -> Option<VmCode> {
-        let code = self.slot(1 + f.index()).load(Acquire).cast_const();
+        let code = self.func_slot(f).load(Acquire).cast_const();
         (code != self.address(self.stub_offset(f) + 6)).then_some(code)
     }
 
@@ -126,7 +136,7 @@ impl LazyText {
     }
 
     fn enter_at(&self, f: DefinedFuncIndex, code: VmCode) {
-        self.slot(1 + f.index()).store(code.cast_mut(), Release);
+        self.func_slot(f).store(code.cast_mut(), Release);
     }
 
     /// Puts a function's code there, and lets calls arrive at it, unless there is better code already. Gives where calls arrive;

@@ -161,7 +161,7 @@ impl Reach {
 
     fn host_global(&mut self, store: &mut Store, g: u32, tracer: Option<&mut Tracer>) {
         let global = &mut store.globals[g];
-        if global.keeper != Keeper::Host && global.keeper != Keeper::Nobody {
+        if !global.is_hosts() {
             return;
         }
         if global.ty().content.is_gc() {

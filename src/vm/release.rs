@@ -123,20 +123,18 @@ impl Store {
 
     /// SAFEPOINT. Frees what was released and nothing refers to.
     pub fn free_released(&mut self) -> Result<()> {
+        self.check_sound()?;
         if self.heap.is_some() {
             return self.collect(Kind::Full(Moving::Nothing));
         }
         if let Some(mut reach) = Reach::new(self) {
             reach.trace(self, None);
             reach.finish(self);
-            if !self.dead_funcs.is_empty() {
-                self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
-            }
         }
         Ok(())
     }
 
-    /// After a search that has freed so many parts, host functions not counted.
+    /// After a search that has freed so many parts; functions of linkers, which nobody had to release, are not counted.
     pub(super) fn note_freed(&mut self, freed: usize) {
         let host_funcs = self.hosts.len();
         self.releases = Releases { unkept: self.releases.unkept - freed, host_funcs, ..Releases::default() };
@@ -188,6 +186,7 @@ impl Store {
     pub(super) fn free_table(&mut self, t: u32) {
         if let Some(table) = self.tables.remove(t) {
             self.account.give_back(Growth { resource: Resource::Table, current: 0, desired: table.len() });
+            table.free(&self.engine);
         }
     }
 
@@ -214,6 +213,7 @@ impl Store {
             self.host_by_call.remove(&host.key());
         }
         self.dead_funcs.push(host);
+        self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
     }
 
     /// Takes back the numbers by which the host and objects know a function.

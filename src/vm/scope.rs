@@ -20,10 +20,20 @@ impl Store {
     }
 
     /// Also those of the host functions further out that have none yet: what escapes from one belongs to the next.
-    #[cold]
     fn open_callback_scope(&mut self, exit_fp: usize, scope_fp: usize) -> Result<()> {
-        let mut fps = vec![exit_fp];
         // SAFETY: the store's thread; activations live while what they have entered runs.
+        let outer = unsafe { (*self.vm.get()).activation.as_ref() }.map_or(0, |a| a.previous_exit_fp);
+        if outer != scope_fp && outer != 0 {
+            self.open_outer_scopes(scope_fp)?;
+        }
+        self.open_scope_of(exit_fp)
+    }
+
+    /// Those of all host functions but the innermost one that have none yet, the outermost first.
+    #[cold]
+    fn open_outer_scopes(&mut self, scope_fp: usize) -> Result<()> {
+        let mut fps = Vec::new();
+        // SAFETY: as in `open_callback_scope`.
         let mut activation = unsafe { (*self.vm.get()).activation };
         // SAFETY: as above.
         while let Some(a) = unsafe { activation.as_ref() } {
@@ -33,14 +43,17 @@ impl Store {
             fps.push(a.previous_exit_fp);
             activation = a.previous;
         }
-        self.callback_scopes.try_reserve(fps.len()).map_err(|_| no_scope())?;
-        for fp in fps.into_iter().rev() {
-            let depth = self.scopes;
-            self.push_scope()?;
-            // SAFETY: the store's thread.
-            let previous_fp = std::mem::replace(unsafe { &mut (*self.vm.get()).scope_fp }, fp);
-            self.callback_scopes.push(CallbackScope { previous_fp, depth });
-        }
+        fps.into_iter().rev().try_for_each(|fp| self.open_scope_of(fp))
+    }
+
+    /// The scope of the host function that has left WebAssembly at `fp`.
+    fn open_scope_of(&mut self, fp: usize) -> Result<()> {
+        self.callback_scopes.try_reserve(1).map_err(|_| no_scope())?;
+        let depth = self.scopes;
+        self.push_scope()?;
+        // SAFETY: the store's thread.
+        let previous_fp = std::mem::replace(unsafe { &mut (*self.vm.get()).scope_fp }, fp);
+        self.callback_scopes.push(CallbackScope { previous_fp, depth });
         Ok(())
     }
 

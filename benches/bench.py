@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Compares wrt with Wasmtime's C API and V8, in alternation, group by group.     (make bench)
+
+usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME]... [--other NAME=DIST] [--peers DIR] [--interrupts] [--draw]
+
+Writes target/bench/results.json (a group's results replace its former ones), results.md and results.svg there, and prints the tables.
+One round is the quick mode: smallest arguments, to see that everything runs; its results are kept apart, in quick.json.
+--only: lines of the groups, by name; may be said several times. --other measures another build of wrt as well, where hosts in C are compared. --interrupts: in
+compute and compile, code that can be interrupted (epochs in Wasmtime). --draw: measures nothing, writes tables and chart anew. Peers are kept in target/bench, or DIR; they need registries.
+"""
+import argparse, datetime, importlib, json, os, platform, subprocess, sys
+
+sys.dont_write_bytecode = True  # no caches in the tree
+from lib import chart, peers, report, rounds
+
+GROUPS = ["compute", "compile", "first_result", "instantiate", "calls", "gc", "wasi"]
+
+
+class Bench:
+    """What a group is asked to do."""
+
+    def __init__(self, args):
+        self.dist, self.rounds, self.quick = os.path.abspath(args.dist), args.rounds, args.rounds == 1
+        self.only = args.only
+        self.interrupts = args.interrupts
+        self.builds = {"wrt": self.dist, **{"wrt " + o.split("=")[0]: os.path.abspath(o.split("=")[1]) for o in args.other}}
+
+    def wants(self, name):
+        return not self.only or name in self.only
+
+    def some(self, names):
+        return [name for name in names if self.wants(name)]
+
+
+def machine():
+    with open("/proc/cpuinfo") as f:
+        model = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), platform.machine())
+    return f"{model}, {os.cpu_count()} processors (shared with other work), {platform.system()} {platform.release()}"
+
+
+def versions(dist):
+    commit = subprocess.run(["git", "-C", peers.BENCHES, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    v8 = subprocess.run([peers.npm("node"), "-p", "process.versions.v8"], capture_output=True, text=True).stdout.strip()
+    return f"wrt {os.path.basename(os.path.realpath(os.path.join(dist, 'lib', 'libwrt.so'))).split('.so.')[1]} ({commit}), Wasmtime " \
+           f"{peers.WASMTIME} (C API), V8 {v8} (node {peers.NPM['node'][1]}), deno {peers.NPM['deno'][1]}"
+
+
+def run(name, bench):
+    """A group's results; the tables are printed as they are done."""
+    group = importlib.import_module("groups." + name)
+    load = os.getloadavg()[0]
+    tables = []
+    print(f"## {group.TITLE}\n\n{group.ABOUT}\n", flush=True)
+    for table in group.measure(bench):
+        if table.lines:
+            tables.append(table)
+            print(report.table(table), flush=True)
+    return dict(title=group.TITLE, about=group.ABOUT, when=datetime.date.today().isoformat(), rounds=bench.rounds,
+                load=[f"{load:.1f}", f"{os.getloadavg()[0]:.1f}"], tables=[t.data() for t in tables])
+
+
+def write(results, name):
+    groups = [results["groups"][g] for g in GROUPS if g in results["groups"]]
+    tables = [[rounds.of_data(t) for t in g["tables"]] for g in groups]
+    head = f"# Figures\n\nRatios are times of wrt over the peer's: below 1 wrt is faster. Medians over rounds of the ratio within a round, least " \
+           f"and greatest in brackets.\n\n{results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
+    for ending, text in {"md": "\n".join([head, *map(report.group, groups, tables)]), "svg": chart.svg(groups, tables, results["versions"])}.items():
+        with open(os.path.join(peers.OUT, f"{name}.{ending}"), "w") as f:
+            f.write(text)
+    with open(os.path.join(peers.OUT, name + ".json"), "w") as f:
+        json.dump(results, f, indent=1)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("dist")
+    parser.add_argument("groups", nargs="*", default=GROUPS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--other", action="append", default=[])
+    parser.add_argument("--peers", default=peers.OUT)
+    parser.add_argument("--interrupts", action="store_true")
+    parser.add_argument("--draw", action="store_true")
+    args = parser.parse_args()
+    if unknown := set(args.groups) - set(GROUPS):
+        sys.exit(f"no such groups: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    peers.OUT = os.path.abspath(args.peers)
+    os.makedirs(peers.OUT, exist_ok=True)
+    bench = Bench(args)
+    name = "quick" if bench.quick else "results"
+    file = os.path.join(peers.OUT, name + ".json")
+    results = json.load(open(file)) if os.path.exists(file) else {"groups": {}}
+    if args.draw:
+        args.groups = []
+        write(results, name)
+    else:
+        results.update(machine=machine(), versions=versions(bench.dist))
+    for group in GROUPS:
+        if group in args.groups:
+            results["groups"][group] = run(group, bench)
+            write(results, name)
+    print(f"written: {os.path.join(peers.OUT, name)}.json, .md, .svg")
+
+
+if __name__ == "__main__":
+    main()

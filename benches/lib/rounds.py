@@ -1,0 +1,88 @@
+"""Processes in alternation by rounds, and what comes of their figures.
+
+A round measures each engine once, one after the other, so that a slow spell of the machine hits all of them. Who is first changes
+from round to round. Only ratios within a round count; the figure is their median, with the least and the greatest as spread.
+"""
+import json, os, statistics, subprocess, sys
+
+TIMEOUT = 600
+
+
+class Failed(Exception):
+    """A process did not give a result: why."""
+
+
+def process(command, **kw):
+    """A process's line of JSON: the last one of what it prints."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, **{"env": dict(os.environ, NO_COLOR="1"), **kw})
+    except subprocess.TimeoutExpired:
+        raise Failed(f"more than {TIMEOUT} s")
+    if done.returncode:
+        raise Failed((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1].strip()[:120])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def alternate(count, measures, notes, name):
+    """`count` rounds: what each of `measures`, by engine, gives; None where it fails, and why in `notes`, but for wrt, which must not.
+    Where a result is told (`result`), all must tell the same."""
+    rounds = []
+    for i in range(count):
+        row, engines = {}, list(measures)
+        for engine in engines[i % len(engines):] + engines[:i % len(engines)]:
+            if sys.stderr.isatty():
+                print(f"\r\033[K{name}: {engine}, round {i + 1} of {count}", end="\r", file=sys.stderr, flush=True)
+            try:
+                row[engine] = measures[engine]()
+            except Failed as why:
+                if engine.startswith("wrt"):
+                    sys.exit(f"{name}, {engine}: {why}")
+                row[engine] = None
+                if (note := f"{name}, {engine}: {why}") not in notes:
+                    notes.append(note)
+        results = {engine: got["result"] for engine, got in row.items() if isinstance(got, dict) and got.get("result") is not None}
+        if len(set(results.values())) > 1:
+            sys.exit(f"{name}: the engines' results differ: {results}")
+        rounds.append({engine: row[engine] for engine in engines})
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return rounds
+
+
+def pick(rounds, of):
+    """A number of what each process gave."""
+    return [{engine: None if got is None else of(got) for engine, got in row.items()} for row in rounds]
+
+
+def median(values):
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def ratios(rounds, subject, others):
+    """The subject over the best of the others, for each round that has both."""
+    pairs = [(row.get(subject), [row[o] for o in others if row.get(o)]) for row in rounds]
+    return [value / min(best) for value, best in pairs if value is not None and best]
+
+
+class Table:
+    """Lines of figures of several engines. `ratios`: name, what is divided, and by what (where there are several, by the least
+    in a round). `chart`: which of the ratios are drawn, and as which peer's."""
+
+    def __init__(self, title, unit, ratios=None, chart=None, mean=False):
+        self.title, self.unit, self.ratios, self.mean = title, unit, ratios or {}, mean
+        self.chart = {name: name.rsplit("/ ", 1)[-1] for name in self.ratios} if chart is None else chart
+        self.lines, self.notes = [], []
+
+    def add(self, name, rounds, wanted=None, **extra):
+        """`rounds`: numbers by engine; `wanted`: what ratios should be at most; `extra`: more columns, as text."""
+        self.lines.append(dict(name=name, rounds=rounds, wanted=wanted or {}, extra=extra))
+
+    def data(self):
+        return dict(vars(self))
+
+
+def of_data(data):
+    table = Table(data["title"], data["unit"])
+    vars(table).update(data)
+    return table
