@@ -202,8 +202,9 @@ static int run(const command_t *command, int argc, char **argv) {
     /* No list is longer than the command line. */
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
-    run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
-                       .engine = {.lazy = true, .max_stack = 16 << 20, .cache = getenv("WRT_CACHE_DIR")}};
+    static run_options_t o;
+    o = (run_options_t){.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
+                        .engine = {.lazy = true, .max_stack = 16 << 20, .cache = getenv("WRT_CACHE_DIR")}};
     if (o.engine.cache && !*o.engine.cache) o.engine.cache = NULL;
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int status = STATUS_OK, option;

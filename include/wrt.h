@@ -1086,6 +1086,7 @@ WRT_MUST_USE wrt_error_t *wrt_memory_release(wrt_store_t *store,
 
 // Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 // `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+// known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
 // known.
 WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
                             const void *bytes,
