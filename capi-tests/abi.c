@@ -31,6 +31,15 @@ int main(void) {
     FIELD(wrt_frame_t, reserved);
     STRUCT(wrt_limits_t), FIELD(wrt_limits_t, size), FIELD(wrt_limits_t, memory_bytes);
     FIELD(wrt_limits_t, table_elements), FIELD(wrt_limits_t, instances);
+    STRUCT(wrt_pool_options_t), FIELD(wrt_pool_options_t, size), FIELD(wrt_pool_options_t, memories);
+    FIELD(wrt_pool_options_t, memory_resident_bytes), FIELD(wrt_pool_options_t, max_memories);
+    FIELD(wrt_pool_options_t, tables), FIELD(wrt_pool_options_t, table_resident_bytes);
+    FIELD(wrt_pool_options_t, heaps), FIELD(wrt_pool_options_t, heap_resident_bytes);
+    STRUCT(wrt_pool_stats_t), FIELD(wrt_pool_stats_t, size), FIELD(wrt_pool_stats_t, memories_in_use);
+    FIELD(wrt_pool_stats_t, memories_kept), FIELD(wrt_pool_stats_t, memory_bytes_resident);
+    FIELD(wrt_pool_stats_t, memories_reused), FIELD(wrt_pool_stats_t, memories_made);
+    FIELD(wrt_pool_stats_t, tables_kept), FIELD(wrt_pool_stats_t, table_bytes_resident);
+    FIELD(wrt_pool_stats_t, tables_reused), FIELD(wrt_pool_stats_t, heaps_kept), FIELD(wrt_pool_stats_t, heaps_reused);
     STRUCT(wrt_growth_t), FIELD(wrt_growth_t, resource), FIELD(wrt_growth_t, current), FIELD(wrt_growth_t, desired);
     STRUCT(wrt_size_limits_t), FIELD(wrt_size_limits_t, min), FIELD(wrt_size_limits_t, max);
     FIELD(wrt_size_limits_t, has_max);

@@ -1,15 +1,12 @@
-/* What a signal that ends the program leaves behind: no half-written file, no half a line on the terminal. */
+/* What a signal that ends the program leaves behind: no half a line on the terminal. */
 #include "cli.h"
 
 #include <signal.h>
 #include <unistd.h>
 
-static const char *volatile file;
 static volatile sig_atomic_t line;
 
 static void on_signal(int number) {
-    const char *path = file;
-    if (path) unlink(path);
     if (line) {
         ssize_t n = write(STDERR_FILENO, "\r\033[K", 4);
         (void)n;
@@ -29,7 +26,5 @@ void cleanup_on_signals(void) {
         sigaction(signals[i], &action, NULL);
     }
 }
-
-void cleanup_set_file(const char *path) { file = path; }
 
 void cleanup_set_line(bool on) { line = on; }

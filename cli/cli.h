@@ -102,7 +102,7 @@ typedef struct {
     const char *path;
     const char *shown; /* the path, or "<stdin>" */
     input_kind_t kind;
-    uint8_t *bytes;
+    uint8_t *bytes; /* of a compiled module in a file: NULL, the library maps it */
     size_t size;
 } input_t;
 
@@ -150,6 +150,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout);
 typedef struct {
     bool interruption;
     bool lazy; /* functions compile when they are called */
+    const char *cache; /* the directory of a cache; NULL for none */
     size_t max_stack; /* 0: as the library has it */
     uint64_t threads; /* 0: as many as processors */
 } engine_options_t;
@@ -172,8 +173,6 @@ void progress_stop(progress_t *progress);
 
 /* Signals that end the program do what is left to do first, then end it as they would have. */
 void cleanup_on_signals(void);
-/* A file to remove, or NULL; the text must stay. */
-void cleanup_set_file(const char *path);
 /* Whether there is a line on the terminal to wipe. */
 void cleanup_set_line(bool on);
 

@@ -30,38 +30,33 @@ static char *default_output(const char *path) {
     return out;
 }
 
-/* Writes a file under another name and moves it over the old one, so that there is never half of it. */
-static bool write_file(const char *path, const uint8_t *bytes, size_t len) {
-    struct stat about;
-    /* What is no plain file, such as /dev/null, is written as it is. */
-    bool direct = stat(path, &about) == 0 && !S_ISREG(about.st_mode);
-    size_t size = strlen(path) + 32;
-    char *part = malloc(size);
-    if (!part) return false;
-    snprintf(part, size, direct ? "%s" : "%s.%ld.part", path, (long)getpid());
-    if (!direct) cleanup_set_file(part);
-    FILE *file = fopen(part, "wb");
-    bool ok = file && fwrite(bytes, 1, len, file) == len;
-    int why = errno;
-    if (file && fclose(file) && ok) ok = false, why = errno;
-    if (ok && !direct && rename(part, path)) ok = false, why = errno;
-    if (!ok) complain("%s: %s", path, strerror(why));
-    if (!ok && !direct) unlink(part);
-    cleanup_set_file(NULL);
-    free(part);
+/* What is no plain file, such as /dev/null or standard output, is written as it is. */
+static bool write_bytes(const wrt_module_t *module, FILE *file, const char *shown) {
+    uint8_t *bytes;
+    size_t len;
+    if (!file) {
+        complain("%s: %s", shown, strerror(errno));
+        return false;
+    }
+    if (failed(wrt_module_save(module, &bytes, &len), shown)) return false;
+    bool ok = fwrite(bytes, 1, len, file) == len && fflush(file) == 0;
+    if (!ok) complain("%s: %s", shown, strerror(errno));
+    wrt_bytes_delete(bytes, len);
     return ok;
 }
 
 static bool save(const wrt_module_t *module, const char *output) {
-    uint8_t *bytes;
-    size_t len;
-    bool ok;
-    if (failed(wrt_module_save(module, &bytes, &len), output)) return false;
-    if (strcmp(output, "-"))
-        ok = write_file(output, bytes, len);
-    else
-        ok = fwrite(bytes, 1, len, stdout) == len;
-    wrt_bytes_delete(bytes, len);
+    struct stat about;
+    if (!strcmp(output, "-")) return write_bytes(module, stdout, "standard output");
+    if (stat(output, &about) || S_ISREG(about.st_mode)) {
+        wrt_error_t *error = wrt_module_save_file(module, output, strlen(output));
+        if (error) complain("%s: %s", output, wrt_error_message(error, NULL));
+        wrt_error_delete(error);
+        return !error;
+    }
+    FILE *file = fopen(output, "wb");
+    bool ok = write_bytes(module, file, output);
+    if (file) fclose(file);
     return ok;
 }
 

@@ -1,10 +1,15 @@
 /* Engines and modules as the commands want them. */
 #include "cli.h"
 
-#include <stdlib.h>
+#include <string.h>
+
+/* What a cache may take; what was not used for the longest time goes. */
+enum { MAX_CACHE_BYTES = 1 << 30 };
 
 static bool configure(wrt_config_t *config, const engine_options_t *options) {
     if (failed(wrt_config_set_lazy(config, options->lazy), "--no-lazy")) return false;
+    const char *cache = options->cache;
+    if (cache && failed(wrt_config_set_cache(config, cache, strlen(cache), MAX_CACHE_BYTES), "--cache")) return false;
     if (failed(wrt_config_set_interruption(config, options->interruption), "--timeout")) return false;
     if (options->max_stack && failed(wrt_config_set_max_wasm_stack(config, options->max_stack), "--max-stack")) return false;
     return !options->threads || !failed(wrt_config_set_threads(config, (size_t)options->threads), "--threads");
@@ -19,6 +24,7 @@ wrt_engine_t *make_engine(const engine_options_t *options) {
 }
 
 wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_t **out_module) {
+    if (!input->bytes) return wrt_module_load_file(engine, input->path, strlen(input->path), out_module);
     if (input->kind == INPUT_SAVED) return wrt_module_load(engine, input->bytes, input->size, out_module);
     return wrt_module_new(engine, input->bytes, input->size, out_module);
 }

@@ -46,7 +46,10 @@ static bool is_text(const uint8_t *s, size_t len) {
     return false;
 }
 
+static bool is_saved(const uint8_t *s, size_t len) { return len >= 7 && !memcmp(s, "\0wrtmod", 7); }
+
 static bool recognise(input_t *in) {
+    if (in->kind == INPUT_SAVED) return true;
     const uint8_t *s = in->bytes;
     size_t len = in->size;
     if (!len) {
@@ -61,7 +64,7 @@ static bool recognise(input_t *in) {
     }
     if (len >= 4 && !memcmp(s, "\0asm", 4))
         in->kind = INPUT_BINARY;
-    else if (len >= 7 && !memcmp(s, "\0wrtmod", 7))
+    else if (is_saved(s, len))
         in->kind = INPUT_SAVED;
     else if (is_text(s, len))
         in->kind = INPUT_TEXT;
@@ -97,6 +100,16 @@ static bool read_all(int fd, input_t *in, size_t expected) {
     return false;
 }
 
+/* A compiled module is left in its file. */
+static bool read_file(int fd, input_t *in, size_t size) {
+    uint8_t first[8];
+    ssize_t n = pread(fd, first, sizeof first, 0);
+    if (n < (ssize_t)sizeof first || !is_saved(first, sizeof first)) return read_all(fd, in, size);
+    in->kind = INPUT_SAVED;
+    in->size = size;
+    return true;
+}
+
 static bool open_and_read(input_t *in) {
     if (!strcmp(in->path, "-")) {
         if (isatty(STDIN_FILENO)) complain("reading a module from the terminal; Ctrl-D ends it");
@@ -119,8 +132,10 @@ static bool open_and_read(input_t *in) {
     bool ok = false;
     if (S_ISDIR(about.st_mode))
         complain("%s: a directory, not a module", in->shown);
+    else if (S_ISREG(about.st_mode) && about.st_size > 0)
+        ok = read_file(fd, in, (size_t)about.st_size);
     else
-        ok = read_all(fd, in, S_ISREG(about.st_mode) && about.st_size > 0 ? (size_t)about.st_size : 0);
+        ok = read_all(fd, in, 0);
     close(fd);
     return ok;
 }

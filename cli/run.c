@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, NO_LAZY, THREADS, TIME, HELP
+    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, NO_LAZY, CACHE, NO_CACHE, THREADS, TIME, HELP
 };
 
 static const option_t OPTIONS[] = {
@@ -24,6 +24,8 @@ static const option_t OPTIONS[] = {
     [MAX_HEAP] = {"max-heap", 0, "SIZE", "most bytes of garbage-collected objects"},
     [MAX_STACK] = {"max-stack", 0, "SIZE", "stack for WebAssembly; 16M unless set"},
     [NO_LAZY] = {"no-lazy", 0, NULL, "compile everything first, not each function when it is called"},
+    [CACHE] = {"cache", 0, "[=DIR]", "compile everything and keep it in DIR (~/.cache/wrt unless set), or take it from there"},
+    [NO_CACHE] = {"no-cache", 0, NULL, "do not, although WRT_CACHE_DIR is set"},
     [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
     [TIME] = {"time", 0, NULL, "say afterwards, on standard error, how long everything took"},
     [HELP] = {"help", 'h', NULL, "show this"},
@@ -31,6 +33,17 @@ static const option_t OPTIONS[] = {
 };
 
 static void add(words_t *list, const char *word) { list->words[list->count++] = word; }
+
+/* Where programs of a user keep what they can do without. NULL where that is not known. */
+static const char *default_cache(void) {
+    static char path[4096];
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (base && *base)
+        snprintf(path, sizeof path, "%s/wrt", base);
+    else if (home && *home)
+        snprintf(path, sizeof path, "%s/.cache/wrt", home);
+    return *path ? path : NULL;
+}
 
 /* One option. STATUS_OK to go on. */
 static int take(run_options_t *o, int option, const char *value) {
@@ -59,6 +72,12 @@ static int take(run_options_t *o, int option, const char *value) {
         o->engine.max_stack = (size_t)n;
         break;
     case NO_LAZY: o->engine.lazy = false; break;
+    case CACHE:
+        o->engine.cache = value ? value : default_cache();
+        ok = o->engine.cache && *o->engine.cache;
+        if (!ok) complain("--cache: where? neither HOME nor XDG_CACHE_HOME is set: --cache=DIR");
+        break;
+    case NO_CACHE: o->engine.cache = NULL; break;
     case THREADS: ok = parse_count(value, "--threads", &o->engine.threads); break;
     default: o->time = true; break;
     }
@@ -92,6 +111,8 @@ static bool start_clock(guest_t *g) {
 static bool make_code(guest_t *g) {
     engine_options_t options = g->options->engine;
     options.interruption = g->options->timeout != 0;
+    /* Only what is compiled as a whole can be kept. */
+    if (options.cache) options.lazy = false;
     g->engine = make_engine(&options);
     if (!g->engine) return false;
     if (g->input.kind == INPUT_SAVED && !options.interruption) {
@@ -182,7 +203,8 @@ static int run(const command_t *command, int argc, char **argv) {
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
     run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
-                       .engine = {.lazy = true, .max_stack = 16 << 20}};
+                       .engine = {.lazy = true, .max_stack = 16 << 20, .cache = getenv("WRT_CACHE_DIR")}};
+    if (o.engine.cache && !*o.engine.cache) o.engine.cache = NULL;
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int status = STATUS_OK, option;
     while (!status && (option = option_next(&parser)) >= 0) {

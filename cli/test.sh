@@ -302,6 +302,27 @@ saved() {
   holds 'nothing half written is left' bash -c '! ls *.part'
 }
 
+kept() {
+  local v=$g/values.wat
+  rm -rf cache home
+  check 0 '^3\|$' run --cache=cache -i add "$v" 1 2
+  holds 'something is kept' bash -c 'ls cache/* >/dev/null'
+  check 0 '^3\|$' run --cache=cache -i add "$v" 1 2
+  for file in cache/*; do printf '\xa5\xa5' | dd of="$file" bs=1 seek=900 conv=notrunc 2>dd.txt; done
+  check 0 '^3\|$' run --cache=cache -i add "$v" 1 2
+  check 124 'stopped' run --cache=cache -t 0.2 -i forever "$v"
+  HOME=$PWD/home XDG_CACHE_HOME='' check 0 '^3\|$' run --cache -i add "$v" 1 2
+  holds 'it is kept below HOME' bash -c 'ls home/.cache/wrt/* >/dev/null'
+  XDG_CACHE_HOME=$PWD/xdg check 0 '^3\|$' run --cache -i add "$v" 1 2
+  holds 'it is kept below XDG_CACHE_HOME' bash -c 'ls xdg/wrt/* >/dev/null'
+  HOME='' XDG_CACHE_HOME='' check 2 'neither HOME nor XDG_CACHE_HOME' run --cache -i add "$v" 1 2
+  WRT_CACHE_DIR=$PWD/env check 0 '^3\|$' run -i add "$v" 1 2
+  holds 'it is kept where WRT_CACHE_DIR says' bash -c 'ls env/* >/dev/null'
+  WRT_CACHE_DIR=$PWD/none check 0 '^3\|$' run --no-cache -i add "$v" 1 2
+  holds 'it is not kept with --no-cache' test ! -e none
+  check 1 'junk/x' run --cache=junk/x -i add "$v" 1 2
+}
+
 looking() {
   printf '\0asm\1\0\0\0\1\4\1\x60\0\0\3\3\2\0\0\7\5\1\1f\0\0\x0a\x08\2\2\0\x0b\3\0\1\x0b\0\x0d\4name\1\6\1\1\3big' >named.wasm
   check 0 'sections .*type  .*function .*code .*custom name.*types \(1\).*exports \(1\)\|  func    f  \(\).*largest functions \(of 2\)\|  1  .*3 bytes  big\|  0 ' inspect named.wasm
@@ -405,6 +426,7 @@ for build in plain sanitizers; do
   wasi
   limits
   saved
+  kept
   looking
   pipes
   on_a_terminal

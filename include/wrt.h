@@ -504,6 +504,50 @@ typedef struct {
     const wrt_externtype_t *type;
 } wrt_export_t;
 
+// What an engine keeps of instances that have ended, with or without their stores, for the next ones: address space, which is
+// expensive to make and to give back. What is kept holds nothing of who had it. Large tables are those of functions with
+// 16384 elements and more; small ones, and contexts of instances, come from the allocator.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
+    size_t size;
+    // Memories that are kept, at most. Each keeps all the address space that it ever may need: 6 GiB with signals, what its type
+    // allows without.
+    size_t memories;
+    // Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
+    // saves the next instance the page faults. Needs Linux 6.7; before, all is given back.
+    size_t memory_resident_bytes;
+    // Memories that may be in use at a time, in all stores together; `SIZE_MAX` is no limit. One more is refused with `limit`. The
+    // number of kept ones refuses nothing: what finds none there is made anew.
+    size_t max_memories;
+    // Large tables that are kept, at most, and bytes of each that stay in memory.
+    size_t tables;
+    size_t table_resident_bytes;
+    // Heaps that are kept, at most, and bytes of each one's nursery that stay in memory.
+    size_t heaps;
+    size_t heap_resident_bytes;
+} wrt_pool_options_t;
+
+// What an engine's pool holds and has done. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_pool_stats_t)`, to be set before it is filled in.
+    size_t size;
+    // Memories of stores, those of the host included.
+    uint64_t memories_in_use;
+    // Memories that wait for their next use, and bytes of them that were left in memory.
+    uint64_t memories_kept;
+    uint64_t memory_bytes_resident;
+    // How many memories were made of a kept one, and how many anew.
+    uint64_t memories_reused;
+    uint64_t memories_made;
+    // The same of large tables.
+    uint64_t tables_kept;
+    uint64_t table_bytes_resident;
+    uint64_t tables_reused;
+    // Heaps that wait, and how often one was used again.
+    uint64_t heaps_kept;
+    uint64_t heaps_reused;
+} wrt_pool_stats_t;
+
 // What a store may use in total.
 typedef struct {
     // Bytes of this struct as the caller knows it: `sizeof(wrt_limits_t)`. `wrt_limits_init` sets it.
@@ -1229,6 +1273,20 @@ WRT_MUST_USE wrt_error_t *wrt_array_write(wrt_store_t *store,
                              uint32_t index,
                              const void *bytes,
                              size_t size);
+
+// Fills in pool options for a host that makes many instances: 1000 memories with 256 KiB, 1000 large tables with 64 KiB and 1000
+// heaps with 64 KiB that stay in memory; no limit of memories in use. An engine without options keeps 100 memories with
+// 64 KiB, 100 tables with 16 KiB and 16 heaps with 64 KiB. NULL does nothing.
+void wrt_pool_options_init(wrt_pool_options_t *out_options);
+
+// What engines of this configuration keep of instances that have ended. All numbers may be 0. The options are borrowed.
+WRT_MUST_USE wrt_error_t *wrt_config_set_pool(wrt_config_t *config,
+                                 const wrt_pool_options_t *options);
+
+// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure the struct stays as it is. From any
+// thread; while others make instances the numbers are not of one moment.
+WRT_MUST_USE wrt_error_t *wrt_engine_pool_stats(const wrt_engine_t *engine,
+                                   wrt_pool_stats_t *out_stats);
 
 // Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
 // closed are closed when it returns.

@@ -110,6 +110,12 @@ impl Config {
         self
     }
 
+    /// What is kept of instances that have ended, for the next ones.
+    pub fn pool(mut self, options: PoolOptions) -> Config {
+        self.0.pool = options;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<EngineConfig> {
         if self.0.max_wasm_stack < MIN_WASM_STACK {
             let got = self.0.max_wasm_stack;

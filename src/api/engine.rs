@@ -3,12 +3,17 @@
 use super::Config;
 use crate::base::Result;
 use crate::vm;
+use crate::vm::pool::PoolStatistics;
+use crate::vm::share::Offer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What modules and stores are made from. Cheap to clone, shared between threads; a program may have many.
 #[derive(Clone)]
 pub struct Engine(pub(super) Arc<vm::engine::Engine>);
+
+/// See `Engine::offer`.
+pub type EngineOffer = Offer<vm::engine::Engine>;
 
 impl Engine {
     pub fn new(config: &Config) -> Result<Engine> {
@@ -25,6 +30,16 @@ impl Engine {
         let progress = self.0.compiler.progress();
         let done = progress.done.load(Relaxed);
         (done, progress.total.load(Relaxed).max(done))
+    }
+
+    /// Says that a host has this engine and will make stores of it until it drops the offer, as `Module::offer`.
+    pub fn offer(&self) -> EngineOffer {
+        Offer::new(&self.0)
+    }
+
+    /// What the engine's pool holds and has done.
+    pub fn pool_statistics(&self) -> PoolStatistics {
+        self.0.pool_statistics()
     }
 
     /// Whether both are the same engine.

@@ -46,9 +46,16 @@ impl Caller<'_> {
     /// # Safety
     /// The call is in progress, in this store.
     pub unsafe fn instance_of(store: &Store, call: &VmCaller) -> Option<Instance> {
-        // SAFETY: called by an exit trampoline that published its frame. A context of the store names its instance, which its
-        // frame keeps.
-        let index = unsafe { (*((*unwind::caller(call)?).instance as *const crate::vm::instance::Instance)).index };
+        // SAFETY: called by an exit trampoline that published its frame.
+        let (pc, fp) = unsafe { unwind::calling_frame(call) }?;
+        // Mostly there is one that can have called; looking the code up takes as long as the rest of a short call.
+        let index = match store.vm().instances.only() {
+            Some(index) => index,
+            // SAFETY: as above. A context of the store names its instance, which its frame keeps.
+            None => unsafe {
+                (*((*unwind::context_of(pc, fp)?).instance as *const crate::vm::instance::Instance)).index
+            },
+        };
         Some(Instance::make(store, index))
     }
 }

@@ -9,6 +9,7 @@ use crate::vm::instantiate::{ImportValue, instantiate};
 use crate::vm::mailbox::{self, Release};
 use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;
+use std::sync::Arc;
 
 impl Instance {
     /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. It lives until it is
@@ -19,7 +20,7 @@ impl Instance {
 
     /// Frees nothing before the imports are in place.
     pub(super) fn link(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
-        if !module.engine().same(&store.engine()) {
+        if !Arc::ptr_eq(&module.0.engine, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
         }
         if store.is_poisoned() {
@@ -54,7 +55,7 @@ impl Instance {
     }
 
     pub fn module(&self, store: &Store) -> Result<Module> {
-        Ok(Module(store.vm().instances[self.check(store)?].module.clone()))
+        Ok(Module(Arc::clone(&store.vm().instances[self.check(store)?].module)))
     }
 
     /// The export of a name, if there is one.

@@ -8,6 +8,7 @@ use crate::err;
 use crate::vm::func::{Direct, HostCall};
 use crate::wasm::types::FuncType;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Names for what modules import. Host functions defined here serve every store of the engine; objects of a store only
 /// that store.
@@ -128,7 +129,7 @@ impl Linker {
     }
 
     fn link(&self, store: &mut Store, module: &Module) -> Result<Instance> {
-        if !self.engine.same(&store.engine()) {
+        if !Arc::ptr_eq(&self.engine.0, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the linker belongs to another engine than the store"));
         }
         let mut imports = Vec::with_capacity(module.imports().len());

@@ -31,20 +31,21 @@ pub use crate::vm::census::{Census, Tally};
 pub use crate::vm::func::Direct;
 pub use crate::vm::heap::{GcEvent, GcHook};
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
+pub use crate::vm::pool::{PoolOptions, PoolStatistics};
 pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{
     CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType,
     SubType, TableType, Top, TypeId, ValType,
 };
 pub use config::Config;
-pub use engine::Engine;
+pub use engine::{Engine, EngineOffer};
 pub use func::{Caller, Func};
 pub use global::Global;
 pub use handle::Extern;
 pub use instance::Instance;
 pub use linker::{HostDefinition, Linker};
 pub use memory::Memory;
-pub use module::{ExportType, ImportType, Module};
+pub use module::{ExportType, ImportType, Module, ModuleOffer};
 pub use reference::Ref;
 pub use store::{Gate, InterruptHandle, Store};
 pub use table::Table;

@@ -3,6 +3,7 @@
 use super::{Engine, Types};
 use crate::base::Result;
 use crate::err;
+use crate::vm::share::{Offer, Share};
 use crate::vm::{module as vm, saved};
 use crate::wasm::decode;
 use crate::wasm::types::ExternType;
@@ -13,6 +14,9 @@ use std::sync::Arc;
 /// A compiled module. Cheap to clone, shared between threads and stores.
 #[derive(Clone)]
 pub struct Module(pub(super) Arc<vm::Module>);
+
+/// See `Module::offer`.
+pub type ModuleOffer = Offer<vm::Module>;
 
 /// An import of a module.
 pub struct ImportType<'a> {
@@ -98,6 +102,20 @@ impl Module {
     /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
         Ok(Module(Arc::new(saved::load_file(&engine.0, path)?)))
+    }
+
+    /// Runs `f` with a module that stays, whatever the host does with this one meanwhile.
+    pub fn held_during<R>(&self, f: impl FnOnce(&Module) -> R) -> R {
+        let held = Module(Share::of(&self.0).into_arc());
+        let result = f(&held);
+        drop(Share::from_arc(held.0));
+        result
+    }
+
+    /// Says that a host has this module and will make instances of it until it drops the offer: they are then made without two threads
+    /// waiting for each other.
+    pub fn offer(&self) -> ModuleOffer {
+        Offer::new(&self.0)
     }
 
     pub fn engine(&self) -> Engine {

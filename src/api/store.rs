@@ -83,7 +83,7 @@ impl Store {
     }
 
     pub fn engine(&self) -> Engine {
-        Engine(self.vm().engine.clone())
+        Engine(Arc::clone(&self.vm().engine))
     }
 
     /// What a floor above keeps with the store. Dropped with it.

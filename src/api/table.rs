@@ -25,7 +25,8 @@ impl Table {
                 store.vm_mut().heap()?;
             }
             init.to_slot(store, ValType::Ref(ty.element))?;
-            let table = vm::Table::new(ty, None, &mut store.vm_mut().account)?;
+            let store_vm = store.vm_mut();
+            let table = vm::Table::new(ty, None, &store_vm.engine, &mut store_vm.account)?;
             let index = store.vm_mut().tables.insert(table);
             Ok(Table::make(store, index))
         })?;

@@ -34,6 +34,11 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
+    /// The number of the only one, if there never were more at once.
+    pub fn only(&self) -> Option<u32> {
+        (self.len == 1 && self.entries.len() == 1).then_some(0)
+    }
+
     /// The end of the numbers that were ever used.
     pub fn end(&self) -> usize {
         self.entries.len()
@@ -140,12 +145,15 @@ mod tests {
     #[test]
     fn numbers_are_used_again_and_generations_are_not() {
         let mut s = Slab::default();
-        let (a, b) = (s.insert('a'), s.insert('b'));
+        let a = s.insert('a');
+        assert_eq!((s.only(), Slab::<char>::default().only()), (Some(a), None));
+        let b = s.insert('b');
         let old = s.generation(a);
         assert!(s.is_current(a, old) && !s.is_current(a, 0) && !s.is_current(7, 1));
         assert_eq!((s.remove(a), s.remove(a), s.len()), (Some('a'), None, 1));
         assert!(!s.is_current(a, old) && s.get(a).is_none());
         assert_eq!(s.next(), a);
+        assert_eq!(s.only(), None);
         assert_eq!((s.insert('c'), s[a], s[b]), (a, 'c', 'b'));
         assert!(s.is_current(a, old + 1) && !s.is_current(a, old));
         assert_eq!(s.iter().map(|(i, c)| (i, *c)).collect::<Vec<_>>(), [(a, 'c'), (b, 'b')]);

@@ -25,7 +25,7 @@ pub unsafe extern "C" fn wrt_config_delete(config: *mut wrt_config_t) {
 
 /// # Safety
 /// `config` is NULL or a configuration nobody else uses.
-unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) -> Config) -> *mut wrt_error_t {
+pub(super) unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) -> Config) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller's promise.
         let config = unsafe { config.as_mut() }.ok_or_else(|| super::entry::null("config"))?;

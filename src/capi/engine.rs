@@ -4,11 +4,18 @@ use super::config::wrt_config_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{borrow, delete, give, output};
-use crate::api::{Config, Engine};
+use crate::api::{Config, Engine, EngineOffer};
 
 /// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
 /// what they need of it, so it may be deleted before them.
-pub struct wrt_engine_t(pub(super) Engine);
+pub struct wrt_engine_t(pub(super) Engine, #[allow(dead_code)] EngineOffer);
+
+impl wrt_engine_t {
+    fn give(engine: Engine) -> *mut wrt_engine_t {
+        let offer = engine.offer();
+        give(wrt_engine_t(engine, offer))
+    }
+}
 
 /// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
 /// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
@@ -24,7 +31,7 @@ pub unsafe extern "C" fn wrt_engine_new(
             Some(c) => Engine::new(&c.0)?,
             None => Engine::new(&Config::new())?,
         };
-        *out = give(wrt_engine_t(engine));
+        *out = wrt_engine_t::give(engine);
         Ok(())
     })
 }
@@ -34,7 +41,7 @@ pub unsafe extern "C" fn wrt_engine_new(
 pub unsafe extern "C" fn wrt_engine_clone(engine: *const wrt_engine_t) -> *mut wrt_engine_t {
     plain(std::ptr::null_mut(), || {
         // SAFETY: the caller passes NULL or an engine.
-        unsafe { engine.as_ref() }.map_or(std::ptr::null_mut(), |e| give(wrt_engine_t(e.0.clone())))
+        unsafe { engine.as_ref() }.map_or(std::ptr::null_mut(), |e| wrt_engine_t::give(e.0.clone()))
     })
 }
 

@@ -2,10 +2,9 @@
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
-use super::own::{UserData, borrow, wrt_finalizer_t};
+use super::own::{UserData, fill_in, sized, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use crate::api::{GcEvent, GcHook, PAUSE_CLASSES, Result, Tally};
-use crate::err;
 use std::ffi::{c_char, c_void};
 
 /// Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
@@ -155,30 +154,6 @@ pub unsafe extern "C" fn wrt_store_heap_census(
             fill_in(out_census, all);
             Ok(())
         })
-    }
-}
-
-/// The size that the caller has set in a struct to be filled in: as much of it as it knows.
-///
-/// # Safety
-/// `p` is NULL or a struct whose size field is set.
-unsafe fn sized<T>(p: *const T, size: impl Fn(&T) -> usize, what: &str) -> Result<usize> {
-    // SAFETY: the caller's promise: only the size is read.
-    let size = size(unsafe { borrow(p, what)? });
-    let least = 2 * size_of::<usize>();
-    if size < least || size > size_of::<T>() || !size.is_multiple_of(8) {
-        return Err(err!(InvalidArgument, "{what}.size is {size}, not the size of the struct, {}", size_of::<T>()));
-    }
-    Ok(size)
-}
-
-/// # Safety
-/// `sized` has checked the place; `all` has the size that it gave.
-unsafe fn fill_in<T: Copy>(place: *mut T, all: T) {
-    // SAFETY: the caller's promise; the struct begins with its size.
-    unsafe {
-        let size = *(&raw const all).cast::<usize>();
-        std::ptr::copy_nonoverlapping((&raw const all).cast::<u8>(), place.cast(), size);
     }
 }
 

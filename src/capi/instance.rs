@@ -73,11 +73,11 @@ pub unsafe extern "C" fn wrt_instance_new(
     unsafe {
         let out = output(out_instance, wrt_instance_t::EMPTY, "out_instance");
         running(store, |s| {
-            // A copy: a start function may call a callback that deletes the module.
-            let (out, module) = (out?, borrow(module, "module")?.module.clone());
+            let (out, module) = (out?, borrow(module, "module")?);
             let imports = slice(imports, import_count, "imports")?;
             let imports: Vec<Extern> = imports.iter().map(|i| i.get()).collect::<Result<_>>()?;
-            *out = Instance::new(s, &module, &imports)?.into();
+            // A start function may call a callback that deletes the module.
+            *out = module.module.held_during(|module| Instance::new(s, module, &imports))?.into();
             Ok(())
         })
     }

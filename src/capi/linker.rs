@@ -174,9 +174,9 @@ pub unsafe extern "C" fn wrt_linker_instantiate(
         let out = output(out_instance, wrt_instance_t::EMPTY, "out_instance");
         running(store, |s| {
             let (out, linker) = (out?, borrow(linker, "linker")?);
-            // A copy: a start function may call a callback that deletes the module.
-            let module = borrow(module, "module")?.module.clone();
-            *out = linker.0.instantiate(s, &module)?.into();
+            let module = &borrow(module, "module")?.module;
+            // A start function may call a callback that deletes the module.
+            *out = module.held_during(|module| linker.0.instantiate(s, module))?.into();
             Ok(())
         })
     }

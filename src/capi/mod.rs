@@ -19,6 +19,7 @@ mod memory;
 mod module;
 mod object;
 mod own;
+mod pool;
 mod reference;
 mod store;
 mod table;

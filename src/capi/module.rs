@@ -5,7 +5,7 @@ use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{self, CText, borrow, delete, give, output, slice, string};
 use super::types::wrt_externtype_t;
-use crate::api::{Module, Result};
+use crate::api::{Module, ModuleOffer, Result};
 use crate::err;
 use std::ffi::{c_char, c_void};
 
@@ -15,6 +15,7 @@ pub struct wrt_module_t {
     name: Option<CText>,
     imports: Vec<(CText, CText, wrt_externtype_t)>,
     exports: Vec<(CText, wrt_externtype_t)>,
+    _offer: ModuleOffer,
 }
 
 impl wrt_module_t {
@@ -26,7 +27,8 @@ impl wrt_module_t {
         let imports = module.imports().map(import).collect();
         let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty, engine))).collect();
         let name = module.name().map(CText::new);
-        give(wrt_module_t { module, name, imports, exports })
+        let _offer = module.offer();
+        give(wrt_module_t { module, name, imports, exports, _offer })
     }
 
     fn export(&self, index: usize) -> Result<wrt_export_t> {

@@ -44,6 +44,30 @@ fn no_slice<T>(p: *const T, len: usize, what: &str) -> Error {
     }
 }
 
+/// The size that the caller has set in a struct to be filled in: as much of it as it knows.
+///
+/// # Safety
+/// `p` is NULL or a struct whose size field is set.
+pub unsafe fn sized<T>(p: *const T, size: impl Fn(&T) -> usize, what: &str) -> Result<usize> {
+    // SAFETY: the caller's promise: only the size is read.
+    let size = size(unsafe { borrow(p, what)? });
+    let least = 2 * size_of::<usize>();
+    if size < least || size > size_of::<T>() || !size.is_multiple_of(8) {
+        return Err(err!(InvalidArgument, "{what}.size is {size}, not the size of the struct, {}", size_of::<T>()));
+    }
+    Ok(size)
+}
+
+/// # Safety
+/// `sized` has checked the place; `all` has the size that it gave.
+pub unsafe fn fill_in<T: Copy>(place: *mut T, all: T) {
+    // SAFETY: the caller's promise; the struct begins with its size.
+    unsafe {
+        let size = *(&raw const all).cast::<usize>();
+        std::ptr::copy_nonoverlapping((&raw const all).cast::<u8>(), place.cast(), size);
+    }
+}
+
 /// A borrowed string: UTF-8, not necessarily NUL-terminated.
 ///
 /// # Safety

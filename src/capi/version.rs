@@ -6,6 +6,7 @@ use super::func::wrt_raw_t;
 use super::instance::wrt_extern_t;
 use super::module::{wrt_export_t, wrt_import_t};
 use super::own::{output, string};
+use super::pool::{wrt_pool_options_t, wrt_pool_stats_t};
 use super::store::{wrt_growth_t, wrt_limits_t};
 use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
@@ -31,7 +32,7 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-const FEATURES: [&str; 10] = [
+const FEATURES: [&str; 11] = [
     "mutable-global",
     "sign-extension",
     "saturating-float-to-int",
@@ -41,6 +42,7 @@ const FEATURES: [&str; 10] = [
     "simd",
     "multi-memory",
     "interruption",
+    "wasi",
     "wat",
 ];
 
@@ -103,6 +105,8 @@ layouts! {
     wrt_export_t { name, name_len, r#type }
     wrt_frame_t { module_name, func_name, func_index, module_offset, func_offset, reserved }
     wrt_limits_t { size, memory_bytes, table_elements, instances }
+    wrt_pool_options_t { size, memories, memory_resident_bytes, max_memories, tables, table_resident_bytes, heaps, heap_resident_bytes }
+    wrt_pool_stats_t { size, memories_in_use, memories_kept, memory_bytes_resident, memories_reused, memories_made, tables_kept, table_bytes_resident, tables_reused, heaps_kept, heaps_reused }
     wrt_growth_t { resource, current, desired }
     wrt_size_limits_t { min, max, has_max }
 }

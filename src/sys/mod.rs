@@ -6,5 +6,6 @@ pub mod pagemap;
 pub mod scarcity;
 pub mod shared;
 pub mod signals;
+pub mod sigpipe;
 pub mod stack;
 pub mod thread;

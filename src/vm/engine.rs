@@ -3,7 +3,7 @@
 use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::interrupt::Timer;
-use super::pool::{Pool, PoolOptions};
+use super::pool::{Pool, PoolOptions, PoolStatistics};
 use super::trap;
 use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
@@ -19,7 +19,7 @@ use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubTyp
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub struct Engine {
     pub regions: Arc<RegionPool>,
     /// What memories of ended instances have left.
     pub pool: Pool,
+    pub(super) offers: AtomicUsize,
     trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
 }
 
@@ -75,9 +76,15 @@ impl Engine {
             timer: Timer::default(),
             regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
             pool: Pool::new(config.pool),
+            offers: AtomicUsize::new(0),
             trampolines: RwLock::default(),
             config,
         }))
+    }
+
+    pub fn pool_statistics(&self) -> PoolStatistics {
+        let (kept, reused) = self.regions.statistics();
+        PoolStatistics { heaps_kept: kept as u64, heaps_reused: reused, ..self.pool.statistics() }
     }
 
     /// The trampolines of a type, compiled when first asked for.

@@ -7,6 +7,7 @@ use super::keeper::Keeper;
 use super::lazy::Enlisted;
 use super::module::Module;
 use super::segment::RefSegment;
+use super::share::Share;
 use super::store::Store;
 use super::template::Template;
 use crate::abi::heap::RawRef;
@@ -21,13 +22,12 @@ use crate::wasm::module::*;
 use crate::wasm::types::ValType;
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 pub struct Instance {
     pub keeper: Keeper,
     /// Its own place in the store.
     pub index: u32,
-    pub module: Arc<Module>,
+    pub module: Share<Module>,
     /// Keeps its funcrefs leading to compiled functions. Dropped before the context.
     pub(super) enlisted: Option<Enlisted>,
     pub(super) context: Context,

@@ -9,6 +9,7 @@ use super::keeper::Keeper;
 use super::limits::{Growth, Resource};
 use super::memory::Memory;
 use super::module::Module;
+use super::share::Share;
 use super::store::Store;
 use super::table::Table;
 use crate::abi::heap::RefSlot;
@@ -81,7 +82,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     let mut instance = Instance {
         keeper: Keeper::Host,
         index: store.instances.next(),
-        module: module.clone(),
+        module: Share::of(module),
         enlisted: None,
         context: Context::new(&module.layout, template)?,
         tables: Vec::with_capacity(info.tables.len()),
@@ -106,8 +107,9 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
             store.account.give_back(Growth { resource: Resource::Memory, current: 0, desired: bytes });
             m.free(&store.engine);
         }
-        for t in &made_tables {
+        for t in made_tables {
             store.account.give_back(Growth { resource: Resource::Table, current: 0, desired: t.len() });
+            t.free(&store.engine);
         }
         return Err(e);
     }
@@ -189,7 +191,7 @@ fn make_owned(
     for (i, decl) in info.tables.iter().skip(info.imported_tables) {
         let defined = info.defined_table(i).expect("not imported");
         let vm = instance.at(module.layout.table(defined));
-        let mut table = Table::new(decl.ty, Some(vm), &mut store.account)?;
+        let mut table = Table::new(decl.ty, Some(vm), &store.engine, &mut store.account)?;
         table.keeper = Keeper::Instance(instance.index);
         tables.push(table);
     }
@@ -197,21 +199,19 @@ fn make_owned(
 }
 
 fn put_funcrefs(module: &Module, instance: &Instance) {
-    let vmctx = instance.vmctx().cast();
+    let (context, owner) = (instance.vmctx(), instance.index);
+    let code_of = module.func_codes();
     for f in &module.template.funcrefs {
-        let code = module.func_code(f.func);
-        let place: *mut VmFuncRef = instance.at(f.place);
-        // SAFETY: the layout's place for this funcref.
-        unsafe {
-            place.write(VmFuncRef {
-                code: VmCodeCell::new(code),
-                vmctx,
-                type_id: f.type_id,
-                handle: 0,
-                index: 0,
-                owner: instance.index,
-            })
+        let funcref = VmFuncRef {
+            code: VmCodeCell::new(code_of(f.func)),
+            vmctx: context.cast(),
+            type_id: f.type_id,
+            handle: 0,
+            index: 0,
+            owner,
         };
+        // SAFETY: the layout's place for this funcref.
+        unsafe { context.byte_add(f.place as usize).cast::<VmFuncRef>().write(funcref) };
     }
 }
 

@@ -2,6 +2,7 @@
 //! that who releases needs no store, and may come after its end.
 
 use super::interrupt::SharedVmStore;
+use super::pool::IDS;
 use super::store::Store;
 use crate::abi::vmstruct::ATTENTION_MAIL;
 use crate::gc::{Root, Weak};
@@ -20,12 +21,16 @@ pub enum Release {
 
 type Directory = Mutex<Option<FxHashMap<u64, WeakArc<SharedVmStore>>>>;
 
+/// In cache lines of its own.
+#[repr(align(128))]
+struct Shard(Directory);
+
 /// So that threads that make stores do not wait for each other.
-const SHARDS: usize = 16;
-static STORES: [Directory; SHARDS] = [const { Mutex::new(None) }; SHARDS];
+const SHARDS: usize = 64;
+static STORES: [Shard; SHARDS] = [const { Shard(Mutex::new(None)) }; SHARDS];
 
 fn shard(store: u64) -> &'static Directory {
-    &STORES[store as usize % SHARDS]
+    &STORES[(store / IDS) as usize % SHARDS].0
 }
 
 pub fn register(store: u64, shared: &Arc<SharedVmStore>) {

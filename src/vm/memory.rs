@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::image::Image;
 use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
-use super::pool::Counted;
+use super::pool::{Counted, Use};
 use super::space::Space;
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MAX_MEMORY32_PAGES, MEMORY_GUARD, MEMORY32_SPAN, WASM_PAGE_SIZE};
@@ -44,7 +44,7 @@ impl Memory {
         let has_guard = engine.config.settings.signals;
         let reserve = if has_guard { MEMORY32_SPAN + MEMORY_GUARD } else { max_pages.max(1) * WASM_PAGE_SIZE };
         let image = image.filter(|image| image.is_mapped());
-        match engine.pool.take(reserve as usize, bytes as usize, image) {
+        match engine.pool.take(Use::Memory, reserve as usize, bytes as usize, image) {
             Ok(space) => {
                 let vm = VmMemory { base: space.base(), length: bytes as usize };
                 Ok(Box::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, _counted: counted }))
@@ -58,7 +58,7 @@ impl Memory {
 
     /// Its end. The engine may keep what it was made of.
     pub fn free(self, engine: &Engine) {
-        engine.pool.give(self.space);
+        engine.pool.give(Use::Memory, self.space);
     }
 
     pub fn vm(&mut self) -> *mut VmMemory {

@@ -54,6 +54,7 @@ pub mod report;
 pub mod saved;
 pub mod scope;
 pub mod segment;
+pub mod share;
 pub mod snapshot;
 pub mod space;
 pub mod store;

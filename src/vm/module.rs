@@ -12,12 +12,14 @@ use crate::base::index::*;
 use crate::wasm::decode;
 use crate::wasm::module::{GlobalDecl, ModuleInfo};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 pub struct Module {
     pub engine: Arc<Engine>,
     source: Arc<Source>,
     pub layout: ContextLayout,
     pub(super) template: Template,
+    pub(super) offers: AtomicUsize,
     /// Its own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
     code: Machine,
@@ -72,6 +74,7 @@ impl Module {
             engine: engine.clone(),
             template: Template::new(engine, info, &layout),
             layout,
+            offers: AtomicUsize::new(0),
             ref_globals: info.globals.iter().filter_map(is_ref).collect(),
             source,
             code,
@@ -99,6 +102,11 @@ impl Module {
             Machine::Linked(linked) => Ok(linked),
             Machine::Lazy(lazy) => lazy.wait(),
         }
+    }
+
+    /// As `func_code`, for many functions.
+    pub fn func_codes(&self) -> impl Fn(DefinedFuncIndex) -> VmCode + '_ {
+        move |f| self.func_code(f)
     }
 
     /// What leads to a function with a body: its entry, or a stub.

@@ -4,15 +4,18 @@
 //! back, before anybody else could get it. Threads have shelves of their own, so that they do not wait for each other; who finds
 //! nothing on his looks at the others'.
 
+use super::engine::Engine;
 use super::image::{Image, Images};
+use super::module::Module;
 use super::space::Space;
 use crate::base::Result;
 use crate::err;
 use crate::sys::thread;
 use parking_lot::{Mutex, MutexGuard};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an engine keeps.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +26,10 @@ pub struct PoolOptions {
     pub memory_resident: usize,
     /// Memories that may be in use at a time, in all stores together.
     pub max_memories: usize,
+    /// Large tables of functions that are kept, at most.
+    pub tables: usize,
+    /// Bytes of each that stay in memory, at most.
+    pub table_resident: usize,
     /// Heaps that are kept, at most.
     pub heaps: usize,
     /// Bytes of each one's nursery that stay in memory.
@@ -36,6 +43,8 @@ impl Default for PoolOptions {
             memories: 100,
             memory_resident: 64 << 10,
             max_memories: usize::MAX,
+            tables: 100,
+            table_resident: 16 << 10,
             heaps: 16,
             heap_resident: 64 << 10,
         }
@@ -45,7 +54,14 @@ impl Default for PoolOptions {
 impl PoolOptions {
     /// What a host gets that asks for a pool, and says no more.
     pub fn large() -> PoolOptions {
-        PoolOptions { memories: 256, memory_resident: 256 << 10, heaps: 256, ..PoolOptions::default() }
+        PoolOptions {
+            memories: 1000,
+            memory_resident: 256 << 10,
+            tables: 1000,
+            table_resident: 64 << 10,
+            heaps: 1000,
+            ..PoolOptions::default()
+        }
     }
 }
 
@@ -60,10 +76,22 @@ pub struct PoolStatistics {
     /// Memories that were made of a kept one, and anew.
     pub memories_reused: u64,
     pub memories_made: u64,
+    /// The same of large tables of functions.
+    pub tables_kept: u64,
+    pub table_bytes_resident: u64,
+    pub tables_reused: u64,
     pub heaps_kept: u64,
     pub heaps_reused: u64,
 }
 
+/// What a space is used for. Each has places of its own.
+#[derive(Clone, Copy)]
+pub enum Use {
+    Memory,
+    Table,
+}
+
+const USES: usize = 2;
 const SHELVES: usize = 16;
 
 /// One for some threads. In cache lines of its own.
@@ -71,9 +99,21 @@ const SHELVES: usize = 16;
 #[repr(align(128))]
 struct Shelf(Mutex<Kept>);
 
+/// What is on a shelf.
 #[derive(Default)]
-struct Kept {
-    spaces: Vec<Space>,
+pub struct Kept {
+    /// Pointers to this engine and to its modules (`share`).
+    pub(super) engines: Vec<Arc<Engine>>,
+    pub(super) modules: Vec<Arc<Module>>,
+    /// Numbers for stores.
+    ids: Range<u64>,
+    /// By use.
+    spaces: [Spaces; USES],
+}
+
+#[derive(Default)]
+struct Spaces {
+    list: Vec<Space>,
     /// How many of the pool's places are this shelf's, taken or not.
     places: usize,
     reused: u64,
@@ -84,8 +124,8 @@ struct Kept {
 pub struct Pool {
     options: PoolOptions,
     shelves: Box<[Shelf; SHELVES]>,
-    /// Places that are no shelf's.
-    free_places: AtomicUsize,
+    /// Places that are no shelf's, by use.
+    free_places: [AtomicUsize; USES],
     /// Memories in use, if that is limited.
     in_use: Arc<AtomicUsize>,
 }
@@ -101,12 +141,22 @@ impl Drop for Counted {
 
 impl Pool {
     pub fn new(options: PoolOptions) -> Pool {
-        let free_places = AtomicUsize::new(options.memories);
+        let free_places = [options.memories, options.tables].map(AtomicUsize::new);
         Pool { options, shelves: Box::default(), free_places, in_use: Arc::default() }
     }
 
     fn own(&self) -> usize {
         thread::number() % SHELVES
+    }
+
+    /// This thread's.
+    pub(super) fn shelf(&self) -> MutexGuard<'_, Kept> {
+        self.shelves[self.own()].0.lock()
+    }
+
+    /// All of them, one after the other.
+    pub(super) fn shelves(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
+        self.shelves.iter().map(|s| s.0.lock())
     }
 
     /// Counts a memory, if their number is limited. An error if there are too many.
@@ -123,73 +173,58 @@ impl Pool {
     }
 
     /// A space of so many bytes, `bytes` of them usable, all zero but for the image, which may be there or not.
-    pub fn take(&self, reserved: usize, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<Space> {
-        if let Some(mut space) = self.find(reserved, image)
+    pub fn take(&self, to: Use, reserved: usize, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<Space> {
+        if let Some(mut space) = self.find(to, reserved, image)
             && space.fit(bytes, image).is_ok()
         {
+            self.shelf().spaces[to as usize].reused += 1;
             return Ok(space);
         }
-        self.shelves[self.own()].0.lock().made += 1;
         let mut space = Space::new(reserved)?;
         space.open_to(bytes)?;
+        self.shelf().spaces[to as usize].made += 1;
         Ok(space)
     }
 
-    fn find(&self, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
-        let own = self.own();
-        let mut kept = self.shelves[own].0.lock();
-        if let Some(i) = kept.best(reserved, image) {
-            kept.reused += 1;
-            return Some(kept.spaces.remove(i));
+    fn find(&self, to: Use, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
+        let (own, to) = (self.own(), to as usize);
+        if let Some(space) = self.shelves[own].0.lock().spaces[to].find(reserved, image) {
+            return Some(space);
         }
-        drop(kept);
         // Its place comes along, so that this shelf may keep it.
         let space = (1..SHELVES).find_map(|i| {
             let mut other = self.shelves[(own + i) % SHELVES].0.try_lock()?;
-            let i = other.best(reserved, image)?;
-            other.places -= 1;
-            Some(other.spaces.remove(i))
+            let space = other.spaces[to].find(reserved, image)?;
+            other.spaces[to].places -= 1;
+            Some(space)
         })?;
-        let mut kept = self.shelves[own].0.lock();
-        kept.places += 1;
-        kept.reused += 1;
+        self.shelves[own].0.lock().spaces[to].places += 1;
         Some(space)
     }
 
-    /// Takes back what a memory had.
-    pub fn give(&self, mut space: Space) {
-        let is_new = self.options.memories > 0 && space.reset(self.options.memory_resident);
-        let mut kept = self.shelves[self.own()].0.lock();
-        kept.returned += 1;
+    /// Takes back what a memory or a table had.
+    pub fn give(&self, from: Use, mut space: Space) {
+        let (most, resident) = match from {
+            Use::Memory => (self.options.memories, self.options.memory_resident),
+            Use::Table => (self.options.tables, self.options.table_resident),
+        };
+        let is_new = most > 0 && space.reset(resident);
+        let mut kept = self.shelf();
+        let spaces = &mut kept.spaces[from as usize];
+        spaces.returned += 1;
         // What is not kept is unmapped when the shelf is free for others.
-        let _old = if is_new { self.put(kept, space) } else { Some(space) };
-    }
-
-    /// What has to go for it, if anything.
-    fn put(&self, mut kept: MutexGuard<Kept>, space: Space) -> Option<Space> {
-        if kept.spaces.len() < kept.places {
-            kept.spaces.push(space);
-            return None;
-        }
-        if self.free_places.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
-            kept.places += 1;
-            kept.spaces.push(space);
-            return None;
-        }
-        if kept.spaces.is_empty() {
-            return Some(space);
-        }
-        // The one that was not wanted for the longest time.
-        let old = kept.spaces.remove(0);
-        kept.spaces.push(space);
-        Some(old)
+        let old = if is_new { spaces.put(space, &self.free_places[from as usize]) } else { Some(space) };
+        drop(kept);
+        drop(old);
     }
 
     /// The module of these images is gone: nobody will ask for them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
-            for shelf in self.shelves.iter() {
-                shelf.0.lock().spaces.retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
+            for mut kept in self.shelves() {
+                kept.spaces[Use::Memory as usize]
+                    .list
+                    .retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
             }
         }
     }
@@ -197,24 +232,66 @@ impl Pool {
     pub fn statistics(&self) -> PoolStatistics {
         let mut s = PoolStatistics::default();
         let mut returned = 0;
-        for shelf in self.shelves.iter() {
-            let kept = shelf.0.lock();
-            s.memories_kept += kept.spaces.len() as u64;
-            s.memory_bytes_resident += kept.spaces.iter().map(|s| s.resident() as u64).sum::<u64>();
-            s.memories_reused += kept.reused;
-            s.memories_made += kept.made;
-            returned += kept.returned;
+        for kept in self.shelves() {
+            let [memories, tables] = &kept.spaces;
+            s.memories_kept += memories.list.len() as u64;
+            s.memory_bytes_resident += memories.resident();
+            s.memories_reused += memories.reused;
+            s.memories_made += memories.made;
+            returned += memories.returned;
+            s.tables_kept += tables.list.len() as u64;
+            s.table_bytes_resident += tables.resident();
+            s.tables_reused += tables.reused;
         }
         s.memories_in_use = (s.memories_made + s.memories_reused).saturating_sub(returned);
         s
     }
 }
 
+/// Stores whose numbers are beside each other were mostly made by one thread.
+pub const IDS: u64 = 256;
+
 impl Kept {
+    /// A store's number, unique in the process and never 0.
+    pub fn next_id(&mut self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(IDS);
+        self.ids.next().unwrap_or_else(|| {
+            let start = NEXT.fetch_add(IDS, Relaxed);
+            self.ids = start + 1..start + IDS;
+            start
+        })
+    }
+}
+
+impl Spaces {
     /// The last that fits best: with this image, or without any, or with another.
-    fn best(&self, reserved: usize, image: Option<&Arc<Image>>) -> Option<usize> {
+    fn find(&mut self, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
         let fits = |s: &Space| s.reserved() == reserved;
-        let last = |f: &dyn Fn(&Space) -> bool| self.spaces.iter().rposition(|s| fits(s) && f(s));
-        last(&|s| s.has_image(image)).or_else(|| last(&|s| s.has_image(None))).or_else(|| last(&|_| true))
+        let last = |f: &dyn Fn(&Space) -> bool| self.list.iter().rposition(|s| fits(s) && f(s));
+        let found =
+            last(&|s| s.has_image(image)).or_else(|| last(&|s| s.has_image(None))).or_else(|| last(&|_| true))?;
+        Some(self.list.remove(found))
+    }
+
+    /// Keeps it. Gives what has to go for it, if anything.
+    fn put(&mut self, space: Space, free_places: &AtomicUsize) -> Option<Space> {
+        if self.list.len() == self.places {
+            if free_places.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+                self.places += 1;
+            } else if self.list.is_empty() {
+                return Some(space);
+            } else {
+                // The one that was not wanted for the longest time.
+                let old = self.list.remove(0);
+                self.list.push(space);
+                return Some(old);
+            }
+        }
+        self.list.push(space);
+        None
+    }
+
+    fn resident(&self) -> u64 {
+        self.list.iter().map(|s| s.resident() as u64).sum()
     }
 }

@@ -186,6 +186,7 @@ impl Store {
     pub(super) fn free_table(&mut self, t: u32) {
         if let Some(table) = self.tables.remove(t) {
             self.account.give_back(Growth { resource: Resource::Table, current: 0, desired: table.len() });
+            table.free(&self.engine);
         }
     }
 

@@ -13,6 +13,7 @@ use super::mailbox;
 use super::memory::Memory;
 use super::module::Module;
 use super::release::Releases;
+use super::share::Share;
 use super::table::Table;
 use crate::abi::vmstruct::HOST_OWNER;
 use crate::base::{Error, Result, Slab};
@@ -23,7 +24,6 @@ use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// A function the host knows: where it is and how it is entered.
@@ -45,7 +45,6 @@ pub struct Store {
     pub vm: Arc<SharedVmStore>,
     /// Unique in the process; 0 is no store's.
     pub id: u64,
-    pub engine: Arc<Engine>,
     pub account: Account,
     /// A host function's error on its way to the caller of the activation it ended.
     pub error: Option<Error>,
@@ -96,6 +95,8 @@ pub struct Store {
     pub globals: Slab<Global>,
     pub(super) hosts: Slab<Box<HostFunc>>,
     pub instances: Slab<Box<Instance>>,
+    /// Last: the rest may need it for its own end.
+    pub engine: Share<Engine>,
 }
 
 /// The functions that objects refer to, of a store where none does: only null.
@@ -104,14 +105,15 @@ struct NoFuncs([FuncRefPtr; 1]);
 unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
 impl Store {
     pub fn new(engine: &Arc<Engine>) -> Box<Store> {
+        let (id, shared) = {
+            let mut kept = engine.pool.shelf();
+            (kept.next_id(), Share::from_shelf(engine, &mut kept))
+        };
         let mut store = Box::new(Store {
             vm: Arc::default(),
-            id: NEXT_ID.fetch_add(1, Relaxed),
-            engine: engine.clone(),
+            id,
             account: Account::default(),
             error: None,
             poisoned: false,
@@ -140,6 +142,7 @@ impl Store {
             globals: Slab::default(),
             hosts: Slab::default(),
             instances: Slab::default(),
+            engine: shared,
         });
         mailbox::register(store.id, &store.vm);
         let address = &raw mut *store as *mut ();
@@ -229,6 +232,9 @@ impl Drop for Store {
         }
         // First: it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
+        for table in std::mem::take(&mut self.tables).into_values() {
+            table.free(&self.engine);
+        }
         for memory in std::mem::take(&mut self.memories).into_values() {
             memory.free(&self.engine);
         }

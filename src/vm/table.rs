@@ -1,17 +1,24 @@
 //! Tables: what those of functions (`func_table`) and those of references to objects (`ref_table`) share. Elements are
 //! encoded as `VmTable` says.
 
+use super::engine::Engine;
 use super::func_table::Lazy;
 use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
+use super::pool::Use;
+use super::space::Space;
 use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::VmTable;
 use crate::base::limits::MAX_TABLE_ELEMENTS;
 use crate::base::{Result, Trap};
 use crate::err;
+use crate::sys::mmap::page_size;
 use crate::sys::scarcity;
 use crate::wasm::types::{Limits, TableType, ValType};
-use std::alloc::{Layout, alloc_zeroed, dealloc, realloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+
+/// Tables of functions with so many bytes of elements have them in a space of their own.
+const SPACE_FROM: usize = 128 << 10;
 
 pub struct Table {
     pub keeper: Keeper,
@@ -19,7 +26,10 @@ pub struct Table {
     vm: *mut VmTable,
     /// Keeps the struct of a table that the host made.
     _own: Option<Box<VmTable>>,
+    /// Elements there is room for.
     capacity: u64,
+    /// Where the elements are, if not in memory of the allocator.
+    space: Option<Space>,
     declared: TableType,
     /// Of a table of functions: segments that are remembered, and whether more may be.
     pub(super) lazy: Vec<Lazy>,
@@ -29,7 +39,7 @@ pub struct Table {
 impl Table {
     /// A table of `ty`'s minimum size, all null. `vm` is its place in a context, which outlives it; `None` for a table of
     /// the host.
-    pub fn new(ty: TableType, vm: Option<*mut VmTable>, account: &mut Account) -> Result<Box<Table>> {
+    pub fn new(ty: TableType, vm: Option<*mut VmTable>, engine: &Engine, account: &mut Account) -> Result<Box<Table>> {
         let min = ty.limits.min;
         if min > MAX_TABLE_ELEMENTS {
             return Err(err!(Limit, "table of {min} elements, {MAX_TABLE_ELEMENTS} is the most"));
@@ -43,15 +53,45 @@ impl Table {
         let vm = vm.unwrap_or_else(|| &raw mut **own.as_mut().expect("made where vm is none"));
         // SAFETY: `vm` points to `own` or into a context that is being made.
         unsafe { vm.write(empty()) };
-        let mut table =
-            Table { keeper: Keeper::Host, vm, _own: own, capacity: 0, declared: ty, lazy: Vec::new(), remembers: true };
-        if !table.reserve(min, min) {
+        let mut table = Table {
+            keeper: Keeper::Host,
+            vm,
+            _own: own,
+            capacity: 0,
+            space: None,
+            declared: ty,
+            lazy: Vec::new(),
+            remembers: true,
+        };
+        if !table.take_space(min, engine) && !table.reserve(min, min) {
             account.give_back(growth);
             return Err(err!(OutOfMemory, "no memory for a table of {min} elements"));
         }
         // SAFETY: as above.
         unsafe { (*vm).length = min };
         Ok(Box::new(table))
+    }
+
+    /// Its end. The engine may keep what it was made of.
+    pub fn free(mut self, engine: &Engine) {
+        if let Some(space) = self.space.take() {
+            engine.pool.give(Use::Table, space);
+            self.capacity = 0;
+        }
+    }
+
+    /// Room for the elements of a large table of functions in a space that was used before, if the engine keeps such.
+    fn take_space(&mut self, min: u64, engine: &Engine) -> bool {
+        let bytes = (min as usize * self.element_size()).next_multiple_of(page_size());
+        if self.is_gc() || bytes < SPACE_FROM {
+            return false;
+        }
+        let Ok(space) = engine.pool.take(Use::Table, bytes.next_power_of_two(), bytes, None) else { return false };
+        // SAFETY: `vm` lives (invariant 1).
+        unsafe { (*self.vm).elements = space.base() };
+        self.capacity = (bytes / self.element_size()) as u64;
+        self.space = Some(space);
+        true
     }
 
     /// Where its elements are, as addresses.
@@ -138,6 +178,7 @@ impl Table {
             let new = match scarcity::check() {
                 Err(_) => return false,
                 Ok(()) if self.capacity == 0 => alloc_zeroed(layout),
+                Ok(()) if self.space.is_some() => copied(vm.elements, self.layout(self.capacity).size(), layout),
                 Ok(()) => realloc(vm.elements, self.layout(self.capacity), layout.size()),
             };
             if new.is_null() {
@@ -156,13 +197,29 @@ impl Table {
             vm.cards = if self.is_gc() { cards } else { std::ptr::null_mut() };
         }
         self.capacity = capacity;
+        self.space = None;
         true
+    }
+}
+
+/// Memory of this layout that starts with `len` bytes from `from`; null if there is none.
+///
+/// # Safety
+/// `from` has so many bytes, and the layout as well.
+unsafe fn copied(from: *const u8, len: usize, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let new = alloc(layout);
+        if !new.is_null() {
+            new.copy_from_nonoverlapping(from, len);
+        }
+        new
     }
 }
 
 impl Drop for Table {
     fn drop(&mut self) {
-        if self.capacity > 0 {
+        if self.capacity > 0 && self.space.is_none() {
             // SAFETY: allocated with this layout; `vm` outlives the table (the store drops tables before contexts).
             unsafe { dealloc((*self.vm).elements, self.layout(self.capacity)) }
         }

@@ -81,11 +81,11 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
         .collect()
 }
 
-/// The context of the instance that called a host function that runs; `None` when the host called it.
+/// The frame of WebAssembly that called a host function that runs, as (pc, frame pointer); `None` when the host called it.
 ///
 /// # Safety
 /// The call is in progress, on this thread.
-pub unsafe fn caller(caller: &VmCaller) -> Option<*mut VmContext> {
+pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
     // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
     let (pc, fp, entry_fp) = unsafe {
         // The activation that was left there: the innermost one, or one further out.
@@ -96,9 +96,14 @@ pub unsafe fn caller(caller: &VmCaller) -> Option<*mut VmContext> {
         }
         (word(exit_fp + 8), word(exit_fp), activation.as_ref()?.entry_fp)
     };
-    if fp == entry_fp {
-        return None;
-    }
+    (fp != entry_fp).then_some((pc, fp))
+}
+
+/// The context of the instance that a frame of WebAssembly belongs to.
+///
+/// # Safety
+/// The frame is live, and (pc, fp) are what `calling_frame` gave.
+pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: `find` keeps the owner alive.
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },

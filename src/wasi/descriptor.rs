@@ -112,6 +112,11 @@ impl Descriptor {
         !matches!(self.file_type, FileType::REGULAR_FILE | FileType::DIRECTORY)
     }
 
+    /// Whether a write may find that nobody reads any more: pipes and sockets.
+    pub fn may_break(&self) -> bool {
+        matches!(self.file_type, FileType::UNKNOWN | FileType::SOCKET_STREAM)
+    }
+
     pub fn stat(&self) -> Result<FileStat, Errno> {
         match self.as_fd() {
             Some(fd) => Ok(FileStat::of(fd)?),

@@ -7,6 +7,7 @@ use super::guest::Iovecs;
 use super::rights::*;
 use super::wait::{is_ready, wait_for};
 use crate::api::Store;
+use crate::sys::sigpipe;
 use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 
@@ -67,7 +68,11 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
             before(call.store, d, PollFlags::OUT)?;
         }
         let Some(fd) = d.as_fd() else { break };
-        match iovecs.write(fd, offset) {
+        let written = match d.may_break() {
+            true => sigpipe::without(|| iovecs.write(fd, offset)),
+            false => iovecs.write(fd, offset),
+        };
+        match written {
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {}
             result => return Ok(result?),
         }

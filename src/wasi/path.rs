@@ -10,11 +10,11 @@ use super::rights::*;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::AtFlags;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes of the longest path that is looked at: what the system takes.
 const MAX_PATH: usize = 4096;
@@ -29,6 +29,11 @@ fn path_of(memory: Guest<'_>, at: u32, len: u32) -> Result<PathBuf, Errno> {
         return Err(Errno::NOENT);
     }
     Ok(OsString::from_vec(bytes).into())
+}
+
+/// A slash at the end says that the path leads to a directory. `cap-std` does not always look at it.
+fn says_directory(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b"/")
 }
 
 fn follow(flags: u32) -> Result<FollowSymlinks, Errno> {
@@ -51,9 +56,16 @@ pub fn path_filestat_get(call: &mut Call<'_>, fd: u32, flags: u32, path: u32, pa
     let out = call.memory.span(out, FILESTAT_SIZE)?;
     let path = path_of(call.memory, path, path_len)?;
     let dir = &call.wasi.table.get(fd)?.directory(PATH_FILESTAT_GET)?.dir;
-    let metadata = match follow(flags)? {
-        FollowSymlinks::Yes => dir.metadata(path)?,
-        FollowSymlinks::No => dir.symlink_metadata(path)?,
+    let follow = follow(flags)?;
+    // A name in the directory itself needs one system call, unless it is a link; any other path three.
+    let metadata =
+        match !says_directory(&path) && (follow == FollowSymlinks::No || path.parent() == Some(Path::new(""))) {
+            true => Some(dir.symlink_metadata(&path)?).filter(|m| follow == FollowSymlinks::No || !m.is_symlink()),
+            false => None,
+        };
+    let metadata = match metadata {
+        Some(m) => m,
+        None => dir.metadata(path)?,
     };
     FileStat::from(&metadata).write(out);
     Ok(())
@@ -130,7 +142,10 @@ pub fn path_remove_directory(call: &mut Call<'_>, fd: u32, path: u32, path_len: 
     let d = call.wasi.table.get(fd)?;
     let dir = d.directory(PATH_REMOVE_DIRECTORY)?;
     d.need_writable()?;
-    Ok(dir.dir.remove_dir(path)?)
+    // Here `cap-std` takes a slash at the end for a `.`, which can not be removed.
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().rposition(|b| *b != b'/').map_or(bytes.len(), |last| last + 1);
+    Ok(dir.dir.remove_dir(OsStr::from_bytes(&bytes[..end]))?)
 }
 
 pub fn path_rename(
@@ -142,7 +157,10 @@ pub fn path_rename(
     new_path: u32,
     new_len: u32,
 ) -> Done {
-    let (from, to) = (path_of(call.memory, old_path, old_len)?, path_of(call.memory, new_path, new_len)?);
+    let (mut from, to) = (path_of(call.memory, old_path, old_len)?, path_of(call.memory, new_path, new_len)?);
+    if says_directory(&to) {
+        from.as_mut_os_string().push("/");
+    }
     let (old, new) = (call.wasi.table.get(old_fd)?, call.wasi.table.get(new_fd)?);
     let (old_dir, new_dir) = (old.directory(PATH_RENAME_SOURCE)?, new.directory(PATH_RENAME_TARGET)?);
     old.need_writable()?;

@@ -1,7 +1,7 @@
 //! Waiting for several things at once.
 
 use super::clock;
-use super::descriptor::{Descriptor, Kind};
+use super::descriptor::Descriptor;
 use super::errno::{Done, Errno};
 use super::filestat::FileType;
 use super::functions::Call;
@@ -82,14 +82,11 @@ fn descriptor(call: &Call<'_>, fd: u32, kind: u8) -> What {
     let found = call.wasi.table.get(fd).and_then(|d| d.need(POLL_FD_READWRITE).map(|()| d));
     match found {
         Err(e) => What::Failed(e),
-        Ok(d) => match (&d.kind, d.as_fd()) {
-            (Kind::Dir(_), _) => What::Failed(Errno::BADF),
-            (_, Some(_)) if d.may_wait() => {
-                What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT })
-            }
-            // Files, and what the host has in memory or answers itself, are always ready.
-            _ => What::Ready(available(d, kind)),
-        },
+        Ok(d) if d.as_fd().is_some() && d.may_wait() => {
+            What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT })
+        }
+        // Files, and what the host has in memory or answers itself, are always ready.
+        Ok(d) => What::Ready(available(d, kind)),
     }
 }
 

@@ -1,0 +1,43 @@
+//! Writes into pipes that nobody reads: an error for who writes, not the end of the process.
+
+use std::mem::MaybeUninit;
+
+/// The set of SIGPIPE alone.
+fn sigpipe() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` writes the whole set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
+        set.assume_init()
+    }
+}
+
+fn is_pending() -> bool {
+    let mut pending = MaybeUninit::uninit();
+    // SAFETY: `sigpending` writes the whole set, or fails, and then nothing is read.
+    unsafe { libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1 }
+}
+
+/// Runs `write` without a SIGPIPE that it may cause for this thread. One that was pending before stays, and so does the mask.
+pub fn without<R>(write: impl FnOnce() -> R) -> R {
+    let set = sigpipe();
+    let mut old = MaybeUninit::uninit();
+    // SAFETY: both sets are sets; `old` is written unless this fails.
+    if unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, old.as_mut_ptr()) } != 0 {
+        return write();
+    }
+    // SAFETY: written just now.
+    let old = unsafe { old.assume_init() };
+    let was_pending = is_pending();
+    let result = write();
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: takes the signal that `write` has caused, if it has; then the mask is what it was.
+    unsafe {
+        if !was_pending && is_pending() {
+            libc::sigtimedwait(&set, std::ptr::null_mut(), &now);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
+    }
+    result
+}

@@ -1,0 +1,19 @@
+//! WASI preview 1: what guests can do, what they can not, and what odd arguments do. Each test calls the functions one by one
+//! through a module that passes them on (`wasi/guest.rs`).
+
+#[path = "wasi/files.rs"]
+mod files;
+#[path = "wasi/guest.rs"]
+mod guest;
+#[path = "wasi/listing.rs"]
+mod listing;
+#[path = "wasi/odd.rs"]
+mod odd;
+#[path = "wasi/process.rs"]
+mod process;
+#[path = "wasi/sandbox.rs"]
+mod sandbox;
+#[path = "wasi/streams.rs"]
+mod streams;
+#[path = "wasi/waiting.rs"]
+mod waiting;

@@ -1,0 +1,209 @@
+//! Waiting, and what ends it.
+
+use super::files::rustix_mkfifo;
+use super::guest::*;
+use std::time::{Duration, Instant};
+use wrt::api::*;
+use wrt::wasi::Wasi;
+
+/// What is subscribed to: `userdata` is the place in the list.
+enum On {
+    Clock { id: u32, timeout: u64, flags: u16 },
+    Read(u32),
+    Write(u32),
+    Nothing(u8),
+}
+
+#[derive(PartialEq, Debug)]
+struct Event {
+    which: u64,
+    errno: u16,
+    kind: u8,
+    bytes: u64,
+    hangup: u16,
+}
+
+const LIST: u32 = 32768;
+const EVENTS: u32 = 40000;
+
+impl Guest {
+    fn poll(&mut self, list: &[On]) -> Result<Result<Vec<Event>, u16>> {
+        for (i, on) in list.iter().enumerate() {
+            let mut s = vec![0; 48];
+            s[..8].copy_from_slice(&(i as u64).to_le_bytes());
+            match on {
+                On::Clock { id, timeout, flags } => {
+                    s[16..20].copy_from_slice(&id.to_le_bytes());
+                    s[24..32].copy_from_slice(&timeout.to_le_bytes());
+                    s[40..42].copy_from_slice(&flags.to_le_bytes());
+                }
+                On::Read(fd) | On::Write(fd) => {
+                    s[8] = if matches!(on, On::Read(_)) { 1 } else { 2 };
+                    s[16..20].copy_from_slice(&fd.to_le_bytes());
+                }
+                On::Nothing(kind) => s[8] = *kind,
+            }
+            self.put(LIST + i as u32 * 48, &s);
+        }
+        match self.try_call("poll_oneoff", &[LIST.into(), EVENTS.into(), list.len() as u64, OUT.into()])? {
+            0 => {}
+            e => return Ok(Err(e)),
+        }
+        let event = |i| {
+            let at = EVENTS + i * 32;
+            let head = self.get(at + 8, 4);
+            let (errno, flags) = (u16::from_le_bytes([head[0], head[1]]), self.u32(at + 24) as u16);
+            Event { which: self.u64(at), errno, kind: head[2], bytes: self.u64(at + 16), hangup: flags }
+        };
+        Ok(Ok((0..self.u32(OUT)).map(event).collect()))
+    }
+}
+
+fn clock(timeout: Duration) -> On {
+    On::Clock { id: 1, timeout: timeout.as_nanos() as u64, flags: 0 }
+}
+
+const SHORT: Duration = Duration::from_millis(40);
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn sleeping() {
+    let mut g = Guest::new(Wasi::new());
+    let start = Instant::now();
+    let events = g.poll(&[clock(LONG), clock(SHORT), clock(LONG)]).unwrap().unwrap();
+    assert_eq!(events, [Event { which: 1, errno: 0, kind: 0, bytes: 0, hangup: 0 }]);
+    assert!(start.elapsed() >= SHORT && start.elapsed() < Duration::from_secs(10));
+    // A point in time: one that is past, and one that comes.
+    for id in [0, 1] {
+        let past = On::Clock { id, timeout: 1, flags: 1 };
+        assert_eq!(g.poll(&[past]).unwrap().unwrap().len(), 1);
+        assert_eq!(g.call("clock_time_get", &[id.into(), 0, OUT.into()]), 0);
+        let start = Instant::now();
+        let soon = On::Clock { id, timeout: g.u64(OUT) + SHORT.as_nanos() as u64, flags: 1 };
+        assert_eq!(g.poll(&[soon]).unwrap().unwrap().len(), 1);
+        assert!(start.elapsed() >= SHORT / 2 && start.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn descriptors() {
+    let dir = Dir::new();
+    dir.write("f", "12345");
+    rustix_mkfifo(&dir.path().join("pipe"));
+    let mut g = Guest::with_dir(dir.path());
+    let f = g.open("f", 0, ALL).unwrap();
+    g.read(f, 2).unwrap();
+    let pipe = g.open("pipe", 0, ALL).unwrap();
+    let events = g.poll(&[On::Read(f), On::Write(f), On::Read(pipe), On::Write(pipe), clock(LONG)]).unwrap().unwrap();
+    let seen: Vec<_> = events.iter().map(|e| (e.which, e.kind, e.errno)).collect();
+    assert_eq!(seen, [(0, 1, 0), (1, 2, 0), (3, 2, 0)]);
+    assert_eq!(events[0].bytes, 3);
+    // Nothing to read yet: the clock comes first.
+    assert_eq!(g.poll(&[On::Read(pipe), clock(SHORT)]).unwrap().unwrap()[0].which, 1);
+    g.write(pipe, b"1234567").unwrap();
+    let events = g.poll(&[On::Read(pipe), clock(LONG)]).unwrap().unwrap();
+    assert_eq!((events.len(), events[0].which, events[0].bytes), (1, 0, 7));
+    // The standard streams in memory are always ready.
+    assert_eq!(g.poll(&[On::Read(0), On::Write(1), clock(LONG)]).unwrap().unwrap().len(), 2);
+    let hung = dir.path().join("hung");
+    rustix_mkfifo(&hung);
+    let fd = g.open("hung", 0, READ).unwrap();
+    std::thread::spawn(move || drop(std::fs::OpenOptions::new().write(true).open(hung))).join().unwrap();
+    assert_eq!(g.poll(&[On::Read(fd)]).unwrap().unwrap()[0].hangup, 1);
+}
+
+#[test]
+fn odd_subscriptions() {
+    let mut g = Guest::with_dir(Dir::new().path());
+    assert_eq!(g.poll(&[]).unwrap(), Err(errno::INVAL));
+    assert_eq!(g.poll(&[On::Nothing(3)]).unwrap(), Err(errno::INVAL));
+    let bad = [
+        On::Read(99),
+        On::Write(3),
+        On::Write(0),
+        On::Clock { id: 9, timeout: 0, flags: 0 },
+        On::Clock { id: 0, timeout: 0, flags: 2 },
+    ];
+    let events = g.poll(&bad).unwrap().unwrap();
+    let seen: Vec<_> = events.iter().map(|e| (e.which, e.errno)).collect();
+    // A directory has nothing to wait for.
+    let expected = [(0, errno::BADF), (1, errno::NOTCAPABLE), (2, 0), (3, errno::INVAL), (4, errno::INVAL)];
+    assert_eq!(seen, expected);
+}
+
+fn interruptible() -> Engine {
+    Engine::new(&Config::new().interruption(true)).unwrap()
+}
+
+/// Ends with `interrupted`, soon after the deadline.
+fn assert_interrupted(g: &mut Guest, run: impl FnOnce(&mut Guest) -> Error) {
+    g.store.set_deadline(Some(SHORT)).unwrap();
+    let start = Instant::now();
+    let e = run(g);
+    let took = start.elapsed();
+    assert_eq!((e.kind(), e.trap_code()), (ErrorKind::Interrupted, Some(Trap::Interrupted)));
+    assert!(took >= SHORT / 2 && took < SHORT + Duration::from_millis(100), "{took:?}");
+    // It is over: the store goes on.
+    g.store.set_deadline(None).unwrap();
+    assert_eq!(g.call("sched_yield", &[]), 0);
+}
+
+#[test]
+fn deadlines_end_waiting() {
+    let dir = Dir::new();
+    rustix_mkfifo(&dir.path().join("pipe"));
+    let mut wasi = Wasi::new();
+    wasi.add_dir(dir.path(), b"/", false).unwrap();
+    let mut g = Guest::on(&interruptible(), wasi);
+    assert_interrupted(&mut g, |g| g.poll(&[clock(LONG)]).unwrap_err());
+    assert_interrupted(&mut g, |g| g.poll(&[On::Clock { id: 0, timeout: u64::MAX, flags: 1 }]).unwrap_err());
+    let pipe = g.open("pipe", 0, ALL).unwrap();
+    let (p, n) = g.iovec(DATA, 100);
+    assert_interrupted(&mut g, |g| g.try_call("fd_read", &[pipe.into(), p, n, OUT.into()]).unwrap_err());
+    assert_interrupted(&mut g, |g| g.poll(&[On::Read(pipe)]).unwrap_err());
+    // A full pipe, and a write that is longer than what fits.
+    let (p, n) = g.iovec(DATA, 100_000);
+    let full = |g: &mut Guest| loop {
+        if let Err(e) = g.try_call("fd_write", &[pipe.into(), p, n, OUT.into()]) {
+            return e;
+        }
+    };
+    assert_interrupted(&mut g, full);
+}
+
+#[test]
+fn interruptions_end_waiting() {
+    let mut g = Guest::on(&interruptible(), Wasi::new());
+    let handle = g.store.interrupt_handle().unwrap();
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(SHORT);
+        handle.interrupt();
+    });
+    let start = Instant::now();
+    assert_eq!(g.poll(&[clock(LONG)]).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert!(start.elapsed() < SHORT + Duration::from_millis(100));
+    other.join().unwrap();
+    assert_eq!(g.poll(&[clock(Duration::ZERO)]).unwrap().unwrap().len(), 1);
+}
+
+/// The child of the test below waits for its standard input, which does not come.
+#[test]
+fn deadlines_end_reading_from_the_terminal() {
+    if std::env::var_os("WRT_TEST_WAIT").is_some() {
+        let mut wasi = Wasi::new();
+        wasi.inherit_stdio();
+        let mut g = Guest::on(&interruptible(), wasi);
+        let (p, n) = g.iovec(DATA, 100);
+        assert_interrupted(&mut g, |g| g.try_call("fd_read", &[0, p, n, OUT.into()]).unwrap_err());
+        std::process::exit(7);
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "waiting::deadlines_end_reading_from_the_terminal", "--test-threads=1"])
+        .env("WRT_TEST_WAIT", "1")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    drop(input);
+}
