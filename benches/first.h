@@ -1,4 +1,4 @@
-/* What the hosts of first_result.py have in common, so that they differ only in the engine: a host includes this and defines the
+/* What the hosts of groups/first_result.py have in common, so that they differ only in the engine: a host includes this and defines the
  * functions below.
  *
  * usage: HOST HOW FILE run N | HOST HOW FILE _start ARG... | HOST save FILE OUT
