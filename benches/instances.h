@@ -1,4 +1,4 @@
-/* What the hosts of instantiate.py have in common, so that they differ only in the engine: a host includes this and defines
+/* What the hosts of groups/instantiate.py have in common, so that they differ only in the engine: a host includes this and defines
  * `setup` and `instances`.
  *
  * usage: HOST MODULE plain|pool|pool_resident|living|living_pool none|run COUNT REPEATS THREADS
