@@ -418,6 +418,30 @@ static void inherited(void) {
     CHECK(file_is("inherited", "to a file!"));
 }
 
+static void *write_soon(void *end) {
+    usleep(200000);
+    CHECK(write(*(int *)end, "late", 4) == 4);
+    return NULL;
+}
+
+/* A standard input that does not block by itself is waited for, not asked again and again. */
+static void inherited_without_blocking(void) {
+    int saved = dup(0), ends[2];
+    pthread_t thread;
+    CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && dup2(ends[0], 0) == 0);
+    wrt_wasi_t *w = wasi();
+    OK(wrt_wasi_inherit_stdio(w));
+    guest_t g = guest(w);
+    CHECK(pthread_create(&thread, NULL, write_soon, &ends[1]) == 0);
+    clock_t start = clock();
+    CHECK(call(&g, "read", 2, 0, 10) == 0 && has_read(&g, "late"));
+    CHECK(clock() - start < CLOCKS_PER_SEC / 10 || !may_use_signals());
+    pthread_join(thread, NULL);
+    world_end(&g.w);
+    CHECK(dup2(saved, 0) == 0);
+    close(saved), close(ends[0]), close(ends[1]);
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -496,6 +520,7 @@ int main(void) {
     streams_from_files();
     directories();
     inherited();
+    inherited_without_blocking();
     interrupted();
     missing_parts();
     const char *const names[] = {"in", "out", "file", "inherited"};
