@@ -507,8 +507,15 @@ static void missing_parts(void) {
     world_end(&w);
 }
 
+static int open_descriptors(void) {
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++) n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
 int main(void) {
     CHECK(mkdtemp(folder));
+    int descriptors = open_descriptors();
     arguments_and_environment();
     nothing_is_a_process();
     given_states_are_taken();
@@ -523,6 +530,7 @@ int main(void) {
     inherited_without_blocking();
     interrupted();
     missing_parts();
+    CHECK(open_descriptors() == descriptors);
     const char *const names[] = {"in", "out", "file", "inherited"};
     for (int i = 0; i < 4; i++) unlink(path_of(names[i]));
     CHECK(rmdir(folder) == 0);
