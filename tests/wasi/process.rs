@@ -198,6 +198,32 @@ fn the_callers_memory_is_used() {
     assert_eq!(found, [[1, 0, 1], [0, 1, 0]]);
 }
 
+/// A start function is a caller like any other, also beside an instance that was there before.
+#[test]
+fn start_functions_call() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let mut linker = Linker::new(&engine);
+    linker.define_wasi().unwrap();
+    let text = format!(
+        "(module (import \"{MODULE}\" \"args_sizes_get\" (func $f (param i32 i32) (result i32)))
+            (memory (export \"memory\") 1) (start $start)
+            (func $start (drop (call $f (i32.const 0) (i32.const 4)))))"
+    );
+    let module = Module::new(&engine, text.as_bytes()).unwrap();
+    let mut store = Store::new(&engine).unwrap();
+    let mut wasi = Wasi::new();
+    wasi.add_arg(b"abc").unwrap();
+    store.set_wasi(wasi);
+    for _ in 0..2 {
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let Ok(Some(Extern::Memory(m))) = i.export(&mut store, "memory") else { panic!() };
+        let mut bytes = [0; 8];
+        m.read(&store, 0, &mut bytes).unwrap();
+        assert_eq!(bytes, [1, 0, 0, 0, 4, 0, 0, 0]);
+        m.write(&mut store, 0, &[0; 8]).unwrap();
+    }
+}
+
 /// What a callback holds goes with the state, once; a state that is exchanged goes at once.
 #[test]
 fn states_are_dropped() {
