@@ -475,7 +475,8 @@ static void interrupted(void) {
         TRAPS(WRT_TRAP_INTERRUPTED,
               i % 2 ? try_call(&g, "read", 2, 0, 10, &none) : try_call(&g, "sleep", 1, 3600, 0, &none));
         double took = now() - start;
-        CHECK(took > 0.04 && took < 0.15 + (may_use_signals() ? 0 : 1));
+        /* How soon is tested in tests/wasi/waiting.rs. */
+        CHECK(took > 0.04 && took < 2);
         if (i >= 2) pthread_join(thread, NULL);
     }
     OK(wrt_store_set_deadline(g.w.store, 0));
