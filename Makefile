@@ -5,7 +5,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASE := target/release
 DIST := target/dist
 
-.PHONY: build run test headers install bench bench-gc bench-references clean setup dist
+.PHONY: build run test headers install bench bench-gc bench-references bench-instantiate clean setup dist
 
 build: dist
 
@@ -40,6 +40,9 @@ bench-gc: dist
 
 bench-references: dist
 	python3 benches/references.py $(DIST)
+
+bench-instantiate: dist
+	python3 benches/instantiate.py $(DIST)
 
 clean:
 	cargo clean
