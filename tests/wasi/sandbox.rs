@@ -98,6 +98,11 @@ fn links_of_the_host_do_not_lead_out() {
         assert!(g.done("path_filestat_set_times", &[3, 1, p, n, 1, 1, 5]).is_err(), "{path}");
     }
     assert_eq!(g.open("loop", 0, READ), Err(errno::LOOP));
+    // A directory through a link inside.
+    symlink("sub/deep", inside.join("down")).unwrap();
+    let down = g.open("down", DIRECTORY, READ).unwrap();
+    assert!(g.open_with(down, b"file", 0, 0, READ, 0).is_ok());
+    assert_eq!(g.open_with(3, b"down", 0, DIRECTORY, READ, 0), Err(errno::NOTDIR));
     assert_eq!(g.open("up", DIRECTORY, READ), Err(errno::PERM));
     for (a, b) in [("own", "up/x"), ("up/secret", "x")] {
         assert_eq!(g.two_paths("path_rename", a, b), Err(errno::PERM));
