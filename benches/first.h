@@ -1,4 +1,4 @@
-/* What the hosts of first_result.py have in common, so that they differ only in the engine: a host includes this and defines the
+/* What the hosts of groups/first_result.py have in common, so that they differ only in the engine: a host includes this and defines the
  * functions below.
  *
  * usage: HOST HOW FILE run N | HOST HOW FILE _start ARG... | HOST save FILE OUT
@@ -17,6 +17,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of WebAssembly, in every engine. With 1 MiB esbuild does not run in lazy wrt, where functions that are compiled quickly at first
+ * have larger frames. */
+#define STACK_BYTES (4 << 20)
 
 typedef struct {
     const char *how, *file;

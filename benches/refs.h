@@ -1,4 +1,4 @@
-/* What the hosts of references.py have in common, so that they differ only in the engine: a host includes this and defines
+/* What the hosts of groups/calls.py have in common, so that they differ only in the engine: a host includes this and defines
  * `setup` and the lines.
  *
  * usage: HOST LINE COUNT REPEATS

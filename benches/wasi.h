@@ -1,4 +1,4 @@
-/* What the hosts of wasi.py have in common. A host includes this and defines `setup` and `run`.
+/* What the hosts of groups/wasi.py have in common. A host includes this and defines `setup` and `run`.
  *
  * usage: HOST GUEST DIRECTORY LINE COUNT REPEATS
  * One line of JSON: processor time and time that passed, in nanoseconds of one of COUNT operations, for each of REPEATS, and what

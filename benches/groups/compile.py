@@ -1,4 +1,4 @@
-"""What compiling costs: processor time of all threads, and wall time beside it in first_result.py."""
+"""What compiling costs: processor time of all threads. Wall time is in first_result.py."""
 import os
 
 from lib import build

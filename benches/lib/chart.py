@@ -9,13 +9,13 @@ LEAST, MOST = 0.01, 10
 TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
 # Peer: its class, and its mark, so that it can be told without colours.
 PEERS = {"Wasmtime": ("a", "circle"), "V8": ("b", "square"), "Wasmtime's copying collector": ("c", "diamond"), "Wasmtime, saved": ("d", "ring"),
-         "wrt, eager": ("e", "bar")}
+         "Wasmtime, Winch": ("f", "square ring"), "wrt, eager": ("e", "bar")}
 STYLE = """svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#1f2328}.small{font-size:10px}.pale{fill:#59636e}.head{font-weight:600;font-size:14px}
 .sub{font-weight:600;fill:#59636e}.grid{stroke:#d1d9e0}.one{stroke:#1f2328;stroke-width:1.5}.back{fill:#fff}.spread{stroke-width:3;stroke-opacity:.35}
-.a{fill:#0969da;stroke:#0969da}.b{fill:#bc4c00;stroke:#bc4c00}.c{fill:#1a7f37;stroke:#1a7f37}.d{fill:#8250df;stroke:#8250df}.e{fill:#59636e;stroke:#59636e}
-text.a,text.b,text.c,text.d,text.e{stroke:none}.hollow{fill:none;stroke-width:2}
+.a{fill:#0969da;stroke:#0969da}.b{fill:#bc4c00;stroke:#bc4c00}.c{fill:#1a7f37;stroke:#1a7f37}.d{fill:#8250df;stroke:#8250df}.e{fill:#59636e;stroke:#59636e}.f{fill:#cf222e;stroke:#cf222e}
+text.a,text.b,text.c,text.d,text.e,text.f{stroke:none}.hollow{fill:none;stroke-width:2}
 @media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.pale,.sub{fill:#9198a1}.grid{stroke:#3d444d}.one{stroke:#e6edf3}.back{fill:#0d1117}
-.a{fill:#4493f8;stroke:#4493f8}.b{fill:#f0883e;stroke:#f0883e}.c{fill:#3fb950;stroke:#3fb950}.d{fill:#ab7df8;stroke:#ab7df8}.e{fill:#9198a1;stroke:#9198a1}.hollow{fill:none}}"""
+.a{fill:#4493f8;stroke:#4493f8}.b{fill:#f0883e;stroke:#f0883e}.c{fill:#3fb950;stroke:#3fb950}.d{fill:#ab7df8;stroke:#ab7df8}.e{fill:#9198a1;stroke:#9198a1}.f{fill:#ff7b72;stroke:#ff7b72}.hollow{fill:none}}"""
 
 
 def x_of(value):
@@ -29,8 +29,8 @@ def text(x, y, content, cls="", anchor="start"):
 
 def mark(peer, x, y):
     cls, shape = PEERS[peer]
-    if shape == "square":
-        return f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7" class="{cls}"/>'
+    if shape.startswith("square"):
+        return f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7" class="{cls}{" hollow" if "ring" in shape else ""}"/>'
     if shape == "diamond":
         return f'<path d="M{x:.1f} {y - 5:.1f}l5 5-5 5-5-5z" class="{cls}"/>'
     if shape == "bar":
@@ -59,7 +59,7 @@ def legend(peers, y):
 
 
 def svg(groups, tables, versions):
-    body, used, top, y = [], [], 92, 92
+    body, used, top, y = [], [], 104, 104
     for group, of_group in zip(groups, tables):
         drawn = [t for t in of_group if t.chart and any(ratios(l["rounds"], *t.ratios[r]) for l in t.lines for r in t.chart)]
         if drawn:
@@ -74,7 +74,7 @@ def svg(groups, tables, versions):
                 found = [(peer, values) for peer, values in found if values]
                 if not found:
                     continue
-                body.append(text(LEFT - 14, y + ROW + STEP * len(found) / 2 + 1, line["name"], "", "end"))
+                body.append(text(LEFT - 14, y + STEP * (len(found) + 1) / 2 + 4, line["name"], "", "end"))
                 for peer, values in found:
                     y += STEP
                     body.append(figure(peer, values, y))
