@@ -50,8 +50,16 @@ static int take(run_options_t *o, int option, const char *value) {
     uint64_t n = 0;
     bool ok = true;
     switch (option) {
-    case DIR: add(&o->dirs, value); break;
-    case ENV: add(&o->envs, value); break;
+    case DIR:
+        add(&o->dirs, value);
+        ok = is_dir_word(value);
+        if (!ok) complain("--dir '%s': not of the form HOST[::GUEST][:ro]", show_name(value, strlen(value)));
+        break;
+    case ENV:
+        add(&o->envs, value);
+        ok = *value && *value != '=';
+        if (!ok) complain("--env '%s': not of the form NAME[=VALUE]", show_name(value, strlen(value)));
+        break;
     case INHERIT_ENV: o->inherit_env = true; break;
     case ARGV0: o->argv0 = value; break;
     case INVOKE: o->invoke = value; break;

@@ -239,7 +239,9 @@ wasi() {
   check 1 '--dir nosuch: .*No such file' run --dir nosuch "$w" a
   check 1 '--dir junk: ' run --dir junk "$w" a
   check 1 'two colons stand between' run --dir dir:/data "$w" a
-  check 1 'not of the form HOST' run --dir ::x "$w" a
+  for d in ::x x:: ''; do check 2 'not of the form HOST' run --dir "$d" "$w" a; done
+  for e in '' =x; do check 2 'not of the form NAME' run --env "$e" "$w" a; done
+  check 1 "'': No such file" run ''
   # Imports.
   check 1 'env.emscripten_sleep: func \(i32\)\|    made by Emscripten.*wbg.f: func.*wasm-bindgen.*wasi:cli/run@0.2.0.run: .*WASI 0.2.*host.memory: memory 1\|.*--preload' run "$g/imports.wat"
   check 1 '!proc_exit' run "$g/imports.wat"

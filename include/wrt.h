@@ -1733,7 +1733,8 @@ WRT_MUST_USE wrt_error_t *wrt_wasi_add_env(wrt_wasi_t *wasi,
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
 
 // Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-// itself has buffered (stdio.h) it has to flush.
+// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads does what it does in the host: SIGPIPE, or
+// an error for the guest where the host ignores that.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stdio(wrt_wasi_t *wasi);
 
 // Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and

@@ -42,9 +42,8 @@ fn one_line(message: &str, lines_before: usize) -> String {
 }
 
 /// An error of the binary that `bytes` stand for. If they are text, and it is about an instruction, the message says where.
-pub(super) fn place(error: Error, bytes: &[u8], binary: &Cow<'_, [u8]>) -> Error {
-    let Cow::Owned(binary) = binary else { return error };
-    let Some(offset) = error.offset() else { return error };
+pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
+    let Some(offset) = error.offset().filter(|_| !std::ptr::eq(bytes, binary)) else { return error };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let Some((line, column)) = instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)) else {
         return error;
@@ -58,9 +57,9 @@ fn instruction_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
     for payload in Parser::new(0).parse_all(binary) {
         let Payload::CodeSectionEntry(body) = payload.ok()? else { continue };
         let range = body.range();
-        if (range.start as u64..range.end as u64).contains(&offset) {
+        if range.contains(&offset) {
             let operators = body.get_operators_reader().ok()?.into_iter_with_offsets();
-            let before = operators.take_while(|o| o.as_ref().is_ok_and(|(_, at)| *at as u64 <= offset)).count();
+            let before = operators.take_while(|o| o.as_ref().is_ok_and(|(_, at)| *at <= offset)).count();
             return Some((function, before.saturating_sub(1)));
         }
         function += 1;
