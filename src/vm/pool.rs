@@ -312,6 +312,8 @@ mod tests {
             settings: Settings { signals: false, interruption: false },
             max_wasm_stack: 1 << 20,
             threads: 1,
+            lazy: false,
+            cache: None,
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
         };
@@ -321,7 +323,7 @@ mod tests {
         let mut store = Store::new(&engine);
         // SAFETY: this is its thread, and nothing is imported.
         unsafe { instantiate(&raw mut *store, &module, &[]) }.unwrap();
-        let image = Arc::downgrade(module.images.by_memory.values().next().unwrap().as_ref().unwrap());
+        let image = Arc::downgrade(module.images().by_memory.values().next().unwrap().as_ref().unwrap());
         drop(store);
         let with_image = || engine.pool.shelves().any(|k| k.spaces[0].list.iter().any(|s| !s.has_image(None)));
         assert!(with_image() && image.strong_count() == 2);
