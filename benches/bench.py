@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares wrt with Wasmtime's C API and V8, in alternation, group by group.     (make bench)
 
-usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME]... [--other NAME=DIST] [--peers DIR] [--interrupts] [--draw]
+usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME]... [--other NAME=DIST] [--peers DIR] [--interrupts] [--draw] [--to FILE]
 
 Writes target/bench/results.json (a group's results replace its former ones), results.md and results.svg there, and prints the tables.
 One round is the quick mode: smallest arguments, to see that everything runs; its results are kept apart, in quick.json.
---only: lines of the groups, by name; may be said several times. --other measures another build of wrt as well, where hosts in C are compared. --interrupts: in
-compute and compile, code that can be interrupted (epochs in Wasmtime). --draw: measures nothing, writes tables and chart anew. Peers are kept in target/bench, or DIR; they need registries.
+--only: lines of the groups, by name; may be said several times. --other measures another build of wrt as well, where hosts in C are
+compared. --interrupts: in compute and compile, code that can be interrupted (epochs in Wasmtime). --draw: measures nothing, writes tables
+and chart anew. --to: writes them to FILE.md and FILE.svg as well. Peers are kept in target/bench, or DIR; they need registries.
 """
 import argparse, datetime, importlib, json, os, platform, subprocess, sys
 
@@ -39,34 +40,38 @@ def machine():
 
 
 def versions(dist):
-    commit = subprocess.run(["git", "-C", peers.BENCHES, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    # The last change of what is measured, not of the benches.
+    sources = ["src", "Cargo.toml", "Cargo.lock"]
+    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", *sources], cwd=os.path.dirname(peers.BENCHES), capture_output=True, text=True).stdout.strip()
     v8 = subprocess.run([peers.npm("node"), "-p", "process.versions.v8"], capture_output=True, text=True).stdout.strip()
     return f"wrt {os.path.basename(os.path.realpath(os.path.join(dist, 'lib', 'libwrt.so'))).split('.so.')[1]} ({commit}), Wasmtime " \
            f"{peers.WASMTIME} (C API), V8 {v8} (node {peers.NPM['node'][1]}), deno {peers.NPM['deno'][1]}"
 
 
-def run(name, bench):
-    """A group's results; the tables are printed as they are done."""
+def run(name, bench, save):
+    """Measures a group. Its tables are printed and saved as they are done."""
     group = importlib.import_module("groups." + name)
     load = os.getloadavg()[0]
     tables = []
     print(f"## {group.TITLE}\n\n{group.ABOUT}\n", flush=True)
-    for table in group.measure(bench):
-        if table.lines:
-            tables.append(table)
-            print(report.table(table), flush=True)
-    return dict(title=group.TITLE, about=group.ABOUT, when=datetime.date.today().isoformat(), rounds=bench.rounds,
-                load=[f"{load:.1f}", f"{os.getloadavg()[0]:.1f}"], tables=[t.data() for t in tables])
+    for table in filter(lambda t: t.lines, group.measure(bench)):
+        engines = {engine for line in table.lines for row in line["rounds"] for engine in row}
+        table.ratios.update({f"{other} / wrt": (other, ["wrt"]) for other in list(bench.builds)[1:] if other in engines})
+        tables.append(table.data())
+        print(report.table(table), flush=True)
+        save(dict(title=group.TITLE, about=group.ABOUT, when=datetime.date.today().isoformat(), rounds=bench.rounds,
+                  load=[f"{load:.1f}", f"{os.getloadavg()[0]:.1f}"], tables=tables))
 
 
-def write(results, name):
+def write(results, name, also=None):
     groups = [results["groups"][g] for g in GROUPS if g in results["groups"]]
     tables = [[rounds.of_data(t) for t in g["tables"]] for g in groups]
     head = f"# Figures\n\nRatios are times of wrt over the peer's: below 1 wrt is faster. Medians over rounds of the ratio within a round, least " \
            f"and greatest in brackets.\n\n{results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
     for ending, text in {"md": "\n".join([head, *map(report.group, groups, tables)]), "svg": chart.svg(groups, tables, results["versions"])}.items():
-        with open(os.path.join(peers.OUT, f"{name}.{ending}"), "w") as f:
-            f.write(text)
+        for path in filter(None, [os.path.join(peers.OUT, name), also]):
+            with open(f"{path}.{ending}", "w") as f:
+                f.write(text.replace(f"({name}.svg)", f"({os.path.basename(path)}.svg)"))
     with open(os.path.join(peers.OUT, name + ".json"), "w") as f:
         json.dump(results, f, indent=1)
 
@@ -81,6 +86,7 @@ def main():
     parser.add_argument("--peers", default=peers.OUT)
     parser.add_argument("--interrupts", action="store_true")
     parser.add_argument("--draw", action="store_true")
+    parser.add_argument("--to")
     args = parser.parse_args()
     if unknown := set(args.groups) - set(GROUPS):
         sys.exit(f"no such groups: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
@@ -92,14 +98,17 @@ def main():
     results = json.load(open(file)) if os.path.exists(file) else {"groups": {}}
     if args.draw:
         args.groups = []
-        write(results, name)
+        write(results, name, args.to)
     else:
         results.update(machine=machine(), versions=versions(bench.dist))
-    for group in GROUPS:
-        if group in args.groups:
-            results["groups"][group] = run(group, bench)
-            write(results, name)
+    for group in (g for g in GROUPS if g in args.groups):
+        def save(result):
+            results["groups"][group] = result
+            write(results, name, args.to)
+        run(group, bench, save)
     print(f"written: {os.path.join(peers.OUT, name)}.json, .md, .svg")
+    if rounds.failures:
+        sys.exit("wrt failed: " + "; ".join(rounds.failures))
 
 
 if __name__ == "__main__":

@@ -1721,14 +1721,15 @@ void wrt_wasi_delete(wrt_wasi_t *wasi);
 // Adds an argument, of any bytes but NUL, which is copied. The first one is the program's name.
 WRT_MUST_USE wrt_error_t *wrt_wasi_add_arg(wrt_wasi_t *wasi, const char *arg, size_t arg_len);
 
-// Adds an environment variable, of any bytes but NUL, which are copied. The name is not empty and has no '='.
+// Sets an environment variable, of any bytes but NUL, which are copied; one of the same name is replaced. The name is not empty and has
+// no '='.
 WRT_MUST_USE wrt_error_t *wrt_wasi_add_env(wrt_wasi_t *wasi,
                               const char *name,
                               size_t name_len,
                               const char *value,
                               size_t value_len);
 
-// Adds the environment variables that the host's process has now.
+// Sets the environment variables that the host's process has now, each as `wrt_wasi_add_env` does.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
 
 // Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host

@@ -2,7 +2,7 @@
 import statistics
 
 from lib import build
-from lib.rounds import Table, alternate, pick, process
+from lib.rounds import Table, alternate, peaks, pick, process
 
 TITLE = "Calls and references"
 ABOUT = """Processor time of one operation of a host in C; the mean of the repeats behind one that warms up, since collections are not in
@@ -31,6 +31,5 @@ def measure(bench):
         title, count, wanted = LINES[name]
         arguments = [name, str(count // 100 if bench.quick else count), str(REPEATS)]
         rounds = alternate(bench.rounds, {e: lambda h=h: process([h, *arguments]) for e, h in hosts.items()}, table.notes, name)
-        peaks = ", ".join(f"{max(row[e]['peak_kib'] for row in rounds) / 1024:.1f}" for e in hosts)
-        table.add(title, pick(rounds, lambda got: statistics.mean(got["ns"][WARM_UP:])), {RATIO: wanted}, **{"peak MiB: " + ", ".join(hosts): peaks})
+        table.add(title, pick(rounds, lambda got: statistics.mean(got["ns"][WARM_UP:])), {RATIO: wanted}, **peaks(rounds, hosts))
     yield table

@@ -6,7 +6,7 @@ from lib.rounds import Table, alternate, pick, process
 
 TITLE = "Computing"
 ABOUT = """Processor time of `run`, the least of a process's calls behind two that warm up. Modules made of C, without imports; Wasmtime
-in its default configuration, V8 in node, which tiers up while it warms up."""
+in its default configuration but for the stack limit, which is wrt's, V8 in node, which tiers up while it warms up."""
 # Workload and the argument that makes it run for some tenths of a second.
 WORK = dict(core=1000, nbody=600, sha256=150, json=15, callsort=8, sqlite=3, fib=36, hash=100, lists=400, mandelbrot=4000, matrix=40, parser=1000,
             quicksort=20, sieve=20, simd=40000)

@@ -78,24 +78,23 @@ def programs(bench, hosts):
         module, arguments, given, wanted = PROGRAMS[name]
         if bench.quick and module != "sqlite":
             continue
-        commands = {engine: hosts.command(engine, module, arguments) for engine in ENGINES}
-        rounds = alternate(bench.rounds, {e: lambda c=c: start(c, given) for e, c in commands.items()}, times.notes, name)
+        measures = {e: lambda e=e: start(hosts.command(e, module, arguments), given) for e in ENGINES}
+        rounds = alternate(bench.rounds, measures, times.notes, name)
         times.add(name, pick(rounds, lambda got: got["ms"]), {"wrt lazy / Wasmtime": wanted} if wanted else {})
         peaks.add(name, pick(rounds, lambda got: got["peak_kib"] / 1024))
     return [times, peaks]
 
 
 def first_instruction(bench, hosts):
-    """A saved CPython until it runs. Its imports are replaced by one function that notes the time, so the last line is the first
-    call of an import: a little later than the first instruction."""
+    """A saved CPython until it runs."""
     table = Table("A saved CPython until it runs", "ms", {"saved: wrt / Wasmtime": RATIOS["saved: wrt / Wasmtime"]},
                   {"saved: wrt / Wasmtime": "Wasmtime, saved"})
     if bench.quick:
         return []
     table.notes.append("Wanted: at most 20 ms from the start of loading to the first instruction. All imports of WASI are replaced by a "
                        "function that notes the time of its first call, which the program makes after its first instructions.")
-    commands = {e: hosts.command(e, "python", ["_start"]) for e in ("wrt saved", "Wasmtime saved")}
-    measures = {e: lambda c=c: start(c, b"", {"BENCH_ENTERED": "1"}) for e, c in commands.items()}
+    command = lambda engine: hosts.command(engine, "python", ["_start"])
+    measures = {e: lambda e=e: start(command(e), b"", {"BENCH_ENTERED": "1"}) for e in ("wrt saved", "Wasmtime saved")}
     rounds = alternate(max(bench.rounds, 15), measures, table.notes, "CPython")
     for step, what in STEPS.items():
         table.add("from the process's start until " + what, pick(rounds, lambda got: got[step]))

@@ -172,7 +172,7 @@ def pauses(engines, names):
     table = Table("Collections of wrt and the longest pauses, wall time; live: after the last full collection", "of a process", {}, {})
     for name in names:
         rounds = engines.rounds(table.notes, name, lambda e: engines.once(e, "exec", *PAUSES[name]), ["wrt"])
-        table.add(name, [{column: row["wrt"][column] for column in columns} for row in rounds])
+        table.add(name, [{column: row["wrt"][column] for column in columns} for row in rounds if row["wrt"]])
     yield table
 
 

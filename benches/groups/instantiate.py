@@ -2,7 +2,7 @@
 import statistics
 
 from lib import build
-from lib.rounds import Table, alternate, pick, process
+from lib.rounds import Table, alternate, peaks, pick, process
 
 TITLE = "Instantiating"
 ABOUT = """Processor time of making and dropping an instance with its store, the median of a process's repeats behind two that warm up.
@@ -82,9 +82,8 @@ def times(bench, hosts):
     for name in lines_of(bench, lines, table.notes, lambda name: lines[name][1]):
         measures = {e: lambda e=e: process(command(bench, hosts, e, lines[name], 1)) for e in hosts}
         rounds = alternate(bench.rounds, measures, table.notes, name)
-        peaks = ", ".join(f"{max(row[e]['peak_kib'] for row in rounds) / 1024:.1f}" for e in hosts)
         figures = pick(rounds, lambda got: statistics.median(got["processor"][WARM_UP:]) / 1000)
-        table.add(name, figures, {RATIO: lines[name][-1]}, **{"peak MiB: " + ", ".join(hosts): peaks})
+        table.add(name, figures, {RATIO: lines[name][-1]}, **peaks(rounds, hosts))
     return table
 
 

@@ -21,8 +21,8 @@ def once(host, guest, name, count):
 
 def overhead(row):
     """Above native. Other work on the machine may make wrt's negative; without one of Wasmtime's there is no ratio."""
-    above = {engine: ns - row["native"] for engine, ns in row.items() if engine != "native"}
-    return {engine: ns if engine != "Wasmtime" or ns > 0 else None for engine, ns in above.items()}
+    above = {engine: ns - row["native"] for engine, ns in row.items() if engine != "native" and ns is not None}
+    return {engine: ns for engine, ns in above.items() if engine != "Wasmtime" or ns > 0}
 
 
 def measure(bench):

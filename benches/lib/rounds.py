@@ -6,6 +6,8 @@ from round to round. Only ratios within a round count; the figure is their media
 import json, os, statistics, subprocess, sys
 
 TIMEOUT = 600
+# Where wrt did not give a result: the run goes on, and fails in the end.
+failures = []
 
 
 class Failed(Exception):
@@ -24,8 +26,8 @@ def process(command, **kw):
 
 
 def alternate(count, measures, notes, name):
-    """`count` rounds: what each of `measures`, by engine, gives; None where it fails, and why in `notes`, but for wrt, which must not.
-    Where a result is told (`result`), all must tell the same."""
+    """`count` rounds: what each of `measures`, by engine, gives; None where it fails, and why in `notes`. a result is told (`result`),
+    all must tell the same."""
     rounds = []
     for i in range(count):
         row, engines = {}, list(measures)
@@ -35,11 +37,10 @@ def alternate(count, measures, notes, name):
             try:
                 row[engine] = measures[engine]()
             except Failed as why:
-                if engine.startswith("wrt"):
-                    sys.exit(f"{name}, {engine}: {why}")
                 row[engine] = None
-                if (note := f"{name}, {engine}: {why}") not in notes:
-                    notes.append(note)
+                for told in [notes] + [failures] * engine.startswith("wrt"):
+                    if (note := f"{name}, {engine}: {why}") not in told:
+                        told.append(note)
         results = {engine: got["result"] for engine, got in row.items() if isinstance(got, dict) and got.get("result") is not None}
         if len(set(results.values())) > 1:
             sys.exit(f"{name}: the engines' results differ: {results}")
@@ -52,6 +53,12 @@ def alternate(count, measures, notes, name):
 def pick(rounds, of):
     """A number of what each process gave."""
     return [{engine: None if got is None else of(got) for engine, got in row.items()} for row in rounds]
+
+
+def peaks(rounds, engines):
+    """One more column: the greatest resident sizes of the engines' processes, in MiB."""
+    most = {e: max((row[e]["peak_kib"] / 1024 for row in rounds if row[e]), default=0) for e in engines}
+    return {"peak MiB: " + ", ".join(most): ", ".join(f"{mib:.1f}" for mib in most.values())}
 
 
 def median(values):
