@@ -1047,7 +1047,8 @@ WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limi
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
 // Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
-// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
+// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL. Once the memory is gone (with its store, or freed after a
+// release) the address may be another memory's: a host that keeps it would write there.
 WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              const wrt_memory_t *memory,
                              uint8_t **out_data,
