@@ -52,6 +52,8 @@ pub struct Store {
     pub poisoned: bool,
     /// The engine's.
     pub max_wasm_stack: usize,
+    /// Whether modules are compiled while they run.
+    pub is_lazy: bool,
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
@@ -118,6 +120,7 @@ impl Store {
             error: None,
             poisoned: false,
             max_wasm_stack: engine.config.max_wasm_stack,
+            is_lazy: engine.config.lazy,
             stack_limit: 0,
             deadline: None,
             heap_config: engine.config.heap,
