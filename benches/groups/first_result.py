@@ -24,7 +24,7 @@ RATIOS = {"wrt lazy / Wasmtime": ("wrt lazy", ["Wasmtime"]), "wrt / Wasmtime": (
           "wrt lazy / V8": ("wrt lazy", ["V8"]), "saved: wrt / Wasmtime": ("wrt saved", ["Wasmtime saved"])}
 CHART = {"wrt lazy / Wasmtime": "Wasmtime", "wrt lazy / Winch": "Wasmtime, Winch", "wrt lazy / V8": "V8",
          "saved: wrt / Wasmtime": "Wasmtime, saved"}
-STEPS = {"main": "main is entered", "module": "the file is loaded", "instance": "the instance is made", "entered": "the first call of an import"}
+STEPS = {"main": "main is entered", "module": "the file is loaded", "instance": "the instance is made", "entered": "an import is called"}
 
 
 def start(command, given, variables=()):
@@ -72,7 +72,7 @@ class Hosts:
 
 
 def programs(bench, hosts):
-    times = Table("Wall time to the first result", "ms", RATIOS, CHART)
+    times = Table("Wall time to the first result; in the chart wrt lazy, and both saved", "ms", RATIOS, CHART)
     peaks = Table("Greatest resident size of these processes", "MiB", {"wrt lazy / Wasmtime": RATIOS["wrt lazy / Wasmtime"]}, {})
     for name in bench.some(PROGRAMS):
         module, arguments, given, wanted = PROGRAMS[name]
@@ -97,9 +97,9 @@ def first_instruction(bench, hosts):
     measures = {e: lambda e=e: start(command(e), b"", {"BENCH_ENTERED": "1"}) for e in ("wrt saved", "Wasmtime saved")}
     rounds = alternate(max(bench.rounds, 15), measures, table.notes, "CPython")
     for step, what in STEPS.items():
-        table.add("from the process's start until " + what, pick(rounds, lambda got: got[step]))
+        table.add("start of the process until " + what, pick(rounds, lambda got: got[step]))
     for step in ("module", "instance", "entered"):
-        table.add("from the start of loading until " + STEPS[step], pick(rounds, lambda got: got[step] - got["read"]))
+        table.add("start of loading until " + STEPS[step], pick(rounds, lambda got: got[step] - got["read"]))
     return [table]
 
 

@@ -89,9 +89,11 @@ def times(bench, hosts):
 
 def quiet(bench, hosts, name, line):
     """How much faster two threads were than one, by engine. A repeat counts if the machine had two processors for us just before and
-    after it; other work on it decides how many do."""
+    after it; other work on it decides how many do, and if there is none after some tries, there will be none."""
     speeds, tries = {e: [] for e in hosts}, 0
     while min(map(len, speeds.values())) < 4 * bench.rounds and tries < 6 * bench.rounds:
+        if tries == bench.rounds and not any(speeds.values()):
+            break
         tries += 1
         for engine in sorted(hosts, reverse=tries % 2 == 0):
             got = process(command(bench, hosts, engine, line, 2))

@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 from .rounds import median, ratios
 
 WIDTH, LEFT, RIGHT, STEP, ROW = 960, 330, 880, 11, 7
-LEAST, MOST = 0.01, 10
-TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+LEAST, MOST = 0.01, 30
+TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
 # Peer: its class, and its mark, so that it can be told without colours.
 PEERS = {"Wasmtime": ("a", "circle"), "V8": ("b", "square"), "Wasmtime's copying collector": ("c", "diamond"), "Wasmtime, saved": ("d", "ring"),
          "Wasmtime, Winch": ("f", "square ring"), "wrt, eager": ("e", "bar")}
