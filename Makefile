@@ -5,7 +5,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASE := target/release
 DIST := target/dist
 
-.PHONY: build run test headers install bench bench-gc bench-references clean setup dist
+.PHONY: build run test headers install bench bench-gc bench-references bench-wasi clean setup dist
 
 build: dist
 
@@ -45,6 +45,9 @@ bench-gc:
 
 bench-references:
 	$(MAKE) bench GROUPS=calls
+
+bench-wasi: dist
+	python3 benches/wasi.py $(DIST)
 
 clean:
 	cargo clean

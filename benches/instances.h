@@ -1,9 +1,9 @@
 /* What the hosts of groups/instantiate.py have in common, so that they differ only in the engine: a host includes this and defines
  * `setup` and `instances`.
  *
- * usage: HOST MODULE plain|pool|living|living_pool none|run COUNT REPEATS THREADS
+ * usage: HOST MODULE plain|pool|pool_resident|living|living_pool none|run COUNT REPEATS THREADS
  * MODULE is a file of text. `living` makes and releases instances in a store that stays, the others make and delete a store for
- * each. With `run` each instance's export `run` is called once, with its number.
+ * each. With a pool, `resident` keeps memory as well, where that is not so anyway. With `run` each instance's export `run` is called once, with its number.
  * One line of JSON: processor and elapsed nanoseconds of one of COUNT operations, for each of REPEATS. With more than one thread each
  * of them makes COUNT, a repeat is done by one thread first, and `machine` says how much faster than one the threads were at
  * counting just before and after. Then the sum of what `run` gave, and the process's greatest resident size. */
@@ -22,7 +22,7 @@
 #define MAX_THREADS 16
 
 /* Makes the engine and the module. */
-static void setup(const char *text, size_t len, bool pool);
+static void setup(const char *text, size_t len, bool pool, bool resident);
 /* Makes so many instances, calls `run` of each if `call`, and gives the sum of the results. */
 static int64_t instances(int64_t count, bool living, bool call);
 
@@ -84,7 +84,7 @@ static void print(const char *name, const double *values, int n) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 7) fail("usage: HOST MODULE plain|pool|living|living_pool none|run COUNT REPEATS THREADS");
+    if (argc != 7) fail("usage: HOST MODULE plain|pool|pool_resident|living|living_pool none|run COUNT REPEATS THREADS");
     living = !strncmp(argv[2], "living", 6);
     call = !strcmp(argv[3], "run");
     count = atoll(argv[4]);
@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
     rewind(file);
     char *text = malloc(len);
     if (!text || fread(text, 1, len, file) != len) fail("can not read the module");
-    setup(text, len, strstr(argv[2], "pool") != NULL);
+    setup(text, len, strstr(argv[2], "pool") != NULL, strstr(argv[2], "resident") != NULL);
     double processor[MAX_REPEATS], elapsed[MAX_REPEATS], of_one[MAX_REPEATS], speeds[MAX_REPEATS], ignored;
     for (int i = 0; i < repeats; i++) {
         if (threads > 1) {

@@ -14,17 +14,17 @@ static void check(wasmtime_error_t *error, wasm_trap_t *trap) {
     exit(1);
 }
 
-static void setup(const char *text, size_t len, bool pool) {
+static void setup(const char *text, size_t len, bool pool, bool resident) {
     wasm_config_t *config = wasm_config_new();
     if (pool) {
-        /* Limits of one memory and one table only: what stays resident is as it comes. */
+        /* What stays resident is as it comes, which is nothing, or what wrt's pool keeps. */
         wasmtime_pooling_allocation_config_t *options = wasmtime_pooling_allocation_config_new();
         wasmtime_pooling_allocation_config_max_memory_size_set(options, 64 << 20);
         wasmtime_pooling_allocation_config_table_elements_set(options, 20000);
-#ifdef KEEP_RESIDENT
-        wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(options, KEEP_RESIDENT);
-        wasmtime_pooling_allocation_config_table_keep_resident_set(options, KEEP_RESIDENT);
-#endif
+        if (resident) {
+            wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(options, 256 << 10);
+            wasmtime_pooling_allocation_config_table_keep_resident_set(options, 64 << 10);
+        }
         wasmtime_pooling_allocation_strategy_set(config, options);
     }
     engine = wasm_engine_new_with_config(config);

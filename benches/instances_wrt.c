@@ -9,7 +9,7 @@ static void check(wrt_error_t *error) {
     if (error) fail(wrt_error_message(error, NULL));
 }
 
-static void setup(const char *text, size_t len, bool pool) {
+static void setup(const char *text, size_t len, bool pool, bool resident) {
     wrt_config_t *config = wrt_config_new();
     if (pool) {
 #ifdef HAVE_POOL

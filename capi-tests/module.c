@@ -65,6 +65,14 @@ static void bad_modules(world_t *w) {
     uint64_t offset;
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_INVALID_MODULE && wrt_error_offset(error, &offset) && offset > 8);
     wrt_error_delete(error);
+    /* Of text, the message also says line and column: of the instruction, or of a function that ends wrongly. */
+    static const char *const places[] = {"(module\n (func)\n (func (result i32)\n  (i32.add (i32.const 1)\n   (i64.const 1))))",
+                                         " at 4:4", "(module\n (func (result i32)\n  nop))", " at 2:3"};
+    for (int i = 0; i < 4; i += 2) {
+        error = wrt_module_new(w->engine, places[i], strlen(places[i]), &module);
+        CHECK(wrt_error_offset(error, &offset) && strstr(wrt_error_message(error, NULL), places[i + 1]));
+        wrt_error_delete(error);
+    }
     FAILS(WRT_ERROR_KIND_INVALID_MODULE, wrt_module_validate(w->engine, bad_type, strlen(bad_type)));
     OK(wrt_module_validate(w->engine, EVERYTHING, strlen(EVERYTHING)));
 }

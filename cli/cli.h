@@ -182,8 +182,6 @@ void cleanup_set_line(bool on);
  * `instance` is where functions are looked up by name. */
 bool parse_value(wrt_engine_t *engine, wrt_store_t *store, const wrt_instance_t *instance, const wrt_type_t *type,
                  const char *text, const char *what, wrt_val_t *out);
-/* What the value can be, for messages. */
-const char *value_hint(uint8_t kind);
 /* Writes a value as `parse_value` takes it, where it can. */
 void print_value(wrt_engine_t *engine, wrt_store_t *store, const wrt_val_t *value, FILE *out);
 /* The type's text, in a static buffer. */

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The message without a place at its end, which is shown in another way: "... at 2:12" or "... (at offset 0x1a)". Only
- * its first line: what follows is a picture of data. */
+/* The message without the places at its end, which are shown in another way: "... at 2:12 (at offset 0x1a)", each where it
+ * is known. Only its first line: what follows is a picture of data. */
 static size_t bare_length(const char *message, unsigned *line, unsigned *column) {
     size_t len = strcspn(message, "\n");
     *line = *column = 0;
     for (size_t i = len; i-- > 0;) {
-        if (strncmp(message + i, " at ", 4) && strncmp(message + i, " (at offset ", 12)) continue;
-        if (message[i + 1] == '(' || sscanf(message + i, " at %u:%u", line, column) == 2) return i;
+        if (!strncmp(message + i, " (at offset ", 12)) len = i;
+        if (!strncmp(message + i, " at ", 4)) return sscanf(message + i, " at %u:%u", line, column) == 2 ? i : len;
     }
     return len;
 }
@@ -146,6 +146,9 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout) {
         show_frames(error);
         if (wrt_error_trap_code(error) == WRT_TRAP_STACK_OVERFLOW)
             advise("endless recursion, or it needs more stack: --max-stack");
+        /* C's own stack is in memory, and grows down to where there is none. */
+        if (wrt_error_trap_code(error) == WRT_TRAP_MEMORY_OUT_OF_BOUNDS && wrt_error_frame_count(error) > 50)
+            advise("perhaps endless recursion, or C's stack is too small: link with -Wl,-z,stack-size=BYTES");
         if (wrt_error_trap_code(error) == WRT_TRAP_HEAP_EXHAUSTED) advise("it may need more: --max-heap");
         status = STATUS_TRAP;
     } else {

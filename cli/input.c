@@ -141,7 +141,7 @@ static bool open_and_read(input_t *in) {
 }
 
 bool input_read(const char *path, input_t *out) {
-    *out = (input_t){.path = path, .shown = strcmp(path, "-") ? path : "<stdin>"};
+    *out = (input_t){.path = path, .shown = !*path ? "''" : strcmp(path, "-") ? path : "<stdin>"};
     if (open_and_read(out) && recognise(out)) return true;
     input_free(out);
     return false;

@@ -50,8 +50,16 @@ static int take(run_options_t *o, int option, const char *value) {
     uint64_t n = 0;
     bool ok = true;
     switch (option) {
-    case DIR: add(&o->dirs, value); break;
-    case ENV: add(&o->envs, value); break;
+    case DIR:
+        add(&o->dirs, value);
+        ok = is_dir_word(value);
+        if (!ok) complain("--dir '%s': not of the form HOST[::GUEST][:ro]", show_name(value, strlen(value)));
+        break;
+    case ENV:
+        add(&o->envs, value);
+        ok = *value && *value != '=';
+        if (!ok) complain("--env '%s': not of the form NAME[=VALUE]", show_name(value, strlen(value)));
+        break;
     case INHERIT_ENV: o->inherit_env = true; break;
     case ARGV0: o->argv0 = value; break;
     case INVOKE: o->invoke = value; break;
@@ -202,8 +210,9 @@ static int run(const command_t *command, int argc, char **argv) {
     /* No list is longer than the command line. */
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
-    run_options_t o = {.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
-                       .engine = {.lazy = true, .max_stack = 16 << 20, .cache = getenv("WRT_CACHE_DIR")}};
+    static run_options_t o;
+    o = (run_options_t){.dirs.words = words, .envs.words = words + argc, .preloads.words = words + 2 * argc,
+                        .engine = {.lazy = true, .max_stack = 16 << 20, .cache = getenv("WRT_CACHE_DIR")}};
     if (o.engine.cache && !*o.engine.cache) o.engine.cache = NULL;
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int status = STATUS_OK, option;

@@ -34,6 +34,8 @@ typedef struct {
 
 /* wasi.c: gives the store what a WASI program sees, and the linker its functions. False after a complaint. */
 bool give_wasi(guest_t *guest);
+/* Whether a word is of the form HOST[::GUEST][:ro]. */
+bool is_dir_word(const char *word);
 /* After a guest that failed: whether it was told of a file that it had no directory for. */
 void hint_about_files(const guest_t *guest);
 

@@ -69,7 +69,9 @@ make_files() {
   printf '\0asm\1\0\0\0\1\5\1\x60\0\1\x7f\3\2\1\0\x0a\6\1\4\0\x42\1\x0b' >invalid.wasm
   head -c 20 invalid.wasm >cut.wasm
   printf '(module\n  (func $f (result i32)\n    (banana)))\n' >banana.wat
-  printf '(module (func (export "f") (result i32)\n (i64.const 1)))' >type.wat
+  printf '(module (func (export "f")\n (drop (i64.eqz (i32.const 1)))))' >type.wat
+  printf '(module (func (export "f") (result i32)\n (i64.const 1)))' >end.wat
+  printf '(module (func (export "f")) (func (export "f")))' >twice.wat
   printf '(module (func (export "f") (result i32) (i32.const 42)))' >answer.wat
   printf '(module (func $m) (start $m))' >start.wat
   printf '(module (func (unreachable)) (start 0) (func (export "f")))' >trapstart.wat
@@ -113,7 +115,9 @@ general() {
     check 1 'invalid.wasm: invalid module: type mismatch: expected i32, found i64.*at byte 0x1a: code section, function 0.*0x16 \| 04 00 42 01 0b' $c invalid.wasm
     check 1 'cut.wasm: malformed: unexpected end.*at byte 0x14.*cut off' $c cut.wasm
     check 1 'banana.wat:3:6: malformed: unknown operator.*    3 \|     \(banana\)\)\)\|      \|      \^' $c banana.wat
-    check 1 'type.wat: invalid module: type mismatch.*of the binary that the text stands for' $c type.wat
+    check 1 'type.wat:2:9: invalid module: type mismatch.*    2 \|  \(drop \(i64' $c type.wat
+    check 1 'end.wat:1:10: invalid module: type mismatch.*    1 \| ' $c end.wat
+    check 1 'twice.wat: invalid module: duplicate export.*of the binary that the text stands for' $c twice.wat
     check 1 'exceptions are not supported yet' $c tag.wat
     check 1 'compressed with gzip.*gunzip' $c x.gz
     check 1 'HTML or XML' $c page.wasm
@@ -235,7 +239,9 @@ wasi() {
   check 1 '--dir nosuch: .*No such file' run --dir nosuch "$w" a
   check 1 '--dir junk: ' run --dir junk "$w" a
   check 1 'two colons stand between' run --dir dir:/data "$w" a
-  check 1 'not of the form HOST' run --dir ::x "$w" a
+  for d in ::x x:: ''; do check 2 'not of the form HOST' run --dir "$d" "$w" a; done
+  for e in '' =x; do check 2 'not of the form NAME' run --env "$e" "$w" a; done
+  check 1 "'': No such file" run ''
   # Imports.
   check 1 'env.emscripten_sleep: func \(i32\)\|    made by Emscripten.*wbg.f: func.*wasm-bindgen.*wasi:cli/run@0.2.0.run: .*WASI 0.2.*host.memory: memory 1\|.*--preload' run "$g/imports.wat"
   check 1 '!proc_exit' run "$g/imports.wat"
@@ -268,6 +274,7 @@ limits() {
   check 134 'garbage-collected heap exhausted.*--max-heap' run --max-heap 8M -i keep "$v"
   check 124 'stopped' run --max-heap 8M -t 0.3 -i fill "$v"
   check 134 'call stack exhausted.*more of the same.*--max-stack' run --max-stack 64K -i deep "$v" 100000
+  check 134 "out of bounds memory access.*C's stack is too small" run -i sink "$v" 65024
   check 0 '^100000\|$' run --max-stack 64M -i deep "$v" 100000
   check 2 'from 16K to 1G' run --max-stack 1K "$w"
   check 0 '^3\|wrt: compiled in .*, instantiated in .*, ran for' run --time --threads 1 -i add "$v" 1 2
@@ -389,7 +396,7 @@ on_a_terminal() {
   python3 - >slow.wat <<'P'
 print("(module")
 body = "".join("(local.set 0 (i64.add (i64.mul (local.get 0) (i64.const %d)) (i64.rotl (local.get 0) (i64.const %d))))" % (i, i % 63) for i in range(1500))
-for i in range(220):
+for i in range(600):
     print('(func (export "f%d") (param i64) (result i64) %s (local.get 0))' % (i, body))
 print(")")
 P

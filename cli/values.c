@@ -81,7 +81,8 @@ static bool vector(const char *text, uint8_t out[16]) {
     return true;
 }
 
-const char *value_hint(uint8_t kind) {
+/* What a value can be given as. */
+static const char *value_hint(uint8_t kind) {
     switch (kind) {
     case WRT_I32: return "a whole number from -2147483648 to 4294967295, or 0x...";
     case WRT_I64: return "a whole number of 64 bits, or 0x...";
@@ -128,11 +129,18 @@ static bool small_integer(wrt_store_t *store, const char *text, wrt_val_t *out) 
     return !error;
 }
 
-static bool convert(wrt_engine_t *engine, wrt_store_t *store, const wrt_instance_t *instance, const wrt_type_t *type,
-                    const char *text, wrt_val_t *out) {
-    uint64_t n;
+static bool null(const wrt_type_t *type, wrt_val_t *out) {
     wrt_type_t top;
-    wrt_error_t *error;
+    if (!type->nullable) return false;
+    wrt_error_t *error = wrt_type_top(type, &top);
+    if (!error) error = wrt_val_null(top.kind, out);
+    wrt_error_delete(error);
+    return !error;
+}
+
+static bool convert(wrt_store_t *store, const wrt_instance_t *instance, const wrt_type_t *type, const char *text,
+                    wrt_val_t *out) {
+    uint64_t n;
     out->kind = type->kind;
     switch (type->kind) {
     case WRT_I32:
@@ -148,13 +156,7 @@ static bool convert(wrt_engine_t *engine, wrt_store_t *store, const wrt_instance
     case WRT_V128: return vector(text, out->of.v128);
     default: break;
     }
-    if (!strcmp(text, "null")) {
-        (void)engine;
-        error = wrt_type_top(type, &top);
-        if (!error) error = wrt_val_null(top.kind, out);
-        wrt_error_delete(error);
-        return !error && type->nullable;
-    }
+    if (!strcmp(text, "null")) return null(type, out);
     switch (type->kind) {
     case WRT_FUNCREF:
     case WRT_DEFINED_FUNC: return function(store, instance, text, out);
@@ -169,7 +171,7 @@ static bool convert(wrt_engine_t *engine, wrt_store_t *store, const wrt_instance
 bool parse_value(wrt_engine_t *engine, wrt_store_t *store, const wrt_instance_t *instance, const wrt_type_t *type,
                  const char *text, const char *what, wrt_val_t *out) {
     *out = (wrt_val_t){0};
-    if (convert(engine, store, instance, type, text, out)) return true;
+    if (convert(store, instance, type, text, out)) return true;
     complain("%s: '%s' is no value of type %s", what, show_name(text, strlen(text)), show_type(engine, type));
     advise("give %s", value_hint(type->kind));
     return false;

@@ -50,15 +50,19 @@ static void split_dir(const char *word, size_t *host_len, const char **guest, si
     *guest_len = colons ? (size_t)(word + len - *guest) : len;
 }
 
+bool is_dir_word(const char *word) {
+    size_t host_len, guest_len;
+    const char *guest;
+    bool read_only;
+    split_dir(word, &host_len, &guest, &guest_len, &read_only);
+    return host_len && guest_len;
+}
+
 static bool add_dir(wrt_wasi_t *wasi, const char *word) {
     size_t host_len, guest_len;
     const char *guest;
     bool read_only;
     split_dir(word, &host_len, &guest, &guest_len, &read_only);
-    if (!host_len || !guest_len) {
-        complain("--dir %s: not of the form HOST[::GUEST][:ro]", show_name(word, strlen(word)));
-        return false;
-    }
     wrt_error_t *error = wrt_wasi_add_dir(wasi, word, host_len, guest, guest_len, read_only);
     if (!error) return true;
     complain("--dir %s: %s", show_name(word, strlen(word)), wrt_error_message(error, NULL));

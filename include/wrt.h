@@ -1047,7 +1047,8 @@ WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limi
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
 // Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
-// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
+// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL. Once the memory is gone (with its store, or freed after a
+// release) the address may be another memory's: a host that keeps it would write there.
 WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              const wrt_memory_t *memory,
                              uint8_t **out_data,
@@ -1086,6 +1087,7 @@ WRT_MUST_USE wrt_error_t *wrt_memory_release(wrt_store_t *store,
 
 // Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 // `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+// known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
 // known.
 WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
                             const void *bytes,
@@ -1720,18 +1722,20 @@ void wrt_wasi_delete(wrt_wasi_t *wasi);
 // Adds an argument, of any bytes but NUL, which is copied. The first one is the program's name.
 WRT_MUST_USE wrt_error_t *wrt_wasi_add_arg(wrt_wasi_t *wasi, const char *arg, size_t arg_len);
 
-// Adds an environment variable, of any bytes but NUL, which are copied. The name is not empty and has no '='.
+// Sets an environment variable, of any bytes but NUL, which are copied; one of the same name is replaced. The name is not empty and has
+// no '='.
 WRT_MUST_USE wrt_error_t *wrt_wasi_add_env(wrt_wasi_t *wasi,
                               const char *name,
                               size_t name_len,
                               const char *value,
                               size_t value_len);
 
-// Adds the environment variables that the host's process has now.
+// Sets the environment variables that the host's process has now, each as `wrt_wasi_add_env` does.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
 
 // Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-// itself has buffered (stdio.h) it has to flush.
+// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads does what it does in the host: SIGPIPE, or
+// an error for the guest where the host ignores that.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stdio(wrt_wasi_t *wasi);
 
 // Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and

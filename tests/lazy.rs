@@ -228,6 +228,29 @@ fn a_stack_overflow_in_code_that_is_not_compiled_is_a_trap() {
     }
 }
 
+/// Quick code keeps every value in its frame. Recursion that ends in full code ends in quick code.
+#[test]
+fn deep_recursion_needs_no_more_configuration() {
+    let moves: String = (0..200)
+        .map(|i| format!("(i32.store offset={i} (i32.const 400) (i32.load offset={i} (i32.const 0)))"))
+        .collect();
+    let wat = format!(
+        "(module (memory 1) (func $f (export \"run\") (param i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+            {moves}
+            (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))))"
+    );
+    let thread = std::thread::Builder::new().stack_size(32 << 20);
+    let run = move || {
+        [false, true].map(|lazy| {
+            let (mut store, i) = instance(&module(lazy, &wat));
+            call(&mut store, i, "run", &[Val::I32(1000)], 1).unwrap()
+        })
+    };
+    let [eager, lazy] = thread.spawn(run).unwrap().join().unwrap();
+    assert_eq!((&eager, &lazy), (&vec![Val::I32(1000)], &vec![Val::I32(1000)]));
+}
+
 #[test]
 fn progress_is_told() {
     let engine = engine(true);

@@ -265,6 +265,41 @@ fn data_comes_after_elements() {
     }
 }
 
+/// The n-th allocation fails while what an earlier instance has left is made fit for one of another module.
+#[test]
+fn a_failure_shows_nothing_either() {
+    let other = format!("(module (memory 9) (memory 1) (data (i32.const 4096) \"{}\"))", "o".repeat(50000));
+    for config in configs() {
+        let engine = Engine::new(&config).unwrap();
+        let module = Module::new(&engine, WAT.as_bytes()).unwrap();
+        let other = Module::new(&engine, other.as_bytes()).unwrap();
+        let mut failures = 0;
+        for n in 1..12 {
+            for (first, second) in [(&module, &other), (&other, &module)] {
+                let mut store = Store::new(&engine).unwrap();
+                let instance = Instance::new(&mut store, first, &[]).unwrap();
+                if first.same(&module) {
+                    check(&mut store, &instance);
+                    spoil(&mut store, &instance, 3, true);
+                }
+                drop(store);
+                let mut store = Store::new(&engine).unwrap();
+                fail_nth(n);
+                let made = Instance::new(&mut store, second, &[]);
+                fail_nth(0);
+                failures += usize::from(made.is_err());
+                match made {
+                    Ok(instance) if second.same(&module) => check(&mut store, &instance),
+                    Ok(_) => {}
+                    Err(e) => assert_eq!(e.kind(), ErrorKind::OutOfMemory),
+                }
+            }
+        }
+        assert!(failures >= 2, "only {failures} failures");
+        assert_eq!(engine.pool_statistics().memories_in_use, 0);
+    }
+}
+
 #[test]
 fn threads_share_a_pool() {
     for (memories, resident) in [(3, 0), (64, 1 << 20)] {

@@ -45,6 +45,7 @@ LINES = {
     "functions and data, pool": ("functions", "pool", "pool", "none", 20000, 1.0),
     "the same, used": ("used", "plain", "plain", "run", 3000, 1.0),
     "the same, used, pool": ("used", "pool", "pool", "run", 5000, 1.0),
+    "the same, used, resident": ("used", "pool", "pool_resident", "run", 5000, 1.0),
     "10 000 elements": ("elements", "plain", "plain", "none", 20000, 1.0),
     "10 000 elements, pool": ("elements", "pool", "pool", "none", 20000, 1.0),
 }

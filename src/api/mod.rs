@@ -16,6 +16,7 @@ mod object;
 mod reference;
 mod store;
 mod table;
+mod text;
 mod types;
 mod val;
 mod weak;

@@ -1,13 +1,11 @@
 //! Modules.
 
-use super::{Engine, Types};
+use super::{Engine, Types, text};
 use crate::base::Result;
-use crate::err;
 use crate::vm::share::{Offer, Share};
 use crate::vm::{module as vm, saved};
 use crate::wasm::decode;
 use crate::wasm::types::ExternType;
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,49 +29,18 @@ pub struct ExportType<'a> {
     pub ty: ExternType,
 }
 
-/// Text is translated, binary goes through.
-fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
-    if bytes.starts_with(b"\0asm") || bytes.is_empty() {
-        return Ok(Cow::Borrowed(bytes));
-    }
-    // Bytes that look like neither are reported as a bad binary, which is more likely.
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.contains('(') => text_to_binary("", text, "").map(Cow::Owned),
-        _ => Ok(Cow::Borrowed(bytes)),
-    }
-}
-
-/// The binary of a text between two others. Lines in errors are those of the text: what stands before it are whole lines.
-pub(super) fn text_to_binary(before: &str, text: &str, behind: &str) -> Result<Vec<u8>> {
-    let lines = before.lines().count();
-    let all = [before, text, behind].concat();
-    wat::parse_str(all).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string(), lines)))
-}
-
-/// The text parser's message and position, without its picture of the source.
-fn one_line(message: &str, lines_before: usize) -> String {
-    let mut lines = message.lines();
-    let first = lines.next().unwrap_or_default();
-    let place = lines.next().and_then(|l| l.trim().strip_prefix("--> "));
-    match place.and_then(|p| p.trim_start_matches("<anon>:").split_once(':')) {
-        Some((line, column)) => {
-            let line = line.parse::<usize>().map_or(0, |l| l.saturating_sub(lines_before));
-            format!("{first} at {line}:{column}")
-        }
-        None => first.to_string(),
-    }
-}
-
 impl Module {
     /// Compiles a module, in the binary or in the text format.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
-        let module = vm::Module::new(&engine.0, &binary(bytes)?)?;
+        let binary = text::binary(bytes)?;
+        let module = vm::Module::new(&engine.0, &binary).map_err(|e| text::place(e, bytes, &binary))?;
         Ok(Module(Arc::new(module)))
     }
 
     /// Validates a module, in the binary or in the text format, without compiling it.
     pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
-        decode::validate(&binary(bytes)?)
+        let binary = text::binary(bytes)?;
+        decode::validate(&binary).map_err(|e| text::place(e, bytes, &binary))
     }
 
     /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of

@@ -1,7 +1,7 @@
 //! Types of structures, arrays and functions, beside those of modules.
 
 use super::Engine;
-use super::module::text_to_binary;
+use super::text::text_to_binary;
 use crate::base::Result;
 use crate::base::index::TypeIndex;
 use crate::err;

@@ -22,6 +22,11 @@ pub const MAX_MODULE_SIZE: usize = 512 << 20;
 pub const MAX_FUNC_VALUES: usize = 1000;
 /// Bodies smaller than this in total, in bytes, are compiled by the calling thread alone.
 pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;
+/// Code of the quick tier takes larger frames: where a module is compiled while it runs, the stack may have this many times the size
+/// that is configured, as far as the thread's own stack has it.
+pub const LAZY_STACK_FACTOR: usize = 16;
+/// Bytes of the thread's stack that are left to the host then.
+pub const LAZY_STACK_RESERVE: usize = 512 << 10;
 /// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
 /// is in reach of a call.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;

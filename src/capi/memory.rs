@@ -46,7 +46,8 @@ pub unsafe extern "C" fn wrt_memory_type(
 }
 
 /// Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
-/// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL.
+/// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL. Once the memory is gone (with its store, or freed after a
+/// release) the address may be another memory's: a host that keeps it would write there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_data(
     store: *mut wrt_store_t,

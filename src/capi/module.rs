@@ -66,6 +66,7 @@ impl wrt_export_t {
 
 /// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 /// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
+/// known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
 /// known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_new(

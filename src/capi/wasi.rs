@@ -69,7 +69,8 @@ pub unsafe extern "C" fn wrt_wasi_add_arg(
     entry(|| unsafe { process(wasi)?.add_arg(bytes(arg, arg_len, "arg")?) })
 }
 
-/// Adds an environment variable, of any bytes but NUL, which are copied. The name is not empty and has no '='.
+/// Sets an environment variable, of any bytes but NUL, which are copied; one of the same name is replaced. The name is not empty and has
+/// no '='.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_add_env(
     wasi: *mut wrt_wasi_t,
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn wrt_wasi_add_env(
     entry(|| unsafe { process(wasi)?.add_env(bytes(name, name_len, "name")?, bytes(value, value_len, "value")?) })
 }
 
-/// Adds the environment variables that the host's process has now.
+/// Sets the environment variables that the host's process has now, each as `wrt_wasi_add_env` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_env(wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.
@@ -90,7 +91,8 @@ pub unsafe extern "C" fn wrt_wasi_inherit_env(wasi: *mut wrt_wasi_t) -> *mut wrt
 }
 
 /// Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-/// itself has buffered (stdio.h) it has to flush.
+/// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads does what it does in the host: SIGPIPE, or
+/// an error for the guest where the host ignores that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_stdio(wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.

@@ -4,8 +4,10 @@ use super::engine::Way;
 use super::store::Store;
 use super::unwind;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
+use crate::base::limits::{LAZY_STACK_FACTOR, LAZY_STACK_RESERVE};
 use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::sys::signals::stack_pointer;
+use crate::sys::stack::room_below;
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -43,7 +45,9 @@ pub unsafe fn invoke(
         (*act).trap_frames = 0;
         if (*act).previous.is_null() {
             (*store).check_sound()?;
-            let limit = stack_pointer().saturating_sub((*store).max_wasm_stack);
+            let sp = stack_pointer();
+            let size = if (*store).is_lazy { lazy_stack(sp, (*store).max_wasm_stack) } else { (*store).max_wasm_stack };
+            let limit = sp.saturating_sub(size);
             (*store).stack_limit = limit;
             (*store).vm.enter(limit);
         } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
@@ -57,6 +61,12 @@ pub unsafe fn invoke(
         (*vm).exit_sp = (*act).previous_exit_sp;
         if ok { Ok(()) } else { Err(failure(store, &*act)) }
     }
+}
+
+/// How much stack code may use that is compiled while it runs.
+fn lazy_stack(sp: usize, configured: usize) -> usize {
+    let room = room_below(sp).saturating_sub(LAZY_STACK_RESERVE);
+    configured.max(room.min(configured.saturating_mul(LAZY_STACK_FACTOR)))
 }
 
 /// The error of an activation that ended early.

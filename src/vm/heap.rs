@@ -300,6 +300,7 @@ impl Store {
             if self.numbered.is_empty() {
                 self.numbered.push(std::ptr::null_mut());
             }
+            self.note_known(funcref);
             funcref.index = match self.free_numbers.pop() {
                 Some(number) => number,
                 None => {

@@ -41,6 +41,8 @@ pub struct Instance {
     /// Passive segments of references that had to be evaluated, by segment, until they are dropped.
     pub segments: Vec<Option<RefSegment>>,
     pub(super) dropped_data: Vec<bool>,
+    /// Whether one of its functions has a number by which the host or objects know it.
+    pub(super) has_known_funcs: bool,
 }
 
 /// The memory of a context.

@@ -91,6 +91,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         dropped_elems: template.declared_elems.to_vec(),
         segments: std::iter::repeat_with(|| None).take(info.elems.len()).collect(),
         dropped_data: vec![false; info.data.len()],
+        has_known_funcs: false,
     };
     // SAFETY: a context, which nobody else knows yet.
     unsafe {

@@ -6,6 +6,9 @@ use crate::compile::{CompiledFunc, Tier};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// Bytes of a frame that is worth replacing soon.
+const LARGE_FRAME: u32 = 4096;
+
 #[derive(Clone, Copy)]
 pub struct Task {
     pub func: DefinedFuncIndex,
@@ -132,8 +135,11 @@ impl Queue {
 
     /// A function is entered with this code.
     pub fn entered(&mut self, f: DefinedFuncIndex, tier: Tier, code: &CompiledFunc) {
-        if tier == Tier::Quick {
-            self.used.push_back(f);
+        // First those that take much stack.
+        match tier {
+            Tier::Quick if code.frame_size() > LARGE_FRAME => self.used.push_front(f),
+            Tier::Quick => self.used.push_back(f),
+            Tier::Full => {}
         }
         let callees: Vec<_> = code.callees().collect();
         // What is called first is probably wanted first.

@@ -295,3 +295,40 @@ impl Spaces {
         self.list.iter().map(|s| s.resident() as u64).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::settings::Settings;
+    use crate::gc::HeapConfig;
+    use crate::vm::engine::EngineConfig;
+    use crate::vm::instantiate::instantiate;
+    use crate::vm::store::Store;
+
+    /// A kept space does not keep the image of a module that is gone.
+    #[test]
+    fn images_end_with_their_modules() {
+        let config = EngineConfig {
+            settings: Settings { signals: false, interruption: false },
+            max_wasm_stack: 1 << 20,
+            threads: 1,
+            lazy: false,
+            cache: None,
+            heap: HeapConfig::default(),
+            pool: PoolOptions::default(),
+        };
+        let engine = Engine::new(config).unwrap();
+        let text = format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20000));
+        let module = Arc::new(Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap());
+        let mut store = Store::new(&engine);
+        // SAFETY: this is its thread, and nothing is imported.
+        unsafe { instantiate(&raw mut *store, &module, &[]) }.unwrap();
+        let image = Arc::downgrade(module.images().by_memory.values().next().unwrap().as_ref().unwrap());
+        drop(store);
+        let with_image = || engine.pool.shelves().any(|k| k.spaces[0].list.iter().any(|s| !s.has_image(None)));
+        assert!(with_image() && image.strong_count() == 2);
+        drop(module);
+        assert!(!with_image() && image.strong_count() == 0);
+        assert_eq!(engine.pool.statistics().memories_kept, 1);
+    }
+}

@@ -164,7 +164,9 @@ impl Store {
                 self.globals.remove(*g);
             }
         }
-        for (_, f) in instance.funcrefs() {
+        // They are many, and mostly nobody knows any of them.
+        let known = instance.has_known_funcs.then(|| instance.funcrefs());
+        for (_, f) in known.into_iter().flatten() {
             if instance.info().defined_func(f).is_some() {
                 // SAFETY: in the instance's context, which is still there.
                 self.forget_func(unsafe { &*instance.funcref(f) });

@@ -15,7 +15,7 @@ use super::module::Module;
 use super::release::Releases;
 use super::share::Share;
 use super::table::Table;
-use crate::abi::vmstruct::HOST_OWNER;
+use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::{Error, Result, Slab};
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
@@ -52,6 +52,8 @@ pub struct Store {
     pub poisoned: bool,
     /// The engine's.
     pub max_wasm_stack: usize,
+    /// Whether modules are compiled while they run.
+    pub is_lazy: bool,
     /// The stack limit of the outermost entry.
     pub stack_limit: usize,
     deadline: Option<Ticket>,
@@ -118,6 +120,7 @@ impl Store {
             error: None,
             poisoned: false,
             max_wasm_stack: engine.config.max_wasm_stack,
+            is_lazy: engine.config.lazy,
             stack_limit: 0,
             deadline: None,
             heap_config: engine.config.heap,
@@ -189,10 +192,18 @@ impl Store {
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
+            self.note_known(funcref);
             let entry = FuncEntry { funcref: f, way: Way::of(&trampoline), ty: trampoline.ty.clone() };
             funcref.handle = self.funcs.insert(entry) + 1;
         }
         Ok(funcref.handle - 1)
+    }
+
+    /// A function gets a number, which has to be taken back at its end.
+    pub(super) fn note_known(&mut self, f: &VmFuncRef) {
+        if f.host_owner().is_none() {
+            self.instances[f.owner].has_known_funcs = true;
+        }
     }
 
     /// Adds a host function that the host keeps; gives its funcref.

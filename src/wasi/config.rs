@@ -35,7 +35,20 @@ pub struct Strings {
     pub starts: Vec<u32>,
 }
 
+/// Strings of one kind, whose addresses have to fit into the guest's memory as well.
+const MAX_STRINGS: usize = 1 << 28;
+
 impl Strings {
+    /// Takes out the one of the first `count` strings that starts like this, if there is one.
+    fn remove_before(&mut self, count: usize, start: &[u8]) {
+        let like_this = |at: &u32| self.bytes[*at as usize..].starts_with(start);
+        let Some(i) = self.starts[..count].iter().position(like_this) else { return };
+        let from = self.starts.remove(i);
+        let to = self.starts.get(i).map_or(self.bytes.len(), |next| *next as usize);
+        self.bytes.drain(from as usize..to);
+        self.starts[i..].iter_mut().for_each(|at| *at -= to as u32 - from);
+    }
+
     /// Adds a string made of parts. All of them together have to fit into a guest's address space.
     fn push(&mut self, parts: &[&[u8]], what: &str) -> Result<()> {
         if parts.iter().any(|p| p.contains(&0)) {
@@ -43,8 +56,8 @@ impl Strings {
         }
         let start = self.bytes.len();
         let len = parts.iter().map(|p| p.len()).sum::<usize>() + 1;
-        if start + len > i32::MAX as usize {
-            return Err(err!(Limit, "the guest's strings are more than 2 GiB"));
+        if start + len > i32::MAX as usize || self.starts.len() >= MAX_STRINGS {
+            return Err(err!(Limit, "the guest has too many strings"));
         }
         let room = self.bytes.try_reserve(len).and_then(|()| self.starts.try_reserve(1));
         room.map_err(|_| err!(OutOfMemory, "no memory for the {what}"))?;
@@ -95,11 +108,16 @@ impl Wasi {
         self.args.push(&[arg], "argument")
     }
 
+    /// Sets an environment variable; one of the same name is replaced.
     pub fn add_env(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
         if name.is_empty() || name.contains(&b'=') {
             return Err(err!(InvalidArgument, "the name of an environment variable is empty or has a '=' in it"));
         }
-        self.environ.push(&[name, b"=", value], "environment variable")
+        // The old one goes last: on failure it is still there.
+        let before = self.environ.starts.len();
+        self.environ.push(&[name, b"=", value], "environment variable")?;
+        self.environ.remove_before(before, &[name, b"="].concat());
+        Ok(())
     }
 
     /// Adds the environment variables of the process.

@@ -42,8 +42,10 @@ fn read(call: &mut Call<'_>, fd: u32, iovecs: &Iovecs<'_>, offset: Option<i64>) 
         }
         let Some(fd) = d.as_fd() else { break };
         match iovecs.read(fd, offset) {
-            // Someone else has read what was there.
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {}
+            // Someone else has read what was there, or the process's own descriptor does not block.
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
+                wait_for(call.store, fd, PollFlags::IN)?;
+            }
             result => return Ok(result?),
         }
     }
@@ -73,7 +75,9 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
             false => iovecs.write(fd, offset),
         };
         match written {
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
+                wait_for(call.store, fd, PollFlags::OUT)?;
+            }
             result => return Ok(result?),
         }
     }

@@ -212,24 +212,43 @@ impl Wish {
         self.oflags & oflag != 0
     }
 
+    fn custom_flags(&self) -> i32 {
+        // Opening does not wait, nor do reads and writes, but in `wait`.
+        let always = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let flags = [(APPEND, libc::O_APPEND), (DSYNC, libc::O_DSYNC), (RSYNC, libc::O_SYNC), (SYNC, libc::O_SYNC)];
+        flags.iter().filter(|(f, _)| self.fdflags & f != 0).fold(always, |all, (_, system)| all | system)
+    }
+
     /// `create`: if it is not there. The system creates and empties files only for those who can write.
     fn options(&self, create: bool) -> OpenOptions {
-        // Opening does not wait, nor do reads and writes, but in `wait`.
-        let mut custom = libc::O_NONBLOCK | libc::O_NOCTTY;
-        let flags = [(APPEND, libc::O_APPEND), (DSYNC, libc::O_DSYNC), (RSYNC, libc::O_SYNC), (SYNC, libc::O_SYNC)];
-        flags.iter().filter(|(f, _)| self.fdflags & f != 0).for_each(|(_, system)| custom |= system);
-        if self.has(OPEN_DIRECTORY) {
-            custom |= libc::O_DIRECTORY;
-        }
         let write = self.write || create || self.has(TRUNC);
         let mut options = OpenOptions::new();
         options.read(self.read || !write).write(write).truncate(self.has(TRUNC));
         options.create(create).create_new(create && self.has(EXCL));
-        options.follow(self.follow).custom_flags(custom);
+        options.follow(self.follow).custom_flags(self.custom_flags());
         options
     }
 
+    /// Opens a directory, and nothing else.
+    fn open_directory(&self, dir: &Dir, path: PathBuf) -> std::io::Result<File> {
+        let mut options = self.options(false);
+        let file = match dir.open_with(&path, options.custom_flags(self.custom_flags() | libc::O_DIRECTORY)) {
+            // On systems without `openat2`, `cap-std` does not follow a link with this flag.
+            Err(e) if e.kind() == std::io::ErrorKind::NotADirectory && self.follow == FollowSymlinks::Yes => {
+                dir.open_with(path, &self.options(false))?
+            }
+            result => result?,
+        };
+        match FileStat::of(file.as_fd())?.file_type {
+            FileType::DIRECTORY => Ok(file.into_std()),
+            _ => Err(std::io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
     fn open(&self, dir: &Dir, path: PathBuf) -> std::io::Result<File> {
+        if self.has(OPEN_DIRECTORY) {
+            return self.open_directory(dir, path);
+        }
         let file = match (self.has(CREAT), self.write || self.has(EXCL)) {
             (create, true) => dir.open_with(path, &self.options(create)),
             (false, false) => dir.open_with(path, &self.options(false)),

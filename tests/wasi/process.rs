@@ -27,13 +27,16 @@ fn arguments_and_environment() {
     }
     wasi.add_env(b"A", b"1=2").unwrap();
     wasi.add_env(b"EMPTY", b"").unwrap();
+    for name in [b"B", b"A", b"B"] {
+        wasi.add_env(name, b"new").unwrap();
+    }
     for (name, value) in [(&b""[..], &b"x"[..]), (b"A=B", b"x"), (b"N\0", b"x"), (b"N", b"\0")] {
         assert_eq!(wasi.add_env(name, value).unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
     assert_eq!(wasi.add_arg(b"a\0b").unwrap_err().kind(), ErrorKind::InvalidArgument);
     let mut g = Guest::new(wasi);
     assert_eq!(strings(&mut g, "args_sizes_get", "args_get"), ["program", "", "zwei Wörter"]);
-    assert_eq!(strings(&mut g, "environ_sizes_get", "environ_get"), ["A=1=2", "EMPTY="]);
+    assert_eq!(strings(&mut g, "environ_sizes_get", "environ_get"), ["EMPTY=", "A=new", "B=new"]);
     let mut wasi = Wasi::new();
     wasi.inherit_env().unwrap();
     let mut g = Guest::new(wasi);
@@ -193,6 +196,32 @@ fn the_callers_memory_is_used() {
         found.push([at(100), at(200), at(300)]);
     }
     assert_eq!(found, [[1, 0, 1], [0, 1, 0]]);
+}
+
+/// A start function is a caller like any other, also beside an instance that was there before.
+#[test]
+fn start_functions_call() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let mut linker = Linker::new(&engine);
+    linker.define_wasi().unwrap();
+    let text = format!(
+        "(module (import \"{MODULE}\" \"args_sizes_get\" (func $f (param i32 i32) (result i32)))
+            (memory (export \"memory\") 1) (start $start)
+            (func $start (drop (call $f (i32.const 0) (i32.const 4)))))"
+    );
+    let module = Module::new(&engine, text.as_bytes()).unwrap();
+    let mut store = Store::new(&engine).unwrap();
+    let mut wasi = Wasi::new();
+    wasi.add_arg(b"abc").unwrap();
+    store.set_wasi(wasi);
+    for _ in 0..2 {
+        let i = linker.instantiate(&mut store, &module).unwrap();
+        let Ok(Some(Extern::Memory(m))) = i.export(&mut store, "memory") else { panic!() };
+        let mut bytes = [0; 8];
+        m.read(&store, 0, &mut bytes).unwrap();
+        assert_eq!(bytes, [1, 0, 0, 0, 4, 0, 0, 0]);
+        m.write(&mut store, 0, &[0; 8]).unwrap();
+    }
 }
 
 /// What a callback holds goes with the state, once; a state that is exchanged goes at once.

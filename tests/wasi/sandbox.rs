@@ -98,6 +98,11 @@ fn links_of_the_host_do_not_lead_out() {
         assert!(g.done("path_filestat_set_times", &[3, 1, p, n, 1, 1, 5]).is_err(), "{path}");
     }
     assert_eq!(g.open("loop", 0, READ), Err(errno::LOOP));
+    // A directory through a link inside.
+    symlink("sub/deep", inside.join("down")).unwrap();
+    let down = g.open("down", DIRECTORY, READ).unwrap();
+    assert!(g.open_with(down, b"file", 0, 0, READ, 0).is_ok());
+    assert_eq!(g.open_with(3, b"down", 0, DIRECTORY, READ, 0), Err(errno::NOTDIR));
     assert_eq!(g.open("up", DIRECTORY, READ), Err(errno::PERM));
     for (a, b) in [("own", "up/x"), ("up/secret", "x")] {
         assert_eq!(g.two_paths("path_rename", a, b), Err(errno::PERM));
@@ -236,4 +241,39 @@ fn read_only_is_read_only() {
     assert_eq!((dir.read("ro/f"), dir.read("ro/sub/g")), (b"text".to_vec(), b"text".to_vec()));
     let times = std::fs::metadata(dir.path().join("ro/f")).unwrap().modified().unwrap();
     assert!(times.elapsed().unwrap().as_secs() < 1000);
+}
+
+/// The same without `openat2`, as on old systems, in some containers and under Valgrind: `cap-std` resolves paths itself then.
+#[test]
+fn without_openat2() {
+    use std::os::unix::process::CommandExt;
+    if std::env::var_os("WRT_TEST_NO_OPENAT2").is_some() {
+        // SAFETY: it is refused before it looks at anything.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_openat2, -1, 0, 0, 0) }, -1);
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::ENOSYS));
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["sandbox::", "files::", "listing::", "odd::"]).env("WRT_TEST_NO_OPENAT2", "1");
+    // SAFETY: two system calls, on what lives until then.
+    unsafe {
+        child.pre_exec(|| {
+            let op = |code: u32, k: u32, skip: u8| libc::sock_filter { code: code as u16, jt: 0, jf: skip, k };
+            let mut filter = [
+                // The number of the system call; if it is the one, ENOSYS.
+                op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+                op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_openat2 as u32, 1),
+                op(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32, 0),
+                op(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
+            ];
+            let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+            let done = libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+                && libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+            if done { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        });
+    }
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains(" 0 failed"), "{text}");
+    assert!(text.contains("sandbox::races_lead_nowhere ... ok"), "{text}");
 }
