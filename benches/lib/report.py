@@ -50,5 +50,5 @@ def table(it, rounds=None):
 
 def group(it, tables):
     rounds = f"{it['rounds']} round" + ("s" if it["rounds"] > 1 else "")
-    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {rounds}, load of the machine {it['load'][0]} before and {it['load'][1]} behind.\n"
+    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {it['wrt']}, {rounds}, load of the machine {it['load'][0]} before and {it['load'][1]} behind.\n"
     return "\n".join([head, *(table(t, it["rounds"]) for t in tables)])
