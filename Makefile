@@ -46,8 +46,8 @@ bench-gc:
 bench-references:
 	$(MAKE) bench GROUPS=calls
 
-bench-wasi: dist
-	python3 benches/wasi.py $(DIST)
+bench-wasi:
+	$(MAKE) bench GROUPS=wasi
 
 clean:
 	cargo clean

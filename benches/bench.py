@@ -39,13 +39,16 @@ def machine():
     return f"{model}, {os.cpu_count()} processors (shared with other work), {platform.system()} {platform.release()}"
 
 
-def versions(dist):
-    # The last change of what is measured, not of the benches.
+def built(dist):
+    """Version of wrt, and the last change of what is measured, not of the benches."""
     sources = ["src", "Cargo.toml", "Cargo.lock"]
-    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", *sources], cwd=os.path.dirname(peers.BENCHES), capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", *sources], cwd=os.path.dirname(peers.BENCHES), capture_output=True, text=True).stdout
+    return f"wrt {os.path.basename(os.path.realpath(os.path.join(dist, 'lib', 'libwrt.so'))).split('.so.')[1]} ({commit.strip()})"
+
+
+def versions():
     v8 = subprocess.run([peers.npm("node"), "-p", "process.versions.v8"], capture_output=True, text=True).stdout.strip()
-    return f"wrt {os.path.basename(os.path.realpath(os.path.join(dist, 'lib', 'libwrt.so'))).split('.so.')[1]} ({commit}), Wasmtime " \
-           f"{peers.WASMTIME} (C API), V8 {v8} (node {peers.NPM['node'][1]}), deno {peers.NPM['deno'][1]}"
+    return f"Wasmtime {peers.WASMTIME} (C API), V8 {v8} (node {peers.NPM['node'][1]}), deno {peers.NPM['deno'][1]}"
 
 
 def run(name, bench, save):
@@ -59,7 +62,7 @@ def run(name, bench, save):
         table.ratios.update({f"{other} / wrt": (other, ["wrt"]) for other in list(bench.builds)[1:] if other in engines})
         tables.append(table.data())
         print(report.table(table), flush=True)
-        save(dict(title=group.TITLE, about=group.ABOUT, when=datetime.date.today().isoformat(), rounds=bench.rounds,
+        save(dict(title=group.TITLE, about=group.ABOUT, when=datetime.date.today().isoformat(), wrt=built(bench.dist), rounds=bench.rounds,
                   load=[f"{load:.1f}", f"{os.getloadavg()[0]:.1f}"], tables=tables))
 
 
@@ -67,7 +70,7 @@ def write(results, name, also=None):
     groups = [results["groups"][g] for g in GROUPS if g in results["groups"]]
     tables = [[rounds.of_data(t) for t in g["tables"]] for g in groups]
     head = f"# Figures\n\nRatios are times of wrt over the peer's: below 1 wrt is faster. Medians over rounds of the ratio within a round, least " \
-           f"and greatest in brackets.\n\n{results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
+           f"and greatest in brackets.\n\nPeers: {results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
     for ending, text in {"md": "\n".join([head, *map(report.group, groups, tables)]), "svg": chart.svg(groups, tables, results["versions"])}.items():
         for path in filter(None, [os.path.join(peers.OUT, name), also]):
             with open(f"{path}.{ending}", "w") as f:
@@ -100,7 +103,7 @@ def main():
         args.groups = []
         write(results, name, args.to)
     else:
-        results.update(machine=machine(), versions=versions(bench.dist))
+        results.update(machine=machine(), versions=versions())
     for group in (g for g in GROUPS if g in args.groups):
         def save(result):
             results["groups"][group] = result

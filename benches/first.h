@@ -18,10 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of WebAssembly, in every engine. With 1 MiB esbuild does not run in lazy wrt, where functions that are compiled quickly at first
- * have larger frames. */
-#define STACK_BYTES (4 << 20)
-
 typedef struct {
     const char *how, *file;
     uint8_t *bytes;

@@ -21,8 +21,8 @@ static void engine_new(const job_t *job) {
     wasm_config_t *config = wasm_config_new();
     if (!strcmp(job->how, "lazy")) fail("Wasmtime does not compile lazily");
     if (!strcmp(job->how, "winch")) wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_WINCH);
-    wasmtime_config_max_wasm_stack_set(config, STACK_BYTES);
-    wasmtime_config_async_stack_size_set(config, 2 * STACK_BYTES); /* which it insists on */
+    wasmtime_config_max_wasm_stack_set(config, 1 << 20); /* as much as wrt's */
+    wasmtime_config_async_stack_size_set(config, 2 << 20); /* which it insists on */
     engine = wasm_engine_new_with_config(config);
 }
 

@@ -15,7 +15,6 @@ static void engine_new(const job_t *job) {
     wrt_config_t *config = wrt_config_new();
     if (!strcmp(job->how, "winch")) fail("this is wrt");
     check(wrt_config_set_lazy(config, !strcmp(job->how, "lazy")));
-    check(wrt_config_set_max_wasm_stack(config, STACK_BYTES));
     check(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
 }

@@ -7,7 +7,6 @@ from lib.rounds import Failed, Table, alternate, median, pick, process
 TITLE = "Time to the first result"
 ABOUT = """Wall time from before a process is started until its result has been read from a pipe, ending not included; hosts in C over
 each C API with WASI in it, V8 by node and `node:wasi`. Files are in the page cache. wrt and Wasmtime compile with all processors;
-WebAssembly has a stack of 4 MiB: with 1 MiB, the default, lazy wrt traps in esbuild, since functions have larger frames at first.
 `lazy` is `wrt_config_set_lazy`, `Winch` Wasmtime's baseline compiler, `saved` a file of compiled code."""
 SOURCE = b"interface Point { x: number; y: number }\nexport const norm = (p: Point): number => Math.hypot(p.x, p.y) as number;\n"
 # Program: module, arguments of the host, standard input, and what lazy wrt over Wasmtime should be at most.

@@ -51,7 +51,7 @@ def grid(top, bottom):
 
 
 def legend(peers, y):
-    out, x = [], LEFT - 60
+    out, x = [], 20
     for peer in peers:
         out += [mark(peer, x, y - 4), text(x + 9, y, peer)]
         x += 30 + 7 * len(peer)

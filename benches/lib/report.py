@@ -11,7 +11,9 @@ def number(value):
 
 
 def ratio(value):
-    return "n/a" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"
+    if value is None:
+        return "n/a"
+    return f"{value:.2g}" if 0 < value < 0.01 else f"{value:.3f}" if value < 1 else f"{value:.3g}"
 
 
 def cell(values, wanted):
@@ -22,12 +24,15 @@ def cell(values, wanted):
     return ratio(middle) + spread + (f", {'met' if middle <= wanted else 'missed'}: ≤ {wanted}" if wanted is not None else "")
 
 
-def table(it):
-    """A row for a line: the engines' medians, the ratios' medians with least and greatest, whatever else there is."""
+def table(it, rounds=None):
+    """A row for a line: the engines' medians, the ratios' medians with least and greatest, whatever else there is. `rounds`: how many
+    the reader expects; a table with more says so."""
+    count = max(len(line["rounds"]) for line in it.lines)
+    title = f"{it.title} ({count} rounds)" if rounds and count > rounds else it.title
     engines = list(dict.fromkeys(engine for line in it.lines for row in line["rounds"] for engine in row))
     extra = list(dict.fromkeys(name for line in it.lines for name in line["extra"]))
     head = [f"{it.unit}", *engines, *it.ratios, *extra]
-    out = [f"### {it.title}", "", "| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    out = [f"### {title}", "", "| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     of_all = {name: [] for name in it.ratios}
     for line in it.lines:
         cells = [number(median(row.get(engine) for row in line["rounds"])) for engine in engines]
@@ -45,5 +50,5 @@ def table(it):
 
 def group(it, tables):
     rounds = f"{it['rounds']} round" + ("s" if it["rounds"] > 1 else "")
-    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {rounds}, load of the machine {it['load'][0]} before and {it['load'][1]} behind.\n"
-    return "\n".join([head, *map(table, tables)])
+    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {it['wrt']}, {rounds}, load of the machine {it['load'][0]} before and {it['load'][1]} behind.\n"
+    return "\n".join([head, *(table(t, it["rounds"]) for t in tables)])
