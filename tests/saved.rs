@@ -63,7 +63,7 @@ fn a_file_is_the_module() {
     let module = Module::new(&engine(), WAT.as_bytes()).unwrap();
     module.save_file(&path).unwrap();
     assert_eq!(fs::read(&path).unwrap(), module.save().unwrap());
-    assert_eq!(folder.files(), [path.clone()]);
+    assert_eq!(folder.files(), std::slice::from_ref(&path));
     let loaded = load(&engine(), &path).unwrap();
     assert_eq!((run(&module), run(&loaded)), ([7, 7], [7, 7]));
     assert_eq!(loaded.name(), Some("saved"));
