@@ -212,7 +212,7 @@ fn neither_collections_nor_compiling_late_change_a_result() {
     let config = || Config::new().threads(1).heap_limit(16 << 20);
     let plain = Engine::new(&config()).unwrap();
     let zealous = Engine::new(&config().signals(false).gc_zeal(1).gc_verify(true)).unwrap();
-    let lazy = Engine::new(&config().lazy(true).gc_zeal(1).gc_verify(true)).unwrap();
+    let lazy = Engine::new(&config().lazy(true).background(false).gc_zeal(1).gc_verify(true)).unwrap();
     let mut interesting = 0;
     for seed in 0..1000 {
         let wasm = generate(&plain, 1_000_000 + seed, true);

@@ -354,7 +354,10 @@ fn run(set: &str, files: impl Iterator<Item = TestFile<'static>>, at_least: usiz
     for signals in [true, false] {
         run_with(set, &files, at_least, &format!("signals {signals}"), Config::new().signals(signals));
     }
-    run_with(set, &files, at_least, "lazy", Config::new().lazy(true));
+    for background in [true, false] {
+        let config = Config::new().lazy(true).background(background);
+        run_with(set, &files, at_least, &format!("lazy, background {background}"), config);
+    }
 }
 
 /// With collections at every allocation as well.
@@ -365,8 +368,8 @@ fn run_with_zeal(set: &str, files: impl Iterator<Item = TestFile<'static>>, at_l
             let config = Config::new().signals(signals).gc_zeal(zeal).gc_verify(true);
             run_with(set, &files, at_least, &format!("signals {signals}, zeal {zeal}"), config);
         }
-        let config = Config::new().signals(signals).lazy(true).gc_zeal(1).gc_verify(true);
-        run_with(set, &files, at_least, &format!("signals {signals}, lazy, zeal 1"), config);
+        let config = Config::new().signals(signals).lazy(true).background(false).gc_zeal(1).gc_verify(true);
+        run_with(set, &files, at_least, &format!("signals {signals}, lazy alone, zeal 1"), config);
     }
 }
 

@@ -21,6 +21,7 @@ impl Default for Config {
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             lazy: false,
+            background: true,
             cache: None,
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
@@ -54,6 +55,11 @@ impl Config {
     /// end so is the code. A function that can not be compiled is an error of its first call. Only on x86-64.
     pub fn lazy(mut self, on: bool) -> Config {
         self.0.lazy = on;
+        self
+    }
+    /// For tests: whether a lazy module has threads (default: yes). Without them each function is compiled quickly, by its first call.
+    pub fn background(mut self, on: bool) -> Config {
+        self.0.background = on;
         self
     }
     /// A directory in which compiled modules are kept, for this process and others (default: none), and how many bytes they

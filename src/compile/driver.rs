@@ -13,6 +13,7 @@ use crate::base::index::*;
 use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
 use crate::err;
 use crate::sys::stack::on_large_stack;
+use crate::sys::thread::{THREAD_STACK, without_signals};
 use crate::wasm::decode::{self, Body};
 use crate::wasm::descriptor::DescriptorView;
 use crate::wasm::module::ModuleInfo;
@@ -25,9 +26,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use wasmparser::FuncValidatorAllocations;
-
-/// Stack of a compile thread, in bytes: it does its work on a large one.
-const THREAD_STACK: usize = 256 << 10;
 
 pub struct Compiler {
     isa: OwnedTargetIsa,
@@ -159,16 +157,16 @@ impl Compiler {
             // Large ones first, so that no thread is left with one at the end.
             order.sort_by_key(|i| std::cmp::Reverse(size(*i)));
         }
+        let counted = AtomicU64::new(0);
         let compiled = in_parallel(threads, &order, FuncCompiler::default, |compiler, i| {
             let body = decode::again(&bodies[i]);
             let func = compiler.compile(&env, DefinedFuncIndex::new(i), bytes, body);
+            counted.fetch_add(size(i) as u64, Relaxed);
             self.progress.done.fetch_add(size(i) as u64, Relaxed);
             func.map(Arc::new)
         });
-        if compiled.is_err() {
-            // Some were left out.
-            self.progress.done.store(self.progress.total.load(Relaxed), Relaxed);
-        }
+        // Some may have been left out.
+        self.progress.done.fetch_add(all as u64 - counted.load(Relaxed), Relaxed);
         link(&compiled?)
     }
 
@@ -224,7 +222,7 @@ fn in_parallel<S, T: Send>(
         for _ in 1..threads.min(order.len()) {
             let builder = std::thread::Builder::new().name("wrt-compile".into()).stack_size(THREAD_STACK);
             // Where there is no thread to be had, the others do it.
-            if builder.spawn_scoped(scope, run).is_err() {
+            if without_signals(|| builder.spawn_scoped(scope, run)).is_err() {
                 break;
             }
         }

@@ -1,6 +1,7 @@
 //! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
 
-use super::scarcity;
+use super::{scarcity, thread};
+use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -191,7 +192,7 @@ impl Executable {
     /// Machine code that is `len` bytes of a file from `at`, a multiple of the page size.
     pub fn of_file(file: &FileMapping, at: usize, len: usize) -> io::Result<Executable> {
         assert!(at.is_multiple_of(page_size()) && at.checked_add(len).is_some_and(|end| end <= file.mapping.len));
-        let mapping = Mapping::of_file(&file.file, at, len, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE)?;
+        let mapping = Mapping::of_file(file, at, len, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE)?;
         Ok(Executable { mapping, len })
     }
 
@@ -216,24 +217,54 @@ pub struct CodeSpace {
     space: Reservation,
     /// Bytes of data, a multiple of the page size.
     data: usize,
+    /// Bytes of code there is room for.
+    code: usize,
+}
+
+/// Where the code of a `CodeSpace` is written.
+pub struct CodeWriter {
     writable: Mapping,
+    /// Whose pages they are: after a fork the child has them, too.
+    process: u32,
 }
 
 impl CodeSpace {
     /// Room for `data` bytes, zeroed, and `code` bytes. Memory is taken only for what is written.
-    pub fn new(data: usize, code: usize) -> io::Result<CodeSpace> {
+    pub fn new(data: usize, code: usize) -> io::Result<(CodeSpace, CodeWriter)> {
         let (data, code) = (round_up(data.max(1)), round_up(code.max(1)));
-        let space = Reservation::new(data + code)?;
-        space.commit(0, data)?;
-        let file = MemFd::empty(code)?;
-        let writable = Mapping::of_file(&file, 0, code, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED)?;
+        let space = CodeSpace { space: Reservation::new(data + code)?, data, code };
+        space.space.commit(0, data)?;
+        let writer = space.new_pages(&[])?;
+        Ok((space, writer))
+    }
+
+    /// Fresh pages for the code that begin with what is in `written`.
+    fn new_pages(&self, written: &[u8]) -> io::Result<CodeWriter> {
+        let file = MemFd::empty(self.code)?;
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let writable = Mapping::of_file(&file, 0, self.code, prot, libc::MAP_SHARED)?;
+        // SAFETY: as long as the code at most, and nobody else knows it.
+        unsafe { ptr::copy_nonoverlapping(written.as_ptr(), writable.ptr, written.len()) };
         scarcity::check()?;
-        // SAFETY: replaces pages of our own mapping that nobody knows yet.
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: replaces pages of our own mapping, by such as have the same in them where anything was written.
         let p = unsafe {
-            let at = space.0.ptr.add(data).cast();
-            libc::mmap(at, code, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED | libc::MAP_FIXED, file.0, 0)
+            let at = self.space.0.ptr.add(self.data).cast();
+            libc::mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
         };
-        if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(CodeSpace { space, data, writable }) }
+        if p == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(CodeWriter { writable, process: thread::process() })
+    }
+
+    /// Makes sure that no other process has the pages: in a child they become its own, with the `used` bytes that were written.
+    pub fn own(&self, writer: &mut CodeWriter, used: usize) -> io::Result<()> {
+        if writer.process != thread::process() {
+            // SAFETY: mapped and readable; it is replaced by its like only after it was copied.
+            *writer = self.new_pages(unsafe { std::slice::from_raw_parts(self.code(), used.min(self.code)) })?;
+        }
+        Ok(())
     }
 
     /// The data. The code follows it directly.
@@ -252,9 +283,11 @@ impl CodeSpace {
 
     /// Bytes of code there is room for.
     pub fn code_len(&self) -> usize {
-        self.writable.len
+        self.code
     }
+}
 
+impl CodeWriter {
     /// Writes machine code.
     ///
     /// # Safety
@@ -266,10 +299,18 @@ impl CodeSpace {
     }
 }
 
+/// An error if a file of `len` bytes is larger than this process may make: the system ends who tries.
+pub fn check_file_size(len: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes the struct.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
+    if known && len > limit.rlim_cur { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+}
+
 /// A file that is read in place. Whoever changes or shortens it meanwhile changes what is read, or ends the process.
 pub struct FileMapping {
     mapping: Mapping,
-    file: File,
+    file: Mutex<Option<File>>,
     len: usize,
 }
 
@@ -282,7 +323,12 @@ impl FileMapping {
         let len = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         // All of it will be read.
         let mapping = Mapping::of_file(&file, 0, len, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_POPULATE)?;
-        Ok(FileMapping { mapping, file, len })
+        Ok(FileMapping { mapping, file: Mutex::new(Some(file)), len })
+    }
+
+    /// Nothing of it will be mapped any more; what is stays.
+    pub fn close(&self) {
+        *self.file.lock() = None;
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -298,6 +344,7 @@ impl MemFd {
     /// A file of `len` zeros, which takes no memory until it is written.
     fn empty(len: usize) -> io::Result<MemFd> {
         scarcity::check()?;
+        check_file_size(len as u64)?;
         // SAFETY: plain system calls on a descriptor of our own.
         unsafe {
             let fd = libc::memfd_create(c"wrt-code".as_ptr(), libc::MFD_CLOEXEC);
@@ -315,6 +362,7 @@ impl MemFd {
     /// A file with fixed contents.
     pub fn new(bytes: &[u8]) -> io::Result<MemFd> {
         scarcity::check()?;
+        check_file_size(bytes.len() as u64)?;
         // SAFETY: plain system calls on a descriptor of our own.
         let fd = unsafe { libc::memfd_create(c"wrt-image".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         if fd < 0 {
@@ -340,7 +388,8 @@ impl MemFd {
 
 impl AsRawFd for FileMapping {
     fn as_raw_fd(&self) -> libc::c_int {
-        self.file.as_raw_fd()
+        // A closed one is no file's number.
+        self.file.lock().as_ref().map_or(-1, |f| f.as_raw_fd())
     }
 }
 
@@ -374,12 +423,17 @@ mod tests {
 
     #[test]
     fn code_is_written_beside_code_that_runs() {
-        let space = CodeSpace::new(10, 100).unwrap();
+        let (space, mut writer) = CodeSpace::new(10, 100).unwrap();
         assert_eq!((space.data_len(), space.code_len()), (page_size(), page_size()));
         // SAFETY: nothing runs there.
         unsafe {
-            space.write(40, &[1, 2, 3]);
+            writer.write(40, &[1, 2, 3]);
             assert_eq!(std::slice::from_raw_parts(space.code().add(40), 3), [1, 2, 3]);
+            // As in a child, which gets pages of its own.
+            writer.process += 1;
+            space.own(&mut writer, 42).unwrap();
+            writer.write(50, &[4]);
+            assert_eq!(std::slice::from_raw_parts(space.code().add(40), 11), [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4]);
         }
     }
 

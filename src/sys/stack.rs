@@ -53,15 +53,6 @@ fn bounds() -> Option<(usize, usize)> {
     }
 }
 
-/// Lets other threads go first, as far as the system allows.
-pub fn lower_priority() {
-    // SAFETY: plain system calls that concern this thread only: on Linux a thread has a priority of its own.
-    unsafe {
-        let thread = libc::syscall(libc::SYS_gettid) as libc::id_t;
-        libc::setpriority(libc::PRIO_PROCESS, thread, 10);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,5 @@
-//! Which thread runs, as a number: so that threads can have places of their own in what they share.
+//! Threads: which one runs, as a number, so that they can have places of their own in what they share; and threads of the library's
+//! own, which nothing is to be noticed of.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -10,4 +11,47 @@ pub fn number() -> usize {
     }
     // Where thread-locals are gone already, any number will do.
     NUMBER.try_with(|n| *n).unwrap_or(0)
+}
+
+/// Bytes of a thread's stack, which does its work on a large one (`stack`).
+pub const THREAD_STACK: usize = 256 << 10;
+
+/// Runs `make` with all signals blocked that come from elsewhere, so that threads made in it never take the host's.
+pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
+    let mut old = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sets of our own, filled before they are used. Signals of faults stay: they are this thread's own.
+    let changed = unsafe {
+        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        for own in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGABRT] {
+            libc::sigdelset(all.as_mut_ptr(), own);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), old.as_mut_ptr()) == 0
+    };
+    let made = make();
+    if changed {
+        // SAFETY: what the first call has written.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut()) };
+    }
+    made
+}
+
+/// Runs `work` on a thread of its own, which nobody waits for. False if there is none to be had.
+pub fn spawn_quietly(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    let thread = std::thread::Builder::new().name(name.into()).stack_size(THREAD_STACK);
+    without_signals(|| thread.spawn(work)).is_ok()
+}
+
+/// The number of this process.
+pub fn process() -> u32 {
+    std::process::id()
+}
+
+/// Lets other threads go first, as far as the system allows.
+pub fn lower_priority() {
+    // SAFETY: plain system calls that concern this thread only: on Linux a thread has a priority of its own.
+    unsafe {
+        let thread = libc::syscall(libc::SYS_gettid) as libc::id_t;
+        libc::setpriority(libc::PRIO_PROCESS, thread, 10);
+    }
 }

@@ -31,6 +31,8 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Whether functions are compiled when they are first called, and in the background.
     pub lazy: bool,
+    /// Whether there are threads for that.
+    pub background: bool,
     /// Where compiled modules are kept, if anywhere.
     pub cache: Option<CacheConfig>,
     /// Of every store's heap.

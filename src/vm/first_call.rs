@@ -10,6 +10,7 @@ use crate::base::ErrorKind;
 use crate::base::index::*;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Where stubs jump, with the function's number in `eax` and everything else as at the function's entry; for functions whose
 /// context is the first argument, and for those where it is the second.
@@ -89,14 +90,19 @@ extern "C" fn context_second() {}
 unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
     // SAFETY: the stub passes the context of a running instance, which keeps its module (invariant 1).
     let entered = catch_unwind(AssertUnwindSafe(|| unsafe {
-        (*((*cx).instance as *const Instance)).module.enter(DefinedFuncIndex::from_u32(index))
+        let interrupt = &(*(*cx).header.store).interrupt;
+        let module = &(*((*cx).instance as *const Instance)).module;
+        module.enter(DefinedFuncIndex::from_u32(index), &|| interrupt.load(Relaxed) != 0)
     }));
     // SAFETY: as above; nothing is left to drop when it raises but the error, which is moved away (invariant 4).
     unsafe {
         let vm = (*cx).header.store;
         match entered {
             Ok(Ok(code)) => code,
-            Ok(Err(e)) => trap::raise_error(vm, e),
+            Ok(Err(e)) => match e.trap_code() {
+                Some(t) => trap::raise(vm, t),
+                None => trap::raise_error(vm, e),
+            },
             Err(panic) => {
                 std::mem::forget(panic);
                 (*((*vm).store as *mut Store)).poisoned = true;

@@ -8,19 +8,23 @@ use super::lazy_text::LazyText;
 use super::machine_code::{Linked, Source};
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
-use crate::base::Result;
 use crate::base::index::*;
+use crate::base::limits::{LAZY_BYTES_PER_THREAD, MAX_QUICK_BODY, MAX_QUICK_FRAME};
+use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::compile::{CompiledFunc, FuncCompiler, Tier, link};
 use crate::err;
-use crate::sys::stack::{lower_priority, on_large_stack};
+use crate::sys::stack::on_large_stack;
+use crate::sys::thread::{lower_priority, process, spawn_quietly};
 use crate::wasm::decode::{self, Body};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
-/// Stack of a background thread, in bytes: it compiles on a large one.
-const THREAD_STACK: usize = 256 << 10;
+/// Who waits looks after this time whether he is interrupted, or has to help.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 pub struct Lazy {
     engine: Arc<Engine>,
@@ -29,7 +33,7 @@ pub struct Lazy {
     bodies: Vec<Body>,
     text: Arc<LazyText>,
     queue: Mutex<Queue>,
-    /// A function is compiled, or all are put together.
+    /// A function is compiled, all are put together, or a thread has ended.
     changed: Condvar,
     /// Nobody wants more.
     stopped: AtomicBool,
@@ -38,8 +42,14 @@ pub struct Lazy {
     contexts: Mutex<Vec<usize>>,
     /// To be used again by who calls a function first.
     compilers: Mutex<Vec<FuncCompiler>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Called once with everything.
+    /// Threads that have not ended; changed under the queue's lock.
+    threads: AtomicU32,
+    /// The process whose threads they are.
+    process: AtomicU32,
+    /// Bytes of all bodies, and of those that the engine's progress counts as done.
+    size: u64,
+    done: AtomicU64,
+    /// Called with everything.
     on_linked: Option<OnLinked>,
 }
 
@@ -50,7 +60,7 @@ impl Lazy {
     pub fn new(
         engine: &Arc<Engine>,
         source: &Arc<Source>,
-        bodies: Vec<Body>,
+        bodies: &[Body],
         on_linked: Option<OnLinked>,
     ) -> Result<Arc<Lazy>> {
         let size: usize = source.info.bodies.values().map(|b| b.len()).sum();
@@ -59,44 +69,66 @@ impl Lazy {
             source: source.clone(),
             layout: ContextLayout::new(&source.info),
             queue: Mutex::new(Queue::new(bodies.len())),
-            bodies,
+            bodies: bodies.iter().map(decode::again).collect(),
             text: LazyText::new(source, first_call::addresses())?,
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),
             contexts: Mutex::new(Vec::new()),
             compilers: Mutex::new(Vec::new()),
-            threads: Mutex::new(Vec::new()),
+            threads: AtomicU32::new(0),
+            process: AtomicU32::new(process()),
+            size: size as u64,
+            done: AtomicU64::new(0),
             on_linked,
         });
         engine.compiler.progress().total.fetch_add(size as u64, Relaxed);
-        // One processor is for who runs.
-        for _ in 0..engine.config.threads.saturating_sub(1).max(1) {
-            let lazy_too = lazy.clone();
-            let thread = Builder::new().name("wrt-background".into()).stack_size(THREAD_STACK);
-            let spawned = thread.spawn(move || {
-                lower_priority();
-                lazy_too.compile_the_rest();
-            });
-            // Where there is no thread to be had, functions are compiled when they are called.
-            let Ok(thread) = spawned else { break };
-            lazy.threads.lock().push(thread);
+        if engine.config.background {
+            // One processor is for who runs.
+            let threads = engine.config.threads.saturating_sub(1).clamp(1, 1 + size / LAZY_BYTES_PER_THREAD);
+            (0..threads).for_each(|_| lazy.spawn());
         }
         Ok(lazy)
     }
 
+    /// Where there is no thread to be had, functions are compiled when they are called.
+    fn spawn(self: &Arc<Lazy>) {
+        let lazy = self.clone();
+        self.threads.fetch_add(1, Relaxed);
+        let spawned = spawn_quietly("wrt-background", move || {
+            lower_priority();
+            let worked = catch_unwind(AssertUnwindSafe(|| lazy.compile_the_rest(&|| false)));
+            let mut queue = lazy.queue.lock();
+            if worked.is_err() {
+                queue.lose(err!(Internal, "a compiling thread panicked"));
+            }
+            lazy.threads.fetch_sub(1, Relaxed);
+            drop(queue);
+            lazy.changed.notify_all();
+        });
+        if !spawned {
+            self.threads.fetch_sub(1, Relaxed);
+        }
+    }
+
     /// Everything, as soon as it is there. Helps to get there.
-    pub fn wait(&self) -> Result<&Linked> {
-        self.compile_the_rest();
-        let mut queue = self.queue.lock();
+    pub fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<&Linked> {
+        self.settle_in();
         loop {
+            self.compile_the_rest(interrupted).map_err(no_stack)?;
+            // Also if that has failed before: there may be memory now.
+            if self.queue.lock().is_complete() && self.linked.get().is_none() {
+                self.finish()?;
+            }
+            let mut queue = self.queue.lock();
             if let Some(linked) = self.linked.get() {
                 return Ok(linked);
             }
-            if let Some(e) = queue.failure() {
-                return Err(e);
+            queue.check()?;
+            if interrupted() {
+                return Err(Error::trap(Trap::Interrupted));
             }
-            self.changed.wait(&mut queue);
+            self.changed.wait_for(&mut queue, PATIENCE);
         }
     }
 
@@ -106,7 +138,8 @@ impl Lazy {
     }
 
     /// A function's code, which is compiled if it was not yet.
-    pub fn enter(&self, f: DefinedFuncIndex) -> Result<VmCode> {
+    pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
+        self.settle_in();
         let mut queue = self.queue.lock();
         loop {
             if let Some(code) = self.text.entered(f) {
@@ -115,50 +148,87 @@ impl Lazy {
             if let Some((tier, func)) = queue.compiled(f) {
                 queue.entered(f, tier, &func);
                 drop(queue);
-                return match self.text.place(&self.source, f, tier, &func)? {
-                    Some(code) => Ok(code),
-                    None => Ok(self.wait()?.func(f)),
-                };
+                return self.place(f, tier, &func, interrupted);
             }
             match queue.take(f) {
                 Ok(Some(task)) => {
                     drop(queue);
-                    let mut compiler = self.compilers.lock().pop().unwrap_or_default();
-                    let done = on_large_stack(|| self.compile(&mut compiler, task));
-                    self.compilers.lock().push(compiler);
-                    match done {
-                        Ok(result) => self.put(task, result),
-                        Err(e) => {
-                            self.queue.lock().give_back(task);
-                            self.changed.notify_all();
-                            return Err(err!(OutOfMemory, "no stack to compile on: {e}"));
-                        }
-                    }
+                    self.compile_now(task)?;
                     queue = self.queue.lock();
                 }
-                Ok(None) => self.changed.wait(&mut queue),
+                Ok(None) => {
+                    queue.check_lost()?;
+                    if interrupted() {
+                        return Err(Error::trap(Trap::Interrupted));
+                    }
+                    self.changed.wait_for(&mut queue, PATIENCE);
+                }
                 Err(e) => return Err(e),
             }
         }
     }
 
-    fn compile(&self, compiler: &mut FuncCompiler, task: Task) -> Result<CompiledFunc> {
-        let types = self.engine.types.view();
-        let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
-        compiler.compile(&env, task.func, &self.source.bytes, decode::again(&self.bodies[task.func.index()]))
+    fn place(
+        &self,
+        f: DefinedFuncIndex,
+        tier: Tier,
+        func: &CompiledFunc,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<VmCode> {
+        let Some(code) = self.text.place(&self.source, f, tier, func)? else {
+            return Ok(self.wait(interrupted)?.func(f));
+        };
+        // Who made the full code meanwhile may not have seen that the function is entered.
+        let full = self.queue.lock().compiled(f).filter(|(better, _)| *better == Tier::Full && tier == Tier::Quick);
+        match full {
+            Some((_, func)) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
+            None => Ok(code),
+        }
     }
 
-    fn compile_the_rest(&self) {
-        // Without a stack it is left to others.
-        let _ = on_large_stack(|| {
+    /// On this thread, for who waits for it.
+    fn compile_now(&self, task: Task) -> Result<()> {
+        let mut compiler = self.compilers.lock().pop().unwrap_or_default();
+        let done = on_large_stack(|| self.compile(&mut compiler, task));
+        self.compilers.lock().push(compiler);
+        match done {
+            Ok(result) => self.put(task, result),
+            Err(e) => {
+                self.queue.lock().give_back(task);
+                self.changed.notify_all();
+                return Err(no_stack(e));
+            }
+        }
+        Ok(())
+    }
+
+    fn compile(&self, compiler: &mut FuncCompiler, task: Task) -> Result<CompiledFunc> {
+        let quick = task.tier == Tier::Quick;
+        if quick && self.source.info.bodies[task.func].len() > MAX_QUICK_BODY {
+            return Err(err!(Limit, "too large to be compiled quickly"));
+        }
+        let types = self.engine.types.view();
+        let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
+        let body = decode::again(&self.bodies[task.func.index()]);
+        let func = compiler.compile(&env, task.func, &self.source.bytes, body)?;
+        if quick && func.frame_size() > MAX_QUICK_FRAME {
+            return Err(err!(Limit, "its frame is too large"));
+        }
+        Ok(func)
+    }
+
+    /// Compiles until nothing waits, everything is stopped, or `interrupted` says so.
+    fn compile_the_rest(&self, interrupted: &dyn Fn() -> bool) -> io::Result<()> {
+        on_large_stack(|| {
             let mut compiler = FuncCompiler::default();
             while !self.stopped.load(Relaxed)
+                && !interrupted()
                 && let Some(task) = { self.queue.lock().next() }
             {
                 let result = self.compile(&mut compiler, task);
                 self.put(task, result);
             }
-        });
+        })
     }
 
     fn put(&self, task: Task, result: Result<CompiledFunc>) {
@@ -171,8 +241,7 @@ impl Lazy {
         if task.tier == Tier::Quick {
             return;
         }
-        let size = self.source.info.bodies[task.func].len() as u64;
-        self.engine.compiler.progress().done.fetch_add(size, Relaxed);
+        self.count(self.source.info.bodies[task.func].len() as u64);
         if let Ok(func) = result
             && was_entered
         {
@@ -180,32 +249,48 @@ impl Lazy {
             let _ = self.text.place(&self.source, task.func, Tier::Full, &func);
         }
         if last {
-            self.finish();
+            // Who waits for it tries again.
+            let _ = self.finish();
         }
     }
 
+    /// Counts bytes of bodies as done.
+    fn count(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Relaxed);
+        self.engine.compiler.progress().done.fetch_add(bytes, Relaxed);
+    }
+
     /// Puts everything together, and lets calls go there.
-    fn finish(&self) {
-        let Some(all) = self.queue.lock().all() else { return };
-        match link(&all).and_then(|code| Linked::new(&self.source, code)) {
-            Ok(linked) => {
-                drop(all);
-                let linked = self.linked.get_or_init(|| linked);
-                self.text.enter_all_at(|f| linked.func(f));
-                // Locked to the end of the loop: no context goes away meanwhile.
-                for context in std::mem::take(&mut *self.contexts.lock()) {
-                    self.refresh(context);
-                }
-                self.queue.lock().clear();
-                self.changed.notify_all();
-                if let Some(f) = &self.on_linked {
-                    f(linked);
-                }
+    fn finish(&self) -> Result<()> {
+        let Some(all) = self.queue.lock().all() else { return Ok(()) };
+        let linked = link(&all).and_then(|code| Linked::new(&self.source, code)).inspect_err(|e| {
+            if e.kind() != ErrorKind::OutOfMemory {
+                self.queue.lock().fail(e.clone());
             }
-            Err(e) => {
-                self.queue.lock().fail(e);
-                self.changed.notify_all();
-            }
+            self.changed.notify_all();
+        })?;
+        drop(all);
+        let linked = self.linked.get_or_init(|| linked);
+        self.text.enter_all_at(|f| linked.func(f));
+        // Locked to the end of the loop: no context goes away meanwhile.
+        for context in std::mem::take(&mut *self.contexts.lock()) {
+            self.refresh(context);
+        }
+        self.queue.lock().clear();
+        self.compilers.lock().clear();
+        self.changed.notify_all();
+        if let Some(f) = &self.on_linked {
+            f(linked);
+        }
+        Ok(())
+    }
+
+    /// In a child process nobody else compiles: what others had begun is begun again.
+    fn settle_in(&self) {
+        let here = process();
+        if self.process.swap(here, Relaxed) != here {
+            self.threads.store(0, Relaxed);
+            self.queue.lock().forget_others();
         }
     }
 
@@ -236,12 +321,24 @@ impl Lazy {
 
     /// Ends the threads, each after the function it compiles.
     pub fn stop(&self) {
+        self.settle_in();
         self.stopped.store(true, Relaxed);
-        for thread in self.threads.lock().drain(..) {
-            // A panic of its own would have been caught.
-            let _ = thread.join();
+        let mut queue = self.queue.lock();
+        while self.threads.load(Relaxed) > 0 {
+            self.changed.wait(&mut queue);
         }
     }
+}
+
+impl Drop for Lazy {
+    fn drop(&mut self) {
+        // What was given up is not waited for.
+        self.count(self.size - self.done.load(Relaxed));
+    }
+}
+
+fn no_stack(e: io::Error) -> Error {
+    err!(OutOfMemory, "no stack to compile on: {e}")
 }
 
 /// A context whose funcrefs are kept fresh.
@@ -253,6 +350,10 @@ pub struct Enlisted {
 impl Drop for Enlisted {
     fn drop(&mut self) {
         // The lock is held by who refreshes: then this waits, and the context is alive meanwhile.
-        self.lazy.contexts.lock().retain(|c| *c != self.context);
+        let mut contexts = self.lazy.contexts.lock();
+        // The last ones made are mostly the first to go.
+        if let Some(i) = contexts.iter().rposition(|c| *c == self.context) {
+            contexts.swap_remove(i);
+        }
     }
 }

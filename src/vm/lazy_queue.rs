@@ -28,6 +28,8 @@ pub struct Queue {
     left: usize,
     /// Why not everything will be there.
     failure: Option<Error>,
+    /// Why some of what was taken may never be put.
+    lost: Option<Error>,
 }
 
 struct Func {
@@ -68,6 +70,7 @@ impl Queue {
             next: 0,
             left: funcs,
             failure: None,
+            lost: None,
         }
     }
 
@@ -162,14 +165,39 @@ impl Queue {
         self.left == 0
     }
 
+    /// Whether all functions are compiled in full, and not put together yet.
+    pub fn is_complete(&self) -> bool {
+        self.left == 0 && self.failure.is_none()
+    }
+
+    /// An error if not everything will be there.
+    pub fn check(&self) -> Result<()> {
+        self.check_lost()?;
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// An error if somebody who compiled was lost.
+    pub fn check_lost(&self) -> Result<()> {
+        self.lost.clone().map_or(Ok(()), Err)
+    }
+
+    pub fn lose(&mut self, e: Error) {
+        self.lost = Some(e);
+    }
+
+    /// What others had begun waits again.
+    pub fn forget_others(&mut self) {
+        self.lost = None;
+        if self.left > 0 {
+            let steps = self.funcs.iter_mut().flat_map(|f| [&mut f.quick, &mut f.full]);
+            steps.filter(|s| matches!(s, Step::Taken)).for_each(|s| *s = Step::Waiting);
+            self.next = 0;
+        }
+    }
+
     /// All functions in full, if all could be compiled.
     pub fn all(&self) -> Option<Vec<Arc<CompiledFunc>>> {
         self.funcs.iter().map(|f| f.full.done().cloned()).collect()
-    }
-
-    /// Why not everything will be there.
-    pub fn failure(&self) -> Option<Error> {
-        self.failure.clone()
     }
 
     pub fn fail(&mut self, e: Error) {

@@ -12,7 +12,7 @@ use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
 use crate::compile::{ALIGN, CompiledFunc, Tier, results_in_memory};
 use crate::err;
-use crate::sys::mmap::CodeSpace;
+use crate::sys::mmap::{CodeSpace, CodeWriter};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
@@ -36,6 +36,7 @@ pub struct LazyText {
 }
 
 struct Places {
+    writer: CodeWriter,
     /// Where the next function goes, in bytes from the code's start.
     next: usize,
     /// By function: where its code of the full tier is; 0 for none.
@@ -57,14 +58,14 @@ impl LazyText {
         let stubs = ((WAYS + funcs) * STUB).next_multiple_of(ALIGN);
         let bytes: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let room = (bytes.saturating_mul(ROOM_FOR_BYTE).saturating_add(funcs * ROOM_FOR_FUNC)).min(MAX_LAZY_TEXT);
-        let space = CodeSpace::new((WAYS + funcs) * size_of::<usize>(), stubs + room)
+        let (space, writer) = CodeSpace::new((WAYS + funcs) * size_of::<usize>(), stubs + room)
             .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
         let text = LazyText {
             space,
             funcs,
             placed: (0..2 * funcs).map(|_| OnceLock::new()).collect(),
             count: AtomicUsize::new(0),
-            places: Mutex::new(Places { next: stubs, full: vec![0; funcs].into(), left: false }),
+            places: Mutex::new(Places { writer, next: stubs, full: vec![0; funcs].into(), left: false }),
         };
         let mut code = Vec::with_capacity(stubs);
         for (i, way) in first_call.into_iter().enumerate() {
@@ -84,7 +85,7 @@ impl LazyText {
             text.func_slot(i).store(text.address(at + 6).cast_mut(), Relaxed);
         }
         // SAFETY: nobody knows it yet.
-        unsafe { text.space.write(0, &code) };
+        unsafe { text.places.lock().writer.write(0, &code) };
         let text = Arc::new(text);
         let start = text.space.code() as usize;
         code_memory::register_many(start, text.space.code_len(), Arc::as_ptr(&text));
@@ -154,10 +155,13 @@ impl LazyText {
         {
             return Ok(Some(code));
         }
+        let places = &mut *places;
         let start = places.next;
         if start + func.len() > self.space.code_len() {
             return Ok(None);
         }
+        let no_memory = |e| err!(OutOfMemory, "no memory for machine code of this process: {e}");
+        self.space.own(&mut places.writer, start).map_err(no_memory)?;
         // Quick code calls through stubs, and so arrives at full code as soon as there is some.
         let mut code = func.alone(start, |callee| match places.full[callee.index()] {
             _ if tier == Tier::Quick => self.stub_offset(callee),
@@ -166,7 +170,7 @@ impl LazyText {
             at => at,
         })?;
         // SAFETY: behind everything that was placed; the lock is held.
-        unsafe { self.space.write(start, &std::mem::take(&mut code.text)) };
+        unsafe { places.writer.write(start, &std::mem::take(&mut code.text)) };
         places.next = (start + func.len()).next_multiple_of(ALIGN);
         if tier == Tier::Full {
             places.full[f.index()] = start;

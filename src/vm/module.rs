@@ -5,6 +5,7 @@ use super::image::Images;
 use super::lazy::{Enlisted, Lazy, OnLinked};
 use super::machine_code::{Linked, Source};
 use super::template::Template;
+use crate::abi::code::Code;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
@@ -48,19 +49,27 @@ impl Module {
                 let engine = engine.clone();
                 Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
             });
-            let lazy = Lazy::new(engine, &source, bodies, keep)?;
-            return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
+            // Where the system has no memory for such code, there may be some for the ordinary kind.
+            if let Ok(lazy) = Lazy::new(engine, &source, &bodies, keep) {
+                return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
+            }
+            let code = engine.compiler.module(&source.info, bytes, &bodies, engine.types.view())?;
+            return Module::compiled(engine, source, code);
         }
         let code = engine.compiler.module(&decoded.info, bytes, &bodies, engine.types.view())?;
-        let source = Source::new(bytes, decoded.info);
+        Module::compiled(engine, Source::new(bytes, decoded.info), code)
+    }
+
+    /// A module from all of its code, which is kept if there is a cache.
+    fn compiled(engine: &Arc<Engine>, source: Arc<Source>, code: Code) -> Result<Module> {
         let linked = Linked::new(&source, code)?;
-        if let Some(cache) = cache {
+        if let Some(cache) = &engine.config.cache {
             cache.put(engine, &linked);
         }
         Ok(Module::of_linked(engine, source, linked))
     }
 
-    /// A module from all of its code.
+    /// A module from all of its code in place.
     pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked) -> Module {
         let uses_heap = linked.uses_heap;
         Module::with(engine, source, Machine::Linked(linked), uses_heap)
@@ -100,7 +109,7 @@ impl Module {
     pub fn linked(&self) -> Result<&Linked> {
         match &self.code {
             Machine::Linked(linked) => Ok(linked),
-            Machine::Lazy(lazy) => lazy.wait(),
+            Machine::Lazy(lazy) => lazy.wait(&|| false),
         }
     }
 
@@ -118,10 +127,10 @@ impl Module {
     }
 
     /// The entry of a function whose stub was called.
-    pub fn enter(&self, f: DefinedFuncIndex) -> Result<VmCode> {
+    pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         match &self.code {
             Machine::Linked(linked) => Ok(linked.func(f)),
-            Machine::Lazy(lazy) => lazy.enter(f),
+            Machine::Lazy(lazy) => lazy.enter(f, interrupted),
         }
     }
 

@@ -10,16 +10,18 @@ use crate::abi::code::StackMap;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::err;
-use crate::sys::mmap::{Executable, FileMapping};
+use crate::sys::mmap::{Executable, FileMapping, check_file_size};
 use crate::sys::shared::{Plain, Shared, bytes_of};
 use crate::wasm::decode;
 use crate::wasm::module::ModuleInfo;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use xxhash_rust::xxh3::Xxh3Default;
+use std::time::{SystemTime, UNIX_EPOCH};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
 const MAGIC: [u8; 8] = *b"\0wrtmod\x03";
 /// The module, its text, its tables, its memories' images as records and as bytes, and facts.
@@ -124,6 +126,11 @@ impl<'a> Pieces<'a> {
         pieces
     }
 
+    /// Bytes of all.
+    fn len(&self) -> u64 {
+        (self.header.len() + self.parts.iter().map(|p| p.len()).sum::<usize>() + self.gaps.iter().sum::<usize>()) as u64
+    }
+
     fn each(&self, mut f: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         f(&self.header)?;
         self.parts.iter().zip(self.gaps).try_for_each(|(part, gap)| {
@@ -148,14 +155,20 @@ pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
     let extra = Extra::new(linked);
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    // A name that nobody else has, in other processes and containers neither; if there is such a file, it is not written.
+    let salt = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
+    let name = xxh3_64_with_seed(&salt.to_le_bytes(), (&raw const pieces) as u64);
     let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}-{}.{PART}", std::process::id(), COUNT.fetch_add(1, Relaxed)));
+    part.push(format!(".{}-{}-{name:x}.{PART}", std::process::id(), COUNT.fetch_add(1, Relaxed)));
     let part = Path::new(&part);
-    let written = File::create(part).and_then(|mut file| pieces.each(|piece| file.write_all(piece)));
-    written.and_then(|()| fs::rename(part, path)).map_err(|e| {
+    let can_not = |e: io::Error| err!(Io, "can not write {}: {e}", path.display());
+    check_file_size(pieces.len()).map_err(can_not)?;
+    let mut file = File::create_new(part).map_err(can_not)?;
+    let written = pieces.each(|piece| file.write_all(piece)).and_then(|()| fs::rename(part, path));
+    written.map_err(|e| {
         // What could not be written is not left behind.
         let _ = fs::remove_file(part);
-        err!(Io, "can not write {}: {e}", path.display())
+        can_not(e)
     })
 }
 
@@ -205,7 +218,9 @@ pub fn load(engine: &Arc<Engine>, saved: &[u8]) -> Result<Module> {
 
 /// A module from a file, which is mapped: it must not be changed in place as long as the module lives.
 pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
-    let file = File::open(path).and_then(FileMapping::new);
+    // Without waiting for whoever writes to it, if it is a pipe.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+    let file = file.and_then(FileMapping::new);
     let file = file.map_err(|e| err!(Io, "can not read {}: {e}", path.display()))?;
     load_from(engine, Place::File(Arc::new(file)))
 }
@@ -238,6 +253,9 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         0 => Images::default(),
         _ => place_images(&place, &info, &records, images).unwrap_or_else(|| Images::new(&info, &bytes)),
     };
+    if let (Place::File(file), true) = (&place, records.is_empty()) {
+        file.close();
+    }
     let source = Arc::new(Source { bytes, info, images });
     let linked = Linked::of(&source, text, tables, facts[0] & USES_HEAP != 0);
     Ok(Module::of_linked(engine, source, linked))

@@ -141,6 +141,7 @@ mod tests {
             max_wasm_stack: 1 << 20,
             threads: 1,
             lazy: false,
+            background: true,
             cache: None,
             heap: HeapConfig::default(),
             pool: Default::default(),
