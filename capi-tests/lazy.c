@@ -2,6 +2,7 @@
 #include "test.h"
 #include <dirent.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const FIB =
@@ -35,6 +36,49 @@ static void run(wrt_engine_t *engine, wrt_module_t *module) {
     wrt_store_delete(store);
 }
 
+static int32_t call(wrt_store_t *store, const wrt_instance_t *instance, const char *name) {
+    wrt_func_t func;
+    wrt_val_t result;
+    OK(wrt_instance_get_func(store, instance, name, strlen(name), &func));
+    OK(wrt_func_call(store, &func, NULL, 0, &result, 1));
+    return result.of.i32;
+}
+
+/* A child compiles for itself, and changes nothing of its parent's code. */
+static void forked(void) {
+    wrt_engine_t *engine = engine_with(true, NULL);
+    wrt_module_t *module = module_of(engine, "(module (func (export \"a\") (result i32) (i32.const 1))"
+                                             " (func (export \"b\") (result i32) (i32.const 2))"
+                                             " (func (export \"c\") (result i32) (i32.const 3)))");
+    wrt_store_t *store;
+    wrt_instance_t instance;
+    int to_child[2], status = -1;
+    char byte = 0;
+    OK(wrt_store_new(engine, NULL, NULL, &store));
+    OK(wrt_instance_new(store, module, NULL, 0, &instance));
+    CHECK(call(store, &instance, "c") == 3);
+    CHECK(!pipe(to_child));
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        CHECK(call(store, &instance, "b") == 2 && call(store, &instance, "c") == 3);
+        CHECK(read(to_child[0], &byte, 1) == 1);
+        CHECK(call(store, &instance, "b") == 2 && call(store, &instance, "a") == 1);
+        wrt_store_delete(store);
+        wrt_module_delete(module);
+        _exit(0);
+    }
+    CHECK(call(store, &instance, "a") == 1);
+    CHECK(write(to_child[1], &byte, 1) == 1);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(call(store, &instance, "a") == 1 && call(store, &instance, "b") == 2 && call(store, &instance, "c") == 3);
+    close(to_child[0]);
+    close(to_child[1]);
+    wrt_store_delete(store);
+    wrt_module_delete(module);
+    wrt_engine_delete(engine);
+}
+
 static int files_in(const char *folder) {
     int count = 0;
     DIR *dir = opendir(folder);
@@ -44,6 +88,7 @@ static int files_in(const char *folder) {
 }
 
 int main(void) {
+    forked();
     char folder[] = "/tmp/wrt-lazy-XXXXXX", path[64], cache[64];
     CHECK(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/fib.wrt", folder);

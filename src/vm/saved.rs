@@ -12,6 +12,7 @@ use crate::base::index::*;
 use crate::err;
 use crate::sys::mmap::{Executable, FileMapping, check_file_size};
 use crate::sys::shared::{Plain, Shared, bytes_of};
+use crate::sys::thread::{THREAD_STACK, without_signals};
 use crate::wasm::decode;
 use crate::wasm::module::ModuleInfo;
 use std::fs::{self, File};
@@ -33,6 +34,8 @@ const HASHED: usize = 24;
 /// Parts start at multiples of this; the text at one of `PAGE`, the largest page there is.
 const ALIGN: usize = 16;
 const PAGE: usize = 64 << 10;
+/// Bytes that are worth a thread that looks for damage.
+const PARALLEL_CHECK: usize = 4 << 20;
 const TEXT: usize = 1;
 const IMAGES: usize = 8;
 
@@ -239,7 +242,21 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     };
     let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == 1).ok_or_else(damaged)?;
     let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
-    let info = decode::decode(&bytes, &engine.types)?.info;
+    // Reading what the module declares is safe whatever it is, and takes as long as looking for damage.
+    let (is_whole, decoded) = std::thread::scope(|scope| {
+        let check = || is_whole(place.bytes());
+        let thread = std::thread::Builder::new().name("wrt-check".into()).stack_size(THREAD_STACK);
+        let checking = match place.bytes().len() >= PARALLEL_CHECK {
+            true => without_signals(|| thread.spawn_scoped(scope, check)).ok(),
+            false => None,
+        };
+        let decoded = decode::decode(&bytes, &engine.types);
+        (checking.map_or_else(check, |c| c.join().unwrap_or(false)), decoded)
+    });
+    if !is_whole {
+        return Err(damaged());
+    }
+    let info = decoded?.info;
     let slots = tables.stack_slots.len() as u64;
     let inside = |m: &StackMap| m.first as u64 + m.count as u64 <= slots;
     let sound = tables.funcs.len() == info.bodies.len()
@@ -275,7 +292,14 @@ fn place_images(place: &Place<'_>, info: &ModuleInfo, records: &[ImageRecord], a
     Some(Images { by_memory, complete: true })
 }
 
-/// Whether these are bytes that `save` gave, here or somewhere alike; where the parts are.
+/// Whether everything behind the hash in a header is what it was.
+fn is_whole(saved: &[u8]) -> bool {
+    let mut hasher = Xxh3Default::new();
+    hasher.update(&saved[HASHED..]);
+    saved[HASHED - 8..HASHED] == hasher.digest().to_le_bytes()
+}
+
+/// Whether these can be bytes that `save` gave, here or somewhere alike; where the parts are.
 fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
     if saved.len() < HEADER || saved[..8] != MAGIC {
         return Err(err!(Malformed, "these bytes are no saved module of this version"));
@@ -286,11 +310,6 @@ fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
             Unsupported,
             "the module was saved by another version, for another processor or other settings"
         ));
-    }
-    let mut hasher = Xxh3Default::new();
-    hasher.update(&saved[HASHED..]);
-    if word(2) != hasher.digest() {
-        return Err(err!(Malformed, "the saved module is damaged"));
     }
     let mut parts = [Part { at: 0, len: 0 }; PARTS];
     for (i, part) in parts.iter_mut().enumerate() {
