@@ -516,8 +516,9 @@ static int open_descriptors(void) {
 
 int main(void) {
     CHECK(mkdtemp(folder));
-    int descriptors = open_descriptors();
     arguments_and_environment();
+    /* The first memory that ends opens the one that the library keeps. */
+    int descriptors = open_descriptors();
     nothing_is_a_process();
     given_states_are_taken();
     captured();

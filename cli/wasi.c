@@ -1,9 +1,12 @@
 /* What a WASI program sees of this machine: what the command line names, and nothing else. */
 #include "run.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -81,11 +84,34 @@ static bool add_arguments(wrt_wasi_t *wasi, const guest_t *g) {
     return true;
 }
 
+/* A guest's output to a pipe breaks as the program's own does: SIGPIPE ends both, unless it is ignored. */
+static int64_t write_through(void *userdata, uint8_t *bytes, size_t len) {
+    enum { WASI_EIO = 29, WASI_EPIPE = 64 };
+    int fd = (int)(intptr_t)userdata;
+    for (;;) {
+        ssize_t n = write(fd, bytes, len);
+        if (n >= 0) return n;
+        struct pollfd ready = {.fd = fd, .events = POLLOUT};
+        if (errno == EAGAIN) poll(&ready, 1, -1);
+        else if (errno != EINTR) return errno == EPIPE ? -WASI_EPIPE : -WASI_EIO;
+    }
+}
+
+static bool give_stdio(wrt_wasi_t *wasi) {
+    bool ok = !failed(wrt_wasi_inherit_stdio(wasi), "stdio");
+    for (int fd = 1; ok && fd <= 2; fd++) {
+        struct stat about;
+        if (!fstat(fd, &about) && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)))
+            ok = !failed(wrt_wasi_set_stdio_callback(wasi, (uint32_t)fd, write_through, (void *)(intptr_t)fd, NULL), "stdio");
+    }
+    return ok;
+}
+
 bool give_wasi(guest_t *g) {
     const run_options_t *o = g->options;
     wrt_wasi_t *wasi;
     if (failed(wrt_wasi_new(&wasi), "WASI")) return false;
-    bool ok = add_arguments(wasi, g) && add_environment(wasi, o) && !failed(wrt_wasi_inherit_stdio(wasi), "stdio");
+    bool ok = add_arguments(wasi, g) && add_environment(wasi, o) && give_stdio(wasi);
     for (size_t i = 0; ok && i < o->dirs.count; i++) ok = add_dir(wasi, o->dirs.words[i]);
     if (!ok) {
         wrt_wasi_delete(wasi);

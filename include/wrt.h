@@ -628,7 +628,8 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
 
 // Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
 // called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
-// one. Results are the same, and so is the code in the end. A function that the compiler refuses is an error of its first
+// one. Results are the same, and so is the code in the end. Code that was compiled quickly takes more stack: WebAssembly may use up to 16
+// times of what `wrt_config_set_max_wasm_stack` says then, as far as the thread has it and 512 KiB are left. A function that the compiler refuses is an error of its first
 // call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
 // threads have finished their functions.
 WRT_MUST_USE wrt_error_t *wrt_config_set_lazy(wrt_config_t *config,
@@ -1734,8 +1735,7 @@ WRT_MUST_USE wrt_error_t *wrt_wasi_add_env(wrt_wasi_t *wasi,
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
 
 // Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads does what it does in the host: SIGPIPE, or
-// an error for the guest where the host ignores that.
+// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads is an error for the guest, never a signal.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stdio(wrt_wasi_t *wasi);
 
 // Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and

@@ -91,8 +91,7 @@ pub unsafe extern "C" fn wrt_wasi_inherit_env(wasi: *mut wrt_wasi_t) -> *mut wrt
 }
 
 /// Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-/// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads does what it does in the host: SIGPIPE, or
-/// an error for the guest where the host ignores that.
+/// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads is an error for the guest, never a signal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_stdio(wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.

@@ -112,10 +112,9 @@ impl Descriptor {
         !matches!(self.file_type, FileType::REGULAR_FILE | FileType::DIRECTORY)
     }
 
-    /// Whether a write may find that nobody reads any more, and must not end the process then: pipes and sockets of the guest's.
-    /// One of the process's own streams breaks for the guest as it does for the host.
+    /// Whether a write may find that nobody reads any more: pipes and sockets.
     pub fn may_break(&self) -> bool {
-        matches!(self.kind, Kind::File(_)) && matches!(self.file_type, FileType::UNKNOWN | FileType::SOCKET_STREAM)
+        matches!(self.file_type, FileType::UNKNOWN | FileType::SOCKET_STREAM)
     }
 
     pub fn stat(&self) -> Result<FileStat, Errno> {
