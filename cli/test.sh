@@ -357,7 +357,8 @@ pipes() {
   for signal in INT TERM HUP; do
     python3 - $signal "$g/wasi.wat" >out.txt 2>&1 <<'P'
 import signal, subprocess, sys, time
-p = subprocess.Popen(["wrt", "run", sys.argv[2], "s"])
+which = getattr(signal, "SIG" + sys.argv[1])  # may be ignored here, as under nohup
+p = subprocess.Popen(["wrt", "run", sys.argv[2], "s"], preexec_fn=lambda: signal.signal(which, signal.SIG_DFL))
 time.sleep(0.5)
 p.send_signal(getattr(signal, "SIG" + sys.argv[1]))
 print("ended by", -p.wait(5) == getattr(signal, "SIG" + sys.argv[1]))
