@@ -1,33 +1,16 @@
 //! How an engine is configured.
 
-use crate::abi::settings::Settings;
 use crate::base::Result;
-use crate::base::limits::{DEFAULT_MAX_WASM_STACK, MIN_WASM_STACK};
+use crate::base::limits::MIN_WASM_STACK;
 use crate::err;
-use crate::gc::HeapConfig;
 use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
 use crate::vm::pool::PoolOptions;
 use std::path::PathBuf;
 
 /// Settings of an engine. Each setter gives the config back, to be chained.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config(EngineConfig);
-
-impl Default for Config {
-    fn default() -> Config {
-        Config(EngineConfig {
-            settings: Settings { signals: true, interruption: false },
-            max_wasm_stack: DEFAULT_MAX_WASM_STACK,
-            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
-            lazy: false,
-            background: true,
-            cache: None,
-            heap: HeapConfig::default(),
-            pool: PoolOptions::default(),
-        })
-    }
-}
 
 impl Config {
     /// Signals on, interruption off, a stack of 1 MiB, as many compile threads as processors.

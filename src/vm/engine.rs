@@ -9,6 +9,7 @@ use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::Result;
+use crate::base::limits::DEFAULT_MAX_WASM_STACK;
 use crate::compile::Compiler;
 use crate::err;
 use crate::gc::HeapConfig;
@@ -39,6 +40,21 @@ pub struct EngineConfig {
     pub heap: HeapConfig,
     /// What is kept of ended instances.
     pub pool: PoolOptions,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            settings: Settings { signals: true, interruption: false },
+            max_wasm_stack: DEFAULT_MAX_WASM_STACK,
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            lazy: false,
+            background: true,
+            cache: None,
+            heap: HeapConfig::default(),
+            pool: PoolOptions::default(),
+        }
+    }
 }
 
 pub struct Engine {

@@ -342,13 +342,9 @@ mod tests {
     fn a_panic_in_a_collection_poisons_the_store() {
         let config = EngineConfig {
             settings: Settings { signals: false, interruption: false },
-            max_wasm_stack: 1 << 20,
             threads: 1,
-            lazy: false,
-            background: true,
-            cache: None,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
-            pool: Default::default(),
+            ..EngineConfig::default()
         };
         let engine = Engine::new(config).unwrap();
         for kind in [Kind::Minor, Kind::Full(Moving::Nothing)] {

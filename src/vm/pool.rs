@@ -300,7 +300,6 @@ impl Spaces {
 mod tests {
     use super::*;
     use crate::abi::settings::Settings;
-    use crate::gc::HeapConfig;
     use crate::vm::engine::EngineConfig;
     use crate::vm::instantiate::instantiate;
     use crate::vm::store::Store;
@@ -310,13 +309,8 @@ mod tests {
     fn images_end_with_their_modules() {
         let config = EngineConfig {
             settings: Settings { signals: false, interruption: false },
-            max_wasm_stack: 1 << 20,
             threads: 1,
-            lazy: false,
-            background: true,
-            cache: None,
-            heap: HeapConfig::default(),
-            pool: PoolOptions::default(),
+            ..EngineConfig::default()
         };
         let engine = Engine::new(config).unwrap();
         let text = format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20000));

@@ -130,7 +130,6 @@ impl<T: Shared> Drop for Offer<T> {
 mod tests {
     use super::*;
     use crate::abi::settings::Settings;
-    use crate::gc::HeapConfig;
     use crate::vm::engine::EngineConfig;
     use crate::vm::instantiate::instantiate;
     use crate::vm::store::Store;
@@ -138,13 +137,8 @@ mod tests {
     fn engine() -> Arc<Engine> {
         let config = EngineConfig {
             settings: Settings { signals: false, interruption: false },
-            max_wasm_stack: 1 << 20,
             threads: 1,
-            lazy: false,
-            background: true,
-            cache: None,
-            heap: HeapConfig::default(),
-            pool: Default::default(),
+            ..EngineConfig::default()
         };
         Engine::new(config).unwrap()
     }
