@@ -370,9 +370,10 @@ P
 # terminal INPUT COMMAND...: runs a command on a terminal of its own, writes INPUT to it, and prints what came.
 terminal() {
   python3 - "$@" <<'P'
-import os, pty, sys, time
+import os, pty, signal, sys, time
 pid, fd = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
     os.execvp(sys.argv[2], sys.argv[2:])
 sent = not sys.argv[1]
 out = b""
