@@ -115,7 +115,15 @@ impl Module {
 
     /// As `func_code`, for many functions.
     pub fn func_codes(&self) -> impl Fn(DefinedFuncIndex) -> VmCode + '_ {
-        move |f| self.func_code(f)
+        // Looked up once, not for each.
+        let linked = match &self.code {
+            Machine::Linked(linked) => Some((linked.text().as_ptr(), &linked.tables().funcs[..])),
+            Machine::Lazy(_) => None,
+        };
+        move |f| match linked {
+            Some((text, funcs)) => text.wrapping_add(funcs[f.index()].start as usize),
+            None => self.func_code(f),
+        }
     }
 
     /// What leads to a function with a body: its entry, or a stub.
