@@ -135,6 +135,11 @@ impl CompiledFunc {
         self.relocs.iter().map(|c| c.callee)
     }
 
+    /// Whether it looks at the heap's base, which then must be there before it runs.
+    pub fn uses_heap(&self) -> bool {
+        self.uses_heap
+    }
+
     /// Bytes of machine code.
     pub fn len(&self) -> usize {
         self.text.len()

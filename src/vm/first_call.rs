@@ -5,9 +5,8 @@ use super::instance::Instance;
 use super::store::Store;
 use super::trap;
 use crate::abi::vmstruct::{VmCode, VmContext, VmHeader, VmStore};
-use crate::base::Error;
-use crate::base::ErrorKind;
 use crate::base::index::*;
+use crate::base::{Error, ErrorKind};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -100,7 +99,10 @@ unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
         match entered {
             Ok(Ok(code)) => code,
             Ok(Err(e)) => match e.trap_code() {
-                Some(t) => trap::raise(vm, t),
+                Some(t) => {
+                    drop(e);
+                    trap::raise(vm, t)
+                }
                 None => trap::raise_error(vm, e),
             },
             Err(panic) => {

@@ -31,6 +31,8 @@ pub struct Lazy {
     source: Arc<Source>,
     layout: ContextLayout,
     bodies: Vec<Body>,
+    /// Whether its instances have a heap from the start.
+    uses_heap: bool,
     text: Arc<LazyText>,
     queue: Mutex<Queue>,
     /// A function is compiled, all are put together, or a thread has ended.
@@ -42,7 +44,7 @@ pub struct Lazy {
     contexts: Mutex<Vec<usize>>,
     /// To be used again by who calls a function first.
     compilers: Mutex<Vec<FuncCompiler>>,
-    /// Threads that have not ended; changed under the queue's lock.
+    /// Threads that have not ended; they go under the queue's lock.
     threads: AtomicU32,
     /// The process whose threads they are.
     process: AtomicU32,
@@ -61,6 +63,7 @@ impl Lazy {
         engine: &Arc<Engine>,
         source: &Arc<Source>,
         bodies: &[Body],
+        uses_heap: bool,
         on_linked: Option<OnLinked>,
     ) -> Result<Arc<Lazy>> {
         let size: usize = source.info.bodies.values().map(|b| b.len()).sum();
@@ -70,6 +73,7 @@ impl Lazy {
             layout: ContextLayout::new(&source.info),
             queue: Mutex::new(Queue::new(bodies.len())),
             bodies: bodies.iter().map(decode::again).collect(),
+            uses_heap,
             text: LazyText::new(source, first_call::addresses())?,
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
@@ -211,6 +215,10 @@ impl Lazy {
         let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
         let body = decode::again(&self.bodies[task.func.index()]);
         let func = compiler.compile(&env, task.func, &self.source.bytes, body)?;
+        if func.uses_heap() && !self.uses_heap {
+            // Its instances have no heap: it would find null where the heap is.
+            return Err(err!(Internal, "code looks into objects, and the validator has not seen it"));
+        }
         if quick && func.frame_size() > MAX_QUICK_FRAME {
             return Err(err!(Limit, "its frame is too large"));
         }
@@ -333,7 +341,7 @@ impl Lazy {
 impl Drop for Lazy {
     fn drop(&mut self) {
         // What was given up is not waited for.
-        self.count(self.size - self.done.load(Relaxed));
+        self.count(self.size.saturating_sub(self.done.load(Relaxed)));
     }
 }
 

@@ -50,7 +50,7 @@ impl Module {
                 Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
             });
             // Where the system has no memory for such code, there may be some for the ordinary kind.
-            if let Ok(lazy) = Lazy::new(engine, &source, &bodies, keep) {
+            if let Ok(lazy) = Lazy::new(engine, &source, &bodies, uses_heap, keep) {
                 return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
             }
             let code = engine.compiler.module(&source.info, bytes, &bodies, engine.types.view())?;
