@@ -800,6 +800,32 @@ WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
                                     const wrt_ref_t *reference,
                                     void **out_userdata);
 
+// How many proposals the library has that can be turned on and off.
+size_t wrt_feature_count(void);
+
+// The name of a proposal, such as "tail-call": that of its repository under github.com/WebAssembly. `index` is below
+// `wrt_feature_count()`; otherwise NULL. `out_len` may be NULL. Static, NUL-terminated.
+const char *wrt_feature_name(size_t index,
+                             size_t *out_len);
+
+// What a proposal is about, in a line. As `wrt_feature_name`.
+const char *wrt_feature_summary(size_t index, size_t *out_len);
+
+// Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
+// library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
+// what it needs and where. Fails with `invalid argument` for names there are not, and with `unsupported` when a proposal is
+// turned on that the library does not have; the configuration is as before then.
+WRT_MUST_USE wrt_error_t *wrt_config_set_feature(wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool on);
+
+// Whether a proposal is on. Fails with `invalid argument` for names there are not; what the library knows of and does not have is off.
+WRT_MUST_USE wrt_error_t *wrt_config_get_feature(const wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool *out_on);
+
 // The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
 wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
 
@@ -1726,7 +1752,8 @@ const char *wrt_version_string(void);
 // The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
 uint32_t wrt_abi_version(void);
 
-// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
+// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
 bool wrt_has_feature(const char *name);
 
 // Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is

@@ -27,6 +27,18 @@ impl Config {
         self.0.settings.interruption = on;
         self
     }
+    /// Turns a proposal on, with what it needs, or off, with what needs it. `name` is a row of `features`. By default all of WebAssembly
+    /// 3.0 that the library has is on, and nothing else. A module that needs what is off is refused with an error of kind `Unsupported` that
+    /// says what and where. Fails with `InvalidArgument` for names there are not, and with `Unsupported` for proposals that the library does
+    /// not have and that should be turned on.
+    pub fn feature(mut self, name: &str, on: bool) -> Result<Config> {
+        self.0.features.set(name, on)?;
+        Ok(self)
+    }
+    /// Whether a proposal is on. Fails with `InvalidArgument` for names there are not.
+    pub fn is_feature_on(&self, name: &str) -> Result<bool> {
+        self.0.features.is_on(name)
+    }
     /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB). The host needs some
     /// more below for its own functions and for the signal handler.
     pub fn max_wasm_stack(mut self, bytes: usize) -> Config {

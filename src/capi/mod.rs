@@ -9,6 +9,7 @@ mod engine;
 mod entry;
 mod error;
 mod externref;
+mod feature;
 mod func;
 mod global;
 mod heap;

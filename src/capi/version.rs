@@ -10,6 +10,7 @@ use super::pool::{wrt_pool_options_t, wrt_pool_stats_t};
 use super::store::{wrt_growth_t, wrt_limits_t};
 use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
+use crate::api::features;
 use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
@@ -32,21 +33,11 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-const FEATURES: [&str; 11] = [
-    "mutable-global",
-    "sign-extension",
-    "saturating-float-to-int",
-    "multi-value",
-    "bulk-memory",
-    "reference-types-func",
-    "simd",
-    "multi-memory",
-    "interruption",
-    "wasi",
-    "wat",
-];
+/// What else a library may be asked for by name.
+const PARTS: [&str; 3] = ["interruption", "wasi", "wat"];
 
-/// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+/// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
+/// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
     plain(false, || {
@@ -55,7 +46,8 @@ pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
         }
         // SAFETY: the caller passes a C string.
         let name = unsafe { CStr::from_ptr(name) };
-        FEATURES.iter().any(|f| name.to_bytes() == f.as_bytes())
+        let Ok(name) = name.to_str() else { return false };
+        PARTS.contains(&name) || features().any(|f| f.has_name(name))
     })
 }
 

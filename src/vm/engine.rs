@@ -15,6 +15,7 @@ use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::mmap::Executable;
+use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{TypeId, TypeRegistry};
 use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
 use parking_lot::RwLock;
@@ -26,6 +27,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     pub settings: Settings,
+    /// What modules may use.
+    pub features: FeatureSet,
     /// Stack that WebAssembly may use below the frame that entered it, in bytes.
     pub max_wasm_stack: usize,
     /// Threads that compile, at most.
@@ -46,6 +49,7 @@ impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
             settings: Settings { signals: true, interruption: false },
+            features: FeatureSet::default(),
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             lazy: false,
