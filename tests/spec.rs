@@ -307,10 +307,10 @@ fn spectest(store: &mut Store, linker: &mut Linker) -> Result<()> {
         let g = Global::new(store, GlobalType { content: value.ty(), mutable: false }, value)?;
         linker.define(store, "spectest", name, Extern::Global(g))?;
     }
-    let table = TableType { limits: Limits { min: 10, max: Some(20) }, element: RefType::FUNC };
+    let table = TableType::new(Limits { min: 10, max: Some(20) }, RefType::FUNC);
     let table = Table::new(store, table, Val::FuncRef(None))?;
     linker.define(store, "spectest", "table", Extern::Table(table))?;
-    let memory = Memory::new(store, MemoryType { limits: Limits { min: 1, max: Some(2) } })?;
+    let memory = Memory::new(store, MemoryType::new(Limits { min: 1, max: Some(2) }))?;
     linker.define(store, "spectest", "memory", Extern::Memory(memory))
 }
 
@@ -443,6 +443,18 @@ fn tail_call() {
 #[test]
 fn extended_const() {
     run_with_zeal("extended-const", proposal(Proposal::ExtendedConst), 50);
+}
+
+#[test]
+fn memory64() {
+    run("memory64", proposal(Proposal::Memory64), 1500);
+    run_with_zeal("memory64", proposal(Proposal::Memory64), 1500);
+}
+
+#[test]
+fn custom_page_sizes() {
+    run("custom-page-sizes", proposal(Proposal::CustomPageSizes), 100);
+    run_with_zeal("custom-page-sizes", proposal(Proposal::CustomPageSizes), 100);
 }
 
 #[test]

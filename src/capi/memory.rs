@@ -21,7 +21,7 @@ pub unsafe extern "C" fn wrt_memory_new(
         let out = output(out_memory, wrt_memory_t::EMPTY, "out_memory");
         running(store, |s| {
             let (out, limits) = (out?, borrow(limits, "limits")?.get());
-            *out = Memory::new(s, MemoryType { limits })?.into();
+            *out = Memory::new(s, MemoryType::new(limits))?.into();
             Ok(())
         })
     }

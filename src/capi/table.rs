@@ -29,7 +29,7 @@ pub unsafe extern "C" fn wrt_table_new(
                 let ValType::Ref(element) = type_of(element_kind)? else {
                     return Err(err!(TypeMismatch, "a table holds references, not kind {element_kind}"));
                 };
-                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                *out = Table::new(s, TableType::new(limits, element), init)?.into();
                 Ok(())
             })
         })
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wrt_table_new_of(
             take(take_init, s, |s, init| {
                 let (out, limits) = (out?, borrow(limits, "limits")?.get());
                 let element = borrow(element, "element")?.reference(&s.engine())?;
-                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                *out = Table::new(s, TableType::new(limits, element), init)?.into();
                 Ok(())
             })
         })

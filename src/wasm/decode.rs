@@ -31,7 +31,7 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// WebAssembly 3.0 without exceptions, 64-bit addresses, relaxed SIMD and threads.
+/// WebAssembly 3.0 without exceptions, relaxed SIMD and threads; custom page sizes.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::MULTI_MEMORY
@@ -39,6 +39,8 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::CUSTOM_PAGE_SIZES
 }
 
 /// Validates everything but the bodies, and describes the module.
@@ -420,15 +422,22 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 { IndexType::I64 } else { IndexType::I32 }
+}
+
 fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types) -> TableDecl {
-    let ty = TableType { limits: limits(t.initial, t.maximum), element: ref_type(t.element_type, types) };
+    let limits = limits(t.initial, t.maximum);
+    let ty = TableType { limits, element: ref_type(t.element_type, types), index: index_type(t.table64) };
     // Whether a body really does is not known before it is compiled.
     let grows = ty.limits.max != Some(ty.limits.min);
     TableDecl { ty, init, grows }
 }
 
 fn memory_type(m: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: limits(m.initial, m.maximum) }
+    // The validator knows of two sizes.
+    let page = if m.page_size_log2 == Some(0) { PageSize::One } else { PageSize::Wasm };
+    MemoryType { limits: limits(m.initial, m.maximum), index: index_type(m.memory64), page }
 }
 
 fn global_type(g: &wasmparser::GlobalType, types: &Types) -> GlobalType {
