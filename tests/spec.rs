@@ -308,8 +308,10 @@ fn spectest(store: &mut Store, linker: &mut Linker) -> Result<()> {
         linker.define(store, "spectest", name, Extern::Global(g))?;
     }
     let table = TableType::new(Limits { min: 10, max: Some(20) }, RefType::FUNC);
-    let table = Table::new(store, table, Val::FuncRef(None))?;
-    linker.define(store, "spectest", "table", Extern::Table(table))?;
+    for (name, index) in [("table", IndexType::I32), ("table64", IndexType::I64)] {
+        let table = Table::new(store, TableType { index, ..table }, Val::FuncRef(None))?;
+        linker.define(store, "spectest", name, Extern::Table(table))?;
+    }
     let memory = Memory::new(store, MemoryType::new(Limits { min: 1, max: Some(2) }))?;
     linker.define(store, "spectest", "memory", Extern::Memory(memory))
 }
