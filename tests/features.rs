@@ -34,6 +34,9 @@ const NEEDY: &[(&str, &str, &str, &[u8])] = &[
     ("exception-handling", "(module (import \"\" \"\" (tag)))", "in the import section", &[]),
     ("exception-handling", "(module (func (drop (ref.null exn))))", "ref.null in function 0", &[0xd0]),
     ("exception-handling", "(module (func (try_table)))", "try_table in function 0", &[0x1f]),
+    ("memory64", "(module (memory i64 1))", "in the memory section", &[]),
+    ("memory64", "(module (import \"\" \"\" (table i64 1 funcref)))", "in the import section", &[]),
+    ("custom-page-sizes", "(module (memory 1 (pagesize 1)))", "in the memory section", &[]),
     ("threads", "(module (func (atomic.fence)))", "atomic.fence in function 0", &[0xfe, 3]),
 ];
 

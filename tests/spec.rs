@@ -328,10 +328,12 @@ fn spectest(store: &mut Store, linker: &mut Linker) -> Result<()> {
         let g = Global::new(store, GlobalType { content: value.ty(), mutable: false }, value)?;
         linker.define(store, "spectest", name, Extern::Global(g))?;
     }
-    let table = TableType { limits: Limits { min: 10, max: Some(20) }, element: RefType::FUNC };
-    let table = Table::new(store, table, Val::FuncRef(None))?;
-    linker.define(store, "spectest", "table", Extern::Table(table))?;
-    let memory = Memory::new(store, MemoryType { limits: Limits { min: 1, max: Some(2) } })?;
+    let table = TableType::new(Limits { min: 10, max: Some(20) }, RefType::FUNC);
+    for (name, index) in [("table", IndexType::I32), ("table64", IndexType::I64)] {
+        let table = Table::new(store, TableType { index, ..table }, Val::FuncRef(None))?;
+        linker.define(store, "spectest", name, Extern::Table(table))?;
+    }
+    let memory = Memory::new(store, MemoryType::new(Limits { min: 1, max: Some(2) }))?;
     linker.define(store, "spectest", "memory", Extern::Memory(memory))
 }
 
@@ -500,6 +502,33 @@ fn exceptions() {
 #[test]
 fn atomic_instructions() {
     run("threads", Config::new(), proposal(Proposal::Threads).filter(|f| f.name() == "atomic.wast"), 200);
+}
+
+#[test]
+fn memory64() {
+    run("memory64", Config::new().feature("multi-memory", false).unwrap(), proposal(Proposal::Memory64), 1500);
+    run_with_zeal(
+        "memory64",
+        Config::new().feature("multi-memory", false).unwrap(),
+        proposal(Proposal::Memory64),
+        1500,
+    );
+}
+
+#[test]
+fn custom_page_sizes() {
+    run(
+        "custom-page-sizes",
+        Config::new().feature("custom-page-sizes", true).unwrap(),
+        proposal(Proposal::CustomPageSizes),
+        100,
+    );
+    run_with_zeal(
+        "custom-page-sizes",
+        Config::new().feature("custom-page-sizes", true).unwrap(),
+        proposal(Proposal::CustomPageSizes),
+        100,
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How an engine is configured.
 
 use crate::base::Result;
-use crate::base::limits::MIN_WASM_STACK;
+use crate::base::limits::{MAX_MEMORY64, MIN_WASM_STACK};
 use crate::err;
 use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
@@ -111,6 +111,13 @@ impl Config {
         self
     }
 
+    /// Most bytes of a 64-bit memory (default: 16 GiB; at most 32 TiB), whatever its type allows. So much address space is set aside for
+    /// each whose type does not allow less, without signals rounded up to whole pages, with them to a power of two and 4 GiB at least.
+    pub fn max_memory64(mut self, bytes: u64) -> Config {
+        self.0.max_memory64 = bytes;
+        self
+    }
+
     /// What is kept of instances that have ended, for the next ones.
     pub fn pool(mut self, options: PoolOptions) -> Config {
         self.0.pool = options;
@@ -124,6 +131,10 @@ impl Config {
         }
         if self.0.threads == 0 {
             return Err(err!(InvalidArgument, "threads is 0, at least 1 is needed"));
+        }
+        if self.0.max_memory64 > MAX_MEMORY64 {
+            let got = self.0.max_memory64;
+            return Err(err!(InvalidArgument, "max_memory64 is {got} bytes, {MAX_MEMORY64} is the most"));
         }
         self.0.heap.check()?;
         Ok(self.0.clone())

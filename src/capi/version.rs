@@ -4,10 +4,12 @@ use super::entry::{entry, plain};
 use super::error::{wrt_error_t, wrt_frame_t};
 use super::func::wrt_raw_t;
 use super::instance::wrt_extern_t;
+use super::memory::wrt_memory_options_t;
 use super::module::{wrt_export_t, wrt_import_t};
 use super::own::{output, string};
 use super::pool::{wrt_pool_options_t, wrt_pool_stats_t};
 use super::store::{wrt_growth_t, wrt_limits_t};
+use super::table::wrt_table_options_t;
 use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
 use crate::api::features;
@@ -99,6 +101,8 @@ layouts! {
     wrt_limits_t { size, memory_bytes, table_elements, instances }
     wrt_pool_options_t { size, memories, memory_resident_bytes, max_memories, tables, table_resident_bytes, heaps, heap_resident_bytes }
     wrt_pool_stats_t { size, memories_in_use, memories_kept, memory_bytes_resident, memories_reused, memories_made, tables_kept, table_bytes_resident, tables_reused, heaps_kept, heaps_reused }
+    wrt_memory_options_t { size, limits, page_size, is_64 }
+    wrt_table_options_t { size, limits, element, is_64 }
     wrt_growth_t { resource, current, desired }
     wrt_size_limits_t { min, max, has_max }
 }

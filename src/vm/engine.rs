@@ -9,7 +9,7 @@ use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::Result;
-use crate::base::limits::DEFAULT_MAX_WASM_STACK;
+use crate::base::limits::{DEFAULT_MAX_MEMORY64, DEFAULT_MAX_WASM_STACK};
 use crate::compile::Compiler;
 use crate::err;
 use crate::gc::HeapConfig;
@@ -43,6 +43,8 @@ pub struct EngineConfig {
     pub heap: HeapConfig,
     /// What is kept of ended instances.
     pub pool: PoolOptions,
+    /// Most bytes of a 64-bit memory.
+    pub max_memory64: u64,
 }
 
 impl Default for EngineConfig {
@@ -57,6 +59,7 @@ impl Default for EngineConfig {
             cache: None,
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
+            max_memory64: DEFAULT_MAX_MEMORY64,
         }
     }
 }

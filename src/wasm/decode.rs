@@ -437,8 +437,13 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 { IndexType::I64 } else { IndexType::I32 }
+}
+
 fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types) -> TableDecl {
-    let ty = TableType { limits: limits(t.initial, t.maximum), element: ref_type(t.element_type, types) };
+    let limits = limits(t.initial, t.maximum);
+    let ty = TableType { limits, element: ref_type(t.element_type, types), index: index_type(t.table64) };
     // Whether a body really does is not known before it is compiled.
     let grows = ty.limits.max != Some(ty.limits.min);
     TableDecl { ty, init, grows }
@@ -448,7 +453,9 @@ fn memory_type(m: &wasmparser::MemoryType) -> Result<MemoryType> {
     if m.shared {
         return Err(err!(Unsupported, "needs shared memories, which wrt does not have"));
     }
-    Ok(MemoryType { limits: limits(m.initial, m.maximum) })
+    // The validator knows of two sizes.
+    let page = if m.page_size_log2 == Some(0) { PageSize::One } else { PageSize::Wasm };
+    Ok(MemoryType { limits: limits(m.initial, m.maximum), index: index_type(m.memory64), page })
 }
 
 fn global_type(g: &wasmparser::GlobalType, types: &Types) -> GlobalType {
