@@ -132,6 +132,7 @@ static void pages_of_a_byte(world_t *w) {
 static void configured(void) {
     world_t w;
     wrt_config_t *config = wrt_config_new();
+    OK(wrt_config_set_feature(config, TEXT("custom-page-sizes"), true));
     wrt_engine_t *engine;
     wrt_memory_t m;
     uint64_t n;

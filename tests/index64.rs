@@ -15,7 +15,10 @@ mod tables;
 /// With faults and with explicit checks, compiled in full, and quickly at the first call.
 fn configs() -> impl Iterator<Item = Config> {
     [true, false].into_iter().flat_map(|signals| {
-        [true, false].map(|lazy| Config::new().signals(signals).lazy(lazy).background(false).gc_verify(true))
+        [true, false].map(|lazy| {
+            let config = Config::new().signals(signals).lazy(lazy).background(false).gc_verify(true);
+            config.feature("custom-page-sizes", true).unwrap()
+        })
     })
 }
 

@@ -259,8 +259,8 @@ mod tests {
     fn names_there_are_not_are_errors() {
         let mut set = FeatureSet::default();
         assert!(set.set("tail", true).unwrap_err().message().contains("there is \"tail-call\""));
-        assert!(set.set("threads", true).unwrap_err().message().contains("does not have threads"));
-        set.set("threads", false).unwrap();
+        assert!(set.set("stack-switching", true).unwrap_err().message().contains("does not have stack-switching"));
+        set.set("stack-switching", false).unwrap();
         assert_eq!(set, FeatureSet::default());
         assert!(set.is_on("").is_err());
     }
