@@ -38,13 +38,13 @@ fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         relaxed_simd_enabled: false,
-        memory64_enabled: false,
+        memory64_enabled: true,
         exceptions_enabled: false,
         threads_enabled: false,
         tail_call_enabled: gc,
         gc_enabled: gc,
         extended_const_enabled: gc,
-        custom_page_sizes_enabled: false,
+        custom_page_sizes_enabled: true,
         wide_arithmetic_enabled: false,
         ..Default::default()
     };
