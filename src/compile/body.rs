@@ -3,7 +3,7 @@
 use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
 use super::gc::Repr;
 use super::op::numeric::*;
-use super::op::{array, call, cast, control, global, local, memory, object, reference, simd, table};
+use super::op::{array, call, cast, control, global, local, memory, object, reference, simd, table, wide};
 use super::operand;
 use super::stack_check;
 use crate::base::Result;
@@ -281,6 +281,11 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::F32Min | O::F64Min => binary(cx, Opcode::Fmin),
         O::F32Max | O::F64Max => binary(cx, Opcode::Fmax),
         O::F32Copysign | O::F64Copysign => binary(cx, Opcode::Fcopysign),
+
+        O::I64Add128 => wide::binary128(cx, Opcode::Iadd),
+        O::I64Sub128 => wide::binary128(cx, Opcode::Isub),
+        O::I64MulWideS => wide::mul_wide(cx, Opcode::Sextend),
+        O::I64MulWideU => wide::mul_wide(cx, Opcode::Uextend),
 
         O::I32WrapI64 => wrap(cx),
         O::I64ExtendI32S => convert(cx, Opcode::Sextend, I64),

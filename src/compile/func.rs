@@ -13,6 +13,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::*;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::settings;
 use cranelift_frontend::{FunctionBuilder, Variable};
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -23,6 +24,8 @@ pub struct ModuleEnv<'m> {
     pub layout: &'m ContextLayout,
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
+    /// Whether the processor has an instruction for sums of four products of bytes.
+    pub has_vnni: bool,
     /// To ask how types are related; none of its numbers goes into code.
     pub types: DescriptorView,
     /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
@@ -49,7 +52,10 @@ impl<'m> ModuleEnv<'m> {
             fixed_tables[t.index()] |= limits.max == Some(limits.min);
             fixed_tables[t.index()] &= info.defined_table(t).is_some();
         }
-        ModuleEnv { info, layout, settings, isa, types, fixed_tables }
+        let vnni =
+            |f: &settings::Value| matches!(f.name, "has_avx_vnni" | "has_avx512vnni") && f.as_bool() == Some(true);
+        let has_vnni = isa.isa_flags().iter().any(vnni);
+        ModuleEnv { info, layout, settings, isa, has_vnni, types, fixed_tables }
     }
 }
 
