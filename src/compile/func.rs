@@ -1,5 +1,6 @@
 //! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
 
+use super::layout::Edge;
 use crate::abi::builtin::{Builtin, Ty};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
@@ -128,6 +129,9 @@ pub struct FuncCx<'m, 'f> {
     pub uses_heap: bool,
     /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
     pub operand: RefType,
+    /// Whether the branch that the present instruction makes is likely, if its module says so.
+    pub likely: Option<bool>,
+    pub unlikely: Vec<Edge>,
     regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
     builtin_sigs: HashMap<Builtin, SigRef>,
@@ -200,6 +204,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             calls: false,
             uses_heap: false,
             operand: RefType::ANY,
+            likely: None,
+            unlikely: Vec::new(),
             regions: [None; Region::COUNT],
             sigs: HashMap::new(),
             builtin_sigs: HashMap::new(),

@@ -53,7 +53,7 @@ pub const FEATURES: [Feature; 28] = [
     row(c"function-references", &["typed-function-references"], Flags::FUNCTION_REFERENCES, On, &["reference-types"], c"Typed references to functions, call_ref, references that are not null"),
     row(c"gc", &["garbage-collection"], Flags::GC, On, &["function-references"], c"Structures, arrays and i31"),
     row(c"exception-handling", &["exceptions"], Flags::EXCEPTIONS, Missing, &["reference-types"], c"Tags, throw, throw_ref and try_table"),
-    row(c"branch-hinting", &["branch-hints"], Flags::empty(), Missing, &[], c"The section metadata.code.branch_hint is looked at; no module is refused without it"),
+    row(c"branch-hinting", &["branch-hints"], Flags::empty(), On, &[], c"Which branches are likely is looked up in metadata.code.branch_hint; no module needs it"),
     row(c"custom-page-sizes", &[], Flags::CUSTOM_PAGE_SIZES, Missing, &[], c"Memories with pages of one byte"),
     row(c"wide-arithmetic", &[], Flags::WIDE_ARITHMETIC, Off, &[], c"i64.add128, i64.sub128, i64.mul_wide_s and i64.mul_wide_u"),
     row(c"threads", &["atomics"], Flags::THREADS, Missing, &[], c"Shared memories and atomic instructions"),
