@@ -668,6 +668,12 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
 // Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
 WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
 
+// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
+// Off by default: they do what is fastest on this one. Results that are not numbers may differ in their bits, as those of other
+// instructions do.
+WRT_MUST_USE wrt_error_t *wrt_config_set_relaxed_simd_deterministic(wrt_config_t *config,
+                                                       bool on);
+
 // Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
 // A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
 WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
