@@ -64,6 +64,10 @@
 #define WRT_TRAP_CAST_FAILURE 15
 /* garbage-collected heap exhausted */
 #define WRT_TRAP_HEAP_EXHAUSTED 16
+/* unaligned atomic */
+#define WRT_TRAP_UNALIGNED_ATOMIC 17
+/* expected shared memory */
+#define WRT_TRAP_EXPECTED_SHARED 18
 
 
 // A memory, in bytes.
@@ -499,13 +503,25 @@ typedef struct {
     wrt_extern_of_t of;
 } wrt_extern_t;
 
-// Size limits of a table, in elements, or a memory, in pages of 64 KiB.
+// Size limits of a table, in elements, or a memory, in pages.
 typedef struct {
     uint64_t min;
     // Meaningful if `has_max` is not 0.
     uint64_t max;
     uint64_t has_max;
 } wrt_size_limits_t;
+
+// What a memory is to be. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_memory_options_t)`. `wrt_memory_options_init` sets it.
+    size_t size;
+    // In pages.
+    wrt_size_limits_t limits;
+    // Bytes of a page: 65536 or 1.
+    uint64_t page_size;
+    // Whether its indexes have 64 bits instead of 32.
+    uint64_t is_64;
+} wrt_memory_options_t;
 
 // An import. Everything is borrowed from the module.
 typedef struct {
@@ -529,8 +545,8 @@ typedef struct {
 typedef struct {
     // Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
     size_t size;
-    // Memories that are kept, at most. Each keeps all the address space that it ever may need: 6 GiB with signals, what its type
-    // allows without.
+    // Memories that are kept, at most. Each keeps all the address space that it ever may need: with signals 4 GiB and a guard, or, with
+    // 64-bit indexes, as `wrt_config_set_max_memory64` says; without signals what its type allows.
     size_t memories;
     // Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
     // saves the next instance the page faults. Needs Linux 6.7; before, all is given back.
@@ -593,6 +609,18 @@ typedef struct {
 // it does with the store fails.
 typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
 
+// What a table is to be. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_table_options_t)`. `wrt_table_options_init` sets it.
+    size_t size;
+    // In elements.
+    wrt_size_limits_t limits;
+    // A type of references.
+    wrt_type_t element;
+    // Whether its indexes have 64 bits instead of 32.
+    uint64_t is_64;
+} wrt_table_options_t;
+
 // A field of a structure, or the element of an array.
 typedef struct {
     wrt_type_t type;
@@ -640,6 +668,12 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
 // Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
 WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
 
+// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
+// Off by default: they do what is fastest on this one. Results that are not numbers may differ in their bits, as those of other
+// instructions do.
+WRT_MUST_USE wrt_error_t *wrt_config_set_relaxed_simd_deterministic(wrt_config_t *config,
+                                                       bool on);
+
 // Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
 // A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
 WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
@@ -666,6 +700,12 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_cache(wrt_config_t *config,
 
 // Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
+
+// Most bytes that a 64-bit memory may have, whatever its type allows: 16 GiB unless set, 32 TiB at most, checked by
+// `wrt_engine_new`. So much address space is set aside for each one whose type does not allow less (with signals a power of two, 4 GiB
+// at least); memory is taken only for what is used. A module whose memory begins with more is not instantiated (`limit`).
+WRT_MUST_USE wrt_error_t *wrt_config_set_max_memory64(wrt_config_t *config,
+                                         uint64_t bytes);
 
 // Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_limit(wrt_config_t *config, size_t bytes);
@@ -839,6 +879,32 @@ WRT_MUST_USE wrt_error_t *wrt_externref_new(wrt_store_t *store,
 WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
                                     const wrt_ref_t *reference,
                                     void **out_userdata);
+
+// How many proposals the library has that can be turned on and off.
+size_t wrt_feature_count(void);
+
+// The name of a proposal, such as "tail-call": that of its repository under github.com/WebAssembly. `index` is below
+// `wrt_feature_count()`; otherwise NULL. `out_len` may be NULL. Static, NUL-terminated.
+const char *wrt_feature_name(size_t index,
+                             size_t *out_len);
+
+// What a proposal is about, in a line. As `wrt_feature_name`.
+const char *wrt_feature_summary(size_t index, size_t *out_len);
+
+// Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
+// library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
+// what it needs and where. Fails with `invalid argument` for names there are not, and with `unsupported` when a proposal is
+// turned on that the library does not have; the configuration is as before then.
+WRT_MUST_USE wrt_error_t *wrt_config_set_feature(wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool on);
+
+// Whether a proposal is on. Fails with `invalid argument` for names there are not; what the library knows of and does not have is off.
+WRT_MUST_USE wrt_error_t *wrt_config_get_feature(const wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool *out_on);
 
 // The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
 wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
@@ -1109,10 +1175,25 @@ WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
                                     const wrt_module_t *module,
                                     wrt_instance_t *out_instance);
 
-// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+// Makes a memory with 32-bit indexes; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
 WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limits_t *limits, wrt_memory_t *out_memory);
 
-// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
+// Fills in options of an empty memory with 32-bit indexes that may grow, by pages of 64 KiB, as far as they reach. NULL does nothing.
+void wrt_memory_options_init(wrt_memory_options_t *out_options);
+
+// As `wrt_memory_new`, of any type of memories. The options are borrowed. A 64-bit memory has no more bytes than
+// `wrt_config_set_max_memory64` says: a larger minimum fails with `limit`.
+WRT_MUST_USE wrt_error_t *wrt_memory_new_with(wrt_store_t *store,
+                                 const wrt_memory_options_t *options,
+                                 wrt_memory_t *out_memory);
+
+// Whether the memory's indexes have 64 bits.
+WRT_MUST_USE wrt_error_t *wrt_memory_is_64(wrt_store_t *store, const wrt_memory_t *memory, bool *out_is_64);
+
+// Bytes of one of the memory's pages: 65536, or 1.
+WRT_MUST_USE wrt_error_t *wrt_memory_page_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_bytes);
+
+// The memory's limits as of now, in pages: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
 // Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
@@ -1123,10 +1204,10 @@ WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              uint8_t **out_data,
                              size_t *out_size);
 
-// The size in pages of 64 KiB.
+// The size in pages (`wrt_memory_page_size`).
 WRT_MUST_USE wrt_error_t *wrt_memory_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_pages);
 
-// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
+// Grows the memory by `delta` pages. Fails with `limit` when it can not; then nothing has changed.
 // `out_old_pages` may be NULL.
 WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
                              const wrt_memory_t *memory,
@@ -1485,7 +1566,7 @@ void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
 // Deletes an interrupt object. NULL does nothing.
 void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
-// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
 // the slot becomes empty, also on failure.
 WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            uint8_t element_kind,
@@ -1499,6 +1580,19 @@ WRT_MUST_USE wrt_error_t *wrt_table_new_of(wrt_store_t *store,
                               const wrt_size_limits_t *limits,
                               wrt_val_t *take_init,
                               wrt_table_t *out_table);
+
+// Fills in options of an empty table of `WRT_FUNCREF` with 32-bit indexes that may grow. NULL does nothing.
+void wrt_table_options_init(wrt_table_options_t *out_options);
+
+// As `wrt_table_new`, of any type of tables. The options are borrowed; `*take_init` is taken: the slot becomes empty, also on
+// failure.
+WRT_MUST_USE wrt_error_t *wrt_table_new_with(wrt_store_t *store,
+                                const wrt_table_options_t *options,
+                                wrt_val_t *take_init,
+                                wrt_table_t *out_table);
+
+// Whether the table's indexes have 64 bits.
+WRT_MUST_USE wrt_error_t *wrt_table_is_64(wrt_store_t *store, const wrt_table_t *table, bool *out_is_64);
 
 // The type of the elements.
 WRT_MUST_USE wrt_error_t *wrt_table_element_type(wrt_store_t *store, const wrt_table_t *table, wrt_type_t *out_type);
@@ -1712,6 +1806,12 @@ const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
 // The limits of a table or memory. Fails with `type mismatch` for others.
 WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_size_limits_t *out_limits);
 
+// Whether it is a memory or a table whose indexes have 64 bits.
+bool wrt_externtype_is_64(const wrt_externtype_t *ty);
+
+// Bytes of a memory's page: 65536 or 1; 0 for others.
+uint64_t wrt_externtype_page_size(const wrt_externtype_t *ty);
+
 // The value kind of a global's value or a table's elements; 0 for others.
 uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
 
@@ -1723,7 +1823,7 @@ WRT_MUST_USE wrt_error_t *wrt_externtype_type(const wrt_externtype_t *ty,
 // Whether it is a mutable global.
 bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
 
-// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+// The type as text, such as `memory 1 2`, `table i64 10 funcref` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
 const char *wrt_externtype_text(const wrt_externtype_t *ty,
                                 size_t *out_len);
 
@@ -1794,7 +1894,8 @@ const char *wrt_version_string(void);
 // The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
 uint32_t wrt_abi_version(void);
 
-// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
+// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
 bool wrt_has_feature(const char *name);
 
 // Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is

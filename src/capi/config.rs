@@ -49,6 +49,18 @@ pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, 
     unsafe { change(config, |c| c.interruption(on)) }
 }
 
+/// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
+/// Off by default: they do what is fastest on this one. Results that are not numbers may differ in their bits, as those of other
+/// instructions do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_relaxed_simd_deterministic(
+    config: *mut wrt_config_t,
+    on: bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.relaxed_simd_deterministic(on)) }
+}
+
 /// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
 /// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
 #[unsafe(no_mangle)]
@@ -98,6 +110,15 @@ pub unsafe extern "C" fn wrt_config_set_cache(
 pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threads: usize) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe { change(config, |c| c.threads(threads)) }
+}
+
+/// Most bytes that a 64-bit memory may have, whatever its type allows: 16 GiB unless set, 32 TiB at most, checked by
+/// `wrt_engine_new`. So much address space is set aside for each one whose type does not allow less (with signals a power of two, 4 GiB
+/// at least); memory is taken only for what is used. A module whose memory begins with more is not instantiated (`limit`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_max_memory64(config: *mut wrt_config_t, bytes: u64) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.max_memory64(bytes)) }
 }
 
 /// Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.

@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod exception;
 mod externref;
+mod feature;
 mod func;
 mod global;
 mod heap;

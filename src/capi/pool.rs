@@ -4,9 +4,8 @@ use super::config::{change, wrt_config_t};
 use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{borrow, fill_in, output, sized};
+use super::own::{borrow, fill_in, options_of, output, sized};
 use crate::api::PoolOptions;
-use crate::err;
 
 /// What an engine keeps of instances that have ended, with or without their stores, for the next ones: address space, which is
 /// expensive to make and to give back. What is kept holds nothing of who had it. Large tables are those of functions with
@@ -15,8 +14,8 @@ use crate::err;
 pub struct wrt_pool_options_t {
     /// Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
     pub size: usize,
-    /// Memories that are kept, at most. Each keeps all the address space that it ever may need: 6 GiB with signals, what its type
-    /// allows without.
+    /// Memories that are kept, at most. Each keeps all the address space that it ever may need: with signals 4 GiB and a guard, or, with
+    /// 64-bit indexes, as `wrt_config_set_max_memory64` says; without signals what its type allows.
     pub memories: usize,
     /// Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
     /// saves the next instance the page faults. Needs Linux 6.7; before, all is given back.
@@ -61,10 +60,7 @@ pub unsafe extern "C" fn wrt_config_set_pool(
     let mut pool = PoolOptions::default();
     let error = entry(|| {
         // SAFETY: the caller passes options or NULL, which is refused.
-        let o = unsafe { borrow(options, "options")? };
-        if o.size != size_of::<wrt_pool_options_t>() {
-            return Err(err!(InvalidArgument, "options.size is {}, use wrt_pool_options_init", o.size));
-        }
+        let o = unsafe { options_of(options, |o| o.size, "wrt_pool_options_init")? };
         pool = PoolOptions {
             memories: o.memories,
             memory_resident: o.memory_resident_bytes,

@@ -2,6 +2,7 @@
 //! stack and puts its results there.
 
 pub mod array;
+pub mod atomic;
 pub mod call;
 pub mod cast;
 pub mod control;
@@ -13,4 +14,7 @@ pub mod numeric;
 pub mod object;
 pub mod reference;
 pub mod simd;
+mod simd_lanes;
+mod simd_relaxed;
 pub mod table;
+pub mod wide;
