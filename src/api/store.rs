@@ -243,6 +243,8 @@ impl Store {
 
     /// Collects all objects that nothing refers to any more.
     pub fn gc(&mut self) -> Result<()> {
+        // What errors and other threads have released is not referred to.
+        self.settle();
         self.vm_mut().collect_all()?;
         self.settle();
         Ok(())

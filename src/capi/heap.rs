@@ -119,13 +119,14 @@ pub struct wrt_heap_census_t {
     pub old: wrt_tally_t,
     /// Objects of more than 8 KiB, which are old from the start.
     pub large: wrt_tally_t,
-    /// What refers into the heap: references of the host, elements of tables and of segments, globals, and places in frames. Null
-    /// and i31s are not counted.
+    /// What refers into the heap: references of the host and of errors, elements of tables and of segments, globals, places in
+    /// frames, and instances to their tags. Null and i31s are not counted.
     pub references: u64,
     pub table_elements: u64,
     pub globals: u64,
     pub segment_elements: u64,
     pub frame_slots: u64,
+    pub tags: u64,
 }
 
 /// Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
@@ -150,6 +151,7 @@ pub unsafe extern "C" fn wrt_store_heap_census(
                 globals: c.globals,
                 segment_elements: c.segment_elements,
                 frame_slots: c.frame_slots,
+                tags: c.tags,
             };
             fill_in(out_census, all);
             Ok(())

@@ -26,6 +26,8 @@ pub struct Census {
     pub globals: u64,
     pub segment_elements: u64,
     pub frame_slots: u64,
+    /// Of instances, imported ones included.
+    pub tags: u64,
 }
 
 impl Store {
@@ -48,7 +50,7 @@ impl Store {
             Holder::Global(..) | Holder::HostGlobal(_) => c.globals += 1,
             Holder::Segment(..) => c.segment_elements += 1,
             Holder::Frame => c.frame_slots += 1,
-            Holder::Tag(..) => {}
+            Holder::Tag(..) => c.tags += 1,
         });
         Ok(c)
     }

@@ -223,6 +223,9 @@ impl Store {
             return (ELEMENT, (offset - HEADER_SIZE) / 4);
         }
         let field = def.offsets.iter().position(|o| *o == offset).unwrap_or(0) as u32;
+        if self.engine.types.view().get(ty).kind == KIND_EXCEPTION {
+            return (PROPERTY, strings.of(if field == 0 { "tag".into() } else { format!("value {}", field - 1) }));
+        }
         (PROPERTY, strings.of(def.field_name(field).map_or_else(|| format!("field {field}"), Into::into)))
     }
 }

@@ -1,0 +1,122 @@
+//! Deep stacks, deep nesting, and no room.
+
+use super::{World, configs, with_stack};
+use std::fmt::Write;
+use wrt::api::*;
+
+const DEEP: &str = r#"(module (tag $t (export "t") (param i32)) (tag $other (param i32))
+  (func $down (export "down") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (throw $t (i32.const 7))))
+    (i32.add (call $down (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))
+  ;; Each frame could catch, but something else.
+  (func $tries (export "tries") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (throw $t (i32.const 8))))
+    (block $h (result i32)
+      (return (try_table (result i32) (catch $other $h)
+        (i32.add (call $tries (i32.sub (local.get $n) (i32.const 1))) (i32.const 1))))))
+  ;; Each frame catches and throws on.
+  (func $again (export "again") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (throw $t (i32.const 9))))
+    (block $h (result i32)
+      (return (try_table (result i32) (catch $t $h) (call $again (i32.sub (local.get $n) (i32.const 1))))))
+    (throw $t))
+  (func (export "catch down") (param i32) (result i32)
+    (block $h (result i32) (try_table (result i32) (catch $t $h) (call $down (local.get 0)))))
+  (func (export "catch tries") (param i32) (result i32)
+    (block $h (result i32) (try_table (result i32) (catch $t $h) (call $tries (local.get 0)))))
+  (func (export "catch again") (param i32) (result i32)
+    (block $h (result i32) (try_table (result i32) (catch $t $h) (call $again (local.get 0))))))"#;
+
+#[test]
+fn over_a_hundred_thousand_frames() {
+    with_stack(700 << 20, || {
+        let deep = Config::new().max_wasm_stack(128 << 20);
+        for config in [deep.clone(), deep.clone().signals(false), deep.lazy(true).background(false)] {
+            let mut w = World::new(config, DEEP);
+            for (name, n) in [("down", 7), ("tries", 8)] {
+                assert_eq!(w.call(&format!("catch {name}"), &[100_000]), n);
+                let error = w.fails(name, &[100_000]);
+                assert_eq!(error.message(), format!("uncaught exception $t ({n})"));
+                assert!(
+                    error.frames().len() > 10 && error.frames().iter().all(|f| f.func_name.as_deref() == Some(name))
+                );
+            }
+            // Each of these looks for who catches anew.
+            assert_eq!(w.call("catch again", &[2_000]), 9);
+            let tag = w.tag("t");
+            let error = w.fails("again", &[2_000]);
+            assert_eq!(w.carried(&error, tag), [Val::I32(9)]);
+        }
+    });
+}
+
+/// `n` tables inside of each other, each of a tag of its own, and one that throws the k-th of these tags inside all of them.
+fn nested(n: usize) -> String {
+    let mut text = String::from("(module (func $nothing)");
+    for i in 0..n {
+        write!(text, "(tag $t{i} (param i32))").unwrap();
+    }
+    text += "(func $throw (param i32) ";
+    for i in (0..n).step_by(n / 10) {
+        write!(text, "(if (i32.eq (local.get 0) (i32.const {i})) (then (throw $t{i} (i32.const {}))))", 2 * i).unwrap();
+    }
+    text += ") (func (export \"run\") (param i32) (result i32) ";
+    for i in 0..n {
+        write!(text, "(block $h{i} (result i32) (try_table (result i32) (catch $t{i} $h{i}) ").unwrap();
+    }
+    text += "(call $throw (local.get 0)) (i32.const -1)";
+    for i in (0..n).rev() {
+        // What was caught, and who caught it, goes through all that is around.
+        write!(text, ") (return)) (i32.add (i32.const {i})) ").unwrap();
+    }
+    text + "))"
+}
+
+#[test]
+fn thousands_of_tables_inside_of_each_other() {
+    with_stack(64 << 20, || {
+        const N: usize = 3000;
+        let text = nested(N);
+        for config in [Config::new(), Config::new().lazy(true).background(false)] {
+            let mut w = World::new(config, &text);
+            for i in (0..N).step_by(N / 10) {
+                // Caught by the i-th as 2 i, to which that adds i.
+                assert_eq!(w.call("run", &[i as i32]), 3 * i as i32);
+            }
+            assert_eq!(w.call("run", &[1]), -1);
+        }
+    });
+}
+
+/// A frame that catches everything, again and again, until there is no stack; and one that has no heap for what it throws.
+const NO_ROOM: &str = r#"(module
+  (tag $t (param exnref)) (global $last (mut exnref) (ref.null exn))
+  (func $deep (export "deep") (param i32) (result i32)
+    (block $h (result i32)
+      (block $all
+        (return (try_table (result i32) (catch_all $all) (call $deep (i32.add (local.get 0) (i32.const 1))))))
+      (i32.const -1)))
+  (func $throw (throw $t (global.get $last)))
+  (func (export "heap") (result i32)
+    (block $all
+      (try_table (catch_all $all)
+        (loop $more
+          (global.set $last (block $h (result exnref) (try_table (catch_all_ref $h) (call $throw)) (unreachable)))
+          (br $more))))
+    (i32.const 1))
+  (func (export "clear") (result i32) (global.set $last (ref.null exn)) (i32.const 2))
+  (func (export "once") (result i32)
+    (block $h (result exnref) (try_table (catch $t $h) (call $throw)) (unreachable)) (ref.is_null)))"#;
+
+#[test]
+fn no_stack_and_no_heap() {
+    for config in configs() {
+        let mut w = World::new(config.gc_zeal(0).heap_limit(4 << 20).gc_verify(false), NO_ROOM);
+        for _ in 0..2 {
+            assert_eq!(w.fails("deep", &[0]).trap_code(), Some(Trap::StackOverflow));
+            assert_eq!(w.fails("heap", &[]).trap_code(), Some(Trap::HeapExhausted));
+            assert_eq!(w.call("clear", &[]), 2);
+            assert_eq!(w.call("once", &[]), 1);
+        }
+    }
+}
