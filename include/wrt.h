@@ -445,13 +445,14 @@ typedef struct {
     wrt_tally_t old;
     // Objects of more than 8 KiB, which are old from the start.
     wrt_tally_t large;
-    // What refers into the heap: references of the host, elements of tables and of segments, globals, and places in frames. Null
-    // and i31s are not counted.
+    // What refers into the heap: references of the host and of errors, elements of tables and of segments, globals, places in
+    // frames, and instances to their tags. Null and i31s are not counted.
     uint64_t references;
     uint64_t table_elements;
     uint64_t globals;
     uint64_t segment_elements;
     uint64_t frame_slots;
+    uint64_t tags;
 } wrt_heap_census_t;
 
 // A collection that is over. More may come at the end.

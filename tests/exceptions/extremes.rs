@@ -50,40 +50,65 @@ fn over_a_hundred_thousand_frames() {
     });
 }
 
-/// `n` tables inside of each other, each of a tag of its own, and one that throws the k-th of these tags inside all of them.
+/// `n` tables inside of each other, each of a tag of its own, with calls in all of them, the last of which throws the k-th of
+/// these tags inside all of them.
 fn nested(n: usize) -> String {
     let mut text = String::from("(module (func $nothing)");
-    for i in 0..n {
+    for i in 0..=n {
         write!(text, "(tag $t{i} (param i32))").unwrap();
     }
     text += "(func $throw (param i32) ";
-    for i in (0..n).step_by(n / 10) {
+    for i in (0..=n).step_by(n / 10) {
         write!(text, "(if (i32.eq (local.get 0) (i32.const {i})) (then (throw $t{i} (i32.const {}))))", 2 * i).unwrap();
     }
     text += ") (func (export \"run\") (param i32) (result i32) ";
     for i in 0..n {
-        write!(text, "(block $h{i} (result i32) (try_table (result i32) (catch $t{i} $h{i}) ").unwrap();
+        write!(text, "(block $h{i} (result i32) (try_table (result i32) (catch $t{i} $h{i}) (call $nothing) ").unwrap();
     }
     text += "(call $throw (local.get 0)) (i32.const -1)";
     for i in (0..n).rev() {
         // What was caught, and who caught it, goes through all that is around.
-        write!(text, ") (return)) (i32.add (i32.const {i})) ").unwrap();
+        write!(text, ") (call $nothing) (return)) (i32.add (i32.const {i})) ").unwrap();
     }
     text + "))"
 }
 
+/// One table of `n` clauses, of which every tenth gives the exception as well, and as many calls in it.
+fn wide(n: usize) -> String {
+    let mut text = String::from("(module (func $nothing)");
+    for i in 0..=n {
+        write!(text, "(tag $t{i} (param i32))").unwrap();
+    }
+    text += "(func $throw (param i32) ";
+    for i in (0..=n).step_by(n / 10) {
+        write!(text, "(if (i32.eq (local.get 0) (i32.const {i})) (then (throw $t{i} (i32.const {}))))", 3 * i).unwrap();
+    }
+    text += ") (func (export \"run\") (param i32) (result i32) (block $ref (result i32 exnref) (block $h (result i32) (try_table ";
+    for i in 0..n {
+        let (clause, label) = if i % 10 == 0 { ("catch_ref", "$ref") } else { ("catch", "$h") };
+        write!(text, "({clause} $t{i} {label})").unwrap();
+    }
+    text += &"(call $nothing)".repeat(n);
+    text + "(call $throw (local.get 0))) (return (i32.const -1))) (return)) (drop) (return)))"
+}
+
+/// As many clauses as there are calls, over which nothing multiplies.
 #[test]
-fn thousands_of_tables_inside_of_each_other() {
+fn thousands_of_clauses() {
     with_stack(64 << 20, || {
-        const N: usize = 3000;
-        let text = nested(N);
-        for config in [Config::new(), Config::new().lazy(true).background(false)] {
-            let mut w = World::new(config, &text);
-            for i in (0..N).step_by(N / 10) {
-                // Caught by the i-th as 2 i, to which that adds i.
-                assert_eq!(w.call("run", &[i as i32]), 3 * i as i32);
+        const N: i32 = 3000;
+        for config in [Config::new(), Config::new().gc_zeal(1), Config::new().lazy(true).background(false)] {
+            // Caught by the i-th as 2 i, to which that adds i; and as 3 i.
+            for text in [nested(N as usize), wide(N as usize)] {
+                let mut w = World::new(config.clone(), &text);
+                for i in (0..N).step_by(N as usize / 10) {
+                    assert_eq!(w.call("run", &[i]), 3 * i);
+                }
+                assert_eq!(w.call("run", &[1]), -1);
+                // The one that none of them catches.
+                let error = w.fails("run", &[N]);
+                assert!(error.message().starts_with("uncaught exception $t3000 ("), "{error}");
             }
-            assert_eq!(w.call("run", &[1]), -1);
         }
     });
 }

@@ -11,7 +11,8 @@ use crate::base::index::{EntityRef, TagIndex};
 use crate::compile::func::{FuncCx, Region, trap_code, trusted};
 use crate::compile::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{EXCEPTION_TAG, struct_size};
-use crate::wasm::types::FieldType;
+use crate::wasm::types::{FieldType, StorageType, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, SigRef, Value,
@@ -24,7 +25,13 @@ pub struct Try {
     around: usize,
     /// In their order, as far as an exception can reach them.
     clauses: Vec<Clause>,
+    /// Where exceptions go to be told apart by code; made when a call needs it.
+    dispatcher: Option<Block>,
 }
+
+/// Who catches what comes out of a call, or is thrown, is looked for among so many clauses, and stands in a table. Where there
+/// are more, they are told apart by code that all calls share: tables would grow as the clauses times the calls.
+const MOST_CLAUSES: usize = 32;
 
 struct Clause {
     catch: Catch,
@@ -45,17 +52,82 @@ impl Clause {
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: c.clone(), landing: None }).collect();
-    cx.tries.push(Try { around: cx.control.len() - 1, clauses });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do.
 pub fn leave(cx: &mut FuncCx) {
-    let clauses = cx.tries.pop().expect("validated").clauses;
+    let Try { mut clauses, dispatcher, .. } = cx.tries.pop().expect("validated");
+    if let Some(block) = dispatcher {
+        dispatch(cx, block, &mut clauses);
+    }
     for clause in clauses {
         if let Some(landing) = clause.landing {
             land(cx, landing, &clause.catch);
         }
     }
+}
+
+/// A block that gets an exception.
+fn block_of_exception(cx: &mut FuncCx) -> Block {
+    let block = cx.b.create_block();
+    cx.b.append_block_param(block, I64);
+    cx.b.set_cold_block(block);
+    block
+}
+
+/// Where exceptions are told apart that come out of the `t`-th `try_table`.
+fn dispatcher(cx: &mut FuncCx, t: usize) -> Block {
+    if let Some(block) = cx.tries[t].dispatcher {
+        return block;
+    }
+    let block = block_of_exception(cx);
+    cx.tries[t].dispatcher = Some(block);
+    block
+}
+
+/// Goes on in the clause that fits, or where the `try_table` around tells its own apart. What nobody here catches is thrown again.
+fn dispatch(cx: &mut FuncCx, block: Block, clauses: &mut [Clause]) {
+    cx.b.seal_block(block);
+    cx.b.switch_to_block(block);
+    let payload = cx.b.block_params(block)[0];
+    let args = [BlockArg::Value(payload)];
+    let exception = cx.b.ins().ireduce(I32, payload);
+    let exception = cx.adopt_gc(exception);
+    let place = cx.field(exception, EXCEPTION_TAG, false);
+    cx.load_field(place, StorageType::Val(ValType::ANYREF), false);
+    let thrown = cx.pop_gc();
+    for clause in clauses {
+        let landing = match clause.landing {
+            Some(landing) => landing,
+            None => block_of_exception(cx),
+        };
+        clause.landing = Some(landing);
+        if clause.tag() == CATCH_ALL {
+            cx.b.ins().jump(landing, &args);
+            return;
+        }
+        let tag = load_tag(cx, TagIndex::from_u32(clause.tag()));
+        let fits = cx.b.ins().icmp(IntCC::Equal, thrown.value(), tag.value());
+        let next = cx.b.create_block();
+        cx.b.set_cold_block(next);
+        cx.b.ins().brif(fits, landing, &args, next, &[]);
+        cx.b.seal_block(next);
+        cx.b.switch_to_block(next);
+    }
+    match cx.tries.len().checked_sub(1) {
+        Some(around) => {
+            let next = dispatcher(cx, around);
+            cx.b.ins().jump(next, &args);
+        }
+        None => throw_object(cx, exception),
+    }
+}
+
+/// A tag of the instance.
+fn load_tag(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
+    let flags = cx.in_region(trusted(), Region::Global);
+    cx.load_ref((cx.vmctx, cx.env.layout.tag(tag) as i32, flags))
 }
 
 /// Takes the exception apart and branches as the clause says.
@@ -96,8 +168,13 @@ fn push_fields(cx: &mut FuncCx, tag: TagIndex, exception: GcVal) {
 /// Who catches what comes out of a call here, innermost first: tags, and where each goes on. Nothing is behind who catches all.
 fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
     let mut found: Vec<(u32, Block)> = Vec::new();
+    let mut looked_at = 0;
     for t in (0..cx.tries.len()).rev() {
         for c in 0..cx.tries[t].clauses.len() {
+            if looked_at == MOST_CLAUSES {
+                return vec![(CATCH_ALL, dispatcher(cx, cx.tries.len() - 1))];
+            }
+            looked_at += 1;
             let tag = cx.tries[t].clauses[c].tag();
             if found.iter().any(|(known, _)| *known == tag) {
                 continue;
@@ -105,9 +182,7 @@ fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
             let block = match cx.tries[t].clauses[c].landing {
                 Some(block) => block,
                 None => {
-                    let block = cx.b.create_block();
-                    cx.b.append_block_param(block, I64);
-                    cx.b.set_cold_block(block);
+                    let block = block_of_exception(cx);
                     cx.tries[t].clauses[c].landing = Some(block);
                     block
                 }
@@ -175,20 +250,19 @@ pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
 /// if only the runtime can tell.
 fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
     let is_imported = |t: usize| t < cx.env.info.imported_tags;
-    for t in cx.tries.iter().rev() {
-        for clause in &t.clauses {
-            let caught = clause.tag();
-            if caught == tag.as_u32() || caught == CATCH_ALL {
-                let (Catch::One { label, .. }
-                | Catch::OneRef { label, .. }
-                | Catch::All { label }
-                | Catch::AllRef { label }) = clause.catch;
-                return Some((clause.catch.clone(), (cx.control.len() - t.around) as u32 + label));
-            }
-            // Only imported tags may be one tag with two numbers.
-            if is_imported(caught as usize) && is_imported(tag.index()) {
-                return None;
-            }
+    let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(move |clause| (t, clause)));
+    for (t, clause) in clauses.take(MOST_CLAUSES) {
+        let caught = clause.tag();
+        if caught == tag.as_u32() || caught == CATCH_ALL {
+            let (Catch::One { label, .. }
+            | Catch::OneRef { label, .. }
+            | Catch::All { label }
+            | Catch::AllRef { label }) = clause.catch;
+            return Some((clause.catch.clone(), (cx.control.len() - t.around) as u32 + label));
+        }
+        // Only imported tags may be one tag with two numbers.
+        if is_imported(caught as usize) && is_imported(tag.index()) {
+            return None;
         }
     }
     None
@@ -227,9 +301,7 @@ pub fn throw(cx: &mut FuncCx, tag: TagIndex) {
 fn new_exception(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
     let def = &cx.env.info.tags[tag].exception;
     let values = cx.stack.split_off(cx.stack.len() + 1 - def.fields().len());
-    let vmctx = cx.vmctx;
-    let flags = cx.in_region(trusted(), Region::Global);
-    let identity = cx.load_ref((vmctx, cx.env.layout.tag(tag) as i32, flags));
+    let identity = load_tag(cx, tag);
     let values = std::iter::once(identity.value()).chain(values);
     let field = |((f, offset), v): ((&FieldType, &u32), Value)| NewField {
         offset: *offset,
