@@ -47,6 +47,16 @@ program references '
     check(wrt_store_heap_stats(store, &stats));
     assert(stats.references == 0 && stats.weak_references == 0);'"$end"
 
+program exceptions '
+    const char *wat =
+        "(module (tag $failure (export \"failure\") (param i32 f64))"
+        " (func (export \"fail\") (param i32) (throw $failure (local.get 0) (f64.const 2.5)))"
+        " (func (export \"rethrow\") (param exnref) (throw_ref (local.get 0))))";'"$begin"'
+    check(wrt_instance_new(store, module, NULL, 0, &instance));' '
+    wrt_heap_stats_t stats = {.size = sizeof stats};
+    check(wrt_store_heap_stats(store, &stats));
+    assert(stats.references == 0);'"$end"
+
 program wasi '
     const char *wat =
         "(module (import \"wasi_snapshot_preview1\" \"fd_write\" (func $write (param i32 i32 i32 i32) (result i32)))"

@@ -48,9 +48,7 @@ static void show_bytes(const input_t *input, uint64_t offset) {
 
 /* What to do, by what the message is about. */
 static const struct { const char *part, *advice; } ADVICE[] = {
-    {"needs exception-handling", "exceptions are not supported yet; build without them (-fno-exceptions, -C panic=abort)"},
     {"needs shared memories", "threads of the guest's are not supported yet: build without threads"},
-    {"needs memory64", "64-bit memories are not supported yet; build for wasm32"},
     {"needs legacy-exceptions", "build with the exceptions of WebAssembly 3.0, or translate it by wasm-opt --translate-to-exnref"},
     {"is off", "turn it on: --feature NAME"},
     {"are off", "turn them on, each by --feature NAME"},

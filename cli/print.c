@@ -95,6 +95,23 @@ static void print_object(const printer_t *p, const wrt_ref_t *ref, wrt_type_t *t
     fputc(')', p->out);
 }
 
+/* An exception, with what it carries. */
+static void print_exception(const printer_t *p, const wrt_ref_t *ref, int depth) {
+    uint32_t count = 0;
+    wrt_error_delete(wrt_exception_value_count(p->store, ref, &count));
+    fputs("(exception", p->out);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == MAX_ELEMENTS || depth == MAX_DEPTH) {
+            fputs(" ...", p->out);
+            break;
+        }
+        wrt_val_t item;
+        wrt_error_t *error = wrt_exception_value(p->store, ref, i, &item);
+        print_item(p, error, &item, depth);
+    }
+    fputc(')', p->out);
+}
+
 static void print_reference(const printer_t *p, const wrt_val_t *value, int depth) {
     const wrt_ref_t *ref = &value->of.ref;
     wrt_type_t type;
@@ -113,6 +130,8 @@ static void print_reference(const printer_t *p, const wrt_val_t *value, int dept
         wrt_error_delete(error);
     } else if (type.kind == WRT_DEFINED_STRUCT || type.kind == WRT_DEFINED_ARRAY) {
         print_object(p, ref, &type, depth);
+    } else if (type.kind == WRT_EXNREF) {
+        print_exception(p, ref, depth);
     } else {
         /* Objects of the host are made by parse_value alone. */
         error = wrt_externref_userdata(p->store, ref, &text);

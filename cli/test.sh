@@ -76,6 +76,12 @@ make_files() {
   printf '(module (func $m) (start $m))' >start.wat
   printf '(module (func (unreachable)) (start 0) (func (export "f")))' >trapstart.wat
   printf '(module (memory 100) (func (export "f")))' >big.wat
+  printf '(module $guest (import "m" "o" (tag $o)) (tag $e (export "e") (param i32 f64 externref)) (global $g (mut i32) (i32.const 0))
+ (func $t (export "f") (param i32) (throw $e (local.get 0) (f64.const 1.5) (ref.null extern)))
+ (func (export "g") (param i32) (call $t (local.get 0)))
+ (func (export "h") (param i32) (result exnref exnref)
+  (block $h (result exnref) (try_table (catch_all_ref $h) (call $t (local.get 0))) (unreachable)) (ref.null exn)))' >throw.wat
+  printf '(module (tag (export "o")))' >tag.wat
   printf '(module (memory 1 1 shared))' >shared.wat
   printf '(module (func $f (export "f") (param i32) (result i32)\n (return_call $g (local.get 0))) (func $g (param i32) (result i32) (local.get 0)))' >tail.wat
   echo data >stdin.txt
@@ -222,6 +228,19 @@ invoking() {
   check 0 '^42\|$' run -i get "$g/reactor.wat"
   check 2 'option --invoke needs a value: --invoke FUNCTION' run --invoke
   check 2 'option -i needs a value' run -i
+}
+
+exceptions() {
+  local guest='--preload m=tag.wat' file
+  check 0 '^$' compile -o throw.cwasm throw.wat
+  for file in throw.wat throw.cwasm; do
+    # shellcheck disable=SC2086
+    check 134 'wrt: exception: uncaught exception .e \(7, 1.5, null\)\|    0: guest!t at byte 0x.*    1: guest!g at byte 0x' run $guest -i g $file 7
+    # shellcheck disable=SC2086
+    check 0 '^\(exception 7 1.5 null\)\|null\|$' run $guest -i h $file 7
+  done
+  check 0 '  tag     m.o  ..\|.*  tag     e  \(i32, f64, externref\)\|' inspect throw.wat
+  check 1 'needs the feature exception-handling, which is off .*turn it on: --feature' run --no-feature exception-handling -i g throw.wat 7
 }
 
 wasi() {
@@ -456,6 +475,7 @@ for build in plain sanitizers; do
   general
   broken_bytes
   invoking
+  exceptions
   wasi
   limits
   saved

@@ -7,7 +7,8 @@ use wrt::api::*;
 
 const WAT: &str = "(module $saved (memory (export \"memory\") 1) (data (i32.const 4) \"\\2a\") (table 2 funcref) (elem (i32.const 1) $f)
     (type $pair (struct (field i32) (field anyref)))
-    (func $f (result i32) (i32.load8_u (i32.const 4)))
+    (tag $t (param i32)) (func $throw (throw $t (i32.load8_u (i32.const 4))))
+    (func $f (result i32) (block $h (result i32) (try_table (catch $t $h) (call $throw)) (unreachable)))
     (func (export \"pair\") (result i32) (struct.get $pair 0 (struct.new $pair (i32.const 7) (ref.null any))))
     (func (export \"run\") (param i32) (result i32) (i32.div_u (call_indirect (result i32) (i32.const 1)) (local.get 0))))";
 
