@@ -104,7 +104,7 @@ static void nested(void) {
     begin(&k);
     k.host = nests;
     int32_t got, depth = 60;
-    for (int32_t n = 1; n <= depth; n += may_use_signals() ? 1 : 7) {
+    for (int32_t n = 1; n <= depth; n += may_use_signals() ? 1 : 19) {
         /* Two of five add one. */
         int32_t expected = 1;
         for (int32_t i = 1; i <= n; i++) expected += i % 5 == 2;
@@ -247,7 +247,7 @@ static void churn(void) {
     kit_t k;
     begin(&k);
     k.host = throws_e;
-    int32_t got, scale = (may_use_signals() ? 1 : 100) * (zeal ? 100 : 1);
+    int32_t got, scale = (may_use_signals() ? 1 : 1000) * (zeal ? 50 : 1);
     wrt_instance_t loop = linked(&k.w,
         "(module (tag $e (param i32 i64)) (func $throw (param i32) (throw $e (local.get 0) (i64.const 1)))"
         " (func (export \"run\") (param $n i32) (result i32) (local $sum i32)"

@@ -51,7 +51,7 @@ impl Clause {
 
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
-    let clauses = table.catches.iter().map(|c| Clause { catch: c.clone(), landing: None }).collect();
+    let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
     cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None });
 }
 
@@ -258,7 +258,7 @@ fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
             | Catch::OneRef { label, .. }
             | Catch::All { label }
             | Catch::AllRef { label }) = clause.catch;
-            return Some((clause.catch.clone(), (cx.control.len() - t.around) as u32 + label));
+            return Some((clause.catch, (cx.control.len() - t.around) as u32 + label));
         }
         // Only imported tags may be one tag with two numbers.
         if is_imported(caught as usize) && is_imported(tag.index()) {
