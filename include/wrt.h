@@ -90,6 +90,9 @@
 // A global.
 #define WRT_EXTERN_GLOBAL 4
 
+// A tag.
+#define WRT_EXTERN_TAG 5
+
 // The kind of the empty value, which a value becomes when it is taken.
 #define WRT_EMPTY 0
 
@@ -116,6 +119,9 @@
 
 // `of.ref`, of any type below `any`; the empty reference is null.
 #define WRT_ANYREF 8
+
+// `of.ref`, an exception; the empty reference is null.
+#define WRT_EXNREF 21
 
 // `of.ref`: a type of references, nullable, to what can be compared.
 #define WRT_EQREF 9
@@ -152,6 +158,9 @@
 
 // A field of two bytes. Its value is an i32.
 #define WRT_I16 20
+
+// Below `exn`: only null.
+#define WRT_NULLEXNREF 22
 
 // The number of the binary interface that this header describes.
 #define WRT_ABI_VERSION 0
@@ -465,12 +474,20 @@ typedef struct {
     uint32_t generation;
 } wrt_memory_t;
 
+// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_tag_t;
+
 // The handle itself, by kind.
 typedef union {
     wrt_func_t func;
     wrt_table_t table;
     wrt_memory_t memory;
     wrt_global_t global;
+    wrt_tag_t tag;
 } wrt_extern_of_t;
 
 // Something that can be imported and exported. `kind` says which member of `of` counts.
@@ -1617,7 +1634,7 @@ const char *wrt_functype_text(const wrt_functype_t *ty, size_t *out_len);
 // One of `WRT_EXTERN_*`; 0 for NULL.
 uint8_t wrt_externtype_kind(const wrt_externtype_t *ty);
 
-// The function type, borrowed; NULL when it is no function.
+// The function type of a function or tag, borrowed; NULL for others.
 const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
 
 // The limits of a table or memory. Fails with `type mismatch` for others.
@@ -1626,7 +1643,7 @@ WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_
 // The value kind of a global's value or a table's elements; 0 for others.
 uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
 
-// The type of a global's value, of a table's elements, or of a function (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
+// The type of a global's value, of a table's elements, or of a function or tag (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
 // for memories.
 WRT_MUST_USE wrt_error_t *wrt_externtype_type(const wrt_externtype_t *ty,
                                  wrt_type_t *out_type);

@@ -126,6 +126,7 @@ impl Runner {
             WastArg::Core(WastArgCore::RefNull(HeapType::Abstract { ty, .. })) => match ty {
                 A::Func | A::NoFunc => Val::FuncRef(None),
                 A::Extern | A::NoExtern => Val::ExternRef(None),
+                A::Exn | A::NoExn => Val::ExnRef(None),
                 _ => Val::AnyRef(None),
             },
             WastArg::Core(WastArgCore::RefExtern(n)) => Val::ExternRef(Some(self.host(*n)?)),
@@ -155,7 +156,7 @@ impl Runner {
             (W::F64(a), Val::F64(b)) => f64_matches(a, *b),
             (W::V128(a), Val::V128(b)) => v128_matches(a, b.to_le_bytes()),
             (W::RefNull(_), Val::FuncRef(f)) => f.is_none(),
-            (W::RefNull(_), Val::AnyRef(r) | Val::ExternRef(r)) => r.is_none(),
+            (W::RefNull(_), Val::AnyRef(r) | Val::ExternRef(r) | Val::ExnRef(r)) => r.is_none(),
             (W::RefFunc(_), Val::FuncRef(f)) => f.is_some(),
             (W::RefExtern(None), Val::ExternRef(r)) => r.is_some(),
             (W::RefExtern(Some(n)), Val::ExternRef(Some(r))) => number(r) == Some(*n),
@@ -205,6 +206,10 @@ impl Runner {
                 Err(e) if same_trap(&e, message) => Ok(()),
                 Err(e) => Err(format!("expected trap {message:?}, got {e:?}")),
             },
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Err(e) if e.kind() == ErrorKind::Exception => self.look_into(&e),
+                other => Err(format!("expected an exception, got {other:?}")),
+            },
             WastDirective::AssertExhaustion { call, .. } => match self.invoke(call)? {
                 Err(e) if e.trap_code() == Some(Trap::StackOverflow) => Ok(()),
                 other => Err(format!("expected exhaustion, got {other:?}")),
@@ -215,6 +220,20 @@ impl Runner {
             WastDirective::AssertUnlinkable { module, .. } => self.must_not_link(module),
             other => Err(format!("unknown directive {other:?}")),
         }
+    }
+
+    /// An exception that nobody caught is there, whole.
+    fn look_into(&mut self, e: &Error) -> Done {
+        let exception = self.store.exception_of(e).map_err(text)?.ok_or("the error holds no exception")?;
+        let tag = exception.exception_tag(&mut self.store).map_err(text)?;
+        let ty = tag.ty(&self.store).map_err(text)?;
+        for (i, want) in ty.params().iter().enumerate() {
+            let value = exception.exception_value(&mut self.store, i as u32).map_err(text)?;
+            if value.ty() != Val::default_of(*want).ty() {
+                return Err(format!("the exception carries {value:?} where its type is {ty}"));
+            }
+        }
+        exception.release(&mut self.store).map_err(text)
     }
 
     fn must_not_compile(&mut self, mut module: QuoteWat<'_>) -> Done {
@@ -404,10 +423,7 @@ fn wasm_v2() {
 
 #[test]
 fn wasm_v3() {
-    // These files need exceptions, which are not supported yet, in modules that everything else in them depends on.
-    let exceptions = ["imports.wast", "instance.wast", "ref_null.wast"];
-    let files = spec(SpecVersion::V3).filter(move |f| !exceptions.contains(&f.name()));
-    run_with_zeal("wasm-v3", files, 20000);
+    run_with_zeal("wasm-v3", spec(SpecVersion::V3), 20000);
 }
 
 #[test]
@@ -443,6 +459,11 @@ fn tail_call() {
 #[test]
 fn extended_const() {
     run_with_zeal("extended-const", proposal(Proposal::ExtendedConst), 50);
+}
+
+#[test]
+fn exceptions() {
+    run_with_zeal("exceptions", proposal(Proposal::ExceptionHandling), 50);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! shim and the address table.
 //!
 //! Every builtin takes its instance's context first. `leaf` ones neither trap nor look at frames and are called
-//! directly; `raise` ones go through a stub that publishes the exit frame, because they may trap.
+//! directly; `raise` ones go through a stub that publishes the exit frame, because they may trap. So do `tail` ones, which are
+//! called by the `tail` convention: there the caller of what throws knows that no register is kept.
 
 /// A parameter or result of a builtin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +50,10 @@ macro_rules! for_each_builtin {
             [raise] func_number(func: Ptr) -> I32;
             /// An object whose fields are zero and null. Collects if there is no room.
             [raise] struct_new(ty: I32) -> Ref;
+            /// An exception of a tag, whose fields are zero and null. Collects if there is no room.
+            [raise] exception_new(tag: I32) -> Ref;
+            /// Goes on where an exception is caught, or ends the activation. Does not return.
+            [tail] throw(exception: Ref);
             /// An array whose elements are zero and null. Collects if there is no room.
             [raise] array_new(ty: I32, len: I32) -> Ref;
             [raise] array_new_data(ty: I32, data: I32, src: I32, len: I32) -> Ref;

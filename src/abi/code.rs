@@ -50,6 +50,32 @@ pub struct StackMap {
     pub count: u32,
 }
 
+/// A call out of which exceptions are caught in its own function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct TrySite {
+    /// Byte offset in the text of the return address.
+    pub return_at: u32,
+    /// How far below the frame pointer the stack pointer is, in bytes, where an exception is caught.
+    pub sp_below_fp: u32,
+    /// They are `handlers[first..first + count]`, innermost first.
+    pub first: u32,
+    pub count: u32,
+}
+
+/// Who catches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Handler {
+    /// The index in the module of the tag that is caught, or `CATCH_ALL`.
+    pub tag: u32,
+    /// Byte offset in the text of where it goes on, the exception in the first payload register.
+    pub at: u32,
+}
+
+/// Catches exceptions of every tag.
+pub const CATCH_ALL: u32 = u32::MAX;
+
 pub const NO_OFFSET: u32 = u32::MAX;
 
 /// A compiled module.
@@ -66,6 +92,9 @@ pub struct Code {
     pub stack_maps: Vec<StackMap>,
     /// Bytes below the frame pointer, of the maps.
     pub stack_slots: Vec<u32>,
+    /// Sorted by `return_at`.
+    pub tries: Vec<TrySite>,
+    pub handlers: Vec<Handler>,
     /// Whether code looks at the heap's base, which then must be there before it runs.
     pub uses_heap: bool,
 }
@@ -96,3 +125,7 @@ unsafe impl Plain for TrapSite {}
 unsafe impl Plain for CallSite {}
 // SAFETY: as above.
 unsafe impl Plain for StackMap {}
+// SAFETY: as above.
+unsafe impl Plain for TrySite {}
+// SAFETY: as above.
+unsafe impl Plain for Handler {}

@@ -53,9 +53,15 @@ pub fn text() -> String {
         ("old", OLD),
         ("object header", HEADER_SIZE as usize),
         ("host type", HOST_TYPE.0 as usize),
+        ("exception's tag", EXCEPTION_TAG as usize),
         (
-            "function, structure, array, host, held function",
-            (KIND_FUNC + 10 * KIND_STRUCT + 100 * KIND_ARRAY + 1000 * KIND_HOST + 10000 * KIND_HELD_FUNC) as usize,
+            "function, structure, array, host, held function, exception",
+            (KIND_FUNC
+                + 10 * KIND_STRUCT
+                + 100 * KIND_ARRAY
+                + 1000 * KIND_HOST
+                + 10000 * KIND_HELD_FUNC
+                + 100000 * KIND_EXCEPTION) as usize,
         ),
     ] {
         let _ = writeln!(out, "heap {name} {value}");

@@ -1,5 +1,6 @@
 //! Where each array of an instance's context stands: `VmContext`, then these in order.
 
+use super::heap::RefSlot;
 use super::vmstruct::*;
 use crate::base::index::*;
 use crate::wasm::module::ModuleInfo;
@@ -24,6 +25,10 @@ pub struct ContextLayout {
     funcrefs: u32,
     /// `[VmGlobal]`, by defined global index.
     globals: u32,
+    /// `[RefSlot]`, by tag index: the objects that tags are.
+    tags: u32,
+    /// `[TypeId]`, by tag index: of the exceptions.
+    exceptions: u32,
     size: u32,
 }
 
@@ -48,6 +53,8 @@ impl ContextLayout {
             imported_tables: array!(*mut VmTable, m.imported_tables),
             tables: array!(VmTable, m.tables.len() - m.imported_tables),
             type_ids: array!(u32, m.types.len()),
+            tags: array!(RefSlot, m.tags.len()),
+            exceptions: array!(u32, m.tags.len()),
             imported_globals: array!(*mut VmGlobal, m.imported_globals),
             imported_funcs: array!(VmImportedFunc, m.imported_funcs),
             funcrefs: array!(VmFuncRef, m.funcrefs.len()),
@@ -61,6 +68,12 @@ impl ContextLayout {
     }
     pub fn type_id(&self, i: TypeIndex) -> u32 {
         self.type_ids + at::<u32>(i.index())
+    }
+    pub fn tag(&self, i: TagIndex) -> u32 {
+        self.tags + at::<RefSlot>(i.index())
+    }
+    pub fn exception_id(&self, i: TagIndex) -> u32 {
+        self.exceptions + at::<u32>(i.index())
     }
     pub fn imported_func(&self, i: FuncIndex) -> u32 {
         self.imported_funcs + at::<VmImportedFunc>(i.index())

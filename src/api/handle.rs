@@ -1,6 +1,6 @@
 //! What the handles of store objects share.
 
-use super::{Func, Global, Memory, Store, Table};
+use super::{Func, Global, Memory, Store, Table, Tag};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::types::ExternType;
@@ -47,6 +47,8 @@ pub(super) mod defined {
         Memory: "memory", memories;
         /// A global of a store.
         Global: "global", globals;
+        /// A tag of a store.
+        Tag: "tag", tags;
         /// An instance of a store.
         Instance: "instance", instances;
     }
@@ -68,6 +70,7 @@ pub enum Extern {
     Table(Table),
     Memory(Memory),
     Global(Global),
+    Tag(Tag),
 }
 
 impl Extern {
@@ -78,6 +81,7 @@ impl Extern {
             Extern::Table(t) => ExternType::Table(t.ty(store)?),
             Extern::Memory(m) => ExternType::Memory(m.ty(store)?),
             Extern::Global(g) => ExternType::Global(g.ty(store)?),
+            Extern::Tag(t) => ExternType::Tag(t.type_id(store)?, t.ty(store)?),
         })
     }
 
@@ -87,6 +91,7 @@ impl Extern {
             Extern::Table(_) => "table",
             Extern::Memory(_) => "memory",
             Extern::Global(_) => "global",
+            Extern::Tag(_) => "tag",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Instances.
 
 pub use super::handle::defined::Instance;
-use super::{Extern, Func, Global, Memory, Module, Store, Table};
+use super::{Extern, Func, Global, Memory, Module, Store, Table, Tag};
 use crate::base::Result;
 use crate::err;
 use crate::vm::instance::global_handle;
@@ -87,6 +87,11 @@ fn extern_of(store: &mut Store, instance: u32, index: EntityIndex) -> Result<Ext
             let place = global_handle(store.vm_mut(), instance, g);
             Extern::Global(Global::make(store, place))
         }
+        EntityIndex::Tag(t) => {
+            let bits = inst.tag(t);
+            // SAFETY: a tag of an instance of this store, just read.
+            Extern::Tag(unsafe { Tag::from_raw(store, bits) }?)
+        }
     })
 }
 
@@ -112,6 +117,10 @@ fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<Im
         (ExternType::Global(w), Extern::Global(g)) => {
             let i = g.check(store)?;
             (types.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i))
+        }
+        (ExternType::Tag(w, _), Extern::Tag(t)) => {
+            // Tags match no subtypes (Wasm 3.0, 3.3.16).
+            (t.type_id(store)? == *w, ImportValue::Tag(t.object(store)?.0))
         }
         _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),
     };

@@ -5,6 +5,7 @@
 
 mod config;
 mod engine;
+mod exception;
 mod func;
 mod global;
 mod handle;
@@ -16,6 +17,7 @@ mod object;
 mod reference;
 mod store;
 mod table;
+mod tag;
 mod text;
 mod types;
 mod val;
@@ -50,6 +52,7 @@ pub use module::{ExportType, ImportType, Module, ModuleOffer};
 pub use reference::Ref;
 pub use store::{Gate, InterruptHandle, Store};
 pub use table::Table;
+pub use tag::Tag;
 pub use types::Types;
 pub use val::{Val, Value};
 pub use weak::WeakRef;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A value on its way into an object.
 #[derive(Clone, Copy)]
-enum Stored {
+pub(super) enum Stored {
     Ref(Option<Ref>),
     /// Of a number, or the number of a function.
     Bytes([u8; 16]),
@@ -23,7 +23,7 @@ enum Stored {
 
 impl Stored {
     /// A value that may stand in such a field. Functions live as long as `Store::held_funcs` says.
-    fn new(store: &mut Store, v: Val, storage: StorageType) -> Result<Stored> {
+    pub(super) fn new(store: &mut Store, v: Val, storage: StorageType) -> Result<Stored> {
         let slot = v.to_slot(store, storage.unpacked())?;
         if storage.is_gc() {
             return Ok(Stored::Ref(v.reference()));
@@ -39,7 +39,7 @@ impl Stored {
         }
     }
 
-    fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
+    pub(super) fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
         match self {
             Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
             // SAFETY: the field's place, and its size.
@@ -50,7 +50,7 @@ impl Stored {
 }
 
 /// Runs `f`; functions it holds are let go afterwards.
-fn holding<R>(store: &mut Store, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+pub(super) fn holding<R>(store: &mut Store, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
     let held = store.vm().held_funcs.len();
     let result = f(store);
     store.vm_mut().held_funcs.truncate(held);
@@ -101,10 +101,22 @@ fn load(store: &Store, storage: StorageType, slot: impl FnOnce() -> RawRef, byte
 }
 
 /// An element, or a field, in a live object.
-struct Place<'s> {
-    no_gc: NoGc<'s>,
-    object: Gc<'s>,
-    def: Arc<TypeDef>,
+pub(super) struct Place<'s> {
+    pub no_gc: NoGc<'s>,
+    pub object: Gc<'s>,
+    pub def: Arc<TypeDef>,
+}
+
+impl Place<'_> {
+    /// The value of a field at an offset.
+    pub fn load(&self, store: &Store, field: FieldType, offset: u32) -> VmSlot {
+        let slot = || {
+            // SAFETY: the offset of a field that is a reference, where it is asked for.
+            let slot = unsafe { self.no_gc.field_slot(self.object, offset) };
+            slot.load(self.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
+        };
+        load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset))
+    }
 }
 
 impl Ref {
@@ -138,7 +150,7 @@ impl Ref {
         Ok((place, element))
     }
 
-    fn new_object(
+    pub(super) fn new_object(
         store: &mut Store,
         ty: TypeId,
         len: u32,
@@ -190,12 +202,7 @@ impl Ref {
     /// A field of a structure. Packed ones are zero-extended.
     pub fn field(&self, store: &mut Store, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
-        let slot = || {
-            // SAFETY: the offset of a field that is a reference, where it is asked for.
-            let slot = unsafe { place.no_gc.field_slot(place.object, offset) };
-            slot.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
-        };
-        let slot = load(store, field.storage, slot, place.no_gc.field_bytes(place.object, offset));
+        let slot = place.load(store, field, offset);
         // SAFETY: a value of the field's type, of an object of this store, just read.
         unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
     }

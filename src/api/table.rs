@@ -10,7 +10,7 @@ use crate::gc::Gc;
 use crate::gc::NoGc;
 use crate::gc::slot::Slots;
 use crate::vm::table as vm;
-use crate::wasm::types::{TableType, Top, ValType};
+use crate::wasm::types::{TableType, ValType};
 
 impl Table {
     /// A table whose elements all are `init`.
@@ -112,9 +112,12 @@ impl Table {
     pub fn set(&self, store: &mut Store, i: u64, value: Val) -> Result<()> {
         let place = self.check(store)?;
         let element = store.vm().tables[place].ty().element;
-        let ((Val::ExternRef(r), Top::Extern) | (Val::AnyRef(r), Top::Any)) = (value, element.top()) else {
+        let (Val::ExternRef(r) | Val::AnyRef(r) | Val::ExnRef(r)) = value else {
             return self.fill(store, i, value, 1);
         };
+        if value.ty() != ValType::Ref(element.top().ref_type()) {
+            return self.fill(store, i, value, 1);
+        }
         let raw = Ref::to_raw(r, store, element)?;
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
         let slots = tables[place].slots(no_gc, i, 1).map_err(Error::trap)?;

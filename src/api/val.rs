@@ -61,6 +61,8 @@ pub enum Val {
     /// Of any type below `any`.
     AnyRef(Option<Ref>),
     ExternRef(Option<Ref>),
+    /// An exception.
+    ExnRef(Option<Ref>),
 }
 
 impl Val {
@@ -75,6 +77,7 @@ impl Val {
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::AnyRef(_) => ValType::ANYREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -96,13 +99,14 @@ impl Val {
             Top::Func => Val::FuncRef(None),
             Top::Any => Val::AnyRef(r),
             Top::Extern => Val::ExternRef(r),
+            Top::Exn => Val::ExnRef(r),
         }
     }
 
     /// The reference in it that a scope owns, if there is one.
     pub fn reference(&self) -> Option<Ref> {
         match self {
-            Val::AnyRef(r) | Val::ExternRef(r) => *r,
+            Val::AnyRef(r) | Val::ExternRef(r) | Val::ExnRef(r) => *r,
             _ => None,
         }
     }
@@ -121,6 +125,7 @@ impl Val {
             (Val::FuncRef(f), ValType::Ref(r)) if r.top() == Top::Func => return func_slot(store, f, r),
             (Val::AnyRef(v), ValType::Ref(r)) if r.top() == Top::Any => slot.gc = raw(store, v, r)?,
             (Val::ExternRef(v), ValType::Ref(r)) if r.top() == Top::Extern => slot.gc = raw(store, v, r)?,
+            (Val::ExnRef(v), ValType::Ref(r)) if r.top() == Top::Exn => slot.gc = raw(store, v, r)?,
             _ => return Err(mismatch(ty, self)),
         }
         Ok(slot)

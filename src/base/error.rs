@@ -1,7 +1,9 @@
 //! The one error of the engine.
 
 use super::Trap;
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -125,6 +127,8 @@ struct Data {
     offset: Option<u64>,
     exit_status: Option<i32>,
     frames: Vec<Frame>,
+    /// What holds the exception that nobody caught.
+    thrown: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// An error: a kind, a one-line message and, where there is one, a trap code, a byte offset and a WebAssembly backtrace.
@@ -140,6 +144,7 @@ impl Error {
             offset: None,
             exit_status: None,
             frames: Vec::new(),
+            thrown: None,
         }))
     }
 
@@ -155,6 +160,13 @@ impl Error {
     pub fn exit(status: i32) -> Error {
         let mut e = Error::new(ErrorKind::Exit, format!("exit with status {status}"));
         e.0.exit_status = Some(status);
+        e
+    }
+
+    /// The error of an exception that nobody caught, which `thrown` holds for those who know how.
+    pub fn exception(message: String, thrown: Arc<dyn Any + Send + Sync>) -> Error {
+        let mut e = Error::new(ErrorKind::Exception, message);
+        e.0.thrown = Some(thrown);
         e
     }
 
@@ -186,6 +198,9 @@ impl Error {
     }
     pub fn exit_status(&self) -> Option<i32> {
         self.0.exit_status
+    }
+    pub fn thrown(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.thrown.as_deref()
     }
     pub fn frames(&self) -> &[Frame] {
         &self.0.frames

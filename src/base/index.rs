@@ -33,6 +33,8 @@ index_types! {
     GlobalIndex
     /// A global made by this module, counted from the first one that is not imported.
     DefinedGlobalIndex
+    /// A tag of a module, imported ones first.
+    TagIndex
     /// An element segment.
     ElemIndex
     /// A data segment.

@@ -5,8 +5,8 @@ use super::error::wrt_error_t;
 use super::module::wrt_module_t;
 use super::own::{borrow, output, slice, string};
 use super::store::wrt_store_t;
-use super::types::{WRT_EXTERN_FUNC, WRT_EXTERN_GLOBAL, WRT_EXTERN_MEMORY, WRT_EXTERN_TABLE};
-use super::val::{release, wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t};
+use super::types::{WRT_EXTERN_FUNC, WRT_EXTERN_GLOBAL, WRT_EXTERN_MEMORY, WRT_EXTERN_TABLE, WRT_EXTERN_TAG};
+use super::val::{release, wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t};
 use crate::api::{Extern, Instance, Result};
 use crate::err;
 use std::ffi::c_char;
@@ -28,6 +28,7 @@ pub union wrt_extern_of_t {
     pub table: wrt_table_t,
     pub memory: wrt_memory_t,
     pub global: wrt_global_t,
+    pub tag: wrt_tag_t,
 }
 
 impl wrt_extern_t {
@@ -40,6 +41,7 @@ impl wrt_extern_t {
             Extern::Table(t) => wrt_extern_t { kind: WRT_EXTERN_TABLE, of: wrt_extern_of_t { table: t.into() } },
             Extern::Memory(m) => wrt_extern_t { kind: WRT_EXTERN_MEMORY, of: wrt_extern_of_t { memory: m.into() } },
             Extern::Global(g) => wrt_extern_t { kind: WRT_EXTERN_GLOBAL, of: wrt_extern_of_t { global: g.into() } },
+            Extern::Tag(t) => wrt_extern_t { kind: WRT_EXTERN_TAG, of: wrt_extern_of_t { tag: t.into() } },
         }
     }
 
@@ -51,6 +53,7 @@ impl wrt_extern_t {
                 WRT_EXTERN_TABLE => Extern::Table(self.of.table.into()),
                 WRT_EXTERN_MEMORY => Extern::Memory(self.of.memory.into()),
                 WRT_EXTERN_GLOBAL => Extern::Global(self.of.global.into()),
+                WRT_EXTERN_TAG => Extern::Tag(self.of.tag.into()),
                 kind => return Err(err!(InvalidArgument, "no extern has kind {kind}")),
             })
         }

@@ -181,6 +181,7 @@ pub unsafe extern "C" fn wrt_ref_cast(
             let value = match (ty.top(), reference) {
                 (Top::Any, r) => Val::AnyRef(r),
                 (Top::Extern, r) => Val::ExternRef(r),
+                (Top::Exn, r) => Val::ExnRef(r),
                 (Top::Func, None) => Val::FuncRef(None),
                 (Top::Func, Some(r)) => Val::FuncRef(r.as_func(s)?),
             };

@@ -70,7 +70,7 @@ impl wrt_functype_t {
 impl wrt_externtype_t {
     pub fn new(ty: ExternType, engine: u64) -> wrt_externtype_t {
         let func = match &ty {
-            ExternType::Func(_, f) => Some(wrt_functype_t::new((**f).clone(), engine)),
+            ExternType::Func(_, f) | ExternType::Tag(_, f) => Some(wrt_functype_t::new((**f).clone(), engine)),
             _ => None,
         };
         let text = CText::new(&ty.to_string());
@@ -86,6 +86,8 @@ pub const WRT_EXTERN_TABLE: u8 = 2;
 pub const WRT_EXTERN_MEMORY: u8 = 3;
 /// A global.
 pub const WRT_EXTERN_GLOBAL: u8 = 4;
+/// A tag.
+pub const WRT_EXTERN_TAG: u8 = 5;
 
 /// A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
 #[unsafe(no_mangle)]
@@ -237,10 +239,11 @@ pub unsafe extern "C" fn wrt_externtype_kind(ty: *const wrt_externtype_t) -> u8 
         Some(ExternType::Table(_)) => WRT_EXTERN_TABLE,
         Some(ExternType::Memory(_)) => WRT_EXTERN_MEMORY,
         Some(ExternType::Global(_)) => WRT_EXTERN_GLOBAL,
+        Some(ExternType::Tag(..)) => WRT_EXTERN_TAG,
     })
 }
 
-/// The function type, borrowed; NULL when it is no function.
+/// The function type of a function or tag, borrowed; NULL for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_func(ty: *const wrt_externtype_t) -> *const wrt_functype_t {
     plain(std::ptr::null(), || {
@@ -279,7 +282,7 @@ pub unsafe extern "C" fn wrt_externtype_valkind(ty: *const wrt_externtype_t) -> 
     })
 }
 
-/// The type of a global's value, of a table's elements, or of a function (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
+/// The type of a global's value, of a table's elements, or of a function or tag (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
 /// for memories.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_type(
@@ -290,7 +293,9 @@ pub unsafe extern "C" fn wrt_externtype_type(
         // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
         let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
         *out = match &ty.ty {
-            ExternType::Func(id, _) => wrt_type_t::of_heap(ty.engine, HeapType::ConcreteFunc(*id), false),
+            ExternType::Func(id, _) | ExternType::Tag(id, _) => {
+                wrt_type_t::of_heap(ty.engine, HeapType::ConcreteFunc(*id), false)
+            }
             ExternType::Table(t) => wrt_type_t::of_val(ty.engine, ValType::Ref(t.element)),
             ExternType::Global(g) => wrt_type_t::of_val(ty.engine, g.content),
             ExternType::Memory(_) => return Err(err!(TypeMismatch, "a memory has no values of a type")),

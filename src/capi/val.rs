@@ -64,6 +64,15 @@ pub struct wrt_global_t {
     pub generation: u32,
 }
 
+/// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_tag_t {
+    pub store: u64,
+    pub index: u32,
+    pub generation: u32,
+}
+
 /// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
 /// something refers to it.
 #[repr(C)]
@@ -101,6 +110,7 @@ convert! {
     wrt_table_t <=> Table { store, index, generation };
     wrt_memory_t <=> Memory { store, index, generation };
     wrt_global_t <=> Global { store, index, generation };
+    wrt_tag_t <=> Tag { store, index, generation };
     wrt_instance_t <=> Instance { store, index, generation };
 }
 
@@ -122,6 +132,8 @@ pub const WRT_FUNCREF: u8 = 6;
 pub const WRT_EXTERNREF: u8 = 7;
 /// `of.ref`, of any type below `any`; the empty reference is null.
 pub const WRT_ANYREF: u8 = 8;
+/// `of.ref`, an exception; the empty reference is null.
+pub const WRT_EXNREF: u8 = 21;
 
 /// A value. `kind` says which member of `of` counts.
 #[repr(C)]
@@ -157,6 +169,7 @@ pub fn kind_of(t: ValType) -> u8 {
             Top::Func => WRT_FUNCREF,
             Top::Extern => WRT_EXTERNREF,
             Top::Any => WRT_ANYREF,
+            Top::Exn => WRT_EXNREF,
         },
     }
 }
@@ -171,6 +184,7 @@ pub fn type_of(kind: u8) -> Result<ValType> {
         WRT_FUNCREF => ValType::FUNCREF,
         WRT_EXTERNREF => ValType::EXTERNREF,
         WRT_ANYREF => ValType::ANYREF,
+        WRT_EXNREF => ValType::EXNREF,
         _ => return Err(err!(InvalidArgument, "no value type has kind {kind}")),
     })
 }
@@ -213,8 +227,7 @@ impl api::Value for wrt_val_t {
                 ValType::F32 => ((*this).kind, (*this).of.f32) = (WRT_F32, f32::from_bits((*slot).f32)),
                 ValType::F64 => ((*this).kind, (*this).of.f64) = (WRT_F64, f64::from_bits((*slot).f64)),
                 ValType::Ref(r) if r.top() != Top::Func => {
-                    let kind = if r.top() == Top::Extern { WRT_EXTERNREF } else { WRT_ANYREF };
-                    write_ref(this, kind, Ref::from_raw(store, (*slot).gc)?);
+                    write_ref(this, kind_of(*ty), Ref::from_raw(store, (*slot).gc)?);
                 }
                 _ => {
                     let mut val = Val::I32(0);
@@ -254,7 +267,9 @@ impl wrt_val_t {
             Val::F64(v) => of.f64 = f64::from_bits(v),
             Val::V128(v) => of.v128 = v.to_le_bytes(),
             Val::FuncRef(f) => of.func = f.map_or(wrt_func_t::EMPTY, wrt_func_t::from),
-            Val::AnyRef(r) | Val::ExternRef(r) => of.r#ref = r.map_or(wrt_ref_t::EMPTY, wrt_ref_t::from),
+            Val::AnyRef(r) | Val::ExternRef(r) | Val::ExnRef(r) => {
+                of.r#ref = r.map_or(wrt_ref_t::EMPTY, wrt_ref_t::from)
+            }
         }
         wrt_val_t { kind: kind_of(v.ty()), of }
     }
@@ -275,6 +290,7 @@ impl wrt_val_t {
                 WRT_FUNCREF => Val::FuncRef(Some(self.of.func.into())),
                 WRT_EXTERNREF => Val::ExternRef(self.of.r#ref.get()),
                 WRT_ANYREF => Val::AnyRef(self.of.r#ref.get()),
+                WRT_EXNREF => Val::ExnRef(self.of.r#ref.get()),
                 WRT_EMPTY => return Err(err!(InvalidArgument, "the value is empty")),
                 kind => return Err(err!(InvalidArgument, "no value has kind {kind}")),
             })
@@ -361,7 +377,7 @@ pub unsafe fn take_all<R>(
 fn owner(v: &Val, id: u64) -> u64 {
     match v {
         Val::FuncRef(Some(f)) => f.store,
-        Val::AnyRef(Some(r)) | Val::ExternRef(Some(r)) => r.store,
+        Val::AnyRef(Some(r)) | Val::ExternRef(Some(r)) | Val::ExnRef(Some(r)) => r.store,
         _ => id,
     }
 }
@@ -383,7 +399,7 @@ pub unsafe fn take<R>(
     let id = store.id();
     // SAFETY: the caller's promise; any bits are a reference, which is checked.
     unsafe {
-        if let kind @ (WRT_EXTERNREF | WRT_ANYREF) = (*slot).kind
+        if let kind @ (WRT_EXTERNREF | WRT_ANYREF | WRT_EXNREF) = (*slot).kind
             && (*slot).of.r#ref.store == id
         {
             // The common case, without a copy of the whole value.
@@ -391,7 +407,12 @@ pub unsafe fn take<R>(
             (*slot).kind = WRT_EMPTY;
             (*slot).of.r#ref.store = 0;
             (*slot).of.r#ref.root = 0;
-            let result = f(store, if kind == WRT_EXTERNREF { Val::ExternRef(Some(r)) } else { Val::AnyRef(Some(r)) });
+            let value = match kind {
+                WRT_EXTERNREF => Val::ExternRef(Some(r)),
+                WRT_ANYREF => Val::AnyRef(Some(r)),
+                _ => Val::ExnRef(Some(r)),
+            };
+            let result = f(store, value);
             // A stale one was an error of `f` already.
             let _ = r.release(store);
             return result;

@@ -34,6 +34,8 @@ pub const WRT_DEFINED_ARRAY: u8 = 18;
 pub const WRT_I8: u8 = 19;
 /// A field of two bytes. Its value is an i32.
 pub const WRT_I16: u8 = 20;
+/// Below `exn`: only null.
+pub const WRT_NULLEXNREF: u8 = 22;
 
 /// A type of values or of fields. A plain value: copy it freely; it owns nothing. Defined types live as long as their engine,
 /// and equal ones have equal numbers there. All zeros is no type.
@@ -55,7 +57,7 @@ pub struct wrt_type_t {
 /// In `wrt_type_t.engine`: the type is the member `index` of the group that is being built.
 const IN_GROUP: u64 = u64::MAX;
 
-const ABSTRACT: [(u8, HeapType); 10] = [
+const ABSTRACT: [(u8, HeapType); 12] = [
     (WRT_FUNCREF, HeapType::Func),
     (WRT_EXTERNREF, HeapType::Extern),
     (WRT_ANYREF, HeapType::Any),
@@ -66,6 +68,8 @@ const ABSTRACT: [(u8, HeapType); 10] = [
     (WRT_NULLREF, HeapType::None),
     (WRT_NULLFUNCREF, HeapType::NoFunc),
     (WRT_NULLEXTERNREF, HeapType::NoExtern),
+    (WRT_EXNREF, HeapType::Exn),
+    (WRT_NULLEXNREF, HeapType::NoExn),
 ];
 
 impl wrt_type_t {

@@ -3,7 +3,7 @@
 use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
 use super::gc::Repr;
 use super::op::numeric::*;
-use super::op::{array, call, cast, control, global, local, memory, object, reference, simd, table};
+use super::op::{array, call, cast, control, exception, global, local, memory, object, reference, simd, table};
 use super::operand;
 use super::stack_check;
 use crate::base::Result;
@@ -126,6 +126,7 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::Block { blockty } => { control::block(cx, *blockty); return Ok(()) }
         O::Loop { blockty } => { control::loop_(cx, *blockty); return Ok(()) }
         O::If { blockty } => { control::if_(cx, *blockty); return Ok(()) }
+        O::TryTable { try_table } => { control::try_table(cx, try_table); return Ok(()) }
         O::Else => { control::else_(cx); return Ok(()) }
         O::End => { control::end(cx); return Ok(()) }
         _ if !cx.reachable => return Ok(()),
@@ -148,6 +149,9 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::ReturnCall { function_index } => call::return_call(cx, FuncIndex::from_u32(*function_index)),
         O::ReturnCallIndirect { type_index, table_index } => call::return_call_indirect(cx, TypeIndex::from_u32(*type_index), TableIndex::from_u32(*table_index)),
         O::ReturnCallRef { type_index } => call::return_call_ref(cx, TypeIndex::from_u32(*type_index)),
+
+        O::Throw { tag_index } => exception::throw(cx, TagIndex::from_u32(*tag_index)),
+        O::ThrowRef => exception::throw_ref(cx),
 
         O::RefNull { hty } => reference::null(cx, *hty),
         O::RefIsNull => reference::is_null(cx),

@@ -8,7 +8,10 @@ use crate::base::{Result, Trap};
 use crate::err;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode, UserStackMap};
-use cranelift_codegen::{CompiledCode, FinalizedMachReloc, FinalizedRelocTarget, MachSrcLoc};
+use cranelift_codegen::{
+    CompiledCode, FinalizedMachCallSite, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+    MachSrcLoc,
+};
 use std::sync::Arc;
 
 /// Functions start at multiples of this: what x86-64 processors fetch at once.
@@ -24,6 +27,7 @@ pub struct CompiledFunc {
     calls: Vec<CallSite>,
     /// Return address, and where references are, in bytes below the frame pointer.
     stack_maps: Vec<(u32, Vec<u32>)>,
+    tries: Vec<Try>,
     uses_heap: bool,
     relocs: Vec<Call>,
 }
@@ -33,6 +37,13 @@ struct Call {
     at: u32,
     addend: i64,
     callee: DefinedFuncIndex,
+}
+
+/// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
+struct Try {
+    return_at: u32,
+    sp_below_fp: u32,
+    handlers: Vec<Handler>,
 }
 
 impl CompiledFunc {
@@ -54,6 +65,7 @@ impl CompiledFunc {
             vmctx_below_fp: facts.vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
             uses_heap: facts.uses_heap,
             stack_maps: buffer.user_stack_maps().iter().map(stack_map).collect(),
+            tries: buffer.call_sites().filter_map(|c| try_of(&c)).collect(),
             traps: traps.collect(),
             calls: calls.collect(),
             relocs: relocs?,
@@ -80,9 +92,21 @@ impl CompiledFunc {
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
         out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
         out.stack_maps.extend(self.stack_maps.into_iter().map(|(at, slots)| (at + start, slots)));
+        debug_assert!(self.tries.is_empty() && out.tries.is_empty(), "entries catch nothing");
         let uses_heap = self.uses_heap;
         Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, uses_heap, ..out })
     }
+}
+
+fn try_of(call: &FinalizedMachCallSite<'_>) -> Option<Try> {
+    let handler = |h: &FinalizedMachExceptionHandler| match h {
+        FinalizedMachExceptionHandler::Tag(tag, at) => Some(Handler { tag: tag.as_u32(), at: *at }),
+        FinalizedMachExceptionHandler::Default(at) => Some(Handler { tag: CATCH_ALL, at: *at }),
+        FinalizedMachExceptionHandler::Context(_) => None,
+    };
+    let handlers: Vec<Handler> = call.exception_handlers.iter().filter_map(handler).collect();
+    let sp_below_fp = call.frame_offset.filter(|_| !handlers.is_empty())?;
+    Some(Try { return_at: call.ret_addr, sp_below_fp, handlers })
 }
 
 /// How far below the frame pointer a stack slot is.
@@ -168,6 +192,12 @@ impl CompiledFunc {
             let (first, count) = (code.stack_slots.len() as u32, slots.len() as u32);
             code.stack_maps.push(StackMap { return_at: at + start, first, count });
             code.stack_slots.extend_from_slice(slots);
+        }
+        for t in &self.tries {
+            let (first, count) = (code.handlers.len() as u32, t.handlers.len() as u32);
+            let sp_below_fp = t.sp_below_fp;
+            code.tries.push(TrySite { return_at: t.return_at + start, sp_below_fp, first, count });
+            code.handlers.extend(t.handlers.iter().map(|h| Handler { at: h.at + start, ..*h }));
         }
         code.uses_heap |= self.uses_heap;
     }

@@ -108,6 +108,8 @@ pub struct FuncCx<'m, 'f> {
     /// Operands. A v128 may have any vector type here.
     pub stack: Vec<Value>,
     pub control: Vec<super::op::control::Frame>,
+    /// The `try_table`s around the present place, outermost first.
+    pub tries: Vec<super::op::exception::Try>,
     /// Whether the present place can be reached; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
@@ -187,6 +189,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             vmctx: Value::from_u32(0),
             stack: Vec::new(),
             control: Vec::new(),
+            tries: Vec::new(),
             reachable: true,
             locals: Vec::new(),
             leaves_instance: false,
@@ -370,7 +373,17 @@ impl<'m, 'f> FuncCx<'m, 'f> {
 
     /// Calls a builtin with this instance's context. Gives its result, if it has one.
     pub fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
-        let conv = self.env.isa.default_call_conv();
+        let (sig, address) = self.builtin(builtin);
+        self.calls = true;
+        let mut all = vec![self.vmctx];
+        all.extend_from_slice(args);
+        let call = self.b.ins().call_indirect(sig, address, &all);
+        self.b.inst_results(call).first().copied()
+    }
+
+    /// A builtin's signature and address.
+    pub fn builtin(&mut self, builtin: Builtin) -> (SigRef, Value) {
+        let conv = if builtin == Builtin::throw { CallConv::Tail } else { self.env.isa.default_call_conv() };
         let sig = match self.builtin_sigs.get(&builtin) {
             Some(s) => *s,
             None => {
@@ -384,16 +397,12 @@ impl<'m, 'f> FuncCx<'m, 'f> {
                 sig
             }
         };
-        self.calls = true;
         let vmctx = self.vmctx;
         // Not to be moved: most of these calls are in cold blocks, whose loads must not end up in front of hot loops.
         let flags = self.in_region(trusted().with_readonly(), Region::Vm);
         let table = self.b.ins().load(I64, flags, vmctx, offset_of!(VmContext, builtins) as i32);
         let address = self.b.ins().load(I64, flags, table, builtin as i32 * 8);
-        let mut all = vec![vmctx];
-        all.extend_from_slice(args);
-        let call = self.b.ins().call_indirect(sig, address, &all);
-        self.b.inst_results(call).first().copied()
+        (sig, address)
     }
 
     pub fn i32const(&mut self, v: u32) -> Value {

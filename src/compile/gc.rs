@@ -9,7 +9,7 @@ use crate::abi::builtin::Builtin;
 use crate::abi::heap::{CARD_SHIFT, CARDS, LARGE, NULL_PAGES};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
-use crate::base::index::TypeIndex;
+use crate::base::index::{EntityRef, TagIndex, TypeIndex};
 use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
 use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -333,9 +333,13 @@ impl FuncCx<'_, '_> {
         (self.b.ins().ireduce(I32, at), address, cold)
     }
 
-    fn put_header(&mut self, address: Value, ty: TypeIndex, len: Option<Value>) {
+    fn put_header(&mut self, address: Value, kind: NewKind, len: Option<Value>) {
         let vmctx = self.vmctx;
-        let id = self.load_constant(I32, vmctx, self.env.layout.type_id(ty));
+        let place = match kind {
+            NewKind::Structure(ty) | NewKind::Array(ty, _) => self.env.layout.type_id(ty),
+            NewKind::Exception(tag) => self.env.layout.exception_id(tag),
+        };
+        let id = self.load_constant(I32, vmctx, place);
         let mut header = self.b.ins().uextend(I64, id);
         if let Some(len) = len {
             let len = self.b.ins().uextend(I64, len);
@@ -348,15 +352,20 @@ impl FuncCx<'_, '_> {
 
     /// A new object of a known size whose fields are `fields`: offset, type, and value (`storable`) or zero. Calls nothing
     /// after the object exists.
-    pub fn new_object(&mut self, ty: TypeIndex, size: u32, len: Option<u32>, fields: &[NewField]) -> GcVal {
+    pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[NewField]) -> GcVal {
         let next = self.b.create_block();
         let result = self.b.append_block_param(next, I32);
         let result = self.adopt_gc(result);
+        let (index, len) = match kind {
+            NewKind::Structure(ty) => (ty.index(), None),
+            NewKind::Array(ty, len) => (ty.index(), Some(len)),
+            NewKind::Exception(tag) => (tag.index(), None),
+        };
         let length = len.map(|l| self.i32const(l));
         if size <= LARGE {
             let bytes = self.b.ins().iconst(I64, size as i64);
             let (at, address, cold) = self.bump(bytes, None);
-            self.put_header(address, ty, length);
+            self.put_header(address, kind, length);
             for f in fields {
                 let value = match f.value {
                     Some(s) => s.value,
@@ -367,15 +376,11 @@ impl FuncCx<'_, '_> {
             self.b.ins().jump(next, &[at.into()]);
             self.b.switch_to_block(cold);
         }
-        let made = match length {
-            Some(len) => {
-                let ty = self.i32const(ty.as_u32());
-                self.call_builtin(Builtin::array_new, &[ty, len])
-            }
-            None => {
-                let ty = self.i32const(ty.as_u32());
-                self.call_builtin(Builtin::struct_new, &[ty])
-            }
+        let index = self.i32const(index as u32);
+        let made = match (kind, length) {
+            (NewKind::Exception(_), _) => self.call_builtin(Builtin::exception_new, &[index]),
+            (_, Some(len)) => self.call_builtin(Builtin::array_new, &[index, len]),
+            (_, None) => self.call_builtin(Builtin::struct_new, &[index]),
         };
         let made = self.adopt_gc(made.expect("has a result"));
         let address = self.address(made.0);
@@ -424,7 +429,7 @@ impl FuncCx<'_, '_> {
         let size = self.b.ins().band_imm_s(padded, -(OBJECT_ALIGN as i64));
         let large = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, size, LARGE as i64);
         let (at, address, cold) = self.bump(size, Some(large));
-        self.put_header(address, ty, Some(len));
+        self.put_header(address, NewKind::Array(ty, 0), Some(len));
         let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
         let end = self.b.ins().iadd(address, size);
         match value {
@@ -485,6 +490,15 @@ impl FuncCx<'_, '_> {
         self.b.seal_block(next);
         self.b.switch_to_block(next);
     }
+}
+
+/// What object is made.
+#[derive(Clone, Copy)]
+pub enum NewKind {
+    Structure(TypeIndex),
+    /// With its elements.
+    Array(TypeIndex, u32),
+    Exception(TagIndex),
 }
 
 /// A value as a field holds it.

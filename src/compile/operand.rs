@@ -10,6 +10,7 @@ pub fn looked_at(op: &Operator<'_>) -> Option<usize> {
     use Operator as O;
     Some(match op {
         O::RefAsNonNull | O::I31GetS | O::I31GetU | O::ArrayLen | O::CallRef { .. } | O::ReturnCallRef { .. } => 0,
+        O::ThrowRef => 0,
         O::RefTestNonNull { .. } | O::RefTestNullable { .. } | O::RefCastNonNull { .. } | O::RefCastNullable { .. } => {
             0
         }

@@ -171,7 +171,9 @@ impl<'h> NoGc<'h> {
             return matches!(ty.heap, HeapType::Any | HeapType::Eq | HeapType::I31 | HeapType::Extern);
         };
         match (types.get(id).kind, ty.heap) {
-            (KIND_HELD_FUNC, _) => false,
+            (KIND_HELD_FUNC | KIND_TAG, _) => false,
+            (kind, HeapType::Exn) => kind == KIND_EXCEPTION,
+            (KIND_EXCEPTION, _) => false,
             (_, HeapType::Any | HeapType::Extern) => true,
             (KIND_STRUCT, HeapType::Eq | HeapType::Struct) | (KIND_ARRAY, HeapType::Eq | HeapType::Array) => true,
             (_, HeapType::ConcreteStruct(t) | HeapType::ConcreteArray(t)) => id != HOST_TYPE && types.is_subtype(id, t),
@@ -186,6 +188,7 @@ impl<'h> NoGc<'h> {
             None => HeapType::I31,
             Some(HOST_TYPE) => HeapType::Any,
             Some(HELD_FUNC_TYPE) => HeapType::Func,
+            Some(id) if self.objects().types.get(id).kind == KIND_EXCEPTION => HeapType::Exn,
             Some(id) if self.objects().types.get(id).kind == KIND_ARRAY => HeapType::ConcreteArray(id),
             Some(id) => HeapType::ConcreteStruct(id),
         };
@@ -200,6 +203,8 @@ impl<'h> NoGc<'h> {
             None => "an i31".into(),
             Some(HOST_TYPE) => "a host object".into(),
             Some(HELD_FUNC_TYPE) => "a function".into(),
+            Some(TAG_TYPE) => "a tag".into(),
+            Some(id) if self.objects().types.get(id).kind == KIND_EXCEPTION => "an exception".into(),
             Some(id) => {
                 let def = types.get(id);
                 def.name().map_or_else(|| def.heap_type().to_string(), |name| format!("${name}"))

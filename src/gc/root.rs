@@ -205,6 +205,13 @@ impl Roots {
         Ok(())
     }
 
+    /// Makes a root belong to no scope: it lives until it is released.
+    pub fn keep(&mut self, root: Root) -> Result<(), Stale> {
+        self.entry(root)?;
+        self.entries[root.index as usize].link = 0;
+        Ok(())
+    }
+
     /// Gives every place that may hold a young reference to `f`; afterwards none does.
     pub fn trace_young(&mut self, mut f: impl FnMut(*mut u32)) {
         for i in self.young.drain(..) {

@@ -40,7 +40,7 @@ impl Heap {
         // SAFETY: the caller found that an object begins there.
         let id = unsafe { self.objects.type_id(r) };
         let bad = id.0 < HOST_TYPE.0 || !id.0.is_multiple_of(8) || id.0 >= 1 << 30;
-        if bad || !(KIND_STRUCT..=KIND_HELD_FUNC).contains(&self.objects.types.get(id).kind) {
+        if bad || !(KIND_STRUCT..=KIND_TAG).contains(&self.objects.types.get(id).kind) {
             return Err(format!("heap 1: the object at {r:#x} has the type {:#x}", id.0));
         }
         Ok(())

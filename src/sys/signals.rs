@@ -133,6 +133,25 @@ pub unsafe fn resume_at(to: &Resume) -> ! {
     }
 }
 
+/// The same, with a word in the first register that machine code expects it in.
+///
+/// # Safety
+/// As `resume_at`.
+pub unsafe fn resume_with(to: &Resume, payload: usize) -> ! {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        std::arch::asm!("mov rsp, {sp}", "mov rbp, {fp}", "jmp {pc}", in("rax") payload,
+            pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        std::arch::asm!("mov sp, {sp}", "mov x29, {fp}", "br {pc}", in("x0") payload,
+            pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))
+    }
+}
+
 /// An address near the top of the stack in use: the stack pointer of the caller, give or take a frame.
 #[inline(always)]
 pub fn stack_pointer() -> usize {

@@ -3,6 +3,7 @@
 //! A shim catches panics and turns a trap into a raise. A stub in front of a `raise` builtin publishes the exit frame.
 
 use super::array;
+use super::exception;
 use super::func_table::FuncRefPtr;
 use super::instance::Instance;
 use super::store::Store;
@@ -66,9 +67,12 @@ macro_rules! shims {
     (@ty Ptr) => { FuncRefPtr };
     (@ty Ref) => { RawRef };
     (@address leaf $name:ident) => { shim::$name as *const () as *const u8 };
-    (@address raise $name:ident) => { stub::$name as *const () as *const u8 };
+    (@address $stubbed:ident $name:ident) => { stub::$name as *const () as *const u8 };
     (@stub leaf $name:ident) => {};
-    (@stub raise $name:ident) => {
+    (@stub raise $name:ident) => { shims!(@naked $name ""); };
+    // On aarch64 arguments of the `tail` convention begin at x2.
+    (@stub tail $name:ident) => { shims!(@naked $name "mov x0, x2\nmov x1, x3"); };
+    (@naked $name:ident $first:literal) => {
         /// Keeps a frame whose saved frame pointer and return address are those of the WebAssembly frame, and says where.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
@@ -99,6 +103,7 @@ macro_rules! shims {
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
             std::arch::naked_asm!(
+                $first,
                 "stp x29, x30, [sp, #-16]!",
                 "mov x29, sp",
                 "ldr x9, [x0, #{store}]",
@@ -124,17 +129,32 @@ macro_rules! shims {
 }
 for_each_builtin!(shims);
 
+/// How a builtin does not return.
+enum Raise {
+    Trap(Trap),
+    Exception(RawRef),
+}
+
+impl From<Trap> for Raise {
+    fn from(trap: Trap) -> Raise {
+        Raise::Trap(trap)
+    }
+}
+
 /// Gives a builtin's result to machine code, or raises.
 ///
 /// # Safety
 /// As `trap::raise`.
-unsafe fn finish<T>(cx: Cx, outcome: std::thread::Result<Result<T, Trap>>) -> T {
+unsafe fn finish<T, E: Into<Raise>>(cx: Cx, outcome: std::thread::Result<Result<T, E>>) -> T {
     // SAFETY: the context is the running instance's; the rest is the caller's promise.
     unsafe {
         let vm = (*cx).header.store;
         match outcome {
             Ok(Ok(value)) => value,
-            Ok(Err(trap)) => trap::raise(vm, trap),
+            Ok(Err(e)) => match e.into() {
+                Raise::Trap(trap) => trap::raise(vm, trap),
+                Raise::Exception(e) => exception::throw(vm, e, None),
+            },
             Err(panic) => {
                 std::mem::forget(panic);
                 (*((*vm).store as *mut Store)).poisoned = true;
@@ -283,6 +303,17 @@ mod body {
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
         Ok(store.alloc(ty, 0)?.finish().bits())
+    }
+
+    pub unsafe fn exception_new(cx: Cx, tag: u32) -> R<RawRef> {
+        // SAFETY: see the module.
+        let (store, instance) = unsafe { parts(cx) };
+        let ty = instance.info().tags[TagIndex::from_u32(tag)].exception.id;
+        Ok(store.alloc(ty, 0)?.finish().bits())
+    }
+
+    pub unsafe fn throw(_: Cx, exception: RawRef) -> Result<(), Raise> {
+        Err(Raise::Exception(exception))
     }
 
     pub unsafe fn array_new(cx: Cx, ty: u32, len: u32) -> R<RawRef> {

@@ -48,6 +48,7 @@ impl Store {
             Holder::Global(..) | Holder::HostGlobal(_) => c.globals += 1,
             Holder::Segment(..) => c.segment_elements += 1,
             Holder::Frame => c.frame_slots += 1,
+            Holder::Tag(..) => {}
         });
         Ok(c)
     }

@@ -41,6 +41,7 @@ pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Inst
 unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     // SAFETY: the instance is in the store; globals are evaluated in their order.
     unsafe {
+        make_tags(store, module, instance)?;
         let mut eval = Evaluator::new(instance);
         evaluate_globals(store, module, instance, &mut eval)?;
         evaluate_tables(store, instance, &mut eval)?;
@@ -51,6 +52,19 @@ unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut I
                 (*instance).drop_elem(e);
             }
         }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As `initialize`.
+unsafe fn make_tags(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
+    let info = module.info();
+    for (t, decl) in info.tags.iter().skip(info.imported_tags) {
+        let tag = store.new_tag(info.types[decl.ty].id)?;
+        let no_gc = store.no_gc()?;
+        // SAFETY: boxed in the store; the tag was just made.
+        unsafe { (*instance).tag_slot(no_gc, t).store(no_gc, 0, no_gc.adopt(tag)) };
     }
     Ok(())
 }

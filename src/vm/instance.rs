@@ -16,6 +16,7 @@ use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::err;
+use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
 use crate::sys::scarcity;
 use crate::wasm::module::*;
@@ -184,6 +185,18 @@ impl Instance {
         }
     }
 
+    /// The object that a tag is.
+    pub fn tag(&self, t: TagIndex) -> RawRef {
+        // SAFETY: the layout's place, on the store's thread.
+        RawRef(unsafe { *self.at::<u32>(self.module.layout.tag(t)) })
+    }
+
+    /// Where a tag is.
+    pub(super) fn tag_slot<'h>(&self, _: NoGc<'h>, t: TagIndex) -> Slots<'h> {
+        // SAFETY: the layout's place, which has the context's card; it lives while the store is borrowed.
+        unsafe { Slots::new(self.at(self.module.layout.tag(t)), 1, &raw mut (*self.vmctx()).global_card, 0) }
+    }
+
     /// A function's place among the store's handles.
     pub(super) fn funcrefs(&self) -> impl Iterator<Item = (FuncRefIndex, FuncIndex)> + '_ {
         self.info().funcrefs.iter().map(|(i, f)| (i, *f))
@@ -199,7 +212,9 @@ impl Instance {
     }
 
     pub(super) fn needs_tracing(&self) -> bool {
-        !self.module.ref_globals.is_empty() || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())
+        !self.module.ref_globals.is_empty()
+            || !self.info().tags.is_empty()
+            || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())
     }
 }
 

@@ -26,6 +26,7 @@ pub enum ImportValue {
     Table(u32),
     Memory(u32),
     Global(u32),
+    Tag(u32),
 }
 
 /// Makes an instance and runs its start function. Gives its place in the store, and the generation of that. When a segment or
@@ -131,7 +132,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
 
 fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, imports: &[ImportValue]) {
     let layout = &module.layout;
-    let (mut funcs, mut globals) = (0, 0);
+    let (mut funcs, mut globals, mut tags) = (0, 0, 0);
     // SAFETY: every place is the layout's for this import; funcrefs and globals live as long as the store.
     unsafe {
         for import in imports {
@@ -157,6 +158,13 @@ fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, impo
                     instance.know_globals();
                     instance.globals[globals] = g;
                     globals += 1;
+                }
+                ImportValue::Tag(t) => {
+                    if let Some(heap) = &store.heap {
+                        let no_gc = heap.no_gc();
+                        instance.tag_slot(no_gc, TagIndex::new(tags)).store(no_gc, 0, store.tags[t].object(no_gc));
+                    }
+                    tags += 1;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::code_memory::{self, Owner};
 use super::image::Images;
-use crate::abi::code::{CallSite, Code, FuncCode, NO_OFFSET, StackMap, TrapSite};
+use crate::abi::code::*;
 use crate::abi::vmstruct::VmCode;
 use crate::base::index::*;
 use crate::base::{Frame, Result, Trap};
@@ -40,6 +40,8 @@ pub struct Tables {
     pub calls: Shared<CallSite>,
     pub stack_maps: Shared<StackMap>,
     pub stack_slots: Shared<u32>,
+    pub tries: Shared<TrySite>,
+    pub handlers: Shared<Handler>,
 }
 
 impl From<Code> for Tables {
@@ -50,6 +52,8 @@ impl From<Code> for Tables {
             calls: code.calls.into(),
             stack_maps: code.stack_maps.into(),
             stack_slots: code.stack_slots.into(),
+            tries: code.tries.into(),
+            handlers: code.handlers.into(),
         }
     }
 }
@@ -130,6 +134,18 @@ impl ModuleCode {
         let m = &self.tables.stack_maps[i];
         let slots = &self.tables.stack_slots[m.first as usize..(m.first + m.count) as usize];
         Some((slots, self.vmctx_below_fp(offset)?))
+    }
+
+    /// What catches exceptions that come out of the call that returns to `offset`, innermost first.
+    pub fn handlers(&self, offset: u32) -> Option<(&TrySite, &[Handler])> {
+        let i = self.tables.tries.binary_search_by_key(&offset, |t| t.return_at).ok()?;
+        let t = &self.tables.tries[i];
+        Some((t, &self.tables.handlers[t.first as usize..(t.first + t.count) as usize]))
+    }
+
+    /// Bytes from the first function's start to the last one's end.
+    pub fn len(&self) -> u32 {
+        self.tables.funcs.last().map_or(0, |f| f.start + f.len)
     }
 
     /// Names the frame whose return address, or faulting instruction, is at `offset`.

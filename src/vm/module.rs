@@ -50,6 +50,7 @@ impl Module {
                 Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
             });
             // Where the system has no memory for such code, there may be some for the ordinary kind.
+            let uses_heap = uses_heap || !source.info.tags.is_empty();
             if let Ok(lazy) = Lazy::new(engine, &source, &bodies, uses_heap, keep) {
                 return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
             }
@@ -77,6 +78,7 @@ impl Module {
 
     fn with(engine: &Arc<Engine>, source: Arc<Source>, code: Machine, uses_heap: bool) -> Module {
         let info = &source.info;
+        let uses_heap = uses_heap || !info.tags.is_empty();
         let is_ref = |(g, decl): (GlobalIndex, &GlobalDecl)| info.defined_global(g).filter(|_| decl.ty.content.is_gc());
         let layout = ContextLayout::new(info);
         Module {

@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
-use crate::abi::code::StackMap;
+use crate::abi::code::{StackMap, TrySite};
 use crate::base::Result;
 use crate::base::index::*;
 use crate::err;
@@ -24,9 +24,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x03";
+const MAGIC: [u8; 8] = *b"\0wrtmod\x04";
 /// The module, its text, its tables, its memories' images as records and as bytes, and facts.
-const PARTS: usize = 10;
+const PARTS: usize = 12;
 /// Magic, contract, hash of the rest, and place and length of each part.
 const HEADER: usize = (3 + 2 * PARTS) * 8;
 /// Where the hashed part begins.
@@ -37,7 +37,7 @@ const PAGE: usize = 64 << 10;
 /// Bytes that are worth a thread that looks for damage.
 const PARALLEL_CHECK: usize = 4 << 20;
 const TEXT: usize = 1;
-const IMAGES: usize = 8;
+const IMAGES: usize = 10;
 
 /// An image: the memory it is of, where it starts there and its length, both in `UNIT`s. Images stand one behind the other.
 #[derive(Clone, Copy)]
@@ -101,6 +101,8 @@ impl<'a> Pieces<'a> {
             bytes_of(&t.calls),
             bytes_of(&t.stack_maps),
             bytes_of(&t.stack_slots),
+            bytes_of(&t.tries),
+            bytes_of(&t.handlers),
             bytes_of(&extra.records),
             &extra.bytes,
             bytes_of(&extra.facts),
@@ -231,7 +233,7 @@ pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
 fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let damaged = || err!(Malformed, "the saved module is damaged");
     let parts = check(engine, place.bytes())?;
-    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, records, images, facts] = parts;
+    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, tries, handlers, records, images, facts] = parts;
     let bytes = place.shared(bytes).ok_or_else(damaged)?;
     let tables = Tables {
         funcs: place.shared(funcs).ok_or_else(damaged)?,
@@ -239,6 +241,8 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         calls: place.shared(calls).ok_or_else(damaged)?,
         stack_maps: place.shared(stack_maps).ok_or_else(damaged)?,
         stack_slots: place.shared(stack_slots).ok_or_else(damaged)?,
+        tries: place.shared(tries).ok_or_else(damaged)?,
+        handlers: place.shared(handlers).ok_or_else(damaged)?,
     };
     let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == 1).ok_or_else(damaged)?;
     let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
@@ -259,9 +263,13 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let info = decoded?.info;
     let slots = tables.stack_slots.len() as u64;
     let inside = |m: &StackMap| m.first as u64 + m.count as u64 <= slots;
+    let handlers = tables.handlers.len() as u64;
+    let caught = |t: &TrySite| t.first as u64 + t.count as u64 <= handlers;
     let sound = tables.funcs.len() == info.bodies.len()
         && tables.funcs.iter().all(|f| f.start as u64 + f.len as u64 <= text.len as u64)
-        && tables.stack_maps.iter().all(inside);
+        && tables.stack_maps.iter().all(inside)
+        && tables.tries.iter().all(caught)
+        && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64);
     if !sound {
         return Err(damaged());
     }

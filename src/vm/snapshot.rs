@@ -9,7 +9,7 @@ use crate::base::{Error, Result};
 use crate::err;
 use crate::gc::Heap;
 use crate::gc::walk::Met;
-use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_FIELDS, HOST_TYPE};
+use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_FIELDS, HOST_TYPE, KIND_EXCEPTION, TAG_TYPE};
 use crate::wasm::types::{CompositeType, TypeId};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
@@ -137,6 +137,7 @@ impl Store {
             Holder::Global(i, g) => add(Group::Instance(i), format!("own global {}", g.index()), r),
             Holder::HostGlobal(g) => add(Group::Globals, format!("global {g}"), r),
             Holder::Segment(i, s, e) => add(Group::Instance(i), format!("segment {s}, element {e}"), r),
+            Holder::Tag(i, t) => add(Group::Instance(i), format!("tag {}", t.index()), r),
             Holder::Frame => add(Group::Frames, "local".into(), r),
         });
         let mut of_object: FxHashMap<u32, u32> = FxHashMap::default();
@@ -202,6 +203,8 @@ impl Store {
         match ty {
             HOST_TYPE => (NATIVE, "host object".into()),
             HELD_FUNC_TYPE => (NATIVE, "reference to a function".into()),
+            TAG_TYPE => (NATIVE, "tag".into()),
+            ty if self.engine.types.view().get(ty).kind == KIND_EXCEPTION => (OBJECT, "exception".into()),
             ty => {
                 let def = self.engine.types.get(ty);
                 let kind = if matches!(def.sub.composite, CompositeType::Array(_)) { ARRAY } else { OBJECT };

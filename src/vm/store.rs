@@ -15,6 +15,7 @@ use super::module::Module;
 use super::release::Releases;
 use super::share::Share;
 use super::table::Table;
+use super::tag::Tag;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::{Error, Result, Slab};
 use crate::err;
@@ -95,6 +96,10 @@ pub struct Store {
     pub tables: Slab<Box<Table>>,
     pub memories: Slab<Box<Memory>>,
     pub globals: Slab<Global>,
+    /// Tags that the host knows.
+    pub tags: Slab<Tag>,
+    /// So many there may be before it is looked which of them have died.
+    pub(super) tags_at_next_look: usize,
     pub(super) hosts: Slab<Box<HostFunc>>,
     pub instances: Slab<Box<Instance>>,
     /// Last: the rest may need it for its own end.
@@ -143,6 +148,8 @@ impl Store {
             tables: Slab::default(),
             memories: Slab::default(),
             globals: Slab::default(),
+            tags: Slab::default(),
+            tags_at_next_look: 0,
             hosts: Slab::default(),
             instances: Slab::default(),
             engine: shared,

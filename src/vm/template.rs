@@ -41,6 +41,9 @@ impl Template {
         for (i, t) in info.types.iter() {
             put(layout.type_id(i) as usize, &t.id.0.to_ne_bytes());
         }
+        for (i, t) in info.tags.iter() {
+            put(layout.exception_id(i) as usize, &t.exception.id.0.to_ne_bytes());
+        }
         let mut evaluated_globals = Vec::new();
         for (g, decl) in info.globals.iter() {
             let Some(d) = info.defined_global(g) else { continue };

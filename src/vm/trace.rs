@@ -4,8 +4,9 @@ use super::code_memory::{self, Owner};
 use super::instance::Instance;
 use super::store::Store;
 use super::unwind::word;
+use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::VmRefGlobal;
-use crate::base::index::{DefinedGlobalIndex, EntityRef};
+use crate::base::index::{DefinedGlobalIndex, EntityRef, TagIndex};
 use crate::gc::Heap;
 use crate::gc::collect::Tracer;
 use crate::gc::object::is_object;
@@ -42,6 +43,8 @@ pub enum Holder {
     Global(u32, DefinedGlobalIndex),
     /// A global that the host made.
     HostGlobal(u32),
+    /// An instance, and its tag.
+    Tag(u32, TagIndex),
     /// An instance, its segment, and the element.
     Segment(u32, usize, usize),
     Frame,
@@ -53,6 +56,7 @@ impl fmt::Display for Holder {
             Holder::Table(t, i) => write!(f, "table {t}, element {i}"),
             Holder::Global(i, g) => write!(f, "instance {i}, own global {}", g.index()),
             Holder::HostGlobal(g) => write!(f, "global {g}"),
+            Holder::Tag(i, t) => write!(f, "instance {i}, tag {}", t.index()),
             Holder::Segment(i, s, e) => write!(f, "instance {i}, segment {s}, element {e}"),
             Holder::Frame => f.write_str("a frame"),
         }
@@ -81,6 +85,9 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
             // SAFETY: a global of an instance of the store.
             give(unsafe { *(g.as_ptr() as *const u32) }, Holder::Global(*i, index))
         });
+        for t in instance.info().tags.keys() {
+            give(instance.tag(t).0, Holder::Tag(*i, t));
+        }
         for (s, segment) in instance.segments.iter().enumerate() {
             let Some(slots) = segment.as_ref().map(|s| s.slots(no_gc)) else { continue };
             let element = |e| slots.load(no_gc, e).map_or(0, |g| g.bits().0);
@@ -194,6 +201,7 @@ impl Instance {
         if *card != 0 || !tracer.is_minor() {
             // SAFETY: globals of the context.
             self.each_global(|g, _| tracer.slot(unsafe { &raw const (*g.as_ptr()).value }));
+            self.info().tags.keys().for_each(|t| tracer.slot(self.at::<RefSlot>(self.module.layout.tag(t))));
             *card = 0;
         }
         for segment in self.segments.iter().flatten() {

@@ -1,6 +1,7 @@
 //! Traps: from a fault, a builtin or a host function's error to the entry trampoline of the activation they end.
 
 use super::code_memory::{self, Owner};
+use super::exception;
 use super::store::Store;
 use super::unwind;
 use crate::abi::vmstruct::{Activation, VmStore};
@@ -67,12 +68,27 @@ pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
     }
 }
 
-/// Ends the innermost activation with an error that is not a trap, or a trap the host passes on.
+/// Ends the innermost activation with an error that is not a trap, or a trap the host passes on; an error that holds an
+/// exception throws it.
 ///
 /// # Safety
 /// As `raise`; from a builtin or a host function.
 pub unsafe fn raise_error(store: *mut VmStore, error: Error) -> ! {
     // SAFETY: as in `raise`; nobody holds a reference to the store now (invariant 3).
+    unsafe {
+        match (*((*store).store as *mut Store)).thrown(&error) {
+            Some(exception) => exception::throw(store, exception, Some(error)),
+            None => end_activation(store, error),
+        }
+    }
+}
+
+/// Ends the innermost activation with an error.
+///
+/// # Safety
+/// As `raise_error`.
+pub unsafe fn end_activation(store: *mut VmStore, error: Error) -> ! {
+    // SAFETY: the caller's promise.
     unsafe {
         (*((*store).store as *mut Store)).error = Some(error);
         let activation = (*store).activation;

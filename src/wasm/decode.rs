@@ -31,7 +31,7 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// WebAssembly 3.0 without exceptions, 64-bit addresses, relaxed SIMD and threads.
+/// WebAssembly 3.0 without 64-bit addresses, relaxed SIMD and threads.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::MULTI_MEMORY
@@ -39,6 +39,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::FUNCTION_REFERENCES
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::EXCEPTIONS
 }
 
 /// Validates everything but the bodies, and describes the module.
@@ -88,7 +89,7 @@ pub fn validate_body(
     Ok(objects)
 }
 
-/// Whether an instruction makes objects, or looks at their types or contents.
+/// Whether an instruction makes objects (exceptions are some), or looks at their types or contents.
 fn looks_into_objects(op: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(
@@ -119,6 +120,8 @@ fn looks_into_objects(op: &Operator<'_>) -> bool {
             | RefCastNullable { .. }
             | BrOnCast { .. }
             | BrOnCastFail { .. }
+            | Throw { .. }
+            | TryTable { .. }
     )
 }
 
@@ -219,6 +222,8 @@ fn convert_heap(t: wasmparser::HeapType, concrete: &dyn Fn(u32) -> HeapType) -> 
         H::Abstract { ty: A::Struct, .. } => HeapType::Struct,
         H::Abstract { ty: A::Array, .. } => HeapType::Array,
         H::Abstract { ty: A::None, .. } => HeapType::None,
+        H::Abstract { ty: A::Exn, .. } => HeapType::Exn,
+        H::Abstract { ty: A::NoExn, .. } => HeapType::NoExn,
         H::Concrete(UnpackedIndex::Module(i)) => concrete(i),
         other => unreachable!("the validator refuses {other:?} without its feature"),
     }
@@ -279,6 +284,11 @@ impl Decoder<'_> {
                     let global = global.map_err(malformed)?;
                     let init = Some(const_expr(&global.init_expr, &info.types)?);
                     info.globals.push(GlobalDecl { ty: global_type(&global.ty, &info.types), init });
+                }
+            }
+            Payload::TagSection(tags) => {
+                for tag in tags {
+                    self.tag(tag.map_err(malformed)?)?;
                 }
             }
             Payload::ExportSection(exports) => {
@@ -375,10 +385,19 @@ impl Decoder<'_> {
                 info.imported_globals += 1;
                 EntityIndex::Global(info.globals.push(GlobalDecl { ty: global_type(&g, &info.types), init: None }))
             }
-            TypeRef::Tag(_) => return Err(err!(Unsupported, "tags are not supported yet")),
+            TypeRef::Tag(t) => {
+                self.info.imported_tags += 1;
+                EntityIndex::Tag(self.tag(t)?)
+            }
         };
-        info.imports.push(Import { module: import.module.into(), name: import.name.into(), index });
+        self.info.imports.push(Import { module: import.module.into(), name: import.name.into(), index });
         Ok(())
+    }
+
+    fn tag(&mut self, tag: wasmparser::TagType) -> Result<TagIndex> {
+        let ty = TypeIndex::from_u32(tag.func_type_idx);
+        let exception = self.types.exception(self.info.types[ty].id)?;
+        Ok(self.info.tags.push(TagDecl { ty, exception }))
     }
 
     /// Gives every function that can become a value its place among the funcrefs: exported ones, and those that a
@@ -441,7 +460,7 @@ fn entity(kind: ExternalKind, index: u32) -> Result<EntityIndex> {
         ExternalKind::Table => EntityIndex::Table(TableIndex::from_u32(index)),
         ExternalKind::Memory => EntityIndex::Memory(MemoryIndex::from_u32(index)),
         ExternalKind::Global => EntityIndex::Global(GlobalIndex::from_u32(index)),
-        ExternalKind::Tag => return Err(err!(Unsupported, "tags are not supported yet")),
+        ExternalKind::Tag => EntityIndex::Tag(TagIndex::from_u32(index)),
     })
 }
 

@@ -20,6 +20,11 @@ pub const KIND_HOST: u32 = 3;
 /// An object that the host holds a function by. WebAssembly never gets it.
 pub const KIND_HELD_FUNC: u32 = 4;
 
+/// An exception: its tag, then what it carries.
+pub const KIND_EXCEPTION: u32 = 5;
+/// A tag, which exceptions are compared by. WebAssembly never gets it.
+pub const KIND_TAG: u32 = 6;
+
 /// The type of objects of the host: the first one. Before it is the place of none, all zero: machine code looks there for the
 /// type of what is no object.
 pub const HOST_TYPE: TypeId = TypeId(64);
@@ -33,8 +38,15 @@ pub const HOST_FIELDS: u32 = HEADER_SIZE + 4;
 /// Bytes of an object of the host.
 pub const HOST_OBJECT_SIZE: u32 = 16;
 /// The type of objects by which the host holds functions: they have the function's number behind the header.
-pub const HELD_FUNC_TYPE: TypeId = TypeId(HOST_TYPE.0 + size_of::<Descriptor>() as u32);
+pub const HELD_FUNC_TYPE: TypeId = TypeId(TAG_TYPE.0 + size_of::<Descriptor>() as u32);
 pub const HELD_FUNC_SIZE: u32 = 16;
+/// The type of tags: the id of a tag's function type behind the header, and the place of its handle in the store, plus one.
+pub const TAG_TYPE: TypeId = TypeId(HOST_TYPE.0 + size_of::<Descriptor>() as u32);
+pub const TAG_FUNC_TYPE: u32 = HEADER_SIZE;
+pub const TAG_HANDLE: u32 = HEADER_SIZE + 4;
+pub const TAG_SIZE: u32 = 16;
+/// Where an exception has its tag.
+pub const EXCEPTION_TAG: u32 = HEADER_SIZE;
 
 /// Never changes once its id is known to anybody.
 #[derive(Clone, Copy)]
@@ -148,6 +160,9 @@ impl Descriptors {
         };
         let id = d.put(host, &[], &[], &[])?;
         debug_assert_eq!(id, HOST_TYPE);
+        let tag = Descriptor { kind: KIND_TAG, size: TAG_SIZE, ref_words: 0, refs: 0, ..host };
+        let id = d.put(tag, &[], &[], &[])?;
+        debug_assert_eq!(id, TAG_TYPE);
         let func =
             Descriptor { kind: KIND_HELD_FUNC, size: HELD_FUNC_SIZE, ref_words: 0, refs: 0, func_words: 1, ..host };
         let id = d.put(func, &[], &[], &[1 << (HEADER_SIZE / 4)])?;
@@ -157,6 +172,16 @@ impl Descriptors {
 
     /// Adds the descriptor of a type whose supertype, if any, is there already.
     pub fn add(&mut self, ty: &SubType) -> Result<TypeId> {
+        self.add_kind(ty, KIND_STRUCT)
+    }
+
+    /// The same for exceptions that are such structures.
+    pub fn add_exception(&mut self, ty: &SubType) -> Result<TypeId> {
+        self.add_kind(ty, KIND_EXCEPTION)
+    }
+
+    /// `structure` is what objects of structures are.
+    fn add_kind(&mut self, ty: &SubType, structure: u32) -> Result<TypeId> {
         let view = self.view();
         let mut display: Vec<u32> = Vec::new();
         if let Some(s) = ty.supertype {
@@ -166,7 +191,7 @@ impl Descriptors {
         let (kind, size) = match &ty.composite {
             CompositeType::Func(_) => (KIND_FUNC, 0),
             CompositeType::Array(e) => (KIND_ARRAY, e.storage.size().trailing_zeros()),
-            CompositeType::Struct(fields) => (KIND_STRUCT, struct_size(fields, &struct_layout(fields))),
+            CompositeType::Struct(fields) => (structure, struct_size(fields, &struct_layout(fields))),
         };
         let depth = display.len() as u32;
         let mut d = Descriptor { kind, depth, size, ref_words: 0, refs: 0, func_words: 0, display: [0; 8] };

@@ -11,8 +11,8 @@ impl DescriptorView {
             return true;
         }
         match (a, b) {
-            (_, H::Func | H::Extern | H::Any) => a.top() == b.top(),
-            (H::NoFunc | H::NoExtern | H::None, _) => a.top() == b.top(),
+            (_, H::Func | H::Extern | H::Any | H::Exn) => a.top() == b.top(),
+            (H::NoFunc | H::NoExtern | H::None | H::NoExn, _) => a.top() == b.top(),
             (H::I31 | H::Struct | H::Array | H::ConcreteStruct(_) | H::ConcreteArray(_), H::Eq) => true,
             (H::ConcreteStruct(_), H::Struct) | (H::ConcreteArray(_), H::Array) => true,
             _ => matches!((a.concrete(), b.concrete()), (Some(a), Some(b)) if self.is_subtype(a, b)),
@@ -49,9 +49,22 @@ mod tests {
         use HeapType as H;
         let view = TypeRegistry::new().unwrap();
         let view = view.view();
-        let all = [H::Func, H::NoFunc, H::Extern, H::NoExtern, H::Any, H::Eq, H::I31, H::Struct, H::Array, H::None];
+        let all = [
+            H::Func,
+            H::NoFunc,
+            H::Extern,
+            H::NoExtern,
+            H::Any,
+            H::Eq,
+            H::I31,
+            H::Struct,
+            H::Array,
+            H::None,
+            H::Exn,
+            H::NoExn,
+        ];
         let below = |b: HeapType| all.iter().filter(|a| view.heap_matches(**a, b)).count();
         // The type itself, those below it, and its bottom.
-        assert_eq!(all.map(below), [2, 1, 2, 1, 6, 5, 2, 2, 2, 1]);
+        assert_eq!(all.map(below), [2, 1, 2, 1, 6, 5, 2, 2, 2, 1, 2, 1]);
     }
 }

@@ -16,6 +16,7 @@ pub enum EntityIndex {
     Table(TableIndex),
     Memory(MemoryIndex),
     Global(GlobalIndex),
+    Tag(TagIndex),
 }
 
 pub struct Import {
@@ -49,6 +50,12 @@ pub struct GlobalDecl {
     pub ty: GlobalType,
     /// Absent for imported ones.
     pub init: Option<ConstExpr>,
+}
+
+pub struct TagDecl {
+    pub ty: TypeIndex,
+    /// The type of the objects that exceptions of it are.
+    pub exception: Arc<TypeDef>,
 }
 
 /// What a segment's elements are.
@@ -107,6 +114,7 @@ pub struct ModuleInfo {
     pub tables: PrimaryMap<TableIndex, TableDecl>,
     pub memories: PrimaryMap<MemoryIndex, MemoryType>,
     pub globals: PrimaryMap<GlobalIndex, GlobalDecl>,
+    pub tags: PrimaryMap<TagIndex, TagDecl>,
     pub elems: PrimaryMap<ElemIndex, ElemSegment>,
     pub data: PrimaryMap<DataIndex, DataSegment>,
     pub start: Option<FuncIndex>,
@@ -114,6 +122,7 @@ pub struct ModuleInfo {
     pub imported_tables: usize,
     pub imported_memories: usize,
     pub imported_globals: usize,
+    pub imported_tags: usize,
     /// The functions that can become values, in the order of their `FuncRefIndex`.
     pub funcrefs: PrimaryMap<FuncRefIndex, FuncIndex>,
     /// Each body (locals and code) as a range of the module's bytes.
@@ -151,6 +160,10 @@ impl ModuleInfo {
             EntityIndex::Table(t) => ExternType::Table(self.tables[t].ty),
             EntityIndex::Memory(m) => ExternType::Memory(self.memories[m]),
             EntityIndex::Global(g) => ExternType::Global(self.globals[g].ty),
+            EntityIndex::Tag(t) => {
+                let ty = self.tags[t].ty;
+                ExternType::Tag(self.types[ty].id, self.signature(ty).clone())
+            }
         }
     }
     pub fn export(&self, name: &str) -> Option<EntityIndex> {

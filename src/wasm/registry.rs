@@ -47,6 +47,15 @@ pub struct TypeNames {
 }
 
 impl TypeDef {
+    fn new(id: TypeId, sub: SubType) -> TypeDef {
+        let offsets = match &sub.composite {
+            CompositeType::Struct(fields) => super::descriptor::struct_layout(fields),
+            _ => vec![],
+        };
+        let mut def = TypeDef { id, sub, offsets: offsets.into(), has_funcs: false, names: OnceLock::new() };
+        def.has_funcs = def.fields().iter().any(|f| f.storage.is_func());
+        def
+    }
     pub fn name(&self) -> Option<&str> {
         self.names.get().map(|n| &*n.name).filter(|n| !n.is_empty())
     }
@@ -76,6 +85,10 @@ struct Inner {
     /// The ids of the members, by the rolled group.
     groups: HashMap<Box<[SubType]>, Box<[TypeId]>>,
     types: FxHashMap<TypeId, Arc<TypeDef>>,
+    /// The types of exceptions, by the function type of their tags.
+    exceptions: FxHashMap<TypeId, Arc<TypeDef>>,
+    /// The same by their own ids: the host can not name them either.
+    hidden: FxHashMap<TypeId, Arc<TypeDef>>,
     descriptors: Descriptors,
 }
 
@@ -89,7 +102,13 @@ impl TypeRegistry {
         let descriptors = Descriptors::new()?;
         let view = descriptors.view();
         Ok(TypeRegistry {
-            inner: RwLock::new(Inner { groups: HashMap::new(), types: FxHashMap::default(), descriptors }),
+            inner: RwLock::new(Inner {
+                groups: HashMap::new(),
+                types: FxHashMap::default(),
+                exceptions: FxHashMap::default(),
+                hidden: FxHashMap::default(),
+                descriptors,
+            }),
             view,
         })
     }
@@ -121,13 +140,7 @@ impl TypeRegistry {
         let mut types = Vec::with_capacity(group.len());
         for (sub, id) in group.iter().zip(&ids) {
             let sub = sub.with_ids(|t| outside(t, &ids));
-            let offsets = match &sub.composite {
-                CompositeType::Struct(fields) => super::descriptor::struct_layout(fields),
-                _ => vec![],
-            };
-            let mut def = TypeDef { id: *id, sub, offsets: offsets.into(), has_funcs: false, names: OnceLock::new() };
-            def.has_funcs = def.fields().iter().any(|f| f.storage.is_func());
-            let def = Arc::new(def);
+            let def = Arc::new(TypeDef::new(*id, sub));
             inner.types.insert(*id, def.clone());
             types.push(def);
         }
@@ -142,14 +155,37 @@ impl TypeRegistry {
         Ok((def.id, def.func().expect("registered as one").clone()))
     }
 
+    /// The type of exceptions whose tags have a function type: a structure of the tag, then of what the function takes. No
+    /// module can name it.
+    pub fn exception(&self, func: TypeId) -> Result<Arc<TypeDef>> {
+        if let Some(def) = self.inner.read().exceptions.get(&func) {
+            return Ok(def.clone());
+        }
+        let params = self.func(func);
+        let tag = ValType::Ref(RefType { nullable: false, heap: HeapType::Any });
+        let field = |t: &ValType| FieldType { storage: StorageType::Val(*t), mutable: false };
+        let fields = std::iter::once(&tag).chain(params.params()).map(field).collect();
+        let sub = SubType::plain(CompositeType::Struct(fields));
+        let mut inner = self.inner.write();
+        if let Some(def) = inner.exceptions.get(&func) {
+            return Ok(def.clone());
+        }
+        let id = inner.descriptors.add_exception(&sub)?;
+        let def = Arc::new(TypeDef::new(id, sub));
+        inner.hidden.insert(id, def.clone());
+        inner.exceptions.insert(func, def.clone());
+        Ok(def)
+    }
+
     /// The type of an id, if this registry gave it.
     pub fn find(&self, id: TypeId) -> Option<Arc<TypeDef>> {
         self.inner.read().types.get(&id).cloned()
     }
 
-    /// The type of an id that this registry gave.
+    /// The type of an id that this registry gave, of exceptions as well.
     pub fn get(&self, id: TypeId) -> Arc<TypeDef> {
-        self.inner.read().types[&id].clone()
+        let inner = self.inner.read();
+        inner.types.get(&id).unwrap_or_else(|| &inner.hidden[&id]).clone()
     }
 
     /// The function type of an id that this registry gave to one.

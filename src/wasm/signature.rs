@@ -70,7 +70,7 @@ impl Parser<'_> {
 
     fn val_type(&mut self) -> Result<ValType> {
         const NUMBERS: [ValType; 5] = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
-        const HEAPS: [HeapType; 10] = [
+        const HEAPS: [HeapType; 12] = [
             HeapType::Func,
             HeapType::NoFunc,
             HeapType::Extern,
@@ -81,6 +81,8 @@ impl Parser<'_> {
             HeapType::Struct,
             HeapType::Array,
             HeapType::None,
+            HeapType::Exn,
+            HeapType::NoExn,
         ];
         let reference = |nullable| move |heap| ValType::Ref(RefType { nullable, heap });
         let nullable = HEAPS.map(reference(true));

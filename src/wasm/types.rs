@@ -45,17 +45,21 @@ pub enum HeapType {
     Struct,
     Array,
     None,
+    /// Exceptions.
+    Exn,
+    NoExn,
     ConcreteFunc(TypeId),
     ConcreteStruct(TypeId),
     ConcreteArray(TypeId),
 }
 
-/// The three hierarchies of references, by their top types.
+/// The four hierarchies of references, by their top types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Top {
     Func,
     Extern,
     Any,
+    Exn,
 }
 
 impl HeapType {
@@ -63,6 +67,7 @@ impl HeapType {
         match self {
             HeapType::Func | HeapType::NoFunc | HeapType::ConcreteFunc(_) => Top::Func,
             HeapType::Extern | HeapType::NoExtern => Top::Extern,
+            HeapType::Exn | HeapType::NoExn => Top::Exn,
             _ => Top::Any,
         }
     }
@@ -91,6 +96,7 @@ impl Top {
             Top::Func => HeapType::Func,
             Top::Extern => HeapType::Extern,
             Top::Any => HeapType::Any,
+            Top::Exn => HeapType::Exn,
         }
     }
 
@@ -104,6 +110,7 @@ impl RefType {
     pub const FUNC: RefType = RefType { nullable: true, heap: HeapType::Func };
     pub const EXTERN: RefType = RefType { nullable: true, heap: HeapType::Extern };
     pub const ANY: RefType = RefType { nullable: true, heap: HeapType::Any };
+    pub const EXN: RefType = RefType { nullable: true, heap: HeapType::Exn };
 
     pub fn top(self) -> Top {
         self.heap.top()
@@ -114,6 +121,7 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNC);
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERN);
     pub const ANYREF: ValType = ValType::Ref(RefType::ANY);
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXN);
 
     /// Whether a value of it is a reference that the collector has to know: any but functions.
     pub fn is_gc(self) -> bool {
@@ -146,6 +154,8 @@ impl fmt::Display for HeapType {
             HeapType::Struct => "struct",
             HeapType::Array => "array",
             HeapType::None => "none",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
             HeapType::ConcreteFunc(t) => return write!(f, "$func{}", t.0),
             HeapType::ConcreteStruct(t) => return write!(f, "$struct{}", t.0),
             HeapType::ConcreteArray(t) => return write!(f, "$array{}", t.0),
@@ -160,6 +170,7 @@ impl fmt::Display for RefType {
             (true, HeapType::None) => f.write_str("nullref"),
             (true, HeapType::NoFunc) => f.write_str("nullfuncref"),
             (true, HeapType::NoExtern) => f.write_str("nullexternref"),
+            (true, HeapType::NoExn) => f.write_str("nullexnref"),
             (true, heap) if heap.concrete().is_none() => write!(f, "{heap}ref"),
             (true, heap) => write!(f, "(ref null {heap})"),
             (false, heap) => write!(f, "(ref {heap})"),
@@ -385,6 +396,8 @@ pub enum ExternType {
     Table(TableType),
     Memory(MemoryType),
     Global(GlobalType),
+    /// With the id of the type, whose parameters are what an exception of the tag carries.
+    Tag(TypeId, std::sync::Arc<FuncType>),
 }
 
 impl ExternType {
@@ -394,6 +407,7 @@ impl ExternType {
             ExternType::Table(_) => "table",
             ExternType::Memory(_) => "memory",
             ExternType::Global(_) => "global",
+            ExternType::Tag(..) => "tag",
         }
     }
 }
@@ -408,6 +422,7 @@ impl fmt::Display for ExternType {
             ExternType::Global(t) => {
                 write!(f, "global {}{}", if t.mutable { "mut " } else { "" }, t.content)
             }
+            ExternType::Tag(_, t) => write!(f, "tag {t}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::abi::builtin::Builtin;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
 use crate::compile::func::FuncCx;
-use crate::compile::gc::{GcVal, NewField};
+use crate::compile::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
 use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -38,7 +38,7 @@ pub fn new_fixed(cx: &mut FuncCx, ty: TypeIndex, n: u32) {
         fields.push(NewField { offset: HEADER_SIZE + i as u32 * storage.size(), ty: storage, value });
     }
     let size = (HEADER_SIZE + n * storage.size()).next_multiple_of(OBJECT_ALIGN);
-    let new = cx.new_object(ty, size, Some(n), &fields);
+    let new = cx.new_object(NewKind::Array(ty, n), size, &fields);
     cx.push_gc(new);
 }
 

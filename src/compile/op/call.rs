@@ -1,5 +1,6 @@
 //! Calls (Wasm 3.0, 4.6.13).
 
+use super::exception::{self, Target};
 use super::{cast, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
@@ -8,7 +9,7 @@ use crate::compile::func::{FuncCx, Region, trap_code, trusted};
 use crate::wasm::registry::TypeId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{Inst, InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, Value};
 use std::mem::offset_of;
 
 /// The callee's context and the arguments, off the stack.
@@ -22,10 +23,9 @@ fn arguments(cx: &mut FuncCx, vmctx: Value, ty: TypeIndex) -> Vec<Value> {
     args
 }
 
-fn push_results(cx: &mut FuncCx, call: Inst, ty: TypeIndex) {
+fn push_results(cx: &mut FuncCx, results: Vec<Value>, ty: TypeIndex) {
     let types = cx.env.info.signature(ty);
-    for (i, t) in types.results().iter().enumerate() {
-        let v = cx.b.inst_results(call)[i];
+    for (t, v) in types.results().iter().zip(results) {
         if t.is_gc() {
             cx.adopt_gc(v);
         }
@@ -43,8 +43,8 @@ fn call_through(cx: &mut FuncCx, callee: Callee, ty: TypeIndex) {
     cx.leaves_instance = true;
     let args = arguments(cx, callee.vmctx, ty);
     let sig = cx.signature(ty);
-    let call = cx.b.ins().call_indirect(sig, callee.code, &args);
-    push_results(cx, call, ty);
+    let results = exception::call(cx, Target::Address(sig, callee.code), &args);
+    push_results(cx, results, ty);
 }
 
 /// The callee returns to this function's caller, in this frame's place.
@@ -72,9 +72,8 @@ pub fn call(cx: &mut FuncCx, f: FuncIndex) {
     }
     let args = arguments(cx, cx.vmctx, ty);
     let callee = cx.defined_func(f);
-    cx.calls = true;
-    let call = cx.b.ins().call(callee, &args);
-    push_results(cx, call, ty);
+    let results = exception::call(cx, Target::Func(callee), &args);
+    push_results(cx, results, ty);
 }
 
 pub fn return_call(cx: &mut FuncCx, f: FuncIndex) {

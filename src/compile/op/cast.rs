@@ -49,7 +49,7 @@ fn leave(cx: &mut FuncCx, condition: Value, when: bool, to: (Block, &[BlockArg])
 }
 
 fn is_bottom(t: HeapType) -> bool {
-    matches!(t, HeapType::None | HeapType::NoFunc | HeapType::NoExtern)
+    matches!(t, HeapType::None | HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn)
 }
 
 /// Whether no object but null is of both types. `from` tells no concrete type.

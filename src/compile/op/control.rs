@@ -1,5 +1,6 @@
 //! Control instructions (Wasm 2.0, 4.4.8).
 
+use super::exception;
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::VmStore;
 use crate::base::Trap;
@@ -11,7 +12,7 @@ use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
 use std::mem::offset_of;
-use wasmparser::BlockType;
+use wasmparser::{BlockType, TryTable};
 
 /// A block that has begun and not ended.
 pub struct Frame {
@@ -40,6 +41,7 @@ enum Kind {
         params: Vec<Value>,
     },
     Else,
+    Try,
 }
 
 type Types = (Vec<Repr>, Vec<Repr>);
@@ -99,6 +101,16 @@ pub fn block(cx: &mut FuncCx, ty: BlockType) {
     let types = types(cx, ty);
     let exit = block_with_params(cx, &types.1);
     push_frame(cx, Kind::Block, exit, &types);
+}
+
+pub fn try_table(cx: &mut FuncCx, table: &TryTable) {
+    if !cx.reachable {
+        return push_unreachable(cx);
+    }
+    let types = types(cx, table.ty);
+    let exit = block_with_params(cx, &types.1);
+    push_frame(cx, Kind::Try, exit, &types);
+    exception::enter(cx, table);
 }
 
 pub fn loop_(cx: &mut FuncCx, ty: BlockType) {
@@ -186,6 +198,10 @@ pub fn end(cx: &mut FuncCx) -> bool {
             cx.stack.truncate(at);
             cx.b.ins().jump(frame.exit, &args);
             frame.exit_used = true;
+        }
+        Kind::Try => {
+            cx.stack.truncate(frame.height);
+            exception::leave(cx);
         }
         Kind::Block | Kind::Else => {}
     }

@@ -5,6 +5,7 @@ pub mod array;
 pub mod call;
 pub mod cast;
 pub mod control;
+pub mod exception;
 pub mod global;
 pub mod local;
 pub mod memory;

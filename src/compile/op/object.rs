@@ -2,7 +2,7 @@
 
 use crate::base::index::TypeIndex;
 use crate::compile::func::FuncCx;
-use crate::compile::gc::NewField;
+use crate::compile::gc::{NewField, NewKind};
 use crate::wasm::descriptor::struct_size;
 use cranelift_codegen::ir::Value;
 
@@ -13,7 +13,7 @@ fn make(cx: &mut FuncCx, ty: TypeIndex, values: &[Value]) {
         let value = values.get(i).map(|v| cx.storable(field.storage, *v));
         fields.push(NewField { offset: *offset, ty: field.storage, value });
     }
-    let new = cx.new_object(ty, struct_size(def.fields(), &def.offsets), None, &fields);
+    let new = cx.new_object(NewKind::Structure(ty), struct_size(def.fields(), &def.offsets), &fields);
     cx.push_gc(new);
 }
 

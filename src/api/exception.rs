@@ -1,0 +1,89 @@
+//! Exceptions made, looked into and thrown by the host: references of type `exn`.
+
+use super::object::{Place, Stored, holding};
+use super::reference::no_memory;
+use super::{Ref, Store, Tag, Val};
+use crate::base::{Error, Result};
+use crate::err;
+use crate::vm::exception::tag_of;
+use crate::wasm::descriptor::KIND_EXCEPTION;
+
+impl Ref {
+    /// An exception of a tag with a value for each parameter of its type.
+    pub fn new_exception(store: &mut Store, tag: Tag, values: &[Val]) -> Result<Ref> {
+        let def = store.vm().engine.types.exception(tag.type_id(store)?)?;
+        let (want, got) = (def.fields().len() - 1, values.len());
+        if want != got {
+            return Err(err!(TypeMismatch, "an exception of this tag carries {want} values, {got} were given"));
+        }
+        store.vm_mut().callback_scope()?;
+        let (_, no_gc, object) = tag.object(store)?;
+        // A reference as long as the exception is made, which may collect.
+        let identity = Ref::make(store, no_gc.root(object).ok_or_else(no_memory)?);
+        let made = holding(store, |store| {
+            let mut stored = vec![Stored::Ref(Some(identity))];
+            for (field, v) in def.fields()[1..].iter().zip(values) {
+                stored.push(Stored::new(store, *v, field.storage)?);
+            }
+            Ref::new_object(store, def.id, 0, |new| {
+                let places = def.fields().iter().zip(&def.offsets);
+                places.zip(&stored).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))
+            })
+        });
+        identity.release(store)?;
+        made
+    }
+
+    fn exception<'s>(&self, store: &'s Store) -> Result<Place<'s>> {
+        let (no_gc, object) = self.get(store)?;
+        let types = &store.vm().engine.types;
+        let id = no_gc.type_of(object).filter(|id| types.view().get(*id).kind == KIND_EXCEPTION);
+        let id = id.ok_or_else(|| err!(TypeMismatch, "the reference is to no exception"))?;
+        Ok(Place { no_gc, object, def: types.get(id) })
+    }
+
+    /// The tag of an exception.
+    pub fn exception_tag(&self, store: &mut Store) -> Result<Tag> {
+        let place = self.exception(store)?;
+        let tag = tag_of(place.no_gc, place.object).ok_or_else(|| err!(Internal, "an exception without a tag"))?;
+        let bits = tag.bits();
+        // SAFETY: just read.
+        unsafe { Tag::from_raw(store, bits) }
+    }
+
+    /// How many values an exception carries.
+    pub fn exception_len(&self, store: &Store) -> Result<u32> {
+        Ok(self.exception(store)?.def.fields().len() as u32 - 1)
+    }
+
+    /// A value that an exception carries. A reference is one of the innermost scope.
+    pub fn exception_value(&self, store: &mut Store, i: u32) -> Result<Val> {
+        let place = self.exception(store)?;
+        let at = i as usize;
+        let Some(field) = place.def.fields()[1..].get(at) else {
+            let len = place.def.fields().len() - 1;
+            return Err(err!(InvalidArgument, "there is no value {i}, the exception carries {len}"));
+        };
+        let (field, offset) = (*field, place.def.offsets[at + 1]);
+        let slot = place.load(store, field, offset);
+        // SAFETY: a value of the field's type, of an object of this store, just read.
+        unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
+    }
+
+    /// An error that holds an exception: a host function that returns it throws the exception.
+    pub fn to_error(&self, store: &mut Store) -> Result<Error> {
+        let bits = self.exception(store)?.object.bits();
+        Ok(store.vm_mut().exception_error(bits))
+    }
+}
+
+impl Store {
+    /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none of this store.
+    pub fn exception_of(&mut self, error: &Error) -> Result<Option<Ref>> {
+        match self.vm().thrown(error) {
+            // SAFETY: just read.
+            Some(bits) => unsafe { Ref::from_raw(self, bits) },
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Tags.
+
+use super::Store;
+pub use super::handle::defined::Tag;
+use crate::abi::heap::RawRef;
+use crate::base::Result;
+use crate::err;
+use crate::gc::{Gc, NoGc};
+use crate::wasm::types::{FuncType, TypeId};
+use std::sync::Arc;
+
+impl Tag {
+    /// A tag whose exceptions carry values of the parameters' types. There may be no results.
+    pub fn new(store: &mut Store, ty: &FuncType) -> Result<Tag> {
+        if !ty.results().is_empty() {
+            return Err(err!(InvalidArgument, "the type of a tag has no results, {ty} has"));
+        }
+        ty.params().iter().try_for_each(|t| store.engine().check_type(*t))?;
+        let (id, _) = store.vm().engine.types.register_func(ty)?;
+        let place = store.with_room(|store| store.vm_mut().add_tag(id))?;
+        Ok(Tag::make(store, place))
+    }
+
+    /// # Safety
+    /// `bits` are a tag of the store, and nothing was collected since they were one.
+    pub(super) unsafe fn from_raw(store: &mut Store, bits: RawRef) -> Result<Tag> {
+        // SAFETY: the caller's promise.
+        let place = unsafe { store.vm_mut().tag_place(bits) }?;
+        Ok(Tag::make(store, place))
+    }
+
+    /// The place in the store, and the object, if it still lives.
+    pub(super) fn object<'s>(&self, store: &'s Store) -> Result<(u32, NoGc<'s>, Gc<'s>)> {
+        let place = self.check(store)?;
+        let found = store.vm().heap.as_ref().and_then(|heap| {
+            let no_gc = heap.no_gc();
+            Some((place, no_gc, store.vm().tags[place].object(no_gc)?))
+        });
+        found.ok_or_else(|| err!(StaleHandle, "the tag was freed: nothing referred to it"))
+    }
+
+    pub(super) fn type_id(&self, store: &Store) -> Result<TypeId> {
+        let (place, ..) = self.object(store)?;
+        Ok(store.vm().tags[place].ty)
+    }
+
+    /// Its type, whose parameters are what its exceptions carry.
+    pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
+        Ok(store.vm().engine.types.func(self.type_id(store)?))
+    }
+
+    /// Gives up the host's hold on a tag that `new` made: it lives as long as something refers to it.
+    pub fn release(&self, store: &mut Store) -> Result<()> {
+        let place = self.check(store)?;
+        store.vm_mut().release_tag(place)
+    }
+}

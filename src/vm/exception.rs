@@ -1,0 +1,157 @@
+//! Exceptions on their way: from where they are thrown to who catches them, in machine code or in the host.
+//!
+//! Looking for who catches changes nothing, so frames are there when nobody is found, and the backtrace is taken then.
+//! Exceptions never pass frames of the host: an activation that nobody catches in ends with an error that holds the
+//! exception, and a host function that fails with such an error throws it on.
+
+use super::code_memory::{self, Owner};
+use super::instance::Instance;
+use super::machine_code::ModuleCode;
+use super::mailbox::{self, Release};
+use super::store::Store;
+use super::trap;
+use super::unwind::word;
+use crate::abi::code::{CATCH_ALL, Handler};
+use crate::abi::heap::RawRef;
+use crate::abi::vmstruct::{VmContext, VmStore};
+use crate::base::Error;
+use crate::base::index::TagIndex;
+use crate::err;
+use crate::gc::{Gc, NoGc, Root};
+use crate::sys::signals::{self, Resume};
+use crate::wasm::descriptor::EXCEPTION_TAG;
+use std::sync::Arc;
+
+/// An exception that an error holds. The error may go to any thread, and outlive the store.
+pub struct Thrown {
+    pub store: u64,
+    pub root: Root,
+}
+
+impl Drop for Thrown {
+    fn drop(&mut self) {
+        mailbox::send(self.store, Release::Ref(self.root));
+    }
+}
+
+/// The tag of an exception.
+pub fn tag_of<'h>(no_gc: NoGc<'h>, exception: Gc<'h>) -> Option<Gc<'h>> {
+    // SAFETY: exceptions have it there.
+    unsafe { no_gc.field_slot(exception, EXCEPTION_TAG) }.load(no_gc, 0)
+}
+
+impl Store {
+    /// An error that holds an exception.
+    pub fn exception_error(&mut self, exception: RawRef) -> Error {
+        let made = self.heap().and_then(|heap| {
+            let no_gc = heap.no_gc();
+            // SAFETY: the caller's, from after the last collection.
+            let gc = unsafe { no_gc.adopt(exception) }.ok_or_else(|| err!(Internal, "no exception"))?;
+            let ty = tag_of(no_gc, gc).map(|tag| super::tag::func_type(no_gc, tag));
+            let root = Store::root(no_gc, gc)?;
+            heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
+            Ok((root, ty))
+        });
+        match made {
+            Ok((root, ty)) => {
+                let of = ty.map_or_else(String::new, |ty| format!(" of type {}", self.engine.types.func(ty)));
+                Error::exception(format!("uncaught exception{of}"), Arc::new(Thrown { store: self.id, root }))
+            }
+            Err(e) => e,
+        }
+    }
+
+    /// The exception that an error holds, if it is one of this store.
+    pub fn thrown(&self, error: &Error) -> Option<RawRef> {
+        let thrown = error.thrown()?.downcast_ref::<Thrown>().filter(|t| t.store == self.id)?;
+        self.heap.as_ref()?.no_gc().get(thrown.root).ok().map(Gc::bits)
+    }
+}
+
+/// Goes on where an exception is caught, or ends the innermost activation with an error that holds it: `error`, if there is
+/// one already.
+///
+/// # Safety
+/// As `trap::raise_error`; the exception is one of the store's, and nothing was collected since.
+pub unsafe fn throw(vm: *mut VmStore, exception: RawRef, error: Option<Error>) -> ! {
+    // SAFETY: the caller's promise. Frames of machine code may be left: they own nothing, and a frame that catches expects it.
+    unsafe {
+        let store = (*vm).store as *mut Store;
+        match catcher(vm, exception) {
+            Some(resume) => {
+                if error.is_some() {
+                    drop(error);
+                    // Its hold on the exception, which is in the register now.
+                    (*store).read_mail();
+                }
+                signals::resume_with(&resume, exception.0 as usize)
+            }
+            None => {
+                let error = error.unwrap_or_else(|| (*store).exception_error(exception));
+                trap::end_activation(vm, error)
+            }
+        }
+    }
+}
+
+/// Where an exception is caught in the innermost activation.
+///
+/// # Safety
+/// As `throw`.
+unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
+    // SAFETY: frames between the exit and the activation's entry are live and keep frame pointers (see `unwind::capture`).
+    unsafe {
+        let heap = (*((*vm).store as *mut Store)).heap.as_ref()?.base();
+        let tag = *heap.add((exception.0 + EXCEPTION_TAG) as usize).cast::<u32>();
+        let (exit_fp, entry_fp) = ((*vm).exit_fp, (*(*vm).activation).entry_fp);
+        let (mut pc, mut fp) = (word(exit_fp + 8), word(exit_fp));
+        while fp != entry_fp {
+            let found = code_memory::find(pc, |owner, offset| match owner {
+                Owner::Module(code) => in_module(&*code, pc - offset, tag, (&mut pc, &mut fp), entry_fp),
+                Owner::Trampoline(_) => {
+                    (pc, fp) = (word(fp + 8), word(fp));
+                    None
+                }
+            });
+            match found {
+                Some(Some(resume)) => return Some(resume),
+                // Looked at, at least one frame.
+                Some(None) => {}
+                None => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The same in the frames of one piece of code, which begins at `base`; the frame that is looked at moves on.
+///
+/// # Safety
+/// As `throw`; (pc, fp) is a live frame.
+unsafe fn in_module(
+    code: &ModuleCode,
+    base: usize,
+    tag: u32,
+    (pc, fp): (&mut usize, &mut usize),
+    entry_fp: usize,
+) -> Option<Resume> {
+    let end = base + code.len() as usize;
+    loop {
+        let offset = (*pc - base) as u32;
+        if let Some((site, handlers)) = code.handlers(offset)
+            && let Some(below) = code.vmctx_below_fp(offset)
+        {
+            // SAFETY: a function that catches keeps its context in its frame; the instance lives while code of it runs.
+            let instance = unsafe { &*((*((word(*fp - below) & !1) as *const VmContext)).instance as *const Instance) };
+            let catches = |h: &&Handler| h.tag == CATCH_ALL || instance.tag(TagIndex::from_u32(h.tag)).0 == tag;
+            if let Some(h) = handlers.iter().find(catches) {
+                return Some(Resume { pc: base + h.at as usize, sp: *fp - site.sp_below_fp as usize, fp: *fp });
+            }
+        }
+        // SAFETY: a live frame, whose caller's is behind it.
+        (*pc, *fp) = unsafe { (word(*fp + 8), word(*fp)) };
+        if *fp == entry_fp || *pc <= base || *pc > end {
+            return None;
+        }
+    }
+}
