@@ -4,6 +4,7 @@
 //! Without arguments, the tests. `cargo test --test differential -- random 0..100000` runs a range of seeds; with one seed, what each engine
 //! gives is shown and the modules are written to `target/differential`.
 
+mod builder;
 mod campaign;
 mod job;
 mod observer;

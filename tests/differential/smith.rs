@@ -19,7 +19,7 @@ fn proposals(config: Config) -> Config {
         tail_call_enabled: true,
         gc_enabled: true,
         extended_const_enabled: true,
-        exceptions_enabled: false,
+        exceptions_enabled: true,
         memory64_enabled: false,
         relaxed_simd_enabled: false,
         wide_arithmetic_enabled: false,
@@ -80,7 +80,7 @@ fn attempt(seed: u64, salt: u64) -> Option<Job> {
     let wasm = module.to_bytes();
     let shape = Shape::read(&wasm);
     let first = provider(&shape, random.bits())?;
-    let last = observer(&shape, Some((fuel, FUEL)), random.bits());
+    let last = observer(&shape, (fuel, FUEL), random.bits());
     if last.calls.len() < 4 {
         return None;
     }
