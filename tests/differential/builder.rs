@@ -176,7 +176,10 @@ impl<'a> Seer<'a> {
             ValType::Ref(r) => {
                 let top = self.shape.top(r.heap_type);
                 match (top, depth) {
-                    (Top::Func, _) => return drop(s.call(put + 3)),
+                    (Top::Func, _) => {
+                        s.call(put + 3);
+                        return;
+                    }
                     (Top::Extern, _) => s.any_convert_extern(),
                     _ => s,
                 };

@@ -7,6 +7,7 @@
 mod builder;
 mod campaign;
 mod job;
+mod mix;
 mod observer;
 mod process;
 mod provider;
@@ -32,7 +33,8 @@ struct Source {
     seeds: u64,
 }
 
-const SOURCES: &[Source] = &[Source { name: "random", make: smith::job, seeds: 2000 }];
+const SOURCES: &[Source] =
+    &[Source { name: "random", make: smith::job, seeds: 2000 }, Source { name: "mixed", make: mix::job, seeds: 2000 }];
 
 /// Where Wasmtime's library is; fetched if it is not there.
 fn wasmtime() -> Result<String, String> {

@@ -55,14 +55,7 @@ pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
 }
 
 /// Logs what calling a function with some arguments gives: results, or an exception and what is in it.
-fn call(
-    b: &mut Builder,
-    seer: &Seer,
-    log: u32,
-    f: u32,
-    fuel: (u32, i32),
-    values: &mut Values,
-) -> Option<Function> {
+fn call(b: &mut Builder, seer: &Seer, log: u32, f: u32, fuel: (u32, i32), values: &mut Values) -> Option<Function> {
     let shape = seer.shape;
     let ty = shape.func_type(shape.funcs[f as usize]);
     let arguments = values.values(ty.params())?;
@@ -119,7 +112,11 @@ fn see_table(seer: &Seer, s: &mut InstructionSink, t: u32, ty: &TableType) {
     widen(s, wide);
     seer.put(s);
     s.block(BlockType::Empty).loop_(BlockType::Empty).local_get(local).table_size(t);
-    if wide { s.i64_ge_u() } else { s.i32_ge_u() };
+    if wide {
+        s.i64_ge_u()
+    } else {
+        s.i32_ge_u()
+    };
     s.br_if(1).local_get(local).table_get(t);
     seer.see(s, ValType::Ref(ty.element_type), Depth::Less);
     add(s, local, 1, wide);
@@ -141,7 +138,11 @@ fn see_memory(seer: &Seer, s: &mut InstructionSink, m: u32, ty: &MemoryType) {
         widen(s, wide);
         s.i64_const(size).i64_add().local_get(END).i64_gt_u().br_if(1);
         s.local_get(HASH).local_get(local);
-        if size == 8 { s.i64_load(arg) } else { s.i64_load8_u(arg) };
+        if size == 8 {
+            s.i64_load(arg)
+        } else {
+            s.i64_load8_u(arg)
+        };
         s.i64_xor().i64_const(0x5851_f42d_4c95_7f2d).i64_mul().i64_const(23).i64_rotl().local_set(HASH);
         add(s, local, size, wide);
         s.br(0).end().end();
@@ -151,7 +152,11 @@ fn see_memory(seer: &Seer, s: &mut InstructionSink, m: u32, ty: &MemoryType) {
 }
 
 fn zero(s: &mut InstructionSink, wide: bool) {
-    if wide { s.i64_const(0) } else { s.i32_const(0) };
+    if wide {
+        s.i64_const(0)
+    } else {
+        s.i32_const(0)
+    };
 }
 
 fn widen(s: &mut InstructionSink, wide: bool) {
@@ -162,6 +167,10 @@ fn widen(s: &mut InstructionSink, wide: bool) {
 
 fn add(s: &mut InstructionSink, local: u32, n: i64, wide: bool) {
     s.local_get(local);
-    if wide { s.i64_const(n).i64_add() } else { s.i32_const(n as i32).i32_add() };
+    if wide {
+        s.i64_const(n).i64_add()
+    } else {
+        s.i32_const(n as i32).i32_add()
+    };
     s.local_set(local);
 }
