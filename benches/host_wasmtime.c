@@ -30,6 +30,7 @@ static void engine_new(const job_t *job) {
     wasmtime_config_epoch_interruption_set(config, job->interrupts);
     wasmtime_config_max_wasm_stack_set(config, job->stack); /* as much as wrt's */
     wasmtime_config_async_stack_size_set(config, 2 * job->stack); /* which it insists on */
+    wasmtime_config_wasm_exceptions_set(config, true);
     engine = wasm_engine_new_with_config(config);
     linker = wasmtime_linker_new(engine);
 }

@@ -64,6 +64,10 @@
 #define WRT_TRAP_CAST_FAILURE 15
 /* garbage-collected heap exhausted */
 #define WRT_TRAP_HEAP_EXHAUSTED 16
+/* unaligned atomic */
+#define WRT_TRAP_UNALIGNED_ATOMIC 17
+/* expected shared memory */
+#define WRT_TRAP_EXPECTED_SHARED 18
 
 
 // A memory, in bytes.

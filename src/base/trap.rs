@@ -68,6 +68,10 @@ traps! {
     CastFailure = 15, "cast failure";
     /// No room for an object, also after a collection: the heap's limit is reached, or the system has no memory.
     HeapExhausted = 16, "garbage-collected heap exhausted";
+    /// An atomic instruction at an address that is not a multiple of its size.
+    UnalignedAtomic = 17, "unaligned atomic";
+    /// An instruction that waits, at a memory that is not shared: it could only wait for itself.
+    ExpectedShared = 18, "expected shared memory";
 }
 
 #[cfg(test)]
@@ -77,7 +81,7 @@ mod tests {
     #[test]
     fn numbers_and_traps_are_a_bijection() {
         let all: Vec<Trap> = (0..=255).filter_map(Trap::from_u8).collect();
-        assert_eq!(all.len(), 16);
+        assert_eq!(all.len(), 18);
         assert!(all.iter().all(|t| Trap::from_u8(*t as u8) == Some(*t)));
     }
 }

@@ -3,7 +3,7 @@
 use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
 use super::gc::Repr;
 use super::op::numeric::*;
-use super::op::{array, call, cast, control, exception, global, local, memory, object, reference, simd, table};
+use super::op::{array, atomic, call, cast, control, exception, global, local, memory, object, reference, simd, table};
 use super::operand;
 use super::stack_check;
 use crate::base::Result;
@@ -312,6 +312,7 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::F32ReinterpretI32 => reinterpret(cx, F32),
         O::F64ReinterpretI64 => reinterpret(cx, F64),
 
+        other if atomic::instruction(cx, other) => {}
         other => return simd::instruction(cx, other),
     }
     Ok(())

@@ -31,7 +31,7 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// WebAssembly 3.0 without 64-bit addresses, relaxed SIMD and threads.
+/// WebAssembly 3.0 without 64-bit addresses and relaxed SIMD, and atomic instructions.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         | WasmFeatures::MULTI_MEMORY
@@ -40,6 +40,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::THREADS
 }
 
 /// Validates everything but the bodies, and describes the module.
@@ -276,7 +277,7 @@ impl Decoder<'_> {
             }
             Payload::MemorySection(memories) => {
                 for memory in memories {
-                    info.memories.push(memory_type(&memory.map_err(malformed)?));
+                    info.memories.push(memory_type(&memory.map_err(malformed)?)?);
                 }
             }
             Payload::GlobalSection(globals) => {
@@ -379,7 +380,7 @@ impl Decoder<'_> {
             }
             TypeRef::Memory(m) => {
                 info.imported_memories += 1;
-                EntityIndex::Memory(info.memories.push(memory_type(&m)))
+                EntityIndex::Memory(info.memories.push(memory_type(&m)?))
             }
             TypeRef::Global(g) => {
                 info.imported_globals += 1;
@@ -446,8 +447,11 @@ fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types)
     TableDecl { ty, init, grows }
 }
 
-fn memory_type(m: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: limits(m.initial, m.maximum) }
+fn memory_type(m: &wasmparser::MemoryType) -> Result<MemoryType> {
+    if m.shared {
+        return Err(err!(Unsupported, "shared memories are not supported"));
+    }
+    Ok(MemoryType { limits: limits(m.initial, m.maximum) })
 }
 
 fn global_type(g: &wasmparser::GlobalType, types: &Types) -> GlobalType {

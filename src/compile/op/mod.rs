@@ -2,6 +2,7 @@
 //! stack and puts its results there.
 
 pub mod array;
+pub mod atomic;
 pub mod call;
 pub mod cast;
 pub mod control;
