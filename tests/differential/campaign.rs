@@ -77,8 +77,9 @@ impl Engines {
     }
 }
 
-/// Runs the jobs of all seeds on as many threads as there are processors.
-pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, wasmtime: &str) -> Summary {
+/// Runs the jobs of all seeds on as many threads as there are processors; in all configurations, or in two that change from seed
+/// to seed.
+pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, all: bool, wasmtime: &str) -> Summary {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
     let next = AtomicU64::new(seeds.start);
     let summary = Mutex::new(Summary::default());
@@ -92,7 +93,8 @@ pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, wasmtime: &str) -> Summary {
                         return;
                     }
                     let start = Instant::now();
-                    let answers = engines.run(&make(seed));
+                    let turn = (!all).then_some(seed as u32);
+                    let answers = engines.run(&Job { turn, ..make(seed) });
                     summary.lock().unwrap().add(seed, &answers, start.elapsed());
                 }
             });

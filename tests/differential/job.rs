@@ -9,6 +9,8 @@ pub struct Job {
     /// Functions without parameters and results that the last part exports. Its memory `log`, if it has one, is what a call is
     /// judged by, besides how it ends.
     pub calls: Vec<String>,
+    /// Which of the configurations of the engine that is tested run it; all if there is none.
+    pub turn: Option<u32>,
 }
 
 #[derive(Clone, Default)]
@@ -82,6 +84,7 @@ impl Job {
             }
         }
         put(&mut to, self.calls.join("\n").as_bytes());
+        to.extend_from_slice(&self.turn.unwrap_or(u32::MAX).to_le_bytes());
         to
     }
 
@@ -94,6 +97,7 @@ impl Job {
             job.parts.push(Part { wasm, imports });
         }
         job.calls = c.text().lines().map(String::from).collect();
+        job.turn = Some(c.number()).filter(|t| *t != u32::MAX);
         job
     }
 }

@@ -89,5 +89,5 @@ fn attempt(seed: u64, salt: u64) -> Option<Job> {
         imports: (0..shape.imports.len()).map(|i| (0, format!("i{i}"))).collect(),
     };
     let observer = Part { wasm: last.wasm, imports: last.imports.into_iter().map(|name| (1, name)).collect() };
-    Some(Job { parts: vec![Part { wasm: first, imports: Vec::new() }, main, observer], calls: last.calls })
+    Some(Job { parts: vec![Part { wasm: first, imports: Vec::new() }, main, observer], calls: last.calls, turn: None })
 }

@@ -246,6 +246,8 @@ impl Wasmtime {
 fn trap_name(code: u8) -> &'static str {
     match code {
         0 | 15 => RESOURCE,
+        2 => "unaligned atomic",
+        12 => "expected shared memory",
         1 => "memory out of bounds",
         3 => "table out of bounds",
         4 => "uninitialized element",

@@ -4,25 +4,47 @@ use crate::job::{Answer, EXCEPTION, INVALID, Job, LINK, Lines, OK, RESOURCE, log
 use wrt::api::*;
 
 pub struct Wrt {
-    engines: Vec<(&'static str, Engine)>,
+    engines: Vec<(String, Engine)>,
     runs: u32,
 }
 
 /// Types live as long as their engine, so it is made anew after so many jobs.
 const RUNS: u32 = 500;
 
-fn config() -> Config {
-    Config::new().threads(1).heap_limit(64 << 20)
+/// How an engine differs from others: compiled at once or by the first call; faults or checks; a collection at every allocation
+/// that moves all survivors and is followed by a check of the heap, or frequent ones of a small nursery.
+const CONFIGURATIONS: [(bool, bool, bool); 8] = [
+    // lazy, checks, zeal. Neighbours have nothing in common: they are what one job is run by.
+    (false, false, false),
+    (true, true, true),
+    (false, true, true),
+    (true, false, false),
+    (false, false, true),
+    (true, true, false),
+    (false, true, false),
+    (true, false, true),
+];
+
+fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
+    let mut name = "wrt".to_string();
+    let mut config = Config::new().threads(1).heap_limit(64 << 20).signals(!checks);
+    for (on, word) in [(lazy, "lazy"), (checks, "checks"), (zeal, "zeal")] {
+        if on {
+            name = name + ", " + word;
+        }
+    }
+    if lazy {
+        config = config.lazy(true).background(false);
+    }
+    config = match zeal {
+        true => config.gc_zeal(1).gc_verify(true),
+        false => config.nursery_size(16 << 10, 16 << 10).heap_growth(10, 4 << 10),
+    };
+    (name, Engine::new(&config).unwrap())
 }
 
-fn engines() -> Vec<(&'static str, Engine)> {
-    let zealous = |c: Config| c.gc_zeal(1).gc_verify(true);
-    let all = [
-        ("wrt", config()),
-        ("wrt, checks instead of signals, zeal", zealous(config().signals(false))),
-        ("wrt, lazy, zeal", zealous(config().lazy(true).background(false))),
-    ];
-    all.map(|(name, config)| (name, Engine::new(&config).unwrap())).into()
+fn engines() -> Vec<(String, Engine)> {
+    CONFIGURATIONS.map(engine).into()
 }
 
 impl Wrt {
@@ -35,7 +57,14 @@ impl Wrt {
         if self.runs.is_multiple_of(RUNS) {
             self.engines = engines();
         }
-        self.engines.iter().map(|(name, engine)| (name.to_string(), run(engine, job))).collect()
+        let which = match job.turn {
+            None => 0..CONFIGURATIONS.len(),
+            Some(turn) => {
+                let first = 2 * (turn as usize % (CONFIGURATIONS.len() / 2));
+                first..first + 2
+            }
+        };
+        self.engines[which].iter().map(|(name, engine)| (name.clone(), run(engine, job))).collect()
     }
 }
 
@@ -108,6 +137,8 @@ fn kind(e: &Error) -> &'static str {
             Trap::ArrayOutOfBounds => "array out of bounds",
             Trap::CastFailure => "cast failure",
             Trap::StackOverflow | Trap::LimitReached | Trap::HeapExhausted => RESOURCE,
+            Trap::UnalignedAtomic => "unaligned atomic",
+            Trap::ExpectedShared => "expected shared memory",
             Trap::Interrupted => "interrupted",
         },
         _ => "another error",

@@ -39,7 +39,7 @@ pub struct Body<'w> {
 }
 
 /// Bytes of code after which only what has to be is added.
-const LENGTH: usize = 700;
+const LENGTH: usize = 400;
 
 impl<'w> Body<'w> {
     pub fn s(&mut self) -> InstructionSink<'_> {
@@ -130,7 +130,7 @@ impl<'w> Body<'w> {
     /// The whole function.
     pub fn write(mut self) -> Function {
         self.enter();
-        for _ in 0..2 + self.random.below(6) {
+        for _ in 0..1 + self.random.below(5) {
             self.statement(3);
         }
         if self.random.one_in(3) {

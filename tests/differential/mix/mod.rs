@@ -18,7 +18,7 @@ use wasm_encoder::*;
 use world::*;
 
 /// Calls and iterations of one call by the host.
-const BUDGETS: [i32; 4] = [12, 25, 40, 60];
+const BUDGETS: [i32; 4] = [20, 40, 80, 150];
 
 pub fn job(seed: u64) -> Job {
     let mut random = Random::new(seed ^ 0x6d69_7800_0000_0000);
@@ -37,7 +37,7 @@ pub fn job(seed: u64) -> Job {
         Part { wasm: second.wasm, imports: imports(1, &first.exports) },
         Part { wasm: driver, imports: imports(2, &second.exports) },
     ];
-    Job { parts, calls }
+    Job { parts, calls, turn: None }
 }
 
 fn table_types(world: &World) -> [TableType; 3] {
