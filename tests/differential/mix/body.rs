@@ -39,7 +39,7 @@ pub struct Body<'w> {
 }
 
 /// Bytes of code after which only what has to be is added.
-const LENGTH: usize = 400;
+const LENGTH: usize = 300;
 
 impl<'w> Body<'w> {
     pub fn s(&mut self) -> InstructionSink<'_> {

@@ -137,7 +137,7 @@ fn program(world: &World, random: &mut Random, others: &[Callee]) -> Program {
     let mut b = Builder::new(&world.shape, 0);
     let imports = imports(world, &mut b, others);
     let mut types: Vec<u32> = world.signatures.clone();
-    types.extend((0..random.below(3)).map(|_| *random.pick(&world.signatures)));
+    types.extend((0..random.below(2)).map(|_| *random.pick(&world.signatures)));
     let own: Vec<Callee> =
         types.iter().enumerate().map(|(i, ty)| Callee { index: b.imported + i as u32, ty: *ty }).collect();
     let callees: Vec<Callee> = others.iter().chain(&own).copied().collect();
@@ -203,63 +203,82 @@ fn function(world: &World, random: &mut Random, ty: u32, callees: &[Callee], blo
 }
 
 /// The last module: functions for the host, which call one function of the program with a budget, and one that logs what is left
-/// behind. Every fourth lets exceptions out to the host.
+/// behind. One of them lets exceptions out to the host.
 fn driver(world: &World, random: &mut Random, program: &[Callee]) -> (Vec<u8>, Vec<String>) {
     let mut b = Builder::new(&world.shape, 0);
     let imports = imports(world, &mut b, program);
     let seer = Seer { shape: &world.shape, first: 0 };
     let mut calls = Vec::new();
-    for (i, budget) in BUDGETS.into_iter().enumerate() {
+    let mut runs = Vec::new();
+    for budget in BUDGETS {
         let callee = *random.pick(program);
-        let signature = world.shape.func_type(callee.ty);
-        let ladder = Ladder::new(&mut b, &world.shape, 0, Vec::new());
-        let mut block_types = BlockTypes { types: Vec::new(), first: 0 };
-        let mut arguments = Body {
-            world,
-            random: Random::new(random.bits()),
-            seer,
-            callees: program,
-            block_types: &mut block_types,
-            code: Vec::new(),
-            locals: Vec::new(),
-            usable: Vec::new(),
-            labels: Vec::new(),
-            results: Vec::new(),
-            params: 0,
-        };
-        for ty in signature.params() {
-            arguments.leaf(*ty);
-        }
-        let arguments = arguments.code;
-        let mut body = ladder.function();
-        let caught = i != 2;
-        let s = &mut body.instructions();
-        begin(s, 0);
-        s.i32_const(budget).global_set(BUDGET);
-        if caught {
-            ladder.open(s);
-        }
-        body.raw(arguments);
+        let mut body = Function::new([]);
+        begin(&mut body.instructions(), 0);
+        body.instructions().i32_const(budget).global_set(BUDGET);
+        body.raw(arguments(world, random, program, callee));
         let s = &mut body.instructions();
         s.call(callee.index);
-        for ty in signature.results().iter().rev() {
+        for ty in world.shape.func_type(callee.ty).results().iter().rev() {
             seer.see(s, *ty, Depth::Full);
         }
-        if caught {
-            s.end();
-            ladder.skip(s);
-            ladder.close(s, &seer, Depth::Full);
-        }
-        calls.push(format!("run {i}"));
-        b.exported(calls.last().unwrap(), body);
-        calls.push("state".into());
+        runs.push(body);
     }
-    let state = state(world, &seer);
-    b.exported("state", state);
+    let out = runs.pop().unwrap();
+    let void = b.ty(&[], &[]);
+    let runs: Vec<u32> = runs.into_iter().map(|body| b.function(void, body)).collect();
+    let guarded = guarded(&mut b, world, &runs);
+    for i in 0..runs.len() {
+        let mut body = Function::new([]);
+        body.instructions().i32_const(i as i32).call(guarded);
+        calls.extend([format!("run {i}"), "state".into()]);
+        b.exported(&format!("run {i}"), body);
+    }
+    calls.insert(2, "out".into());
+    calls.insert(3, "state".into());
+    b.exported("out", out);
+    b.exported("state", state(world, &seer));
     b.exports.export("log", ExportKind::Memory, 0);
     let mut declared = ElementSection::new();
     declare(&mut declared, program);
     (b.finish(&imports, None, Some(&declared)), calls)
+}
+
+/// Constants for a function's parameters.
+fn arguments(world: &World, random: &mut Random, program: &[Callee], callee: Callee) -> Vec<u8> {
+    let mut block_types = BlockTypes { types: Vec::new(), first: 0 };
+    let mut body = Body {
+        world,
+        random: Random::new(random.bits()),
+        seer: Seer { shape: &world.shape, first: 0 },
+        callees: program,
+        block_types: &mut block_types,
+        code: Vec::new(),
+        locals: Vec::new(),
+        usable: Vec::new(),
+        labels: Vec::new(),
+        results: Vec::new(),
+        params: 0,
+    };
+    for ty in world.shape.func_type(callee.ty).params() {
+        body.leaf(*ty);
+    }
+    body.code
+}
+
+/// A function that calls the one with a number, and logs what it throws.
+fn guarded(b: &mut Builder, world: &World, functions: &[u32]) -> u32 {
+    let ladder = Ladder::new(b, &world.shape, 1, Vec::new());
+    let mut body = ladder.function();
+    let s = &mut body.instructions();
+    ladder.open(s);
+    for (i, f) in functions.iter().enumerate() {
+        s.local_get(0).i32_const(i as i32).i32_eq().if_(BlockType::Empty).call(*f).end();
+    }
+    s.end();
+    ladder.skip(s);
+    ladder.close(s, &Seer { shape: &world.shape, first: 0 }, Depth::Full);
+    let ty = b.ty(&[ValType::I32], &[]);
+    b.function(ty, body)
 }
 
 fn state(world: &World, seer: &Seer) -> Function {

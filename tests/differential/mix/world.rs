@@ -45,7 +45,7 @@ fn sub_type(inner: CompositeInnerType, supertype: Option<u32>) -> SubType {
 
 impl World {
     pub fn new(random: &mut Random) -> World {
-        let counts = [3 + random.below(3), 2 + random.below(2), 4 + random.below(3), 3 + random.below(3)];
+        let counts = [2 + random.below(3), 2 + random.below(2), 3 + random.below(2), 2 + random.below(3)];
         let mut at = 0;
         let [structs, arrays, signatures, tags] = counts.map(|n| {
             at += n as u32;
