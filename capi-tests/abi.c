@@ -19,6 +19,7 @@ int main(void) {
     HANDLE(wrt_table_t);
     HANDLE(wrt_memory_t);
     HANDLE(wrt_global_t);
+    HANDLE(wrt_tag_t);
     HANDLE(wrt_instance_t);
     STRUCT(wrt_val_t), FIELD(wrt_val_t, kind), FIELD(wrt_val_t, of);
     STRUCT(wrt_raw_t);

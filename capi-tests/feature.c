@@ -46,15 +46,15 @@ static void bad_names(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, NULL, 3, true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, "\xff", 1, true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(NULL, TEXT("gc"), true));
-    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_config_set_feature(config, TEXT("threads"), true));
-    OK(wrt_config_set_feature(config, TEXT("threads"), false));
+    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_config_set_feature(config, TEXT("stack-switching"), true));
+    OK(wrt_config_set_feature(config, TEXT("stack-switching"), false));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_get_feature(config, TEXT("no such thing"), &on));
     CHECK(!on);
     on = true;
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_get_feature(NULL, TEXT("gc"), &on));
     CHECK(!on);
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_get_feature(config, TEXT("gc"), NULL));
-    CHECK(!is_on(config, "threads") && is_on(config, "gc"));
+    CHECK(!is_on(config, "stack-switching") && is_on(config, "gc"));
     wrt_config_delete(config);
 }
 

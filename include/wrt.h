@@ -230,8 +230,9 @@ typedef struct wrt_config_t wrt_config_t;
 // what they need of it, so it may be deleted before them.
 typedef struct wrt_engine_t wrt_engine_t;
 
-// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset and a backtrace.
-// Owned by whoever got it. May be used from any thread, by one at a time.
+// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset, an exception and a
+// backtrace. Owned by whoever got it. May be used from any thread, by one at a time. One that holds an exception
+// (`wrt_error_exception`) may outlive its store.
 typedef struct wrt_error_t wrt_error_t;
 
 // The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
@@ -280,8 +281,20 @@ typedef struct {
     uint32_t reserved;
 } wrt_frame_t;
 
-// Called once when userdata is not needed any more. May be NULL.
-typedef void (*wrt_finalizer_t)(void *userdata);
+// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_tag_t;
+
+// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
+// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_func_t;
 
 // A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
 // reference. All zeros is the empty reference, which is null in a value.
@@ -293,22 +306,6 @@ typedef struct {
     // Which of the store's references it is, and which of those that had the place one after the other.
     uint64_t root;
 } wrt_ref_t;
-
-// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
-// something refers to it.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_instance_t;
-
-// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
-// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_func_t;
 
 // The value itself, by kind.
 typedef union {
@@ -328,9 +325,21 @@ typedef struct {
     wrt_val_of_t of;
 } wrt_val_t;
 
+// Called once when userdata is not needed any more. May be NULL.
+typedef void (*wrt_finalizer_t)(void *userdata);
+
+// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
+// something refers to it.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_instance_t;
+
 // A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 // References in them from outside of the callback stay their owner's.
-// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
+// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
+// holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
 // It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
                                             wrt_caller_t *caller,
@@ -477,13 +486,6 @@ typedef struct {
     uint32_t index;
     uint32_t generation;
 } wrt_memory_t;
-
-// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_tag_t;
 
 // The handle itself, by kind.
 typedef union {
@@ -791,6 +793,48 @@ size_t wrt_error_frame_count(const wrt_error_t *error);
 // A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
 WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
 
+// Makes an exception of a tag, in the innermost scope; nothing is thrown. `take_values` are what it carries, one of each
+// parameter of the tag's type, and are taken: the slots become empty, also on failure. May collect; finalizers run then.
+WRT_MUST_USE wrt_error_t *wrt_exception_new(wrt_store_t *store,
+                               const wrt_tag_t *tag,
+                               wrt_val_t *take_values,
+                               size_t value_count,
+                               wrt_ref_t *out_reference);
+
+// The tag of an exception, to be compared by `wrt_tag_equal`. Fails with `type mismatch` if the reference is to something else.
+WRT_MUST_USE wrt_error_t *wrt_exception_tag(wrt_store_t *store,
+                               const wrt_ref_t *reference,
+                               wrt_tag_t *out_tag);
+
+// How many values an exception carries. Fails as `wrt_exception_tag` does.
+WRT_MUST_USE wrt_error_t *wrt_exception_value_count(wrt_store_t *store, const wrt_ref_t *reference, uint32_t *out_count);
+
+// A value that an exception carries. A reference in it is the caller's, in the innermost scope. Fails with `invalid argument`
+// when there is no such value, and as `wrt_exception_tag`.
+WRT_MUST_USE wrt_error_t *wrt_exception_value(wrt_store_t *store,
+                                 const wrt_ref_t *reference,
+                                 uint32_t index,
+                                 wrt_val_t *out_value);
+
+// All values that an exception carries, of which there are `count`, otherwise this fails with `type mismatch`. As
+// `wrt_exception_value`; all values are empty on failure.
+WRT_MUST_USE wrt_error_t *wrt_exception_values(wrt_store_t *store,
+                                  const wrt_ref_t *reference,
+                                  wrt_val_t *out_values,
+                                  size_t count);
+
+// The exception that an error holds, in the innermost scope; the empty reference if it holds none. The error is borrowed, and
+// goes on holding it. Fails with `wrong store` for an exception of another store.
+WRT_MUST_USE wrt_error_t *wrt_error_exception(wrt_store_t *store,
+                                 const wrt_error_t *error,
+                                 wrt_ref_t *out_reference);
+
+// Makes the error of an exception, for a callback to return: that throws it. `*take_reference` is taken: the slot becomes empty,
+// but for a reference of another store. The error holds the exception until it is deleted, on any thread, also after the store's
+// end. Never returns NULL: when this fails, the error is the one that says why.
+wrt_error_t *wrt_error_new_exception(wrt_store_t *store,
+                                     wrt_ref_t *take_reference);
+
 // As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
 // itself. So cycles through it are collected.
 WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
@@ -885,8 +929,8 @@ WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *fu
 
 // Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
 // `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
-// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, the error of a host
-// function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, `exception` (what
+// WebAssembly threw and did not catch), the error of a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
                            const wrt_func_t *func,
                            const wrt_val_t *args,
@@ -1051,6 +1095,13 @@ WRT_MUST_USE wrt_error_t *wrt_instance_get_global(wrt_store_t *store,
                                      const char *name,
                                      size_t name_len,
                                      wrt_global_t *out_global);
+
+// The exported tag of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_tag(wrt_store_t *store,
+                                  const wrt_instance_t *instance,
+                                  const char *name,
+                                  size_t name_len,
+                                  wrt_tag_t *out_tag);
 
 // Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
@@ -1415,14 +1466,14 @@ WRT_MUST_USE wrt_error_t *wrt_ref_hash(wrt_store_t *store,
                           uint64_t *out_hash);
 
 // Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
-// and of `any` and `extern` alike. The empty reference is null, and of each nullable type.
+// and of `any` and `extern` alike; an exception is of `exn` alone. The empty reference is null, and of each nullable type.
 WRT_MUST_USE wrt_error_t *wrt_ref_test(wrt_store_t *store,
                           const wrt_ref_t *reference,
                           const wrt_type_t *ty,
                           bool *out_is);
 
-// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
-// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
+// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF`, `WRT_EXNREF` or (for a
+// reference that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
 // with a trap of code `WRT_TRAP_CAST_FAILURE`.
 WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
                           const wrt_ref_t *reference,
@@ -1430,7 +1481,7 @@ WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
                           wrt_val_t *out_value);
 
 // The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
-// `WRT_I31REF`; `WRT_ANYREF` of an object of the host.
+// `WRT_I31REF`; `WRT_EXNREF` of an exception; `WRT_ANYREF` of an object of the host.
 WRT_MUST_USE wrt_error_t *wrt_ref_type(wrt_store_t *store,
                           const wrt_ref_t *reference,
                           wrt_type_t *out_type);
@@ -1509,7 +1560,11 @@ void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
 // Deletes an interrupt object. NULL does nothing.
 void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
+<<<<<<< HEAD
 // Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
+=======
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
+>>>>>>> excapi
 // the slot becomes empty, also on failure.
 WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            uint8_t element_kind,
@@ -1597,6 +1652,27 @@ WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
 // of an instance, which lives as long as that, and with `stale handle` when it was released before.
 WRT_MUST_USE wrt_error_t *wrt_table_release(wrt_store_t *store,
                                wrt_table_t *take_table);
+
+// Makes a tag, whose exceptions carry values of the type's parameters. The type is borrowed; it has no results, otherwise this
+// fails with `invalid argument`. May collect; finalizers run then.
+WRT_MUST_USE wrt_error_t *wrt_tag_new(wrt_store_t *store,
+                         const wrt_functype_t *ty,
+                         wrt_tag_t *out_tag);
+
+// The tag's type: its parameters are what its exceptions carry. The caller owns `*out_type`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_tag_type(wrt_store_t *store, const wrt_tag_t *tag, wrt_functype_t **out_type);
+
+// Gives up the host's hold on a tag that `wrt_tag_new` made. It lives as long as an instance, an exception or a reference
+// to one refers to it, and is freed by a full collection after that; its handles are stale then. The slot becomes empty.
+// Fails with `invalid argument` for a tag of an instance, which lives in the same way, and with `stale handle` when it was
+// released before.
+WRT_MUST_USE wrt_error_t *wrt_tag_release(wrt_store_t *store,
+                             wrt_tag_t *take_tag);
+
+// Whether two handles name the same tag: one that is imported, or exported under several names, is one tag. False for NULL
+// and for empty handles.
+bool wrt_tag_equal(const wrt_tag_t *a,
+                   const wrt_tag_t *b);
 
 // Types from the text format: type definitions and recursion groups, such as
 // `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`,
@@ -1755,7 +1831,7 @@ WRT_MUST_USE wrt_error_t *wrt_type_new(uint8_t kind,
                           bool nullable,
                           wrt_type_t *out_type);
 
-// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref` or `anyref`. Fails with `type
+// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref`, `anyref` or `exnref`. Fails with `type
 // mismatch` if it is no reference type.
 WRT_MUST_USE wrt_error_t *wrt_type_top(const wrt_type_t *ty,
                           wrt_type_t *out_type);

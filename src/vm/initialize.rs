@@ -61,7 +61,9 @@ unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut I
 unsafe fn make_tags(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     let info = module.info();
     for (t, decl) in info.tags.iter().skip(info.imported_tags) {
-        let tag = store.new_tag(info.types[decl.ty].id)?;
+        // SAFETY: boxed in the store.
+        let place = unsafe { (*instance).index };
+        let tag = store.new_tag(info.types[decl.ty].id, Some((place, t)))?;
         let no_gc = store.no_gc()?;
         // SAFETY: boxed in the store; the tag was just made.
         unsafe { (*instance).tag_slot(no_gc, t).store(no_gc, 0, no_gc.adopt(tag)) };
