@@ -1,5 +1,5 @@
-/* Measures wrt through its C API. With BENCH_LAZY in the environment functions are compiled when they are called, and `exec` calls
- * `run` until everything is compiled before it measures. */
+/* Measures wrt through its C API. With BENCH_NO_SIGNALS in the environment checks are explicit. With BENCH_LAZY functions are compiled
+ * when they are called, and `exec` calls `run` until everything is compiled before it measures. */
 #include <stdint.h>
 #define HEAP_REPORT heap_report
 #define SETTLE settle
@@ -24,6 +24,7 @@ static void check(wrt_error_t *error) {
 
 static void engine_new(const job_t *job) {
     wrt_config_t *config = wrt_config_new();
+    if (getenv("BENCH_NO_SIGNALS")) check(wrt_config_set_signals(config, false));
     check(wrt_config_set_interruption(config, job->interrupts));
     check(wrt_config_set_lazy(config, getenv("BENCH_LAZY") != NULL));
     check(wrt_config_set_max_wasm_stack(config, job->stack));

@@ -19,6 +19,7 @@ int main(void) {
     HANDLE(wrt_table_t);
     HANDLE(wrt_memory_t);
     HANDLE(wrt_global_t);
+    HANDLE(wrt_tag_t);
     HANDLE(wrt_instance_t);
     STRUCT(wrt_val_t), FIELD(wrt_val_t, kind), FIELD(wrt_val_t, of);
     STRUCT(wrt_raw_t);
@@ -40,6 +41,10 @@ int main(void) {
     FIELD(wrt_pool_stats_t, memories_reused), FIELD(wrt_pool_stats_t, memories_made);
     FIELD(wrt_pool_stats_t, tables_kept), FIELD(wrt_pool_stats_t, table_bytes_resident);
     FIELD(wrt_pool_stats_t, tables_reused), FIELD(wrt_pool_stats_t, heaps_kept), FIELD(wrt_pool_stats_t, heaps_reused);
+    STRUCT(wrt_memory_options_t), FIELD(wrt_memory_options_t, size), FIELD(wrt_memory_options_t, limits);
+    FIELD(wrt_memory_options_t, page_size), FIELD(wrt_memory_options_t, is_64);
+    STRUCT(wrt_table_options_t), FIELD(wrt_table_options_t, size), FIELD(wrt_table_options_t, limits);
+    FIELD(wrt_table_options_t, element), FIELD(wrt_table_options_t, is_64);
     STRUCT(wrt_growth_t), FIELD(wrt_growth_t, resource), FIELD(wrt_growth_t, current), FIELD(wrt_growth_t, desired);
     STRUCT(wrt_size_limits_t), FIELD(wrt_size_limits_t, min), FIELD(wrt_size_limits_t, max);
     FIELD(wrt_size_limits_t, has_max);

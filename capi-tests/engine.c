@@ -76,7 +76,8 @@ static void handshake(void) {
     CHECK(wrt_abi_version() == WRT_ABI_VERSION);
     CHECK(strchr(wrt_version_string(), '.'));
     CHECK(wrt_has_feature("simd") && wrt_has_feature("multi-memory"));
-    CHECK(!wrt_has_feature("gc") && !wrt_has_feature("no such thing") && !wrt_has_feature(NULL));
+    CHECK(wrt_has_feature("gc") && wrt_has_feature("wat") && !wrt_has_feature("stack-switching"));
+    CHECK(!wrt_has_feature("no such thing") && !wrt_has_feature("") && !wrt_has_feature(NULL));
 }
 
 int main(void) {

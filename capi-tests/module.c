@@ -60,7 +60,7 @@ static void bad_modules(world_t *w) {
     FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, bad_section, sizeof bad_section, &module));
     FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, NULL, 0, &module));
     FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_new(w->engine, bad_text, strlen(bad_text), &module));
-    FAILS(WRT_ERROR_KIND_INVALID_MODULE, wrt_module_new(w->engine, TEXT("(module (tag))"), &module));
+    FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_module_new(w->engine, TEXT("(module (memory 1 1 shared))"), &module));
     wrt_error_t *error = wrt_module_new(w->engine, bad_type, strlen(bad_type), &module);
     uint64_t offset;
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_INVALID_MODULE && wrt_error_offset(error, &offset) && offset > 8);

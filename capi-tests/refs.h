@@ -26,6 +26,7 @@ static uint32_t zeal;
 static inline world_t gc_world(void) {
     world_t w;
     wrt_config_t *config = wrt_config_new();
+    OK(wrt_config_set_feature(config, TEXT("custom-page-sizes"), true));
     OK(wrt_config_set_signals(config, may_use_signals()));
     OK(wrt_config_set_gc_zeal(config, zeal));
     OK(wrt_config_set_heap_reservation(config, (size_t)1 << 28));

@@ -125,6 +125,7 @@ typedef struct {
 static inline world_t world_with(bool signals, bool interruption) {
     world_t w;
     wrt_config_t *config = wrt_config_new();
+    OK(wrt_config_set_feature(config, TEXT("custom-page-sizes"), true));
     OK(wrt_config_set_signals(config, signals && may_use_signals()));
     OK(wrt_config_set_interruption(config, interruption));
     OK(wrt_engine_new(config, &w.engine));

@@ -81,7 +81,7 @@ static void plain_types(wrt_engine_t *engine) {
     }
     wrt_type_t t, any = plain_type(WRT_ANYREF, true), extern_ = plain_type(WRT_EXTERNREF, true), null = plain_type(WRT_NULLREF, true);
     CHECK(matches(&k, null, k.node) && matches(&k, null, any) && !matches(&k, null, extern_) && !matches(&k, any, null));
-    static const uint8_t none[] = {WRT_EMPTY, WRT_DEFINED_FUNC, WRT_DEFINED_STRUCT, WRT_DEFINED_ARRAY, 21, 255};
+    static const uint8_t none[] = {WRT_EMPTY, WRT_DEFINED_FUNC, WRT_DEFINED_STRUCT, WRT_DEFINED_ARRAY, 23, 255};
     wrt_val_t v;
     for (size_t i = 0; i < sizeof none; i++) {
         t = any;

@@ -150,6 +150,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout);
 typedef struct {
     bool interruption;
     bool lazy; /* functions compile when they are called */
+    bool all_features; /* everything the library has, whatever the command line says: for what is not run */
     const char *cache; /* the directory of a cache; NULL for none */
     size_t max_stack; /* 0: as the library has it */
     uint64_t threads; /* 0: as many as processors */
@@ -159,8 +160,17 @@ typedef struct {
 wrt_engine_t *make_engine(const engine_options_t *options);
 /* Compiles or loads what was read, without a word. */
 wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_t **out_module);
+/* Whether a saved module, which gave this error, may load under another setting for interruption. */
+bool is_other_setting(const wrt_error_t *error);
 /* As `load_module`; shows progress on a terminal when that takes long, and NULL after a complaint. */
 wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input);
+
+/* ---- features.c ---- */
+
+/* Turns a feature on or off for all engines to come. False after a complaint. */
+bool set_feature(const char *name, bool on);
+/* Lists the features, for `wrt help features`. */
+void print_features(FILE *out);
 
 /* ---- progress.c ---- */
 

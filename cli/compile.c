@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OUTPUT, INTERRUPTIBLE, THREADS, HELP };
+enum { OUTPUT, INTERRUPTIBLE, THREADS, FEATURE, NO_FEATURE, HELP };
 
 static const option_t OPTIONS[] = {
     [OUTPUT] = {"output", 'o', "OUT", "the file to write; - is standard output; unless set, FILE with .cwasm for its ending"},
     [INTERRUPTIBLE] = {"interruptible", 0, NULL, "make code that run --timeout can stop; it is a little slower"},
     [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
+    [FEATURE] = {"feature", 0, "NAME", "take modules that need this proposal (wrt help features lists them)"},
+    [NO_FEATURE] = {"no-feature", 0, "NAME", "refuse modules that need this proposal"},
     [HELP] = {"help", 'h', NULL, "show this"},
     {0},
 };
@@ -85,6 +87,10 @@ static int run(const command_t *command, int argc, char **argv) {
         case INTERRUPTIBLE: options.interruption = true; break;
         case THREADS:
             if (!parse_count(parser.value, "--threads", &options.threads)) return STATUS_USAGE;
+            break;
+        case FEATURE:
+        case NO_FEATURE:
+            if (!set_feature(parser.value, option == FEATURE)) return STATUS_USAGE;
             break;
         case HELP: print_command_help(command, stdout); return STATUS_OK;
         case OPTION_OPERAND:

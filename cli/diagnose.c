@@ -48,11 +48,12 @@ static void show_bytes(const input_t *input, uint64_t offset) {
 
 /* What to do, by what the message is about. */
 static const struct { const char *part, *advice; } ADVICE[] = {
-    {"exception", "exceptions are not supported yet; build without them (-fno-exceptions, -C panic=abort)"},
-    {"threads must be enabled", "threads and shared memories are not supported yet; build without them"},
-    {"shared memor", "threads and shared memories are not supported yet; build without them"},
-    {"memory64 must be", "64-bit memories are not supported yet; build for wasm32"},
-    {"relaxed SIMD", "relaxed SIMD is not supported yet; build without -mrelaxed-simd"},
+    {"needs exception-handling", "exceptions are not supported yet; build without them (-fno-exceptions, -C panic=abort)"},
+    {"needs shared memories", "threads of the guest's are not supported yet: build without threads"},
+    {"needs memory64", "64-bit memories are not supported yet; build for wasm32"},
+    {"needs legacy-exceptions", "build with the exceptions of WebAssembly 3.0, or translate it by wasm-opt --translate-to-exnref"},
+    {"is off", "turn it on: --feature NAME"},
+    {"are off", "turn them on, each by --feature NAME"},
     {"unexpected end", "the file is cut off, perhaps by a download that did not finish"},
     {"configuration", "it was saved under other settings, or by another version: make it anew with wrt compile"},
     {"saved", "make it anew from the module: wrt compile"},

@@ -1,5 +1,5 @@
 /* Engines and modules as the commands want them. */
-#include "cli.h"
+#include "features.h"
 
 #include <string.h>
 
@@ -7,6 +7,7 @@
 enum { MAX_CACHE_BYTES = 1 << 30 };
 
 static bool configure(wrt_config_t *config, const engine_options_t *options) {
+    if (!apply_features(config, options->all_features)) return false;
     if (failed(wrt_config_set_lazy(config, options->lazy), "--no-lazy")) return false;
     const char *cache = options->cache;
     if (cache && failed(wrt_config_set_cache(config, cache, strlen(cache), MAX_CACHE_BYTES), "--cache")) return false;
@@ -27,6 +28,11 @@ wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_
     if (!input->bytes) return wrt_module_load_file(engine, input->path, strlen(input->path), out_module);
     if (input->kind == INPUT_SAVED) return wrt_module_load(engine, input->bytes, input->size, out_module);
     return wrt_module_new(engine, input->bytes, input->size, out_module);
+}
+
+bool is_other_setting(const wrt_error_t *error) {
+    /* Features are another matter. */
+    return wrt_error_kind(error) == WRT_ERROR_KIND_UNSUPPORTED && !strstr(wrt_error_message(error, NULL), "with the feature");
 }
 
 wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input) {

@@ -139,7 +139,7 @@ static int inspect(const char *path, bool all) {
     input_t input;
     if (!input_read(path, &input)) return STATUS_FAILED;
     /* Nothing is to run: it is enough that the module is valid. */
-    engine_options_t options = {.lazy = true, .threads = 1};
+    engine_options_t options = {.lazy = true, .threads = 1, .all_features = true};
     wrt_engine_t *engine = make_engine(&options);
     wrt_module_t *module = NULL;
     if (engine && input.kind == INPUT_SAVED) {

@@ -27,7 +27,8 @@ static void print_help(FILE *out) {
           "A WebAssembly engine at the command line.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < COUNT(COMMANDS); i++) fprintf(out, "  %-9s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
-    fputs("  help      show this, or with a command what it takes\n\n"
+    fputs("  help      show this, or with a command what it takes\n"
+          "  help features\n            list the proposals that can be turned on and off\n\n"
           "  --version show the version\n\n"
           "Examples:\n"
           "  wrt run --dir . program.wasm input.txt\n"
@@ -55,7 +56,9 @@ static int unknown(const char *word) {
 }
 
 static int help(int argc, char **argv) {
-    if (argc > 0) {
+    if (argc > 0 && !strcmp(argv[0], "features")) {
+        print_features(stdout);
+    } else if (argc > 0) {
         const command_t *command = find(argv[0]);
         if (!command) return unknown(argv[0]);
         print_command_help(command, stdout);

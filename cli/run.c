@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum {
-    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, NO_LAZY, CACHE, NO_CACHE, THREADS, TIME, HELP
+    DIR, ENV, INHERIT_ENV, ARGV0, INVOKE, PRELOAD, TIMEOUT, MAX_MEMORY, MAX_HEAP, MAX_STACK, NO_LAZY, CACHE, NO_CACHE, THREADS, FEATURE,
+    NO_FEATURE, TIME, HELP
 };
 
 static const option_t OPTIONS[] = {
@@ -27,6 +28,8 @@ static const option_t OPTIONS[] = {
     [CACHE] = {"cache", 0, "[=DIR]", "compile everything and keep it in DIR (~/.cache/wrt unless set), or take it from there"},
     [NO_CACHE] = {"no-cache", 0, NULL, "do not, although WRT_CACHE_DIR is set"},
     [THREADS] = {"threads", 0, "N", "threads that compile; as many as processors unless set"},
+    [FEATURE] = {"feature", 0, "NAME", "take modules that need this proposal (wrt help features lists them)"},
+    [NO_FEATURE] = {"no-feature", 0, "NAME", "refuse modules that need this proposal"},
     [TIME] = {"time", 0, NULL, "say afterwards, on standard error, how long everything took"},
     [HELP] = {"help", 'h', NULL, "show this"},
     {0},
@@ -87,6 +90,8 @@ static int take(run_options_t *o, int option, const char *value) {
         break;
     case NO_CACHE: o->engine.cache = NULL; break;
     case THREADS: ok = parse_count(value, "--threads", &o->engine.threads); break;
+    case FEATURE: ok = set_feature(value, true); break;
+    case NO_FEATURE: ok = set_feature(value, false); break;
     default: o->time = true; break;
     }
     return ok ? STATUS_OK : STATUS_USAGE;
@@ -126,7 +131,7 @@ static bool make_code(guest_t *g) {
     if (g->input.kind == INPUT_SAVED && !options.interruption) {
         wrt_error_t *error = load_module(g->engine, &g->input, &g->module);
         if (!error) return true;
-        bool other = wrt_error_kind(error) == WRT_ERROR_KIND_UNSUPPORTED;
+        bool other = is_other_setting(error);
         wrt_error_delete(error);
         if (other) {
             wrt_engine_delete(g->engine);

@@ -76,7 +76,8 @@ make_files() {
   printf '(module (func $m) (start $m))' >start.wat
   printf '(module (func (unreachable)) (start 0) (func (export "f")))' >trapstart.wat
   printf '(module (memory 100) (func (export "f")))' >big.wat
-  printf '(module (tag))' >tag.wat
+  printf '(module (memory 1 1 shared))' >shared.wat
+  printf '(module (func $f (export "f") (param i32) (result i32)\n (return_call $g (local.get 0))) (func $g (param i32) (result i32) (local.get 0)))' >tail.wat
   echo data >stdin.txt
   printf '\x1f\x8b' >x.gz
   printf '<!DOCTYPE html>' >page.wasm
@@ -118,12 +119,33 @@ general() {
     check 1 'type.wat:2:9: invalid module: type mismatch.*    2 \|  \(drop \(i64' $c type.wat
     check 1 'end.wat:1:10: invalid module: type mismatch.*    1 \| ' $c end.wat
     check 1 'twice.wat: invalid module: duplicate export.*of the binary that the text stands for' $c twice.wat
-    check 1 'exceptions are not supported yet' $c tag.wat
+    check 1 'needs shared memories, which wrt does not have.*build without threads' $c shared.wat
     check 1 'compressed with gzip.*gunzip' $c x.gz
     check 1 'HTML or XML' $c page.wasm
     check 1 'a native program' $c /bin/sh
   done
   check 1 'answer: No such file.*there is answer.wat' run answer
+  features
+}
+
+features() {
+  check 0 'tail-call  *on *return_call and its like\|' help features
+  check 0 '^7\|$' run -i f tail.wat 7
+  check 0 '^7\|$' run --no-feature tail-call --feature tail-call -i f tail.wat 7
+  for c in 'run -i f' compile validate; do
+    # shellcheck disable=SC2086
+    check 1 "tail.wat:2:3: unsupported: needs the feature tail-call, which is off \(return_call in function 0\).*    2 \|.*turn it on: --feature" $c --no-feature tail-call tail.wat
+    # shellcheck disable=SC2086
+    check 2 "there is no feature 'tailcall'; did you mean 'tail-call'" $c --feature=tailcall tail.wat
+    # shellcheck disable=SC2086
+    check 2 "there is no feature 'xyzzy'\|" $c --no-feature xyzzy tail.wat
+    # shellcheck disable=SC2086
+    check 2 '--feature stack-switching: .*does not have stack-switching' $c --feature stack-switching tail.wat
+  done
+  check 0 '^$' compile --no-feature gc tail.wat -o tail.cwasm
+  check 0 '^7\|$' run -i f tail.cwasm 7
+  check 1 'saved with the feature tail-call, which is off here.*turn it on: --feature' run --no-feature tail-call -i f tail.cwasm 7
+  check 0 'tail.cwasm: valid' validate tail.cwasm
 }
 
 # Everything in a few bytes changed or cut off: an error or not, but never a crash.

@@ -1,10 +1,12 @@
 /* wrt validate: whether files are modules that this library takes. */
 #include "cli.h"
 
-enum { QUIET, HELP };
+enum { QUIET, FEATURE, NO_FEATURE, HELP };
 
 static const option_t OPTIONS[] = {
     [QUIET] = {"quiet", 'q', NULL, "say nothing about files that are valid"},
+    [FEATURE] = {"feature", 0, "NAME", "take modules that need this proposal (wrt help features lists them)"},
+    [NO_FEATURE] = {"no-feature", 0, "NAME", "refuse modules that need this proposal"},
     [HELP] = {"help", 'h', NULL, "show this"},
     {0},
 };
@@ -22,6 +24,7 @@ static bool validate_saved(const input_t *input) {
         wrt_module_delete(module);
         wrt_engine_delete(engine);
         if (!error) return true;
+        if (!is_other_setting(error)) break;
     }
     explain_module_error(input, error);
     return false;
@@ -52,6 +55,8 @@ static int run(const command_t *command, int argc, char **argv) {
         if (option == OPTION_BAD) return STATUS_USAGE;
         if (option == OPTION_OPERAND) files++;
         if (option == QUIET) quiet = true;
+        bool is_feature = option == FEATURE || option == NO_FEATURE;
+        if (is_feature && !set_feature(parser.value, option == FEATURE)) return STATUS_USAGE;
         if (option == HELP) {
             print_command_help(command, stdout);
             return STATUS_OK;

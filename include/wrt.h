@@ -230,8 +230,9 @@ typedef struct wrt_config_t wrt_config_t;
 // what they need of it, so it may be deleted before them.
 typedef struct wrt_engine_t wrt_engine_t;
 
-// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset and a backtrace.
-// Owned by whoever got it. May be used from any thread, by one at a time.
+// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset, an exception and a
+// backtrace. Owned by whoever got it. May be used from any thread, by one at a time. One that holds an exception
+// (`wrt_error_exception`) may outlive its store.
 typedef struct wrt_error_t wrt_error_t;
 
 // The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
@@ -280,8 +281,20 @@ typedef struct {
     uint32_t reserved;
 } wrt_frame_t;
 
-// Called once when userdata is not needed any more. May be NULL.
-typedef void (*wrt_finalizer_t)(void *userdata);
+// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_tag_t;
+
+// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
+// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_func_t;
 
 // A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
 // reference. All zeros is the empty reference, which is null in a value.
@@ -293,22 +306,6 @@ typedef struct {
     // Which of the store's references it is, and which of those that had the place one after the other.
     uint64_t root;
 } wrt_ref_t;
-
-// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
-// something refers to it.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_instance_t;
-
-// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
-// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_func_t;
 
 // The value itself, by kind.
 typedef union {
@@ -328,9 +325,21 @@ typedef struct {
     wrt_val_of_t of;
 } wrt_val_t;
 
+// Called once when userdata is not needed any more. May be NULL.
+typedef void (*wrt_finalizer_t)(void *userdata);
+
+// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
+// something refers to it.
+typedef struct {
+    uint64_t store;
+    uint32_t index;
+    uint32_t generation;
+} wrt_instance_t;
+
 // A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 // References in them from outside of the callback stay their owner's.
-// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
+// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
+// holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
 // It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
                                             wrt_caller_t *caller,
@@ -478,13 +487,6 @@ typedef struct {
     uint32_t generation;
 } wrt_memory_t;
 
-// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
-typedef struct {
-    uint64_t store;
-    uint32_t index;
-    uint32_t generation;
-} wrt_tag_t;
-
 // The handle itself, by kind.
 typedef union {
     wrt_func_t func;
@@ -501,13 +503,25 @@ typedef struct {
     wrt_extern_of_t of;
 } wrt_extern_t;
 
-// Size limits of a table, in elements, or a memory, in pages of 64 KiB.
+// Size limits of a table, in elements, or a memory, in pages.
 typedef struct {
     uint64_t min;
     // Meaningful if `has_max` is not 0.
     uint64_t max;
     uint64_t has_max;
 } wrt_size_limits_t;
+
+// What a memory is to be. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_memory_options_t)`. `wrt_memory_options_init` sets it.
+    size_t size;
+    // In pages.
+    wrt_size_limits_t limits;
+    // Bytes of a page: 65536 or 1.
+    uint64_t page_size;
+    // Whether its indexes have 64 bits instead of 32.
+    uint64_t is_64;
+} wrt_memory_options_t;
 
 // An import. Everything is borrowed from the module.
 typedef struct {
@@ -595,6 +609,18 @@ typedef struct {
 // it does with the store fails.
 typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
 
+// What a table is to be. More may come at the end.
+typedef struct {
+    // Bytes of this struct as the caller knows it: `sizeof(wrt_table_options_t)`. `wrt_table_options_init` sets it.
+    size_t size;
+    // In elements.
+    wrt_size_limits_t limits;
+    // A type of references.
+    wrt_type_t element;
+    // Whether its indexes have 64 bits instead of 32.
+    uint64_t is_64;
+} wrt_table_options_t;
+
 // A field of a structure, or the element of an array.
 typedef struct {
     wrt_type_t type;
@@ -668,6 +694,12 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_cache(wrt_config_t *config,
 
 // Threads that compile, at most; at least 1. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_threads(wrt_config_t *config, size_t threads);
+
+// Most bytes that a 64-bit memory may have, whatever its type allows: 16 GiB unless set, 32 TiB at most, checked by
+// `wrt_engine_new`. So much address space is set aside for each one whose type does not allow less (with signals a power of two, 4 GiB
+// at least); memory is taken only for what is used. A module whose memory begins with more is not instantiated (`limit`).
+WRT_MUST_USE wrt_error_t *wrt_config_set_max_memory64(wrt_config_t *config,
+                                         uint64_t bytes);
 
 // Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_limit(wrt_config_t *config, size_t bytes);
@@ -761,6 +793,48 @@ size_t wrt_error_frame_count(const wrt_error_t *error);
 // A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
 WRT_MUST_USE wrt_error_t *wrt_error_frame(const wrt_error_t *error, size_t index, wrt_frame_t *out_frame);
 
+// Makes an exception of a tag, in the innermost scope; nothing is thrown. `take_values` are what it carries, one of each
+// parameter of the tag's type, and are taken: the slots become empty, also on failure. May collect; finalizers run then.
+WRT_MUST_USE wrt_error_t *wrt_exception_new(wrt_store_t *store,
+                               const wrt_tag_t *tag,
+                               wrt_val_t *take_values,
+                               size_t value_count,
+                               wrt_ref_t *out_reference);
+
+// The tag of an exception, to be compared by `wrt_tag_equal`. Fails with `type mismatch` if the reference is to something else.
+WRT_MUST_USE wrt_error_t *wrt_exception_tag(wrt_store_t *store,
+                               const wrt_ref_t *reference,
+                               wrt_tag_t *out_tag);
+
+// How many values an exception carries. Fails as `wrt_exception_tag` does.
+WRT_MUST_USE wrt_error_t *wrt_exception_value_count(wrt_store_t *store, const wrt_ref_t *reference, uint32_t *out_count);
+
+// A value that an exception carries. A reference in it is the caller's, in the innermost scope. Fails with `invalid argument`
+// when there is no such value, and as `wrt_exception_tag`.
+WRT_MUST_USE wrt_error_t *wrt_exception_value(wrt_store_t *store,
+                                 const wrt_ref_t *reference,
+                                 uint32_t index,
+                                 wrt_val_t *out_value);
+
+// All values that an exception carries, of which there are `count`, otherwise this fails with `type mismatch`. As
+// `wrt_exception_value`; all values are empty on failure.
+WRT_MUST_USE wrt_error_t *wrt_exception_values(wrt_store_t *store,
+                                  const wrt_ref_t *reference,
+                                  wrt_val_t *out_values,
+                                  size_t count);
+
+// The exception that an error holds, in the innermost scope; the empty reference if it holds none. The error is borrowed, and
+// goes on holding it. Fails with `wrong store` for an exception of another store.
+WRT_MUST_USE wrt_error_t *wrt_error_exception(wrt_store_t *store,
+                                 const wrt_error_t *error,
+                                 wrt_ref_t *out_reference);
+
+// Makes the error of an exception, for a callback to return: that throws it. `*take_reference` is taken: the slot becomes empty,
+// but for a reference of another store. The error holds the exception until it is deleted, on any thread, also after the store's
+// end. Never returns NULL: when this fails, the error is the one that says why.
+wrt_error_t *wrt_error_new_exception(wrt_store_t *store,
+                                     wrt_ref_t *take_reference);
+
 // As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
 // itself. So cycles through it are collected.
 WRT_MUST_USE wrt_error_t *wrt_externref_new_with_fields(wrt_store_t *store,
@@ -800,6 +874,32 @@ WRT_MUST_USE wrt_error_t *wrt_externref_userdata(wrt_store_t *store,
                                     const wrt_ref_t *reference,
                                     void **out_userdata);
 
+// How many proposals the library has that can be turned on and off.
+size_t wrt_feature_count(void);
+
+// The name of a proposal, such as "tail-call": that of its repository under github.com/WebAssembly. `index` is below
+// `wrt_feature_count()`; otherwise NULL. `out_len` may be NULL. Static, NUL-terminated.
+const char *wrt_feature_name(size_t index,
+                             size_t *out_len);
+
+// What a proposal is about, in a line. As `wrt_feature_name`.
+const char *wrt_feature_summary(size_t index, size_t *out_len);
+
+// Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
+// library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
+// what it needs and where. Fails with `invalid argument` for names there are not, and with `unsupported` when a proposal is
+// turned on that the library does not have; the configuration is as before then.
+WRT_MUST_USE wrt_error_t *wrt_config_set_feature(wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool on);
+
+// Whether a proposal is on. Fails with `invalid argument` for names there are not; what the library knows of and does not have is off.
+WRT_MUST_USE wrt_error_t *wrt_config_get_feature(const wrt_config_t *config,
+                                    const char *name,
+                                    size_t name_len,
+                                    bool *out_on);
+
 // The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
 wrt_store_t *wrt_caller_store(const wrt_caller_t *caller);
 
@@ -829,8 +929,8 @@ WRT_MUST_USE wrt_error_t *wrt_func_type(wrt_store_t *store, const wrt_func_t *fu
 
 // Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
 // `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
-// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, the error of a host
-// function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, `exception` (what
+// WebAssembly threw and did not catch), the error of a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 WRT_MUST_USE wrt_error_t *wrt_func_call(wrt_store_t *store,
                            const wrt_func_t *func,
                            const wrt_val_t *args,
@@ -996,6 +1096,13 @@ WRT_MUST_USE wrt_error_t *wrt_instance_get_global(wrt_store_t *store,
                                      size_t name_len,
                                      wrt_global_t *out_global);
 
+// The exported tag of a name. Fails as `wrt_instance_get_func` does.
+WRT_MUST_USE wrt_error_t *wrt_instance_get_tag(wrt_store_t *store,
+                                  const wrt_instance_t *instance,
+                                  const char *name,
+                                  size_t name_len,
+                                  wrt_tag_t *out_tag);
+
 // Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
 
@@ -1062,10 +1169,25 @@ WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
                                     const wrt_module_t *module,
                                     wrt_instance_t *out_instance);
 
-// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+// Makes a memory with 32-bit indexes; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
 WRT_MUST_USE wrt_error_t *wrt_memory_new(wrt_store_t *store, const wrt_size_limits_t *limits, wrt_memory_t *out_memory);
 
-// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
+// Fills in options of an empty memory with 32-bit indexes that may grow, by pages of 64 KiB, as far as they reach. NULL does nothing.
+void wrt_memory_options_init(wrt_memory_options_t *out_options);
+
+// As `wrt_memory_new`, of any type of memories. The options are borrowed. A 64-bit memory has no more bytes than
+// `wrt_config_set_max_memory64` says: a larger minimum fails with `limit`.
+WRT_MUST_USE wrt_error_t *wrt_memory_new_with(wrt_store_t *store,
+                                 const wrt_memory_options_t *options,
+                                 wrt_memory_t *out_memory);
+
+// Whether the memory's indexes have 64 bits.
+WRT_MUST_USE wrt_error_t *wrt_memory_is_64(wrt_store_t *store, const wrt_memory_t *memory, bool *out_is_64);
+
+// Bytes of one of the memory's pages: 65536, or 1.
+WRT_MUST_USE wrt_error_t *wrt_memory_page_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_bytes);
+
+// The memory's limits as of now, in pages: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
 // Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
@@ -1076,10 +1198,10 @@ WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              uint8_t **out_data,
                              size_t *out_size);
 
-// The size in pages of 64 KiB.
+// The size in pages (`wrt_memory_page_size`).
 WRT_MUST_USE wrt_error_t *wrt_memory_size(wrt_store_t *store, const wrt_memory_t *memory, uint64_t *out_pages);
 
-// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
+// Grows the memory by `delta` pages. Fails with `limit` when it can not; then nothing has changed.
 // `out_old_pages` may be NULL.
 WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
                              const wrt_memory_t *memory,
@@ -1344,14 +1466,14 @@ WRT_MUST_USE wrt_error_t *wrt_ref_hash(wrt_store_t *store,
                           uint64_t *out_hash);
 
 // Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
-// and of `any` and `extern` alike. The empty reference is null, and of each nullable type.
+// and of `any` and `extern` alike; an exception is of `exn` alone. The empty reference is null, and of each nullable type.
 WRT_MUST_USE wrt_error_t *wrt_ref_test(wrt_store_t *store,
                           const wrt_ref_t *reference,
                           const wrt_type_t *ty,
                           bool *out_is);
 
-// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
-// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
+// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF`, `WRT_EXNREF` or (for a
+// reference that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
 // with a trap of code `WRT_TRAP_CAST_FAILURE`.
 WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
                           const wrt_ref_t *reference,
@@ -1359,7 +1481,7 @@ WRT_MUST_USE wrt_error_t *wrt_ref_cast(wrt_store_t *store,
                           wrt_val_t *out_value);
 
 // The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
-// `WRT_I31REF`; `WRT_ANYREF` of an object of the host.
+// `WRT_I31REF`; `WRT_EXNREF` of an exception; `WRT_ANYREF` of an object of the host.
 WRT_MUST_USE wrt_error_t *wrt_ref_type(wrt_store_t *store,
                           const wrt_ref_t *reference,
                           wrt_type_t *out_type);
@@ -1438,7 +1560,11 @@ void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
 // Deletes an interrupt object. NULL does nothing.
 void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
-// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements. All elements are `*take_init`, which is taken:
+<<<<<<< HEAD
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
+=======
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
+>>>>>>> excapi
 // the slot becomes empty, also on failure.
 WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            uint8_t element_kind,
@@ -1452,6 +1578,19 @@ WRT_MUST_USE wrt_error_t *wrt_table_new_of(wrt_store_t *store,
                               const wrt_size_limits_t *limits,
                               wrt_val_t *take_init,
                               wrt_table_t *out_table);
+
+// Fills in options of an empty table of `WRT_FUNCREF` with 32-bit indexes that may grow. NULL does nothing.
+void wrt_table_options_init(wrt_table_options_t *out_options);
+
+// As `wrt_table_new`, of any type of tables. The options are borrowed; `*take_init` is taken: the slot becomes empty, also on
+// failure.
+WRT_MUST_USE wrt_error_t *wrt_table_new_with(wrt_store_t *store,
+                                const wrt_table_options_t *options,
+                                wrt_val_t *take_init,
+                                wrt_table_t *out_table);
+
+// Whether the table's indexes have 64 bits.
+WRT_MUST_USE wrt_error_t *wrt_table_is_64(wrt_store_t *store, const wrt_table_t *table, bool *out_is_64);
 
 // The type of the elements.
 WRT_MUST_USE wrt_error_t *wrt_table_element_type(wrt_store_t *store, const wrt_table_t *table, wrt_type_t *out_type);
@@ -1513,6 +1652,27 @@ WRT_MUST_USE wrt_error_t *wrt_table_copy(wrt_store_t *store,
 // of an instance, which lives as long as that, and with `stale handle` when it was released before.
 WRT_MUST_USE wrt_error_t *wrt_table_release(wrt_store_t *store,
                                wrt_table_t *take_table);
+
+// Makes a tag, whose exceptions carry values of the type's parameters. The type is borrowed; it has no results, otherwise this
+// fails with `invalid argument`. May collect; finalizers run then.
+WRT_MUST_USE wrt_error_t *wrt_tag_new(wrt_store_t *store,
+                         const wrt_functype_t *ty,
+                         wrt_tag_t *out_tag);
+
+// The tag's type: its parameters are what its exceptions carry. The caller owns `*out_type`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_tag_type(wrt_store_t *store, const wrt_tag_t *tag, wrt_functype_t **out_type);
+
+// Gives up the host's hold on a tag that `wrt_tag_new` made. It lives as long as an instance, an exception or a reference
+// to one refers to it, and is freed by a full collection after that; its handles are stale then. The slot becomes empty.
+// Fails with `invalid argument` for a tag of an instance, which lives in the same way, and with `stale handle` when it was
+// released before.
+WRT_MUST_USE wrt_error_t *wrt_tag_release(wrt_store_t *store,
+                             wrt_tag_t *take_tag);
+
+// Whether two handles name the same tag: one that is imported, or exported under several names, is one tag. False for NULL
+// and for empty handles.
+bool wrt_tag_equal(const wrt_tag_t *a,
+                   const wrt_tag_t *b);
 
 // Types from the text format: type definitions and recursion groups, such as
 // `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`,
@@ -1644,6 +1804,12 @@ const wrt_functype_t *wrt_externtype_func(const wrt_externtype_t *ty);
 // The limits of a table or memory. Fails with `type mismatch` for others.
 WRT_MUST_USE wrt_error_t *wrt_externtype_limits(const wrt_externtype_t *ty, wrt_size_limits_t *out_limits);
 
+// Whether it is a memory or a table whose indexes have 64 bits.
+bool wrt_externtype_is_64(const wrt_externtype_t *ty);
+
+// Bytes of a memory's page: 65536 or 1; 0 for others.
+uint64_t wrt_externtype_page_size(const wrt_externtype_t *ty);
+
 // The value kind of a global's value or a table's elements; 0 for others.
 uint8_t wrt_externtype_valkind(const wrt_externtype_t *ty);
 
@@ -1655,7 +1821,7 @@ WRT_MUST_USE wrt_error_t *wrt_externtype_type(const wrt_externtype_t *ty,
 // Whether it is a mutable global.
 bool wrt_externtype_is_mutable(const wrt_externtype_t *ty);
 
-// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+// The type as text, such as `memory 1 2`, `table i64 10 funcref` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
 const char *wrt_externtype_text(const wrt_externtype_t *ty,
                                 size_t *out_len);
 
@@ -1665,7 +1831,7 @@ WRT_MUST_USE wrt_error_t *wrt_type_new(uint8_t kind,
                           bool nullable,
                           wrt_type_t *out_type);
 
-// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref` or `anyref`. Fails with `type
+// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref`, `anyref` or `exnref`. Fails with `type
 // mismatch` if it is no reference type.
 WRT_MUST_USE wrt_error_t *wrt_type_top(const wrt_type_t *ty,
                           wrt_type_t *out_type);
@@ -1726,7 +1892,8 @@ const char *wrt_version_string(void);
 // The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
 uint32_t wrt_abi_version(void);
 
-// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
+// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
 bool wrt_has_feature(const char *name);
 
 // Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is

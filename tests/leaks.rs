@@ -240,7 +240,7 @@ fn table_copy_by_host() {
 
 #[test]
 fn table_new_by_host() {
-    let ty = TableType { limits: Limits { min: 200, max: None }, element: RefType::EXTERN };
+    let ty = TableType::new(Limits { min: 200, max: None }, RefType::EXTERN);
     for config in configs() {
         let mut w = World::new(config);
         w.store.open_scope().unwrap();

@@ -78,6 +78,7 @@ fn import(store: &mut Store, ty: &ExternType) -> Result<Extern> {
         ExternType::Table(ty) => Extern::Table(Table::new(store, *ty, Val::default_of(ValType::Ref(ty.element)))?),
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, *ty)?),
         ExternType::Global(ty) => Extern::Global(Global::new(store, *ty, Val::default_of(ty.content))?),
+        ExternType::Tag(_, ty) => Extern::Tag(Tag::new(store, ty)?),
     })
 }
 

@@ -333,7 +333,7 @@ fn memories_in_use_are_limited() {
     let engine = Engine::new(&Config::new().pool(pool)).unwrap();
     let module = Module::new(&engine, WAT.as_bytes()).unwrap();
     let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
-    let ty = MemoryType { limits: Limits { min: 1, max: None } };
+    let ty = MemoryType::new(Limits { min: 1, max: None });
     for _ in 0..5 {
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         let memory = Memory::new(&mut other, ty).unwrap();

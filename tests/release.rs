@@ -313,11 +313,11 @@ fn cycles_of_instances_are_freed() {
 fn what_the_host_made_is_freed_too() {
     in_worlds(|w| {
         let limits = |min| Limits { min, max: None };
-        let table = TableType { limits: limits(3), element: RefType::EXTERN };
+        let table = TableType::new(limits(3), RefType::EXTERN);
         let counted = Ref::host(&mut w.store, Counted(w.dropped.clone()), 0).unwrap();
         let table = Table::new(&mut w.store, table, Val::ExternRef(Some(counted))).unwrap();
         counted.release(&mut w.store).unwrap();
-        let memory = Memory::new(&mut w.store, MemoryType { limits: limits(1) }).unwrap();
+        let memory = Memory::new(&mut w.store, MemoryType::new(limits(1))).unwrap();
         let ty = GlobalType { content: ValType::FUNCREF, mutable: true };
         let (plugin, f) = w.plugin();
         let global = Global::new(&mut w.store, ty, Val::FuncRef(Some(f))).unwrap();
@@ -485,7 +485,7 @@ fn what_fails_is_not_counted() {
         let engine = Engine::new(&Config::new()).unwrap();
         let mut store = Store::new(&engine).unwrap();
         store.set_limits(StoreLimits { table_elements: 10, ..StoreLimits::default() });
-        let ty = TableType { limits: Limits { min: 10, max: None }, element: RefType::EXTERN };
+        let ty = TableType::new(Limits { min: 10, max: None }, RefType::EXTERN);
         fail_nth(n);
         let first = Table::new(&mut store, ty, Val::ExternRef(None));
         let failed = fail_nth(0) == 0;

@@ -22,8 +22,8 @@ fn scenario(engine: &Engine, store: &mut Store, module: &Module) -> Result<()> {
     }
     let Some(Extern::Table(t)) = instance.export(store, "t")? else { panic!("no t") };
     t.grow(store, 400, Val::FuncRef(None))?;
-    Memory::new(store, MemoryType { limits: Limits { min: 1, max: None } })?;
-    Table::new(store, TableType { limits: Limits { min: 9, max: None }, element: RefType::FUNC }, Val::FuncRef(None))?;
+    Memory::new(store, MemoryType::new(Limits { min: 1, max: None }))?;
+    Table::new(store, TableType::new(Limits { min: 9, max: None }, RefType::FUNC), Val::FuncRef(None))?;
     let Some(Extern::Func(f)) = instance.export(store, "f")? else { panic!("no f") };
     f.call(store, &[], &mut out)?;
     assert_eq!(out[0], Val::I32(b'b' as i32));

@@ -54,11 +54,19 @@ def copying():
     return os.path.join(target, "release", "host_copying")
 
 
-def c_module(name, wasi=False):
-    """`c/NAME.c` as a module, without imports unless it is one for WASI."""
+# For all modules out of C.
+CLANG = ["-O2", "-w", "-DNDEBUG", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-Wl,-z,stack-size=1048576", "-Wl,--strip-debug"]
+
+
+def c_module(name, wasi=False, wide=False):
+    """`c/NAME.c` as a module, without imports unless it is one for WASI. `wide`: with 64-bit addresses, and without a C library."""
     folder = os.path.join(peers.BENCHES, "c")
-    source, out = os.path.join(folder, name + ".c"), os.path.join(peers.OUT, name + ".wasm")
+    source, out = os.path.join(folder, name + ".c"), os.path.join(peers.OUT, name + ("64" if wide else "") + ".wasm")
     if not older(out, [source]):
+        return out
+    clang = shutil.which("clang-14") or "clang"
+    if wide:
+        peers.sh(clang, "--target=wasm64", "-nostdlib", "-ffreestanding", *CLANG, "-Wl,--no-entry", source, "-o", out)
         return out
     extra = [] if wasi else [os.path.join(folder, "no_wasi.c")]
     if name == "simd":
@@ -67,8 +75,7 @@ def c_module(name, wasi=False):
         root = peers.sqlite_sources()
         flags = "OS_OTHER=1 THREADSAFE=0 OMIT_LOAD_EXTENSION TEMP_STORE=3 ENABLE_FTS5 ENABLE_RTREE OMIT_WAL"
         extra += ["-I" + root, os.path.join(root, "sqlite3.c")] + ["-DSQLITE_" + f for f in flags.split()]
-    peers.sh(shutil.which("clang-14") or "clang", "--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-w", "-DNDEBUG", "-mbulk-memory",
-             "-msign-ext", "-mnontrapping-fptoint", "-Wl,-z,stack-size=1048576", "-Wl,--strip-debug", source, *extra, "-lm", "-o", out)
+    peers.sh(clang, "--target=wasm32-wasi", "-mexec-model=reactor", *CLANG, source, *extra, "-lm", "-o", out)
     return out
 
 

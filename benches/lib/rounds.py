@@ -14,10 +14,11 @@ class Failed(Exception):
     """A process did not give a result: why."""
 
 
-def process(command, **kw):
-    """A process's line of JSON: the last one of what it prints."""
+def process(command, extra=None, **kw):
+    """A process's line of JSON: the last one of what it prints. `extra`: more of its environment."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, **{"env": dict(os.environ, NO_COLOR="1"), **kw})
+        environment = dict(os.environ, NO_COLOR="1", **(extra or {}))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, **{"env": environment, **kw})
     except subprocess.TimeoutExpired:
         raise Failed(f"more than {TIMEOUT} s")
     if done.returncode:

@@ -38,7 +38,7 @@ pub fn text() -> String {
         VmNursery { next, end }
         Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames }
         VmMemory { base, length }
-        VmMemorySlot { base, memory }
+        VmMemorySlot { base, memory, limit }
         VmTable { elements, length, cards }
         VmGlobal { value }
         VmRefGlobal { value, card }

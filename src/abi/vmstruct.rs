@@ -202,6 +202,9 @@ pub struct VmMemorySlot {
     /// Copy of `memory.base`, constant: one load instead of two.
     pub base: *mut u8,
     pub memory: *mut VmMemory,
+    /// An index below it leads to nobody else's memory, also with an offset below `MEMORY_GUARD`: an access beyond the memory's
+    /// length is a fault. At least 4 GiB. Only read where traps are faults.
+    pub limit: usize,
 }
 
 /// A table as machine code sees it. In one of references to objects, elements are `RawRef`s, and each `1 << SLOT_CARD_SHIFT`

@@ -1,7 +1,7 @@
 //! How an engine is configured.
 
 use crate::base::Result;
-use crate::base::limits::MIN_WASM_STACK;
+use crate::base::limits::{MAX_MEMORY64, MIN_WASM_STACK};
 use crate::err;
 use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
@@ -26,6 +26,18 @@ impl Config {
     pub fn interruption(mut self, on: bool) -> Config {
         self.0.settings.interruption = on;
         self
+    }
+    /// Turns a proposal on, with what it needs, or off, with what needs it. `name` is a row of `features`. By default all of WebAssembly
+    /// 3.0 that the library has is on, and nothing else. A module that needs what is off is refused with an error of kind `Unsupported` that
+    /// says what and where. Fails with `InvalidArgument` for names there are not, and with `Unsupported` for proposals that the library does
+    /// not have and that should be turned on.
+    pub fn feature(mut self, name: &str, on: bool) -> Result<Config> {
+        self.0.features.set(name, on)?;
+        Ok(self)
+    }
+    /// Whether a proposal is on. Fails with `InvalidArgument` for names there are not.
+    pub fn is_feature_on(&self, name: &str) -> Result<bool> {
+        self.0.features.is_on(name)
     }
     /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB). The host needs some
     /// more below for its own functions and for the signal handler.
@@ -99,6 +111,13 @@ impl Config {
         self
     }
 
+    /// Most bytes of a 64-bit memory (default: 16 GiB; at most 32 TiB), whatever its type allows. So much address space is set aside for
+    /// each whose type does not allow less, without signals rounded up to whole pages, with them to a power of two and 4 GiB at least.
+    pub fn max_memory64(mut self, bytes: u64) -> Config {
+        self.0.max_memory64 = bytes;
+        self
+    }
+
     /// What is kept of instances that have ended, for the next ones.
     pub fn pool(mut self, options: PoolOptions) -> Config {
         self.0.pool = options;
@@ -112,6 +131,10 @@ impl Config {
         }
         if self.0.threads == 0 {
             return Err(err!(InvalidArgument, "threads is 0, at least 1 is needed"));
+        }
+        if self.0.max_memory64 > MAX_MEMORY64 {
+            let got = self.0.max_memory64;
+            return Err(err!(InvalidArgument, "max_memory64 is {got} bytes, {MAX_MEMORY64} is the most"));
         }
         self.0.heap.check()?;
         Ok(self.0.clone())

@@ -5,7 +5,7 @@ use super::reference::no_memory;
 use super::{Ref, Store, Tag, Val};
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::exception::tag_of;
+use crate::vm::exception::{Thrown, tag_of};
 use crate::wasm::descriptor::KIND_EXCEPTION;
 
 impl Ref {
@@ -70,6 +70,11 @@ impl Ref {
         unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
     }
 
+    /// All values that an exception carries.
+    pub fn exception_values(&self, store: &mut Store) -> Result<Vec<Val>> {
+        (0..self.exception_len(store)?).map(|i| self.exception_value(store, i)).collect()
+    }
+
     /// An error that holds an exception: a host function that returns it throws the exception.
     pub fn to_error(&self, store: &mut Store) -> Result<Error> {
         let bits = self.exception(store)?.object.bits();
@@ -78,8 +83,13 @@ impl Ref {
 }
 
 impl Store {
-    /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none of this store.
+    /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none. One of another store is
+    /// an error of kind `wrong store`.
     pub fn exception_of(&mut self, error: &Error) -> Result<Option<Ref>> {
+        let Some(owner) = Thrown::of(error).map(|t| t.store) else { return Ok(None) };
+        if owner != self.id() {
+            return Err(err!(WrongStore, "the exception belongs to store {owner}, not to store {}", self.id()));
+        }
         match self.vm().thrown(error) {
             // SAFETY: just read.
             Some(bits) => unsafe { Ref::from_raw(self, bits) },

@@ -106,13 +106,12 @@ fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<Im
         (ExternType::Table(w), Extern::Table(t)) => {
             let i = t.check(store)?;
             let have = &store.vm().tables[i];
-            let fits = have.ty().element == w.element && have.current_limits().matches(have.len(), &w.limits);
-            (fits, ImportValue::Table(i))
+            (have.ty().matches(have.len(), w), ImportValue::Table(i))
         }
         (ExternType::Memory(w), Extern::Memory(m)) => {
             let i = m.check(store)?;
             let have = &store.vm().memories[i];
-            (have.current_limits().matches(have.pages(), &w.limits), ImportValue::Memory(i))
+            (have.ty().matches(have.pages(), w), ImportValue::Memory(i))
         }
         (ExternType::Global(w), Extern::Global(g)) => {
             let i = g.check(store)?;

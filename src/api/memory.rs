@@ -28,7 +28,7 @@ impl Memory {
 
     /// The type as of now: its minimum is the present size.
     pub fn ty(&self, store: &Store) -> Result<MemoryType> {
-        Ok(MemoryType { limits: store.vm().memories[self.check(store)?].current_limits() })
+        Ok(store.vm().memories[self.check(store)?].current_type())
     }
 
     /// The type as declared.
@@ -46,7 +46,7 @@ impl Memory {
         Ok(store.vm().memories[self.check(store)?].len())
     }
 
-    /// Pages of 64 KiB.
+    /// Pages, of which the type says the size.
     pub fn size(&self, store: &Store) -> Result<u64> {
         Ok(store.vm().memories[self.check(store)?].pages())
     }

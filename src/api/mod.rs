@@ -35,10 +35,11 @@ pub use crate::vm::func::Direct;
 pub use crate::vm::heap::{GcEvent, GcHook};
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::vm::pool::{PoolOptions, PoolStatistics};
+pub use crate::wasm::features::{Feature, had as features};
 pub use crate::wasm::registry::{TypeDef, in_group};
 pub use crate::wasm::types::{
-    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, Limits, MemoryType, RefType, StorageType,
-    SubType, TableType, Top, TypeId, ValType,
+    CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits, MemoryType, PageSize,
+    RefType, StorageType, SubType, TableType, Top, TypeId, ValType,
 };
 pub use config::Config;
 pub use engine::{Engine, EngineOffer};

@@ -4,8 +4,8 @@ use super::{Engine, Types, text};
 use crate::base::Result;
 use crate::vm::share::{Offer, Share};
 use crate::vm::{module as vm, saved};
-use crate::wasm::decode;
 use crate::wasm::types::ExternType;
+use crate::wasm::{decode, refusal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,9 +38,10 @@ impl Module {
     }
 
     /// Validates a module, in the binary or in the text format, without compiling it.
-    pub fn validate(_engine: &Engine, bytes: &[u8]) -> Result<()> {
-        let binary = text::binary(bytes)?;
-        decode::validate(&binary).map_err(|e| text::place(e, bytes, &binary))
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
+        let (binary, features) = (text::binary(bytes)?, engine.0.config.features);
+        let refused = |e| text::place(refusal::explain(e, &binary, features), bytes, &binary);
+        decode::validate(&binary, features).map_err(refused)
     }
 
     /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of

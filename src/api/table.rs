@@ -66,7 +66,7 @@ impl Table {
     /// The type as of now: its minimum is the present size.
     pub fn ty(&self, store: &Store) -> Result<TableType> {
         let t = self.vm(store)?;
-        Ok(TableType { limits: t.current_limits(), element: t.ty().element })
+        Ok(TableType { limits: t.current_limits(), ..t.ty() })
     }
 
     /// Elements.

@@ -8,7 +8,7 @@ use crate::err;
 use crate::wasm::module::ModuleInfo;
 use crate::wasm::registry::{TypeDef, TypeNames};
 use crate::wasm::types::{HeapType, SubType, TypeId, ValType};
-use crate::wasm::{decode, group};
+use crate::wasm::{decode, group, refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,7 +53,9 @@ impl Engine {
     /// same, wherever they come from.
     pub fn parse_types(&self, text: &str) -> Result<Types> {
         let binary = text_to_binary("(module\n", text, "\n)")?;
-        let info = decode::decode(&binary, &self.0.types)?.info;
+        let features = self.0.config.features;
+        let decoded = decode::decode(&binary, &self.0.types, features);
+        let info = decoded.map_err(|e| refusal::explain(e, &binary, features))?.info;
         let only_types = info.imports.is_empty()
             && info.exports.is_empty()
             && info.funcs.is_empty()

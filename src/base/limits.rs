@@ -2,12 +2,14 @@
 
 /// Bytes in a page of linear memory (Wasm 2.0, 2.3.8).
 pub const WASM_PAGE_SIZE: u64 = 65536;
-/// Most pages of a 32-bit memory.
-pub const MAX_MEMORY32_PAGES: u64 = 65536;
 /// Address space a 32-bit index can reach.
 pub const MEMORY32_SPAN: u64 = 1 << 32;
 /// Unmapped address space behind a memory, in bytes. An access whose static offset is smaller needs no check of its own.
 pub const MEMORY_GUARD: u64 = 32 << 20;
+/// Most bytes of a 64-bit memory, unless configured: so much address space is reserved for one whose type allows it.
+pub const DEFAULT_MAX_MEMORY64: u64 = 16 << 30;
+/// Most that can be configured: a quarter of what a process has.
+pub const MAX_MEMORY64: u64 = 32 << 40;
 /// Most elements a table may grow to, whatever it declares.
 pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 /// Stack that WebAssembly may use below the frame of the call that entered it, in bytes, unless configured.

@@ -100,6 +100,15 @@ pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threa
     unsafe { change(config, |c| c.threads(threads)) }
 }
 
+/// Most bytes that a 64-bit memory may have, whatever its type allows: 16 GiB unless set, 32 TiB at most, checked by
+/// `wrt_engine_new`. So much address space is set aside for each one whose type does not allow less (with signals a power of two, 4 GiB
+/// at least); memory is taken only for what is used. A module whose memory begins with more is not instantiated (`limit`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_max_memory64(config: *mut wrt_config_t, bytes: u64) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.max_memory64(bytes)) }
+}
+
 /// Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_heap_limit(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {

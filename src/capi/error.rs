@@ -6,8 +6,9 @@ use crate::api::{Error, ErrorKind, Result, Trap};
 use crate::err;
 use std::ffi::{CStr, c_char};
 
-/// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset and a backtrace.
-/// Owned by whoever got it. May be used from any thread, by one at a time.
+/// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset, an exception and a
+/// backtrace. Owned by whoever got it. May be used from any thread, by one at a time. One that holds an exception
+/// (`wrt_error_exception`) may outlive its store.
 pub struct wrt_error_t {
     error: Error,
     message: CText,
@@ -43,6 +44,10 @@ impl wrt_error_t {
         let frames = frames.collect();
         let message = CText::new(&error.to_string());
         super::own::give(wrt_error_t { error, message, frames })
+    }
+
+    pub fn error(&self) -> &Error {
+        &self.error
     }
 
     /// Takes an error object that a callback returned.

@@ -48,7 +48,8 @@ unsafe fn store_of(caller: *const wrt_caller_t) -> *mut wrt_store_t {
 
 /// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
 /// References in them from outside of the callback stay their owner's.
-/// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it.
+/// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
+/// holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
 /// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
 pub type wrt_func_callback_t = Option<
     unsafe extern "C" fn(
@@ -197,8 +198,8 @@ pub unsafe extern "C" fn wrt_func_type(
 
 /// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
 /// `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
-/// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, the error of a host
-/// function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+/// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, `exception` (what
+/// WebAssembly threw and did not catch), the error of a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call(
     store: *mut wrt_store_t,

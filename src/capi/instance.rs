@@ -254,3 +254,22 @@ pub unsafe extern "C" fn wrt_instance_get_global(
         })
     }
 }
+
+/// The exported tag of a name. Fails as `wrt_instance_get_func` does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_instance_get_tag(
+    store: *mut wrt_store_t,
+    instance: *const wrt_instance_t,
+    name: *const c_char,
+    name_len: usize,
+    out_tag: *mut wrt_tag_t,
+) -> *mut wrt_error_t {
+    // SAFETY: as in `wrt_instance_get_func`.
+    unsafe {
+        let out = output(out_tag, wrt_tag_t::EMPTY, "out_tag");
+        get_as(store, instance, name, name_len, out, |e| match e {
+            Extern::Tag(t) => Some(t.into()),
+            _ => None,
+        })
+    }
+}

@@ -1,15 +1,16 @@
 //! Memories.
 
-use super::entry::{on_store, running};
+use super::entry::{on_store, plain, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, output, slice};
+use super::own::{borrow, options_of, output, slice};
 use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
 use super::val::{release, wrt_memory_t};
-use crate::api::{Memory, MemoryType};
+use crate::api::{IndexType, Memory, MemoryType, PageSize, Result};
+use crate::err;
 use std::ffi::c_void;
 
-/// Makes a memory; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+/// Makes a memory with 32-bit indexes; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_new(
     store: *mut wrt_store_t,
@@ -21,13 +22,104 @@ pub unsafe extern "C" fn wrt_memory_new(
         let out = output(out_memory, wrt_memory_t::EMPTY, "out_memory");
         running(store, |s| {
             let (out, limits) = (out?, borrow(limits, "limits")?.get());
-            *out = Memory::new(s, MemoryType { limits })?.into();
+            *out = Memory::new(s, MemoryType::new(limits))?.into();
             Ok(())
         })
     }
 }
 
-/// The memory's limits as of now, in pages of 64 KiB: the minimum is the present size.
+/// What a memory is to be. More may come at the end.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_memory_options_t {
+    /// Bytes of this struct as the caller knows it: `sizeof(wrt_memory_options_t)`. `wrt_memory_options_init` sets it.
+    pub size: usize,
+    /// In pages.
+    pub limits: wrt_size_limits_t,
+    /// Bytes of a page: 65536 or 1.
+    pub page_size: u64,
+    /// Whether its indexes have 64 bits instead of 32.
+    pub is_64: u64,
+}
+
+/// Fills in options of an empty memory with 32-bit indexes that may grow, by pages of 64 KiB, as far as they reach. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_memory_options_init(out_options: *mut wrt_memory_options_t) {
+    let limits = wrt_size_limits_t { min: 0, max: 0, has_max: 0 };
+    let page_size = PageSize::Wasm.bytes();
+    let all = wrt_memory_options_t { size: size_of::<wrt_memory_options_t>(), limits, page_size, is_64: 0 };
+    // SAFETY: the caller passes NULL or a place for the options.
+    plain((), || drop(unsafe { output(out_options, all, "out_options") }));
+}
+
+impl wrt_memory_options_t {
+    fn get(&self) -> Result<MemoryType> {
+        let page = match self.page_size {
+            1 => PageSize::One,
+            n if n == PageSize::Wasm.bytes() => PageSize::Wasm,
+            n => return Err(err!(InvalidArgument, "a page has 65536 bytes or one, not {n}")),
+        };
+        let index = if self.is_64 != 0 { IndexType::I64 } else { IndexType::I32 };
+        Ok(MemoryType { limits: self.limits.get(), index, page })
+    }
+}
+
+/// As `wrt_memory_new`, of any type of memories. The options are borrowed. A 64-bit memory has no more bytes than
+/// `wrt_config_set_max_memory64` says: a larger minimum fails with `limit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_memory_new_with(
+    store: *mut wrt_store_t,
+    options: *const wrt_memory_options_t,
+    out_memory: *mut wrt_memory_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, options and a place for the memory, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_memory, wrt_memory_t::EMPTY, "out_memory");
+        running(store, |s| {
+            let (out, options) = (out?, options_of(options, |o| o.size, "wrt_memory_options_init")?);
+            *out = Memory::new(s, options.get()?)?.into();
+            Ok(())
+        })
+    }
+}
+
+/// Whether the memory's indexes have 64 bits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_memory_is_64(
+    store: *mut wrt_store_t,
+    memory: *const wrt_memory_t,
+    out_is_64: *mut bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a memory and a place for the answer, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_is_64, false, "out_is_64");
+        on_store(store, |s| {
+            let (out, memory) = (out?, Memory::from(*borrow(memory, "memory")?));
+            *out = memory.declared_type(s)?.index.is_64();
+            Ok(())
+        })
+    }
+}
+
+/// Bytes of one of the memory's pages: 65536, or 1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_memory_page_size(
+    store: *mut wrt_store_t,
+    memory: *const wrt_memory_t,
+    out_bytes: *mut u64,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a memory and a place for the answer, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_bytes, 0, "out_bytes");
+        on_store(store, |s| {
+            let (out, memory) = (out?, Memory::from(*borrow(memory, "memory")?));
+            *out = memory.declared_type(s)?.page.bytes();
+            Ok(())
+        })
+    }
+}
+
+/// The memory's limits as of now, in pages: the minimum is the present size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_type(
     store: *mut wrt_store_t,
@@ -72,7 +164,7 @@ pub unsafe extern "C" fn wrt_memory_data(
     }
 }
 
-/// The size in pages of 64 KiB.
+/// The size in pages (`wrt_memory_page_size`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_size(
     store: *mut wrt_store_t,
@@ -90,7 +182,7 @@ pub unsafe extern "C" fn wrt_memory_size(
     }
 }
 
-/// Grows the memory by `delta` pages of 64 KiB. Fails with `limit` when it can not; then nothing has changed.
+/// Grows the memory by `delta` pages. Fails with `limit` when it can not; then nothing has changed.
 /// `out_old_pages` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_grow(

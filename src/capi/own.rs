@@ -58,6 +58,19 @@ pub unsafe fn sized<T>(p: *const T, size: impl Fn(&T) -> usize, what: &str) -> R
     Ok(size)
 }
 
+/// Options that the caller has made by their init function.
+///
+/// # Safety
+/// `p` is NULL or options whose size field is set.
+pub unsafe fn options_of<'a, T>(p: *const T, size: impl Fn(&T) -> usize, init: &str) -> Result<&'a T> {
+    // SAFETY: the caller's promise: no more than the size is read before it is known to be right.
+    let options = unsafe { borrow(p, "options")? };
+    match size(options) {
+        n if n == size_of::<T>() => Ok(options),
+        n => Err(err!(InvalidArgument, "options.size is {n}, use {init}")),
+    }
+}
+
 /// # Safety
 /// `sized` has checked the place; `all` has the size that it gave.
 pub unsafe fn fill_in<T: Copy>(place: *mut T, all: T) {

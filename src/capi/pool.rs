@@ -4,9 +4,8 @@ use super::config::{change, wrt_config_t};
 use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{borrow, fill_in, output, sized};
+use super::own::{borrow, fill_in, options_of, output, sized};
 use crate::api::PoolOptions;
-use crate::err;
 
 /// What an engine keeps of instances that have ended, with or without their stores, for the next ones: address space, which is
 /// expensive to make and to give back. What is kept holds nothing of who had it. Large tables are those of functions with
@@ -61,10 +60,7 @@ pub unsafe extern "C" fn wrt_config_set_pool(
     let mut pool = PoolOptions::default();
     let error = entry(|| {
         // SAFETY: the caller passes options or NULL, which is refused.
-        let o = unsafe { borrow(options, "options")? };
-        if o.size != size_of::<wrt_pool_options_t>() {
-            return Err(err!(InvalidArgument, "options.size is {}, use wrt_pool_options_init", o.size));
-        }
+        let o = unsafe { options_of(options, |o| o.size, "wrt_pool_options_init")? };
         pool = PoolOptions {
             memories: o.memories,
             memory_resident: o.memory_resident_bytes,

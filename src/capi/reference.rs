@@ -131,7 +131,7 @@ pub unsafe extern "C" fn wrt_ref_hash(
 }
 
 /// Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
-/// and of `any` and `extern` alike. The empty reference is null, and of each nullable type.
+/// and of `any` and `extern` alike; an exception is of `exn` alone. The empty reference is null, and of each nullable type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_test(
     store: *mut wrt_store_t,
@@ -153,8 +153,8 @@ pub unsafe extern "C" fn wrt_ref_test(
     }
 }
 
-/// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF` or (for a reference
-/// that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
+/// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF`, `WRT_EXNREF` or (for a
+/// reference that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
 /// with a trap of code `WRT_TRAP_CAST_FAILURE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_cast(
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn wrt_ref_cast(
 }
 
 /// The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
-/// `WRT_I31REF`; `WRT_ANYREF` of an object of the host.
+/// `WRT_I31REF`; `WRT_EXNREF` of an exception; `WRT_ANYREF` of an object of the host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_type(
     store: *mut wrt_store_t,

@@ -1,16 +1,20 @@
 //! Tables.
 
-use super::entry::{on_store, running};
+use super::entry::{on_store, plain, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, output};
+use super::own::{borrow, options_of, output};
 use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
 use super::val::{give_all, outputs, release, take, type_of, wrt_table_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Table, TableType, ValType};
+use crate::api::{IndexType, Table, TableType, ValType};
 use crate::err;
 
-/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements. All elements are `*take_init`, which is taken:
+<<<<<<< HEAD
+/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
+=======
+/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
+>>>>>>> excapi
 /// the slot becomes empty, also on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new(
@@ -29,7 +33,7 @@ pub unsafe extern "C" fn wrt_table_new(
                 let ValType::Ref(element) = type_of(element_kind)? else {
                     return Err(err!(TypeMismatch, "a table holds references, not kind {element_kind}"));
                 };
-                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                *out = Table::new(s, TableType::new(limits, element), init)?.into();
                 Ok(())
             })
         })
@@ -52,9 +56,78 @@ pub unsafe extern "C" fn wrt_table_new_of(
             take(take_init, s, |s, init| {
                 let (out, limits) = (out?, borrow(limits, "limits")?.get());
                 let element = borrow(element, "element")?.reference(&s.engine())?;
-                *out = Table::new(s, TableType { limits, element }, init)?.into();
+                *out = Table::new(s, TableType::new(limits, element), init)?.into();
                 Ok(())
             })
+        })
+    }
+}
+
+/// What a table is to be. More may come at the end.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wrt_table_options_t {
+    /// Bytes of this struct as the caller knows it: `sizeof(wrt_table_options_t)`. `wrt_table_options_init` sets it.
+    pub size: usize,
+    /// In elements.
+    pub limits: wrt_size_limits_t,
+    /// A type of references.
+    pub element: wrt_type_t,
+    /// Whether its indexes have 64 bits instead of 32.
+    pub is_64: u64,
+}
+
+/// Fills in options of an empty table of `WRT_FUNCREF` with 32-bit indexes that may grow. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_options_init(out_options: *mut wrt_table_options_t) {
+    let all = wrt_table_options_t {
+        size: size_of::<wrt_table_options_t>(),
+        limits: wrt_size_limits_t { min: 0, max: 0, has_max: 0 },
+        element: wrt_type_t::of_val(0, ValType::FUNCREF),
+        is_64: 0,
+    };
+    // SAFETY: the caller passes NULL or a place for the options.
+    plain((), || drop(unsafe { output(out_options, all, "out_options") }));
+}
+
+/// As `wrt_table_new`, of any type of tables. The options are borrowed; `*take_init` is taken: the slot becomes empty, also on
+/// failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_new_with(
+    store: *mut wrt_store_t,
+    options: *const wrt_table_options_t,
+    take_init: *mut wrt_val_t,
+    out_table: *mut wrt_table_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, options, a value and a place for the table, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_table, wrt_table_t::EMPTY, "out_table");
+        running(store, |s| {
+            take(take_init, s, |s, init| {
+                let (out, options) = (out?, options_of(options, |o| o.size, "wrt_table_options_init")?);
+                let element = options.element.reference(&s.engine())?;
+                let index = if options.is_64 != 0 { IndexType::I64 } else { IndexType::I32 };
+                *out = Table::new(s, TableType { limits: options.limits.get(), element, index }, init)?.into();
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Whether the table's indexes have 64 bits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_table_is_64(
+    store: *mut wrt_store_t,
+    table: *const wrt_table_t,
+    out_is_64: *mut bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a store, a table and a place for the answer, or NULLs, which are refused.
+    unsafe {
+        let out = output(out_is_64, false, "out_is_64");
+        on_store(store, |s| {
+            let (out, table) = (out?, Table::from(*borrow(table, "table")?));
+            *out = table.ty(s)?.index.is_64();
+            Ok(())
         })
     }
 }

@@ -27,8 +27,9 @@ pub struct wrt_externtype_t {
     text: CText,
 }
 
-/// Size limits of a table, in elements, or a memory, in pages of 64 KiB.
+/// Size limits of a table, in elements, or a memory, in pages.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct wrt_size_limits_t {
     pub min: u64,
     /// Meaningful if `has_max` is not 0.
@@ -271,6 +272,27 @@ pub unsafe extern "C" fn wrt_externtype_limits(
     })
 }
 
+/// Whether it is a memory or a table whose indexes have 64 bits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externtype_is_64(ty: *const wrt_externtype_t) -> bool {
+    // SAFETY: the caller passes NULL or a type.
+    plain(false, || match unsafe { ty.as_ref() }.map(|t| &t.ty) {
+        Some(ExternType::Table(t)) => t.index.is_64(),
+        Some(ExternType::Memory(m)) => m.index.is_64(),
+        _ => false,
+    })
+}
+
+/// Bytes of a memory's page: 65536 or 1; 0 for others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_externtype_page_size(ty: *const wrt_externtype_t) -> u64 {
+    // SAFETY: the caller passes NULL or a type.
+    plain(0, || match unsafe { ty.as_ref() }.map(|t| &t.ty) {
+        Some(ExternType::Memory(m)) => m.page.bytes(),
+        _ => 0,
+    })
+}
+
 /// The value kind of a global's value or a table's elements; 0 for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_valkind(ty: *const wrt_externtype_t) -> u8 {
@@ -311,7 +333,7 @@ pub unsafe extern "C" fn wrt_externtype_is_mutable(ty: *const wrt_externtype_t) 
     plain(false, || matches!(unsafe { ty.as_ref() }.map(|t| &t.ty), Some(ExternType::Global(g)) if g.mutable))
 }
 
-/// The type as text, such as `memory 1 2` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+/// The type as text, such as `memory 1 2`, `table i64 10 funcref` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_text(ty: *const wrt_externtype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.

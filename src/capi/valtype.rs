@@ -210,7 +210,7 @@ pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: bool, out_type: *mut w
     })
 }
 
-/// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref` or `anyref`. Fails with `type
+/// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref`, `anyref` or `exnref`. Fails with `type
 /// mismatch` if it is no reference type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_type_t) -> *mut wrt_error_t {

@@ -4,12 +4,19 @@ use super::entry::{entry, plain};
 use super::error::{wrt_error_t, wrt_frame_t};
 use super::func::wrt_raw_t;
 use super::instance::wrt_extern_t;
+use super::memory::wrt_memory_options_t;
 use super::module::{wrt_export_t, wrt_import_t};
 use super::own::{output, string};
 use super::pool::{wrt_pool_options_t, wrt_pool_stats_t};
 use super::store::{wrt_growth_t, wrt_limits_t};
+use super::table::wrt_table_options_t;
 use super::types::wrt_size_limits_t;
+<<<<<<< HEAD
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
+use crate::api::features;
+=======
+use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t, wrt_val_t};
+>>>>>>> excapi
 use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
@@ -32,21 +39,11 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-const FEATURES: [&str; 11] = [
-    "mutable-global",
-    "sign-extension",
-    "saturating-float-to-int",
-    "multi-value",
-    "bulk-memory",
-    "reference-types-func",
-    "simd",
-    "multi-memory",
-    "interruption",
-    "wasi",
-    "wat",
-];
+/// What else a library may be asked for by name.
+const PARTS: [&str; 3] = ["interruption", "wasi", "wat"];
 
-/// Whether the library has a feature, by its lower-case name, such as "simd". False for names it does not know, and NULL.
+/// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
+/// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
     plain(false, || {
@@ -55,7 +52,8 @@ pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
         }
         // SAFETY: the caller passes a C string.
         let name = unsafe { CStr::from_ptr(name) };
-        FEATURES.iter().any(|f| name.to_bytes() == f.as_bytes())
+        let Ok(name) = name.to_str() else { return false };
+        PARTS.contains(&name) || features().any(|f| f.has_name(name))
     })
 }
 
@@ -97,6 +95,7 @@ layouts! {
     wrt_table_t { store, index, generation }
     wrt_memory_t { store, index, generation }
     wrt_global_t { store, index, generation }
+    wrt_tag_t { store, index, generation }
     wrt_instance_t { store, index, generation }
     wrt_val_t { kind, of }
     wrt_raw_t {}
@@ -107,6 +106,8 @@ layouts! {
     wrt_limits_t { size, memory_bytes, table_elements, instances }
     wrt_pool_options_t { size, memories, memory_resident_bytes, max_memories, tables, table_resident_bytes, heaps, heap_resident_bytes }
     wrt_pool_stats_t { size, memories_in_use, memories_kept, memory_bytes_resident, memories_reused, memories_made, tables_kept, table_bytes_resident, tables_reused, heaps_kept, heaps_reused }
+    wrt_memory_options_t { size, limits, page_size, is_64 }
+    wrt_table_options_t { size, limits, element, is_64 }
     wrt_growth_t { resource, current, desired }
     wrt_size_limits_t { min, max, has_max }
 }

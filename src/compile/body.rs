@@ -16,7 +16,7 @@ use cranelift_codegen::ir::{
     Block, Function, InstBuilder, Opcode, SourceLoc, StackSlot, StackSlotData, StackSlotKind, UserFuncName, Value,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use wasmparser::{BinaryReader, FuncValidatorAllocations, FunctionBody, Operator};
+use wasmparser::{FuncValidatorAllocations, Operator};
 
 /// A translated function's extra facts.
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub fn translate(
     allocations: &mut FuncValidatorAllocations,
 ) -> Result<Translated> {
     let range = env.info.bodies[index].clone();
-    let body_reader = FunctionBody::new(BinaryReader::new(&bytes[range.clone()], range.start as u64));
+    let mut reader = decode::body_reader(&body, &bytes[range.clone()], range.start);
     let mut validator = body.into_validator(std::mem::take(allocations));
     let ty = env.info.func_type(env.info.func_index(index)).clone();
     func.name = UserFuncName::user(0, index.as_u32());
@@ -57,7 +57,6 @@ pub fn translate(
     }
     stack_check::emit(&mut cx);
 
-    let mut reader = body_reader.get_binary_reader();
     validator.read_locals(&mut reader).map_err(decode::invalid)?;
     let mut run: Option<(Type, Value)> = None;
     for i in ty.params().len() as u32..validator.len_locals() {

@@ -4,6 +4,7 @@ use crate::abi::contract;
 use crate::abi::settings::Settings;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
+use crate::wasm::features;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 
@@ -42,7 +43,8 @@ pub fn host(tier: Tier) -> Result<OwnedTargetIsa> {
 pub fn contract(isa: &dyn TargetIsa, settings: Settings) -> u64 {
     let isa_flags: Vec<String> = isa.isa_flags().iter().map(|f| f.to_string()).collect();
     let target = format!("{} {} {} {settings:?}", isa.triple(), isa.flags(), isa_flags.join(" "));
-    contract::hash(&[env!("CARGO_PKG_VERSION").as_bytes(), contract::text().as_bytes(), target.as_bytes()])
+    let parts = [env!("CARGO_PKG_VERSION"), &contract::text(), &target, &features::names()];
+    contract::hash(&parts.map(str::as_bytes))
 }
 
 /// Without SSE 4.1 Cranelift calls library functions for rounding, by absolute address.

@@ -2,10 +2,11 @@
 //!
 //! `driver` compiles a module's functions in parallel and `code` puts them together. `body` reads one function's
 //! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `gc` is the only file
-//! that emits loads and stores of references to objects. `trampoline` makes
+//! that emits loads and stores of references to objects; `bounds` checks accesses to memories. `trampoline` makes
 //! the ways in and out for a function type.
 
 mod body;
+mod bounds;
 mod code;
 mod driver;
 mod func;

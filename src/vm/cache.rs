@@ -35,8 +35,10 @@ impl CacheConfig {
     }
 
     fn file(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
-        let contract = engine.compiler.contract();
-        let name = format!("{:032x}-{:016x}", xxh3_128(bytes), xxh3_64_with_seed(&[], contract));
+        // Under other features the same bytes may be refused.
+        let features = engine.config.features.bits().to_le_bytes();
+        let name =
+            format!("{:032x}-{:016x}", xxh3_128(bytes), xxh3_64_with_seed(&features, engine.compiler.contract()));
         self.directory.join(name).with_extension(EXTENSION)
     }
 

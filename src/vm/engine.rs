@@ -9,12 +9,13 @@ use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::Result;
-use crate::base::limits::DEFAULT_MAX_WASM_STACK;
+use crate::base::limits::{DEFAULT_MAX_MEMORY64, DEFAULT_MAX_WASM_STACK};
 use crate::compile::Compiler;
 use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::mmap::Executable;
+use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{TypeId, TypeRegistry};
 use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
 use parking_lot::RwLock;
@@ -26,6 +27,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     pub settings: Settings,
+    /// What modules may use.
+    pub features: FeatureSet,
     /// Stack that WebAssembly may use below the frame that entered it, in bytes.
     pub max_wasm_stack: usize,
     /// Threads that compile, at most.
@@ -40,12 +43,15 @@ pub struct EngineConfig {
     pub heap: HeapConfig,
     /// What is kept of ended instances.
     pub pool: PoolOptions,
+    /// Most bytes of a 64-bit memory.
+    pub max_memory64: u64,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
             settings: Settings { signals: true, interruption: false },
+            features: FeatureSet::default(),
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             lazy: false,
@@ -53,6 +59,7 @@ impl Default for EngineConfig {
             cache: None,
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
+            max_memory64: DEFAULT_MAX_MEMORY64,
         }
     }
 }

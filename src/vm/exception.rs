@@ -28,6 +28,13 @@ pub struct Thrown {
     pub root: Root,
 }
 
+impl Thrown {
+    /// What an error holds, if it does.
+    pub fn of(error: &Error) -> Option<&Thrown> {
+        error.thrown()?.downcast_ref()
+    }
+}
+
 impl Drop for Thrown {
     fn drop(&mut self) {
         mailbox::send(self.store, Release::Ref(self.root));
@@ -47,15 +54,14 @@ impl Store {
             let no_gc = heap.no_gc();
             // SAFETY: the caller's, from after the last collection.
             let gc = unsafe { no_gc.adopt(exception) }.ok_or_else(|| err!(Internal, "no exception"))?;
-            let ty = tag_of(no_gc, gc).map(|tag| super::tag::func_type(no_gc, tag));
             let root = Store::root(no_gc, gc)?;
             heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
-            Ok((root, ty))
+            Ok(root)
         });
         match made {
-            Ok((root, ty)) => {
-                let of = ty.map_or_else(String::new, |ty| format!(" of type {}", self.engine.types.func(ty)));
-                Error::exception(format!("uncaught exception{of}"), Arc::new(Thrown { store: self.id, root }))
+            Ok(root) => {
+                let thrown = Thrown { store: self.id, root };
+                Error::exception(self.uncaught(exception), Arc::new(thrown))
             }
             Err(e) => e,
         }
@@ -63,7 +69,7 @@ impl Store {
 
     /// The exception that an error holds, if it is one of this store.
     pub fn thrown(&self, error: &Error) -> Option<RawRef> {
-        let thrown = error.thrown()?.downcast_ref::<Thrown>().filter(|t| t.store == self.id)?;
+        let thrown = Thrown::of(error).filter(|t| t.store == self.id)?;
         self.heap.as_ref()?.no_gc().get(thrown.root).ok().map(Gc::bits)
     }
 }

@@ -3,7 +3,6 @@
 
 use crate::base::Result;
 use crate::base::index::{EntityRef, MemoryIndex, PrimaryMap};
-use crate::base::limits::WASM_PAGE_SIZE;
 use crate::err;
 use crate::sys::mmap::{MemFd, Reservation, page_size};
 use crate::sys::shared::Shared;
@@ -74,8 +73,9 @@ impl Images {
     fn try_new(info: &ModuleInfo, module: &[u8]) -> Option<Images> {
         let mut ranges = vec![(usize::MAX, 0usize, 0usize); info.memories.len()];
         for_each_active(info, |memory, offset, len| {
-            let size = info.memories[memory].limits.min * WASM_PAGE_SIZE;
-            if info.is_imported_memory(memory) || offset as u64 + len as u64 > size {
+            let size = info.memories[memory].min_bytes()?;
+            let end = (offset as u64).checked_add(len as u64)?;
+            if info.is_imported_memory(memory) || end > size {
                 return None;
             }
             let (start, end, data) = &mut ranges[memory.index()];
@@ -101,10 +101,10 @@ impl Images {
             by_memory.push(image);
         }
         for seg in info.data.values() {
-            if let SegmentMode::Active { target, offset: ConstExpr::Const(ConstVal::I32(offset)) } = &seg.mode
+            if let SegmentMode::Active { target, offset } = &seg.mode
                 && let Some((start, bytes)) = &mut by_memory[*target]
             {
-                let at = (*offset as u32 as usize).wrapping_sub(*start);
+                let at = constant(offset)?.wrapping_sub(*start);
                 let data = &module[seg.bytes.clone()];
                 if !data.is_empty() {
                     bytes[at..at + data.len()].copy_from_slice(data);
@@ -116,14 +116,20 @@ impl Images {
     }
 }
 
+/// An offset that needs no evaluation.
+fn constant(offset: &ConstExpr) -> Option<usize> {
+    match offset {
+        ConstExpr::Const(ConstVal::I32(at)) => Some(*at as u32 as usize),
+        ConstExpr::Const(ConstVal::I64(at)) => Some(*at as usize),
+        _ => None,
+    }
+}
+
 /// Every active segment as (memory, offset, bytes). Ends with `None` at one whose offset is not a constant.
 fn for_each_active(info: &ModuleInfo, mut f: impl FnMut(MemoryIndex, usize, usize) -> Option<()>) -> Option<()> {
     for seg in info.data.values() {
         match &seg.mode {
-            SegmentMode::Active { target, offset: ConstExpr::Const(ConstVal::I32(o)) } => {
-                f(*target, *o as u32 as usize, seg.bytes.len())?
-            }
-            SegmentMode::Active { .. } => return None,
+            SegmentMode::Active { target, offset } => f(*target, constant(offset)?, seg.bytes.len())?,
             SegmentMode::Passive | SegmentMode::Declared => {}
         }
     }

@@ -14,7 +14,7 @@ use crate::err;
 use crate::gc::{Gc, NoGc};
 use crate::wasm::const_expr::{ConstExpr, ConstExprs};
 use crate::wasm::module::*;
-use crate::wasm::types::ValType;
+use crate::wasm::types::{IndexType, ValType};
 
 /// Evaluates globals, tables' first elements and segments, and writes the active ones.
 ///
@@ -61,7 +61,9 @@ unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut I
 unsafe fn make_tags(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     let info = module.info();
     for (t, decl) in info.tags.iter().skip(info.imported_tags) {
-        let tag = store.new_tag(info.types[decl.ty].id)?;
+        // SAFETY: boxed in the store.
+        let place = unsafe { (*instance).index };
+        let tag = store.new_tag(info.types[decl.ty].id, Some((place, t)))?;
         let no_gc = store.no_gc()?;
         // SAFETY: boxed in the store; the tag was just made.
         unsafe { (*instance).tag_slot(no_gc, t).store(no_gc, 0, no_gc.adopt(tag)) };
@@ -87,7 +89,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
             if !module.images().complete {
                 let memory = &store.memories[inst.memories[target.index()]];
                 let bytes = inst.data(d);
-                let at = index_value(const_eval::without_heap(offset, inst));
+                let at = index_value(const_eval::without_heap(offset, inst), memory.ty().index);
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
                 // SAFETY: `range` checked the destination; the source is the module's bytes.
                 unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
@@ -98,10 +100,15 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
     Ok(())
 }
 
-/// The value of a 32-bit offset expression.
-fn index_value(slot: VmSlot) -> u64 {
-    // SAFETY: the validator made sure that it is an i32.
-    unsafe { slot.i32 as u32 as u64 }
+/// The value of an offset expression.
+fn index_value(slot: VmSlot, ty: IndexType) -> u64 {
+    // SAFETY: the validator made sure that it is of the type.
+    unsafe {
+        match ty {
+            IndexType::I32 => slot.i32 as u32 as u64,
+            IndexType::I64 => slot.i64 as u64,
+        }
+    }
 }
 
 /// # Safety
@@ -202,7 +209,7 @@ unsafe fn init_table(
     let inst = unsafe { &*instance };
     let place = inst.tables[target.index()];
     let table = &mut store.tables[place];
-    let at = index_value(const_eval::without_heap(offset, inst));
+    let at = index_value(const_eval::without_heap(offset, inst), table.ty().index);
     let len = inst.elem_len(e);
     let items = &inst.info().elems[e].items;
     if table.is_gc() {

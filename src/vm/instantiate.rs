@@ -174,7 +174,7 @@ fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, impo
 /// # Safety
 /// `place` is the layout's for a memory.
 unsafe fn put_memory(instance: &Instance, place: u32, memory: &mut Memory) {
-    let slot = VmMemorySlot { base: memory.base(), memory: memory.vm() };
+    let slot = VmMemorySlot { base: memory.base(), memory: memory.vm(), limit: memory.limit() };
     // SAFETY: the caller's promise.
     unsafe { instance.at::<VmMemorySlot>(place).write(slot) };
 }

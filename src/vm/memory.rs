@@ -7,10 +7,11 @@ use super::limits::{Account, Growth, Resource};
 use super::pool::{Counted, Use};
 use super::space::Space;
 use crate::abi::vmstruct::VmMemory;
-use crate::base::limits::{MAX_MEMORY32_PAGES, MEMORY_GUARD, MEMORY32_SPAN, WASM_PAGE_SIZE};
+use crate::base::limits::{MEMORY_GUARD, MEMORY32_SPAN};
 use crate::base::{Result, Trap};
 use crate::err;
-use crate::wasm::types::{Limits, MemoryType};
+use crate::sys::mmap::page_size;
+use crate::wasm::types::{IndexType, Limits, MemoryType};
 use std::sync::Arc;
 
 pub struct Memory {
@@ -19,35 +20,71 @@ pub struct Memory {
     vm: VmMemory,
     space: Space,
     declared: MemoryType,
+    room: Room,
     _counted: Option<Counted>,
+}
+
+/// How much address space a memory gets.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Bytes that are reserved.
+    reserved: usize,
+    /// As `VmMemorySlot::limit`.
+    limit: usize,
+    /// Bytes that the memory may grow to.
+    most: u64,
+}
+
+impl Room {
+    /// With guards, all addresses that a 32-bit index can reach, and a guard behind them, are reserved; for 64-bit indexes more, if
+    /// the type allows it, up to what the engine is configured for. Without, and where pages are smaller than the
+    /// system's, only what the type allows; accesses are then checked by machine code.
+    fn of(ty: &MemoryType, engine: &Engine) -> Room {
+        // More than any engine allows, if that is more than a number can say.
+        let allowed = ty.max_pages().saturating_mul(ty.page.bytes());
+        let most = match ty.index {
+            IndexType::I32 => allowed,
+            IndexType::I64 => allowed.min(engine.config.max_memory64),
+        };
+        if !engine.config.settings.signals || !ty.has_whole_pages() {
+            return Room { reserved: whole_pages(most.max(1) as usize), limit: 0, most };
+        }
+        // A power of two fits other memories as well, when this one has ended.
+        let limit = most.next_power_of_two().max(MEMORY32_SPAN);
+        Room { reserved: (limit + MEMORY_GUARD) as usize, limit: limit as usize, most }
+    }
+}
+
+/// Bytes in whole pages of the system.
+fn whole_pages(bytes: usize) -> usize {
+    bytes.next_multiple_of(page_size())
 }
 
 impl Memory {
     /// A memory of `ty`'s minimum size, zeroed but for the image, which may be there already.
-    ///
-    /// With guards, all addresses that a 32-bit index can reach, and a guard behind them, are reserved. Without, only
-    /// what the type allows; accesses are then checked by machine code.
     pub fn new(
         ty: MemoryType,
         image: Option<&Arc<Image>>,
         engine: &Engine,
         account: &mut Account,
     ) -> Result<Box<Memory>> {
-        let max_pages = ty.limits.max.unwrap_or(MAX_MEMORY32_PAGES).min(MAX_MEMORY32_PAGES);
-        let bytes = ty.limits.min.checked_mul(WASM_PAGE_SIZE).filter(|_| ty.limits.min <= max_pages);
-        let bytes = bytes.ok_or_else(|| err!(InvalidArgument, "memory of {} pages", ty.limits.min))?;
+        let Some(bytes) = ty.min_bytes().filter(|_| ty.limits.min <= ty.max_pages()) else {
+            return Err(err!(InvalidArgument, "memory of {} pages", ty.limits.min));
+        };
+        let room = Room::of(&ty, engine);
+        if bytes > room.most {
+            return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; {} is the most of this engine", room.most));
+        }
         let counted = engine.pool.count()?;
         let growth = Growth { resource: Resource::Memory, current: 0, desired: bytes };
         if !account.take(growth) {
             return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
         }
-        let has_guard = engine.config.settings.signals;
-        let reserve = if has_guard { MEMORY32_SPAN + MEMORY_GUARD } else { max_pages.max(1) * WASM_PAGE_SIZE };
         let image = image.filter(|image| image.is_mapped());
-        match engine.pool.take(Use::Memory, reserve as usize, bytes as usize, image) {
+        match engine.pool.take(Use::Memory, room.reserved, whole_pages(bytes as usize), image) {
             Ok(space) => {
                 let vm = VmMemory { base: space.base(), length: bytes as usize };
-                Ok(Box::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, _counted: counted }))
+                Ok(Box::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, room, _counted: counted }))
             }
             Err(e) => {
                 account.give_back(growth);
@@ -80,8 +117,13 @@ impl Memory {
         self.vm.length
     }
 
+    /// As `VmMemorySlot::limit`.
+    pub fn limit(&self) -> usize {
+        self.room.limit
+    }
+
     pub fn pages(&self) -> u64 {
-        self.vm.length as u64 / WASM_PAGE_SIZE
+        self.vm.length as u64 >> self.declared.page.log2()
     }
 
     /// The declared type.
@@ -90,29 +132,27 @@ impl Memory {
     }
 
     /// The type as of now: its minimum is the present size (Wasm 2.0, 4.5.3).
-    pub fn current_limits(&self) -> Limits {
-        Limits { min: self.pages(), max: self.declared.limits.max }
+    pub fn current_type(&self) -> MemoryType {
+        MemoryType { limits: Limits { min: self.pages(), max: self.declared.limits.max }, ..self.declared }
     }
 
     /// Grows by `delta` pages. Gives the old size in pages, or `None`, and then nothing has changed (Wasm 2.0, 4.5.3.9).
     pub fn grow(&mut self, delta: u64, account: &mut Account) -> Option<u64> {
-        let old = self.pages();
-        let max = self.declared.limits.max.unwrap_or(MAX_MEMORY32_PAGES).min(MAX_MEMORY32_PAGES);
-        let new = old.checked_add(delta).filter(|n| *n <= max)?;
+        let (old, page) = (self.pages(), self.declared.page.bytes());
+        let new = old.checked_add(delta).filter(|n| *n <= self.declared.max_pages())?;
+        let bytes = new.checked_mul(page).filter(|bytes| *bytes <= self.room.most)?;
         if delta == 0 {
             return Some(old);
         }
-        let growth =
-            Growth { resource: Resource::Memory, current: old * WASM_PAGE_SIZE, desired: new * WASM_PAGE_SIZE };
+        let growth = Growth { resource: Resource::Memory, current: old * page, desired: bytes };
         if !account.take(growth) {
             return None;
         }
-        let more = (delta * WASM_PAGE_SIZE) as usize;
-        if self.space.open_to(self.vm.length + more).is_err() {
+        if self.space.open_to(whole_pages(bytes as usize)).is_err() {
             account.give_back(growth);
             return None;
         }
-        self.vm.length += more;
+        self.vm.length = bytes as usize;
         Some(old)
     }
 
@@ -128,9 +168,11 @@ impl Memory {
     /// Lays an image over this fresh memory.
     pub fn apply(&mut self, image: &Arc<Image>) -> Result<()> {
         if !image.is_mapped() {
-            let to = self.range(image.start as u64, image.bytes.len() as u64).map_err(crate::base::Error::trap)?;
+            // Images are whole pages of the system, which need not be the memory's: zeros are cut off.
+            let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
+            let to = self.range(image.start as u64, len as u64).map_err(crate::base::Error::trap)?;
             // SAFETY: `range` checked the destination; the image is the module's, no memory overlaps it.
-            unsafe { std::ptr::copy_nonoverlapping(image.bytes.as_ptr(), to, image.bytes.len()) };
+            unsafe { std::ptr::copy_nonoverlapping(image.bytes.as_ptr(), to, len) };
             return Ok(());
         }
         self.space.lay(image)

@@ -64,4 +64,5 @@ pub mod tag;
 mod template;
 pub mod trace;
 pub mod trap;
+pub mod uncaught;
 pub mod unwind;

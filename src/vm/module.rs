@@ -10,8 +10,8 @@ use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
 use crate::base::index::*;
-use crate::wasm::decode;
 use crate::wasm::module::{GlobalDecl, ModuleInfo};
+use crate::wasm::{decode, refusal};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -36,11 +36,15 @@ enum Machine {
 impl Module {
     /// Validates and compiles a binary module; its functions later, if the engine is configured so.
     pub fn new(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
+        Module::make(engine, bytes).map_err(|e| refusal::explain(e, bytes, engine.config.features))
+    }
+
+    fn make(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
         let cache = &engine.config.cache;
         if let Some(module) = cache.as_ref().and_then(|c| c.get(engine, bytes)) {
             return Ok(module);
         }
-        let decoded = decode::decode(bytes, &engine.types)?;
+        let decoded = decode::decode(bytes, &engine.types, engine.config.features)?;
         let bodies = decoded.bodies;
         if engine.config.lazy && cfg!(target_arch = "x86_64") && !bodies.is_empty() {
             let uses_heap = engine.compiler.validate(&decoded.info, bytes, &bodies)?;

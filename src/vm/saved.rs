@@ -1,5 +1,5 @@
 //! Saved modules: a header, the module's bytes, its machine code and tables, in such places that a file can be used where it
-//! is mapped. Checked before use: version, contract, settings and processor by a hash, damage by another. Whoever loads one
+//! is mapped. Checked before use: version, contract, settings and processor by a hash, damage by another, and that the engine takes all features that the one before took. Whoever loads one
 //! runs its code, so it must come from a trusted place: the hashes guard against accidents only.
 
 use super::engine::Engine;
@@ -14,6 +14,7 @@ use crate::sys::mmap::{Executable, FileMapping, check_file_size};
 use crate::sys::shared::{Plain, Shared, bytes_of};
 use crate::sys::thread::{THREAD_STACK, without_signals};
 use crate::wasm::decode;
+use crate::wasm::features::FeatureSet;
 use crate::wasm::module::ModuleInfo;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -55,6 +56,8 @@ const UNIT: usize = 4096;
 /// Bits of the facts.
 const USES_HEAP: u32 = 1;
 const HAS_IMAGES: u32 = 2;
+/// The facts, and the two halves of the set of features under which the module was found valid.
+const FACTS: usize = 3;
 
 /// The extension of a file that is being written.
 pub const PART: &str = "part";
@@ -63,11 +66,11 @@ pub const PART: &str = "part";
 struct Extra {
     records: Vec<ImageRecord>,
     bytes: Vec<u8>,
-    facts: [u32; 1],
+    facts: [u32; FACTS],
 }
 
 impl Extra {
-    fn new(linked: &Linked) -> Extra {
+    fn new(features: FeatureSet, linked: &Linked) -> Extra {
         let images = &linked.source().images;
         let (mut records, mut bytes) = (Vec::new(), Vec::new());
         for (memory, image) in images.by_memory.iter() {
@@ -78,7 +81,9 @@ impl Extra {
             }
         }
         let fact = |is: bool, bit: u32| if is { bit } else { 0 };
-        Extra { records, bytes, facts: [fact(linked.uses_heap, USES_HEAP) | fact(images.complete, HAS_IMAGES)] }
+        let facts = fact(linked.uses_heap, USES_HEAP) | fact(images.complete, HAS_IMAGES);
+        let features = features.bits();
+        Extra { records, bytes, facts: [facts, features as u32, (features >> 32) as u32] }
     }
 }
 
@@ -149,7 +154,7 @@ impl<'a> Pieces<'a> {
 pub fn save(module: &Module) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let linked = module.linked()?;
-    let extra = Extra::new(linked);
+    let extra = Extra::new(module.engine.config.features, linked);
     let pieces = Pieces::new(module.engine.compiler.contract(), linked, &extra);
     pieces.each(|piece| out.write_all(piece)).map_err(|e| err!(OutOfMemory, "{e}"))?;
     Ok(out)
@@ -157,7 +162,7 @@ pub fn save(module: &Module) -> Result<Vec<u8>> {
 
 /// Writes the compiled module to a file, which is there whole or not at all: others may read and write it meanwhile.
 pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
-    let extra = Extra::new(linked);
+    let extra = Extra::new(engine.config.features, linked);
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // A name that nobody else has, in other processes and containers neither; if there is such a file, it is not written.
@@ -244,7 +249,10 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         tries: place.shared(tries).ok_or_else(damaged)?,
         handlers: place.shared(handlers).ok_or_else(damaged)?,
     };
-    let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == 1).ok_or_else(damaged)?;
+    let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == FACTS).ok_or_else(damaged)?;
+    // Its bodies are not validated again: what they could use must be what this engine takes.
+    let saved_with = FeatureSet::from_bits(facts[1] as u64 | (facts[2] as u64) << 32);
+    let beyond = saved_with.beyond(engine.config.features);
     let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
     // Reading what the module declares is safe whatever it is, and takes as long as looking for damage.
     let (is_whole, decoded) = std::thread::scope(|scope| {
@@ -254,11 +262,19 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
             true => without_signals(|| thread.spawn_scoped(scope, check)).ok(),
             false => None,
         };
-        let decoded = decode::decode(&bytes, &engine.types);
+        let decoded = decode::decode(&bytes, &engine.types, saved_with);
         (checking.map_or_else(check, |c| c.join().unwrap_or(false)), decoded)
     });
     if !is_whole {
         return Err(damaged());
+    }
+    if !beyond.is_empty() {
+        let (s, is) = if beyond.len() > 1 { ("s", "are") } else { ("", "is") };
+        return Err(err!(
+            Unsupported,
+            "the module was saved with the feature{s} {}, which {is} off here",
+            beyond.join(" and ")
+        ));
     }
     let info = decoded?.info;
     let slots = tables.stack_slots.len() as u64;

@@ -3,20 +3,20 @@
 //!
 //! The host knows tags by their places in `Store::tags`, one for each object.
 
-use super::keeper::Keeper;
 use super::store::Store;
 use crate::abi::heap::RawRef;
+use crate::base::index::{EntityRef, TagIndex};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::gc::{Gc, NoGc, Root, Weak};
-use crate::wasm::descriptor::{TAG_FUNC_TYPE, TAG_HANDLE, TAG_TYPE};
+use crate::wasm::descriptor::{TAG_FUNC_TYPE, TAG_HANDLE, TAG_INDEX, TAG_INSTANCE, TAG_TYPE};
 use crate::wasm::types::TypeId;
 
 /// A tag that the host knows.
 pub struct Tag {
-    /// The host, of one that it made and has not released, or nobody.
-    pub keeper: Keeper,
-    /// Of one that the host keeps.
+    /// Whether the host made it, and no instance.
+    is_hosts: bool,
+    /// Of one that the host made and has not released.
     root: Option<Root>,
     object: Weak,
     /// The function type whose parameters its exceptions carry.
@@ -32,26 +32,43 @@ impl Tag {
 
 /// The function type of a tag.
 pub fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
-    // SAFETY: tags have it there.
-    TypeId(unsafe { *no_gc.field_bytes(tag, TAG_FUNC_TYPE).cast::<u32>() })
+    TypeId(word(no_gc, tag, TAG_FUNC_TYPE))
+}
+
+/// A word of a tag.
+fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
+    // SAFETY: tags have words at all the offsets that callers give.
+    unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() }
 }
 
 impl Store {
-    /// SAFEPOINT. A new tag of a function type without results, for a moment without collections.
-    pub fn new_tag(&mut self, ty: TypeId) -> Result<RawRef> {
+    /// SAFEPOINT. A new tag of a function type without results, for a moment without collections. `of` is where it is made: an
+    /// instance's place, and its index there.
+    pub fn new_tag(&mut self, ty: TypeId, of: Option<(u32, TagIndex)>) -> Result<RawRef> {
         let new = self.alloc(TAG_TYPE, 0).map_err(Error::trap)?;
         let (no_gc, tag) = (new.no_gc(), new.finish());
-        // SAFETY: the words of a tag that was just made; it has no handle yet.
-        unsafe {
-            *no_gc.field_bytes(tag, TAG_FUNC_TYPE).cast::<u32>() = ty.0;
-            *no_gc.field_bytes(tag, TAG_HANDLE).cast::<u32>() = 0;
+        let (instance, index) = of.map_or((0, 0), |(i, t)| (i + 1, t.as_u32()));
+        // It has no handle yet.
+        for (offset, word) in [(TAG_FUNC_TYPE, ty.0), (TAG_HANDLE, 0), (TAG_INSTANCE, instance), (TAG_INDEX, index)] {
+            // SAFETY: the words of a tag that was just made.
+            unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() = word };
         }
         Ok(tag.bits())
     }
 
+    /// A tag's name for people, where the module has one in which it was made.
+    pub fn tag_name<'h>(&self, no_gc: NoGc<'h>, tag: Gc<'h>) -> Option<&str> {
+        let place = word(no_gc, tag, TAG_INSTANCE).checked_sub(1)?;
+        let (instance, index) = (self.instances.get(place)?, word(no_gc, tag, TAG_INDEX) as usize);
+        // The instance may have died before the tag, and another one be there now.
+        let info = instance.info();
+        let is_its = index < info.tags.len() && instance.tag(TagIndex::new(index)) == tag.bits();
+        (is_its && index >= info.imported_tags).then(|| info.tag_name(TagIndex::new(index)))?
+    }
+
     /// SAFEPOINT. A tag that the host makes, and keeps; gives its place.
     pub fn add_tag(&mut self, ty: TypeId) -> Result<u32> {
-        let bits = self.new_tag(ty)?;
+        let bits = self.new_tag(ty, None)?;
         // SAFETY: just made.
         let place = unsafe { self.tag_place(bits) }?;
         let heap = self.heap()?;
@@ -60,7 +77,7 @@ impl Store {
         let root = unsafe { no_gc.adopt(bits) }.and_then(|tag| no_gc.root(tag)).ok_or_else(no_memory)?;
         heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
         let tag = &mut self.tags[place];
-        (tag.keeper, tag.root) = (Keeper::Host, Some(root));
+        (tag.is_hosts, tag.root) = (true, Some(root));
         Ok(place)
     }
 
@@ -86,7 +103,7 @@ impl Store {
                 return Err(no_memory());
             }
             let object = heap.new_weak(root).ok().flatten().ok_or_else(no_memory)?;
-            let place = store.tags.insert(Tag { keeper: Keeper::Nobody, root: None, object, ty });
+            let place = store.tags.insert(Tag { is_hosts: false, root: None, object, ty });
             // SAFETY: the word of a tag, which nothing has moved.
             unsafe { *handle = place + 1 };
             Ok(place)
@@ -115,10 +132,12 @@ impl Store {
     /// Gives up the host's hold on a tag that it made.
     pub fn release_tag(&mut self, place: u32) -> Result<()> {
         let tag = &mut self.tags[place];
+        if !tag.is_hosts {
+            return Err(err!(InvalidArgument, "the tag is an instance's, and lives as long as something refers to it"));
+        }
         let (Some(root), Some(heap)) = (tag.root.take(), &mut self.heap) else {
-            return Err(err!(StaleHandle, "the tag was released before, or is none that the host made"));
+            return Err(err!(StaleHandle, "the tag was released before"));
         };
-        tag.keeper = Keeper::Nobody;
         heap.roots().release(root).map_err(|_| err!(Internal, "a root got lost"))
     }
 }

@@ -167,6 +167,12 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
         let found = match (instance, wasi.memory) {
             (Some(i), Some((of, memory))) if of == i => Some(memory),
             (Some(i), _) => match i.export(lent.store, "memory")? {
+                Some(Extern::Memory(m)) if m.declared_type(lent.store)?.index.is_64() => {
+                    return Err(err!(
+                        Unsupported,
+                        "WASI preview 1 needs a memory with 32-bit indexes, this one has 64-bit ones"
+                    ));
+                }
                 Some(Extern::Memory(m)) => Some(m),
                 _ => None,
             },

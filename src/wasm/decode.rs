@@ -1,6 +1,7 @@
 //! Bytes to `ModuleInfo`, validated on the way. Bodies are validated where they are compiled, in the same pass.
 
 use super::const_expr::*;
+use super::features::FeatureSet;
 use super::module::*;
 use super::names::Names;
 use super::registry::{TypeDef, TypeRegistry, in_group};
@@ -31,22 +32,10 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// WebAssembly 3.0 without 64-bit addresses and relaxed SIMD, and atomic instructions.
-fn features() -> WasmFeatures {
-    WasmFeatures::WASM2
-        | WasmFeatures::MULTI_MEMORY
-        | WasmFeatures::GC
-        | WasmFeatures::FUNCTION_REFERENCES
-        | WasmFeatures::TAIL_CALL
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::EXCEPTIONS
-        | WasmFeatures::THREADS
-}
-
-/// Validates everything but the bodies, and describes the module.
-pub fn decode(bytes: &[u8], types: &TypeRegistry) -> Result<Decoded> {
+/// Validates everything but the bodies, and describes the module. `features` are what it may use.
+pub fn decode(bytes: &[u8], types: &TypeRegistry, features: FeatureSet) -> Result<Decoded> {
     let mut decoder = Decoder { types, info: ModuleInfo::default(), bodies: Vec::new() };
-    walk(bytes, |payload, body| {
+    walk(bytes, features.flags(), |payload, body| {
         if let Some((f, b)) = body {
             decoder.info.bodies.push(usize_range(b.range()));
             decoder.bodies.push(f);
@@ -58,13 +47,18 @@ pub fn decode(bytes: &[u8], types: &TypeRegistry) -> Result<Decoded> {
 }
 
 /// Validates a whole module, bodies included.
-pub fn validate(bytes: &[u8]) -> Result<()> {
+pub fn validate(bytes: &[u8], features: FeatureSet) -> Result<()> {
     let mut allocations = Default::default();
-    let Decoded { info, bodies } = decode(bytes, &TypeRegistry::new()?)?;
+    let Decoded { info, bodies } = decode(bytes, &TypeRegistry::new()?, features)?;
     for (body, range) in bodies.into_iter().zip(info.bodies.values()) {
         validate_body(body, &bytes[range.clone()], range.start, &mut allocations)?;
     }
     Ok(())
+}
+
+/// A reader of a body's bytes, which start at `offset` of the module.
+pub fn body_reader<'a>(body: &Body, bytes: &'a [u8], offset: usize) -> BinaryReader<'a> {
+    BinaryReader::new_features(bytes, offset as u64, body.features)
 }
 
 /// Validates one body, whose bytes start at `offset` of the module. Gives whether it may look into objects.
@@ -74,7 +68,7 @@ pub fn validate_body(
     offset: usize,
     allocations: &mut FuncValidatorAllocations,
 ) -> Result<bool> {
-    let mut reader = BinaryReader::new(bytes, offset as u64);
+    let mut reader = body_reader(&body, bytes, offset);
     let mut validator = body.into_validator(std::mem::take(allocations));
     validator.read_locals(&mut reader).map_err(invalid)?;
     let mut ops = OperatorsReader::new(reader);
@@ -129,13 +123,16 @@ fn looks_into_objects(op: &Operator<'_>) -> bool {
 /// Parses and validates; gives every payload, and every body, to `f`.
 fn walk<'a>(
     bytes: &'a [u8],
+    features: WasmFeatures,
     mut f: impl FnMut(Payload<'a>, Option<(Body, FunctionBody<'a>)>) -> Result<()>,
 ) -> Result<()> {
     if bytes.len() > MAX_MODULE_SIZE {
         return Err(err!(Limit, "the module has {} bytes, {MAX_MODULE_SIZE} is the most", bytes.len()));
     }
-    let mut validator = Validator::new_with_features(features());
-    for payload in Parser::new(0).parse_all(bytes) {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    for payload in parser.parse_all(bytes) {
         let payload = payload.map_err(malformed)?;
         if let Payload::Version { encoding: Encoding::Component, .. } = payload {
             return Err(err!(Unsupported, "this is a component; only core modules are supported"));
@@ -440,8 +437,13 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 { IndexType::I64 } else { IndexType::I32 }
+}
+
 fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types) -> TableDecl {
-    let ty = TableType { limits: limits(t.initial, t.maximum), element: ref_type(t.element_type, types) };
+    let limits = limits(t.initial, t.maximum);
+    let ty = TableType { limits, element: ref_type(t.element_type, types), index: index_type(t.table64) };
     // Whether a body really does is not known before it is compiled.
     let grows = ty.limits.max != Some(ty.limits.min);
     TableDecl { ty, init, grows }
@@ -449,9 +451,11 @@ fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types)
 
 fn memory_type(m: &wasmparser::MemoryType) -> Result<MemoryType> {
     if m.shared {
-        return Err(err!(Unsupported, "shared memories are not supported"));
+        return Err(err!(Unsupported, "needs shared memories, which wrt does not have"));
     }
-    Ok(MemoryType { limits: limits(m.initial, m.maximum) })
+    // The validator knows of two sizes.
+    let page = if m.page_size_log2 == Some(0) { PageSize::One } else { PageSize::Wasm };
+    Ok(MemoryType { limits: limits(m.initial, m.maximum), index: index_type(m.memory64), page })
 }
 
 fn global_type(g: &wasmparser::GlobalType, types: &Types) -> GlobalType {
@@ -564,7 +568,7 @@ mod tests {
     use super::*;
 
     fn info(text: &str) -> Result<ModuleInfo> {
-        decode(&wat::parse_str(text).unwrap(), &TypeRegistry::new()?).map(|d| d.info)
+        decode(&wat::parse_str(text).unwrap(), &TypeRegistry::new()?, FeatureSet::default()).map(|d| d.info)
     }
 
     #[test]
@@ -580,11 +584,11 @@ mod tests {
         let types = TypeRegistry::new().unwrap();
         let text = "(module (rec (type $a (struct (field (ref null $b)))) (type $b (array (mut (ref $a))))))";
         let ids = || {
-            let m = decode(&wat::parse_str(text).unwrap(), &types).unwrap().info;
+            let m = decode(&wat::parse_str(text).unwrap(), &types, FeatureSet::default()).unwrap().info;
             m.types.values().map(|t| t.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(), ids());
-        let m = decode(&wat::parse_str(text).unwrap(), &types).unwrap().info;
+        let m = decode(&wat::parse_str(text).unwrap(), &types, FeatureSet::default()).unwrap().info;
         let (a, b) = (&m.types[TypeIndex::from_u32(0)], &m.types[TypeIndex::from_u32(1)]);
         let of = |nullable, t: &TypeDef| StorageType::Val(ValType::Ref(RefType { nullable, heap: t.heap_type() }));
         assert_eq!(b.fields()[0].storage, of(false, a));
@@ -601,15 +605,15 @@ mod tests {
     #[test]
     fn data_ranges_are_in_the_module() {
         let bytes = wat::parse_str("(module (memory 1) (data (i32.const 5) \"hello\"))").unwrap();
-        let m = decode(&bytes, &TypeRegistry::new().unwrap()).unwrap().info;
+        let m = decode(&bytes, &TypeRegistry::new().unwrap(), FeatureSet::default()).unwrap().info;
         assert_eq!(&bytes[m.data[DataIndex::from_u32(0)].bytes.clone()], b"hello");
     }
 
     #[test]
     fn errors_know_their_kind_and_place() {
-        let e = validate(b"\0asm\x02\0\0\0").unwrap_err();
+        let e = validate(b"\0asm\x02\0\0\0", FeatureSet::default()).unwrap_err();
         assert_eq!((e.kind(), e.offset()), (ErrorKind::Malformed, Some(4)));
         let bad = wat::parse_str("(module (func (result i32)))").unwrap();
-        assert_eq!(validate(&bad).unwrap_err().kind(), ErrorKind::InvalidModule);
+        assert_eq!(validate(&bad, FeatureSet::default()).unwrap_err().kind(), ErrorKind::InvalidModule);
     }
 }

@@ -40,11 +40,14 @@ pub const HOST_OBJECT_SIZE: u32 = 16;
 /// The type of objects by which the host holds functions: they have the function's number behind the header.
 pub const HELD_FUNC_TYPE: TypeId = TypeId(TAG_TYPE.0 + size_of::<Descriptor>() as u32);
 pub const HELD_FUNC_SIZE: u32 = 16;
-/// The type of tags: the id of a tag's function type behind the header, and the place of its handle in the store, plus one.
+/// The type of tags: the id of a tag's function type behind the header, the place of its handle in the store, plus one, and
+/// where it was made: the place of an instance, plus one, and its index there; 0 if the host made it.
 pub const TAG_TYPE: TypeId = TypeId(HOST_TYPE.0 + size_of::<Descriptor>() as u32);
 pub const TAG_FUNC_TYPE: u32 = HEADER_SIZE;
 pub const TAG_HANDLE: u32 = HEADER_SIZE + 4;
-pub const TAG_SIZE: u32 = 16;
+pub const TAG_INSTANCE: u32 = HEADER_SIZE + 8;
+pub const TAG_INDEX: u32 = HEADER_SIZE + 12;
+pub const TAG_SIZE: u32 = 24;
 /// Where an exception has its tag.
 pub const EXCEPTION_TAG: u32 = HEADER_SIZE;
 

@@ -3,10 +3,13 @@
 pub mod const_expr;
 pub mod decode;
 pub mod descriptor;
+pub mod features;
 pub mod group;
 mod matching;
+mod mnemonic;
 pub mod module;
 pub mod names;
+pub mod refusal;
 pub mod registry;
 pub mod signature;
 pub mod types;

@@ -171,6 +171,13 @@ impl ModuleInfo {
     }
     /// A function's name for people: from the name section, else its first export.
     pub fn func_name(&self, f: FuncIndex) -> Option<&str> {
-        self.names.func(f).or_else(|| self.exports.iter().find(|e| e.index == EntityIndex::Func(f)).map(|e| &*e.name))
+        self.names.func(f).or_else(|| self.exported_as(EntityIndex::Func(f)))
+    }
+    /// A tag's name for people: from the name section, else its first export.
+    pub fn tag_name(&self, t: TagIndex) -> Option<&str> {
+        self.names.tag(t).or_else(|| self.exported_as(EntityIndex::Tag(t)))
+    }
+    fn exported_as(&self, index: EntityIndex) -> Option<&str> {
+        self.exports.iter().find(|e| e.index == index).map(|e| &*e.name)
     }
 }

@@ -2,15 +2,17 @@
 //! specification asks.
 
 use super::registry::TypeNames;
-use crate::base::index::{EntityRef, FuncIndex, TypeIndex};
+use crate::base::index::{FuncIndex, TagIndex, TypeIndex};
 use std::collections::BTreeMap;
-use wasmparser::{BinaryReader, Name, NameSectionReader};
+use wasmparser::{BinaryReader, Name, NameMap, NameSectionReader};
 
 #[derive(Default)]
 pub struct Names {
     module: Option<Box<str>>,
     /// Sorted by function index.
     funcs: Vec<(FuncIndex, Box<str>)>,
+    /// Sorted by tag index.
+    tags: Vec<(TagIndex, Box<str>)>,
     /// Types, and their fields.
     types: BTreeMap<TypeIndex, TypeNames>,
 }
@@ -22,14 +24,8 @@ impl Names {
         for sub in NameSectionReader::new(BinaryReader::new(bytes, offset)) {
             match sub {
                 Ok(Name::Module { name, .. }) => names.module = Some(name.into()),
-                Ok(Name::Function(map)) => {
-                    names.funcs = map
-                        .into_iter()
-                        .map_while(|n| n.ok())
-                        .map(|n| (FuncIndex::new(n.index as usize), n.name.into()))
-                        .collect();
-                    names.funcs.sort_by_key(|(i, _)| *i);
-                }
+                Ok(Name::Function(map)) => names.funcs = sorted(map, FuncIndex::from_u32),
+                Ok(Name::Tag(map)) => names.tags = sorted(map, TagIndex::from_u32),
                 Ok(Name::Type(map)) => {
                     for n in map.into_iter().map_while(|n| n.ok()) {
                         names.types.entry(TypeIndex::from_u32(n.index)).or_default().name = n.name.into();
@@ -59,7 +55,23 @@ impl Names {
     }
 
     pub fn func(&self, f: FuncIndex) -> Option<&str> {
-        let i = self.funcs.binary_search_by_key(&f, |(i, _)| *i).ok()?;
-        Some(&self.funcs[i].1)
+        find(&self.funcs, f)
     }
+
+    pub fn tag(&self, t: TagIndex) -> Option<&str> {
+        find(&self.tags, t)
+    }
+}
+
+/// The names of a map, as far as it is whole.
+fn sorted<I: Ord + Copy>(map: NameMap<'_>, index: impl Fn(u32) -> I) -> Vec<(I, Box<str>)> {
+    let names = map.into_iter().map_while(|n| n.ok());
+    let mut names: Vec<(I, Box<str>)> = names.map(|n| (index(n.index), n.name.into())).collect();
+    names.sort_by_key(|(i, _)| *i);
+    names
+}
+
+fn find<I: Ord + Copy>(names: &[(I, Box<str>)], of: I) -> Option<&str> {
+    let i = names.binary_search_by_key(&of, |(i, _)| *i).ok()?;
+    Some(&names[i].1)
 }

@@ -1,5 +1,6 @@
 //! Types (Wasm 3.0, 2.3).
 
+use crate::base::limits::{MEMORY32_SPAN, WASM_PAGE_SIZE};
 use std::fmt;
 
 /// A type's number in its engine: equal types have the same one. Machine code never holds one: it loads it from the
@@ -340,7 +341,34 @@ impl fmt::Display for FuncType {
     }
 }
 
-/// Size limits of a table (elements) or a memory (pages of 64 KiB) (Wasm 2.0, 2.3.7).
+/// What indexes and sizes of a table or memory are (Wasm 3.0, 2.3.11, where it is called address type).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum IndexType {
+    #[default]
+    I32,
+    I64,
+}
+
+impl IndexType {
+    pub fn is_64(self) -> bool {
+        self == IndexType::I64
+    }
+
+    /// The largest index.
+    pub fn max(self) -> u64 {
+        match self {
+            IndexType::I32 => u32::MAX as u64,
+            IndexType::I64 => u64::MAX,
+        }
+    }
+
+    /// The type of a length that has to do with two of them: the smaller one (Wasm 3.0, 3.4.12).
+    pub fn min(self, other: IndexType) -> IndexType {
+        if self.is_64() { other } else { self }
+    }
+}
+
+/// Size limits of a table (elements) or a memory (pages) (Wasm 3.0, 2.3.12).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Limits {
     pub min: u64,
@@ -368,17 +396,91 @@ impl fmt::Display for Limits {
     }
 }
 
-/// A table type (Wasm 2.0, 2.3.9). Limits count elements.
+/// A table type (Wasm 3.0, 2.3.14). Limits count elements.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TableType {
     pub limits: Limits,
     pub element: RefType,
+    pub index: IndexType,
 }
 
-/// A memory type (Wasm 2.0, 2.3.8). Limits count pages of 64 KiB.
+impl TableType {
+    /// A table with 32-bit indexes.
+    pub fn new(limits: Limits, element: RefType) -> TableType {
+        TableType { limits, element, index: IndexType::I32 }
+    }
+
+    /// Whether a table of this type, now of `size` elements, may stand where `wanted` is imported.
+    pub fn matches(&self, size: u64, wanted: &TableType) -> bool {
+        (self.index, self.element) == (wanted.index, wanted.element) && self.limits.matches(size, &wanted.limits)
+    }
+}
+
+/// A memory type (Wasm 3.0, 2.3.13, and the proposal of custom page sizes). Limits count pages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     pub limits: Limits,
+    pub index: IndexType,
+    pub page: PageSize,
+}
+
+/// Bytes in a page of a memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PageSize {
+    One,
+    #[default]
+    Wasm,
+}
+
+impl PageSize {
+    pub fn log2(self) -> u32 {
+        match self {
+            PageSize::One => 0,
+            PageSize::Wasm => WASM_PAGE_SIZE.trailing_zeros(),
+        }
+    }
+
+    pub fn bytes(self) -> u64 {
+        1 << self.log2()
+    }
+}
+
+impl MemoryType {
+    /// A memory with 32-bit indexes and pages of 64 KiB.
+    pub fn new(limits: Limits) -> MemoryType {
+        MemoryType { limits, index: IndexType::I32, page: PageSize::Wasm }
+    }
+
+    /// Most pages it may ever have: what its indexes reach, and sizes can say.
+    pub fn max_pages(&self) -> u64 {
+        let reach = match self.index {
+            IndexType::I32 => (MEMORY32_SPAN >> self.page.log2()).min(self.index.max()),
+            IndexType::I64 => u64::MAX >> self.page.log2(),
+        };
+        self.limits.max.map_or(reach, |max| max.min(reach))
+    }
+
+    /// Bytes it has at least, if they can be counted.
+    pub fn min_bytes(&self) -> Option<u64> {
+        self.limits.min.checked_mul(self.page.bytes())
+    }
+
+    /// Whether its size is always in pages of the system, so that what is behind it can be a guard.
+    pub fn has_whole_pages(&self) -> bool {
+        self.page == PageSize::Wasm
+    }
+
+    /// Whether a memory of this type, now of `pages`, may stand where `wanted` is imported.
+    pub fn matches(&self, pages: u64, wanted: &MemoryType) -> bool {
+        (self.index, self.page) == (wanted.index, wanted.page) && self.limits.matches(pages, &wanted.limits)
+    }
+}
+
+/// Prints as the text format does: nothing for 32-bit indexes, else `i64 `.
+impl fmt::Display for IndexType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_64() { "i64 " } else { "" })
+    }
 }
 
 /// A global type (Wasm 2.0, 2.3.10).
@@ -412,13 +514,20 @@ impl ExternType {
     }
 }
 
-/// Prints as the text format does: `func (i32) -> i32`, `memory 1 2`, `global mut i32`, `table 10 funcref`.
+/// Prints as the text format does: `func (i32) -> i32`, `memory 1 2`, `memory i64 5 (pagesize 1)`, `global mut i32`,
+/// `table 10 funcref`.
 impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExternType::Func(_, t) => write!(f, "func {t}"),
-            ExternType::Table(t) => write!(f, "table {} {}", t.limits, ValType::Ref(t.element)),
-            ExternType::Memory(t) => write!(f, "memory {}", t.limits),
+            ExternType::Table(t) => write!(f, "table {}{} {}", t.index, t.limits, ValType::Ref(t.element)),
+            ExternType::Memory(t) => {
+                write!(f, "memory {}{}", t.index, t.limits)?;
+                if t.page != PageSize::default() {
+                    write!(f, " (pagesize {})", t.page.bytes())?;
+                }
+                Ok(())
+            }
             ExternType::Global(t) => {
                 write!(f, "global {}{}", if t.mutable { "mut " } else { "" }, t.content)
             }

@@ -1,8 +1,8 @@
 //! Atomic instructions of the threads proposal. Memories are not shared, and a store runs on one thread, so plain accesses are
 //! atomic; what is left of it is that addresses must be aligned.
 
-use super::memory::{Address, address};
 use crate::base::Trap;
+use crate::compile::bounds::{Address, address};
 use crate::compile::func::FuncCx;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};

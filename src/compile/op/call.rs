@@ -90,7 +90,7 @@ pub fn return_call(cx: &mut FuncCx, f: FuncIndex) {
 
 /// The function that `call_indirect` means, whose type is checked.
 fn in_table(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) -> Callee {
-    let index = cx.pop();
+    let index = table::pop_index(cx, t);
     let element = table::element(cx, t, index, Trap::UndefinedElement);
     // A null that was found on the first touch is a plain 0, which has no type to look at.
     let funcref = table::or_touched(cx, t, index, element, |cx, touched| {

@@ -1,67 +1,15 @@
-//! Memory instructions (Wasm 2.0, 4.4.7).
+//! Memory instructions (Wasm 3.0, 4.6.12). Bounds are in `compile::bounds`.
 
-use super::table::bulk_operands;
 use crate::abi::builtin::Builtin;
-use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
-use crate::base::Trap;
 use crate::base::index::MemoryIndex;
-use crate::base::limits::MEMORY_GUARD;
-use crate::compile::func::{FuncCx, Region, trap_code};
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value};
-use std::mem::offset_of;
-use wasmparser::{MemArg, MemArgTarget};
+use crate::compile::bounds::{address, length, narrow, range, widen};
+use crate::compile::func::FuncCx;
+use crate::wasm::types::IndexType;
+use cranelift_codegen::ir::{InstBuilder, Opcode, Type};
+use wasmparser::MemArg;
 
-/// Where an access goes: flags, address, and an offset for the instruction.
-pub type Address = (MemFlagsData, Value, i32);
-
-/// Takes a 32-bit index off the stack and makes it the address of `size` bytes, checked by the guard or here.
-pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
-    let index = cx.pop();
-    let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
-    let memory = MemoryIndex::from_u32(memory);
-    let index = cx.b.ins().uextend(I64, index);
-    // The whole span from the first byte on; a 32-bit offset and size can not overflow 64 bits.
-    let span = m.offset + size;
-    let guarded = cx.env.settings.signals && span <= MEMORY_GUARD;
-    if !guarded {
-        let length = length(cx, memory);
-        let end = cx.b.ins().iadd_imm_s(index, span as i64);
-        let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
-        cx.trapnz(outside, Trap::MemoryOutOfBounds);
-    }
-    let base = base(cx, memory);
-    let address = cx.b.ins().iadd(base, index);
-    let flags = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
-    let flags = if guarded {
-        flags.with_trap_code(Some(trap_code(Trap::MemoryOutOfBounds)))
-    } else {
-        flags.with_trap_code(None)
-    };
-    let flags = cx.in_region(flags, Region::Memory);
-    match i32::try_from(m.offset) {
-        Ok(offset) => (flags, address, offset),
-        Err(_) => {
-            let offset = cx.b.ins().iconst(I64, m.offset as i64);
-            (flags, cx.b.ins().iadd(address, offset), 0)
-        }
-    }
-}
-
-/// The address of byte 0.
-fn base(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
-    let vmctx = cx.vmctx;
-    let slot = cx.env.layout.memory(memory);
-    cx.load_constant(I64, vmctx, slot + offset_of!(VmMemorySlot, base) as u32)
-}
-
-/// Bytes in the memory now.
-fn length(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
-    let vmctx = cx.vmctx;
-    let slot = cx.env.layout.memory(memory);
-    let at = cx.load_constant(I64, vmctx, slot + offset_of!(VmMemorySlot, memory) as u32);
-    cx.load_vm(I64, at, offset_of!(VmMemory, length) as u32)
+fn index_type(cx: &FuncCx, memory: u32) -> IndexType {
+    cx.env.info.memories[MemoryIndex::from_u32(memory)].index
 }
 
 pub fn load(cx: &mut FuncCx, m: &MemArg, ty: Type) {
@@ -96,49 +44,47 @@ pub fn store_narrow(cx: &mut FuncCx, m: &MemArg, ty: Type) {
 }
 
 pub fn size(cx: &mut FuncCx, memory: u32) {
-    let length = length(cx, MemoryIndex::from_u32(memory));
-    let pages = cx.b.ins().ushr_imm_u(length, 16);
-    let v = cx.b.ins().ireduce(I32, pages);
+    let memory = MemoryIndex::from_u32(memory);
+    let ty = cx.env.info.memories[memory];
+    let length = length(cx, memory);
+    let pages = cx.b.ins().ushr_imm_u(length, ty.page.log2() as i64);
+    let v = narrow(cx, pages, ty.index);
     cx.push(v);
 }
 
 pub fn grow(cx: &mut FuncCx, memory: u32) {
+    let index = index_type(cx, memory);
     let delta = cx.pop();
-    let delta = cx.b.ins().uextend(I64, delta);
+    let delta = widen(cx, delta, index);
     let memory = cx.i32const(memory);
     let old = cx.call_builtin(Builtin::memory_grow, &[memory, delta]).expect("has a result");
-    let v = cx.b.ins().ireduce(I32, old);
+    let v = narrow(cx, old, index);
     cx.push(v);
 }
 
-/// The address of `len` bytes from the 32-bit index `at` on, checked here.
-fn range(cx: &mut FuncCx, memory: u32, at: Value, len: Value) -> Value {
-    let memory = MemoryIndex::from_u32(memory);
-    let length = length(cx, memory);
-    let at = cx.b.ins().uextend(I64, at);
-    let end = cx.b.ins().iadd(at, len);
-    let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
-    cx.trapnz(outside, Trap::MemoryOutOfBounds);
-    let base = base(cx, memory);
-    cx.b.ins().iadd(base, at)
-}
-
 pub fn copy(cx: &mut FuncCx, dst: u32, src: u32) {
+    let (to, of) = (index_type(cx, dst), index_type(cx, src));
     let (at, from, len) = cx.pop3();
-    let len = cx.b.ins().uextend(I64, len);
-    let (to, from) = (range(cx, dst, at, len), range(cx, src, from, len));
+    let (at, from, len) = (widen(cx, at, to), widen(cx, from, of), widen(cx, len, to.min(of)));
+    let to = range(cx, MemoryIndex::from_u32(dst), at, len);
+    let from = range(cx, MemoryIndex::from_u32(src), from, len);
     cx.call_builtin(Builtin::memory_copy, &[to, from, len]);
 }
 
 pub fn fill(cx: &mut FuncCx, memory: u32) {
+    let index = index_type(cx, memory);
     let (at, value, len) = cx.pop3();
-    let len = cx.b.ins().uextend(I64, len);
-    let to = range(cx, memory, at, len);
+    let (at, len) = (widen(cx, at, index), widen(cx, len, index));
+    let to = range(cx, MemoryIndex::from_u32(memory), at, len);
     cx.call_builtin(Builtin::memory_fill, &[to, value, len]);
 }
 
+/// A segment's indexes are of 32 bits, whatever the memory's are.
 pub fn init(cx: &mut FuncCx, memory: u32, data: u32) {
-    let (at, from, len) = bulk_operands(cx);
+    let index = index_type(cx, memory);
+    let (at, from, len) = cx.pop3();
+    let at = widen(cx, at, index);
+    let (from, len) = (widen(cx, from, IndexType::I32), widen(cx, len, IndexType::I32));
     let (memory, data) = (cx.i32const(memory), cx.i32const(data));
     cx.call_builtin(Builtin::memory_init, &[memory, data, at, from, len]);
 }

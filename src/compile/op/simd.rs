@@ -1,7 +1,8 @@
 //! Vector instructions (Wasm 2.0, 4.4.3). A line an opcode: its shape, and Cranelift's instruction for it.
 
-use super::memory::{address, store as store_value};
+use super::memory::store as store_value;
 use crate::base::Result;
+use crate::compile::bounds::address;
 use crate::compile::func::FuncCx;
 use crate::err;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};

@@ -5,11 +5,12 @@ use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::{VmContext, VmTable};
 use crate::base::Trap;
 use crate::base::index::{EntityRef, TableIndex};
+use crate::compile::bounds::{narrow, widen};
 use crate::compile::func::{FuncCx, Region, constant, trap_code, trusted};
 use crate::wasm::registry::TypeId;
-use crate::wasm::types::ValType;
+use crate::wasm::types::{IndexType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use std::mem::offset_of;
 
@@ -27,6 +28,16 @@ fn is_gc(cx: &FuncCx, t: TableIndex) -> bool {
     ValType::Ref(cx.env.info.tables[t].ty.element).is_gc()
 }
 
+fn index_type(cx: &FuncCx, t: TableIndex) -> IndexType {
+    cx.env.info.tables[t].ty.index
+}
+
+/// Takes an index off the stack, as a 64-bit number.
+pub fn pop_index(cx: &mut FuncCx, t: TableIndex) -> Value {
+    let index = cx.pop();
+    widen(cx, index, index_type(cx, t))
+}
+
 /// Elements, as a 64-bit number.
 fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
     if cx.env.fixed_tables[t.index()] {
@@ -37,10 +48,9 @@ fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
     cx.load_vm(I64, base, offset + offset_of!(VmTable, length) as u32)
 }
 
-/// Where an element is, and the flags of its access; the index is checked before or by the access. Where faults may be
+/// Where an element is, and the flags of its access; the 64-bit index is checked before or by the access. Where faults may be
 /// used the address is null for an index outside: unlike a trap, that is a value, which leaves a loop if the index does.
 fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> (MemFlagsData, Value) {
-    let index = cx.b.ins().uextend(I64, index);
     let length = length(cx, t);
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
     let by_fault = cx.env.settings.signals;
@@ -68,13 +78,13 @@ fn array(cx: &mut FuncCx, t: TableIndex, field: usize) -> Value {
     cx.b.ins().load(I64, flags, base, offset as i32 + field as i32)
 }
 
-/// The element as it is stored.
+/// The element at a 64-bit index as it is stored.
 pub fn element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
     let (flags, address) = element_address(cx, t, index, out_of_bounds);
     cx.b.ins().load(I64, flags, address, 0)
 }
 
-/// The stored element, or, if it was not touched yet, what `f` makes of what it turns out to be (null or a funcref).
+/// The stored element at a 64-bit index, or, if it was not touched yet, what `f` makes of what it turns out to be (null or a funcref).
 pub fn or_touched(
     cx: &mut FuncCx,
     t: TableIndex,
@@ -90,7 +100,6 @@ pub fn or_touched(
     cx.b.seal_block(cold);
     cx.b.switch_to_block(cold);
     let table = cx.i32const(t.as_u32());
-    let index = cx.b.ins().uextend(I64, index);
     let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
     let value = f(cx, touched);
     cx.b.ins().jump(next, &[value.into()]);
@@ -100,7 +109,7 @@ pub fn or_touched(
 }
 
 pub fn get(cx: &mut FuncCx, t: TableIndex) {
-    let index = cx.pop();
+    let index = pop_index(cx, t);
     if is_gc(cx, t) {
         let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
         let v = cx.load_ref((address, 0, flags));
@@ -115,7 +124,6 @@ pub fn get(cx: &mut FuncCx, t: TableIndex) {
     cx.b.seal_block(warm);
     cx.b.switch_to_block(cold);
     let table = cx.i32const(t.as_u32());
-    let index = cx.b.ins().uextend(I64, index);
     let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
     cx.b.ins().jump(next, &[touched.into()]);
     cx.b.switch_to_block(warm);
@@ -133,7 +141,8 @@ pub fn set(cx: &mut FuncCx, t: TableIndex) {
     if is_gc(cx, t) {
         return set_ref(cx, t);
     }
-    let (index, value) = cx.pop2();
+    let value = cx.pop();
+    let index = pop_index(cx, t);
     let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
     let vmctx = cx.vmctx;
     let null = cx.load_constant(I64, vmctx, offset_of!(VmContext, null_func) as u32);
@@ -143,11 +152,10 @@ pub fn set(cx: &mut FuncCx, t: TableIndex) {
 
 fn set_ref(cx: &mut FuncCx, t: TableIndex) {
     let value = cx.pop_gc();
-    let index = cx.pop();
+    let index = pop_index(cx, t);
     let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
     let cards = array(cx, t, offset_of!(VmTable, cards));
     let card = cx.b.ins().ushr_imm_u(index, SLOT_CARD_SHIFT as i64);
-    let card = cx.b.ins().uextend(I64, card);
     let card = cx.b.ins().iadd(cards, card);
     let place = cx.outer_place(address, 0, flags, (card, 0));
     cx.store_ref(place, value);
@@ -155,42 +163,42 @@ fn set_ref(cx: &mut FuncCx, t: TableIndex) {
 
 pub fn size(cx: &mut FuncCx, t: TableIndex) {
     let length = length(cx, t);
-    let v = cx.b.ins().ireduce(I32, length);
+    let v = narrow(cx, length, index_type(cx, t));
     cx.push(v);
 }
 
 pub fn grow(cx: &mut FuncCx, t: TableIndex) {
-    let (init, delta) = cx.pop2();
+    let delta = pop_index(cx, t);
+    let init = cx.pop();
     let builtin = if is_gc(cx, t) { Builtin::ref_table_grow } else { Builtin::table_grow };
     let table = cx.i32const(t.as_u32());
-    let delta = cx.b.ins().uextend(I64, delta);
     let old = cx.call_builtin(builtin, &[table, delta, init]).expect("has a result");
-    let v = cx.b.ins().ireduce(I32, old);
+    let v = narrow(cx, old, index_type(cx, t));
     cx.push(v);
 }
 
 pub fn fill(cx: &mut FuncCx, t: TableIndex) {
-    let (at, value, len) = cx.pop3();
+    let len = pop_index(cx, t);
+    let value = cx.pop();
+    let at = pop_index(cx, t);
     let builtin = if is_gc(cx, t) { Builtin::ref_table_fill } else { Builtin::table_fill };
     let table = cx.i32const(t.as_u32());
-    let (at, len) = (cx.b.ins().uextend(I64, at), cx.b.ins().uextend(I64, len));
     cx.call_builtin(builtin, &[table, at, value, len]);
 }
 
-/// The three 32-bit operands of a bulk instruction, widened.
-pub fn bulk_operands(cx: &mut FuncCx) -> (Value, Value, Value) {
-    let (a, b, c) = cx.pop3();
-    (cx.b.ins().uextend(I64, a), cx.b.ins().uextend(I64, b), cx.b.ins().uextend(I64, c))
-}
-
 pub fn copy(cx: &mut FuncCx, dst: TableIndex, src: TableIndex) {
-    let (at, from, len) = bulk_operands(cx);
+    let (to, of) = (index_type(cx, dst), index_type(cx, src));
+    let (at, from, len) = cx.pop3();
+    let (at, from, len) = (widen(cx, at, to), widen(cx, from, of), widen(cx, len, to.min(of)));
     let (dst, src) = (cx.i32const(dst.as_u32()), cx.i32const(src.as_u32()));
     cx.call_builtin(Builtin::table_copy, &[dst, src, at, from, len]);
 }
 
+/// A segment's indexes are of 32 bits, whatever the table's are.
 pub fn init(cx: &mut FuncCx, t: TableIndex, elem: u32) {
-    let (at, from, len) = bulk_operands(cx);
+    let (at, from, len) = cx.pop3();
+    let at = widen(cx, at, index_type(cx, t));
+    let (from, len) = (widen(cx, from, IndexType::I32), widen(cx, len, IndexType::I32));
     let (table, elem) = (cx.i32const(t.as_u32()), cx.i32const(elem));
     cx.call_builtin(Builtin::table_init, &[table, elem, at, from, len]);
 }

@@ -1,0 +1,129 @@
+//! Where an access to a memory goes, and what is checked before it.
+//!
+//! Behind the addresses that a memory may ever use is a guard, which is never mapped: an access whose offset is smaller than the
+//! guard is out of bounds by a fault, if its index alone leads into the memory's reservation. A 32-bit index always does. A
+//! 64-bit one is compared with the reservation's size, which never changes: the comparison is the same for all accesses of
+//! one index, whatever their offsets and the memory's growth, so that one of them is left. With explicit checks, large offsets,
+//! or pages smaller than the system's, the comparison is with the memory's length.
+
+use super::func::{FuncCx, Region, trap_code};
+use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
+use crate::base::Trap;
+use crate::base::index::MemoryIndex;
+use crate::base::limits::MEMORY_GUARD;
+use crate::wasm::types::{IndexType, MemoryType};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, Value};
+use std::mem::offset_of;
+use wasmparser::{MemArg, MemArgTarget};
+
+/// Where an access goes: flags, address, and an offset for the instruction.
+pub type Address = (MemFlagsData, Value, i32);
+
+/// An index, a size or a length as a 64-bit number.
+pub fn widen(cx: &mut FuncCx, v: Value, ty: IndexType) -> Value {
+    if ty.is_64() { v } else { cx.b.ins().uextend(I64, v) }
+}
+
+/// A 64-bit size as what WebAssembly gets. All bits set stay so.
+pub fn narrow(cx: &mut FuncCx, v: Value, ty: IndexType) -> Value {
+    if ty.is_64() { v } else { cx.b.ins().ireduce(cranelift_codegen::ir::types::I32, v) }
+}
+
+/// Takes an index off the stack and makes it the address of `size` bytes, checked here or by the guard.
+pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
+    let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
+    let memory = MemoryIndex::from_u32(memory);
+    let ty = cx.env.info.memories[memory];
+    let index = cx.pop();
+    let index = widen(cx, index, ty.index);
+    // The whole span from the byte at the index on. No memory is as large as the largest number.
+    let span = m.offset.saturating_add(size);
+    let guarded = cx.env.settings.signals && ty.has_whole_pages() && span <= MEMORY_GUARD;
+    if !guarded {
+        check_length(cx, memory, &ty, index, span);
+    } else if ty.index.is_64() && !is_short(cx, index) {
+        let limit = slot_field(cx, memory, offset_of!(VmMemorySlot, limit));
+        let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, limit);
+        cx.trapnz(outside, Trap::MemoryOutOfBounds);
+    }
+    let base = base(cx, memory);
+    let address = cx.b.ins().iadd(base, index);
+    let flags = MemFlagsData::new().with_endianness(Endianness::Little);
+    let flags = flags.with_trap_code(guarded.then(|| trap_code(Trap::MemoryOutOfBounds)));
+    let flags = cx.in_region(flags, Region::Memory);
+    match i32::try_from(m.offset) {
+        Ok(offset) => (flags, address, offset),
+        Err(_) => {
+            let offset = cx.b.ins().iconst(I64, m.offset as i64);
+            (flags, cx.b.ins().iadd(address, offset), 0)
+        }
+    }
+}
+
+/// Whether an index is less than 2^32, as far as it is plain to see: every guarded memory reserves so much.
+fn is_short(cx: &FuncCx, index: Value) -> bool {
+    let dfg = &cx.b.func.dfg;
+    let Some(inst) = dfg.value_def(dfg.resolve_aliases(index)).inst() else { return false };
+    match dfg.insts[inst] {
+        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => imm.bits() as u64 <= u32::MAX as u64,
+        InstructionData::Unary { opcode: Opcode::Uextend, .. } => true,
+        _ => false,
+    }
+}
+
+/// Compares with the memory's length: `span` bytes from the index on.
+fn check_length(cx: &mut FuncCx, memory: MemoryIndex, ty: &MemoryType, index: Value, span: u64) {
+    let length = length(cx, memory);
+    if !ty.index.is_64() {
+        // Two 32-bit numbers and a size can not overflow.
+        let end = cx.b.ins().iadd_imm_s(index, span as i64);
+        let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+        return cx.trapnz(outside, Trap::MemoryOutOfBounds);
+    }
+    let span_value = cx.b.ins().iconst(I64, span as i64);
+    let last = cx.b.ins().isub(length, span_value);
+    let mut outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
+    if ty.min_bytes().is_none_or(|min| min < span) {
+        let never = cx.b.ins().icmp(IntCC::UnsignedLessThan, length, span_value);
+        outside = cx.b.ins().bor(outside, never);
+    }
+    cx.trapnz(outside, Trap::MemoryOutOfBounds);
+}
+
+/// The address of `len` bytes from the index `at` on, both of 64 bits, checked here.
+pub fn range(cx: &mut FuncCx, memory: MemoryIndex, at: Value, len: Value) -> Value {
+    let length = length(cx, memory);
+    let outside = if cx.env.info.memories[memory].index.is_64() {
+        let last = cx.b.ins().isub(length, len);
+        let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, at, last);
+        let never = cx.b.ins().icmp(IntCC::UnsignedLessThan, length, len);
+        cx.b.ins().bor(outside, never)
+    } else {
+        // Neither is wider than 32 bits: a length is of the smaller type.
+        let end = cx.b.ins().iadd(at, len);
+        cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length)
+    };
+    cx.trapnz(outside, Trap::MemoryOutOfBounds);
+    let base = base(cx, memory);
+    cx.b.ins().iadd(base, at)
+}
+
+/// A field of the context's place for a memory. It never changes.
+fn slot_field(cx: &mut FuncCx, memory: MemoryIndex, field: usize) -> Value {
+    let vmctx = cx.vmctx;
+    let slot = cx.env.layout.memory(memory);
+    cx.load_constant(I64, vmctx, slot + field as u32)
+}
+
+/// The address of byte 0.
+fn base(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
+    slot_field(cx, memory, offset_of!(VmMemorySlot, base))
+}
+
+/// Bytes in the memory now.
+pub fn length(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
+    let at = slot_field(cx, memory, offset_of!(VmMemorySlot, memory));
+    cx.load_vm(I64, at, offset_of!(VmMemory, length) as u32)
+}

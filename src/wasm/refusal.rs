@@ -1,0 +1,129 @@
+//! Why a module is refused: a proposal that is off or not there, which one and where; or the module itself. Found by validating
+//! again with other sets, after a failure only.
+
+use super::features::{FEATURES, Feature, FeatureSet, Status};
+use super::mnemonic::mnemonic;
+use crate::base::{Error, ErrorKind};
+use wasmparser::{FunctionBody, Parser, Payload, TypeRef, Validator, WasmFeatures as Flags};
+
+/// The error of a module that was refused under a set. Of kind `unsupported`, with the proposals by name and the first place, if the
+/// module would be valid with more of them; else the same.
+#[cold]
+pub fn explain(error: Error, bytes: &[u8], set: FeatureSet) -> Error {
+    let refused = matches!(error.kind(), ErrorKind::Malformed | ErrorKind::InvalidModule);
+    let Some((offset, wanted)) = refused.then(|| wanted(bytes, set.flags())).flatten() else { return error };
+    let names = |missing: bool| -> Vec<&str> {
+        wanted.iter().filter(|f| (f.status == Status::Missing) == missing).map(|f| f.name()).collect()
+    };
+    let (missing, off) = (names(true), names(false));
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("{}, which wrt does not have", missing.join(" and ")));
+    }
+    if !off.is_empty() {
+        let (s, is) = if off.len() > 1 { ("s", "are") } else { ("", "is") };
+        parts.push(format!("the feature{s} {}, which {is} off", off.join(" and ")));
+    }
+    let message = format!("needs {} ({})", parts.join("; and "), place(bytes, offset));
+    Error::new(ErrorKind::Unsupported, message).at(offset)
+}
+
+/// What a validator with these flags lacks to find the module valid, and where it misses it first. `None` if nothing helps.
+fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)> {
+    const ALL: &[Feature] = &FEATURES;
+    let mut error = first_error(bytes, flags)?;
+    let everything = ALL.iter().fold(flags, |all, f| all | f.flags());
+    if first_error(bytes, everything).is_some() {
+        return None;
+    }
+    let (start, offset) = (flags, error.offset());
+    let mut added: Vec<&Feature> = Vec::new();
+    loop {
+        // Most errors say themselves what is missing; for the others everything is tried.
+        let hint = error.missing_wasm_feature().unwrap_or(Flags::empty());
+        let absent = || ALL.iter().filter(|f| !f.is_within(flags));
+        let hinted = absent().find(|f| f.gives(hint));
+        let feature = hinted.or_else(|| absent().find(|f| helps(bytes, flags | f.all_flags(), &error)))?;
+        flags |= feature.all_flags();
+        added.push(feature);
+        match first_error(bytes, flags) {
+            None => break,
+            Some(next) => error = next,
+        }
+    }
+    // What was tried and is not needed after all goes; so does what another one brings along.
+    let without = |skipped: usize, of: &[&Feature]| {
+        of.iter().enumerate().filter(|(i, _)| *i != skipped).fold(start, |all, (_, f)| all | f.all_flags())
+    };
+    let mut i = 0;
+    while added.len() > 1 && i < added.len() {
+        match first_error(bytes, without(i, &added)) {
+            None => drop(added.remove(i)),
+            Some(_) => i += 1,
+        }
+    }
+    Some((offset, added))
+}
+
+/// Whether validation gets further than to an error.
+fn helps(bytes: &[u8], flags: Flags, error: &wasmparser::Error) -> bool {
+    first_error(bytes, flags).is_none_or(|e| e.offset() > error.offset())
+}
+
+fn first_error(bytes: &[u8], flags: Flags) -> Option<wasmparser::Error> {
+    Validator::new_with_features(flags).validate_all(bytes).err()
+}
+
+/// What stands at an offset, in words.
+fn place(bytes: &[u8], offset: u64) -> String {
+    let (mut section, mut function, mut end) = ("header", 0, 8);
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(payload) = payload else { break };
+        if let Payload::CodeSectionEntry(body) = &payload {
+            if body.range().contains(&offset) {
+                return in_function(body, function, offset);
+            }
+            function += 1;
+            continue;
+        }
+        if let Payload::ImportSection(imports) = &payload {
+            let imports = imports.clone().into_imports().flatten();
+            function += imports.filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))).count();
+        }
+        let Some((id, range)) = payload.as_section() else { continue };
+        // The bytes in front of a section's contents, its number and its size, are its own.
+        if end <= offset {
+            section = section_name(id);
+        }
+        end = range.end;
+    }
+    format!("in the {section}")
+}
+
+fn in_function(body: &FunctionBody<'_>, function: usize, offset: u64) -> String {
+    let operators = body.get_operators_reader().into_iter().flat_map(|r| r.into_iter_with_offsets()).flatten();
+    match operators.take_while(|(_, at)| *at <= offset).last() {
+        Some((op, _)) => format!("{} in function {function}", mnemonic(&op)),
+        None => format!("a local of function {function}"),
+    }
+}
+
+fn section_name(id: u8) -> &'static str {
+    const NAMES: [&str; 14] = [
+        "custom section",
+        "type section",
+        "import section",
+        "function section",
+        "table section",
+        "memory section",
+        "global section",
+        "export section",
+        "start section",
+        "element section",
+        "code section",
+        "data section",
+        "data count section",
+        "tag section",
+    ];
+    NAMES.get(id as usize).copied().unwrap_or("header")
+}
