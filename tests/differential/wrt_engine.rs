@@ -25,6 +25,9 @@ const CONFIGURATIONS: [(bool, bool, bool); 8] = [
     (true, false, true),
 ];
 
+/// Proposals that are off by default, and that `smith.rs` turns on.
+const FEATURES: [&str; 1] = ["custom-page-sizes"];
+
 fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
     let mut name = "wrt".to_string();
     let mut config = Config::new().threads(1).heap_limit(64 << 20).signals(!checks);
@@ -32,6 +35,9 @@ fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
         if on {
             name = name + ", " + word;
         }
+    }
+    for feature in FEATURES {
+        config = config.feature(feature, true).unwrap();
     }
     if lazy {
         config = config.lazy(true).background(false);

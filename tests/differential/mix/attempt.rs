@@ -154,7 +154,8 @@ impl Body<'_> {
             }),
             1 => {
                 let slot = self.random.below(EXCEPTION_SLOTS as usize) as i32;
-                self.s().i32_const(slot).local_get(exception).table_set(EXCEPTIONS);
+                self.index_const(EXCEPTIONS, slot);
+                self.s().local_get(exception).table_set(EXCEPTIONS);
             }
             2 => {
                 self.s().local_get(exception).global_set(3);

@@ -195,6 +195,9 @@ impl Body<'_> {
             3 => {
                 let table = *self.random.pick(&[OBJECTS, EXCEPTIONS]);
                 self.s().table_size(table);
+                if self.world.wide[table as usize] {
+                    self.s().i32_wrap_i64();
+                }
             }
             4 => {
                 self.s().global_get(BUDGET);
@@ -254,7 +257,22 @@ impl Body<'_> {
     /// An element of a table.
     fn slot(&mut self, table: u32, slots: u32, depth: usize) {
         self.expr(ValType::I32, depth);
-        self.s().i32_const(slots as i32 - 1).i32_and().table_get(table);
+        self.s().i32_const(slots as i32 - 1).i32_and();
+        self.index(table);
+        self.s().table_get(table);
+    }
+
+    /// Makes the number on the stack an index of a table.
+    pub fn index(&mut self, table: u32) {
+        if self.world.wide[table as usize] {
+            self.s().i64_extend_i32_u();
+        }
+    }
+
+    /// A constant index of a table.
+    pub fn index_const(&mut self, table: u32, n: i32) {
+        self.s().i32_const(n);
+        self.index(table);
     }
 
     /// A new structure or array; arrays have at least one element.
@@ -339,6 +357,7 @@ impl Body<'_> {
                 let first = (callee.ty - self.world.signatures[0]) * FUNC_SLOTS;
                 self.expr(ValType::I32, depth);
                 self.s().i32_const(FUNC_SLOTS as i32 - 1).i32_and().i32_const(first as i32).i32_add();
+                self.index(FUNCS);
                 match tail {
                     true => self.s().return_call_indirect(FUNCS, callee.ty),
                     false => self.s().call_indirect(FUNCS, callee.ty),

@@ -41,17 +41,17 @@ pub fn job(seed: u64) -> Job {
 }
 
 fn table_types(world: &World) -> [TableType; 3] {
-    let ty = |heap_type, n: u32| TableType {
+    let ty = |table: u32, heap_type, n: u32| TableType {
         element_type: RefType { nullable: true, heap_type },
-        table64: false,
+        table64: world.wide[table as usize],
         minimum: n as u64,
         maximum: Some(n as u64),
         shared: false,
     };
     [
-        ty(HeapType::FUNC, world.signatures.len() as u32 * FUNC_SLOTS),
-        ty(HeapType::ANY, OBJECT_SLOTS),
-        ty(crate::builder::EXN, EXCEPTION_SLOTS),
+        ty(FUNCS, HeapType::FUNC, world.signatures.len() as u32 * FUNC_SLOTS),
+        ty(OBJECTS, HeapType::ANY, OBJECT_SLOTS),
+        ty(EXCEPTIONS, crate::builder::EXN, EXCEPTION_SLOTS),
     ]
 }
 
@@ -166,7 +166,11 @@ fn elements(world: &World, random: &mut Random, own: &[Callee], all: bool) -> El
         let fit: Vec<u32> = own.iter().filter(|c| c.ty == *ty).map(|c| c.index).collect();
         for slot in 0..FUNC_SLOTS {
             if all || random.one_in(2) {
-                let offset = ConstExpr::i32_const((i as u32 * FUNC_SLOTS + slot) as i32);
+                let place = i as u32 * FUNC_SLOTS + slot;
+                let offset = match world.wide[FUNCS as usize] {
+                    true => ConstExpr::i64_const(place as i64),
+                    false => ConstExpr::i32_const(place as i32),
+                };
                 section.active(Some(FUNCS), &offset, Elements::Functions((&[*random.pick(&fit)][..]).into()));
             }
         }
@@ -291,7 +295,11 @@ fn state(world: &World, seer: &Seer) -> Function {
     }
     for (table, slots, ty) in [(OBJECTS, OBJECT_SLOTS, ANYREF), (EXCEPTIONS, EXCEPTION_SLOTS, EXNREF)] {
         for slot in 0..slots {
-            s.i32_const(slot as i32).table_get(table);
+            match world.wide[table as usize] {
+                true => s.i64_const(slot as i64),
+                false => s.i32_const(slot as i32),
+            };
+            s.table_get(table);
             seer.see(s, ty, Depth::Full);
         }
     }

@@ -101,6 +101,7 @@ impl Body<'_> {
         };
         self.expr(ValType::I32, depth);
         self.s().i32_const(slots as i32 - 1).i32_and();
+        self.index(table);
         self.expr(ty, depth);
         self.s().table_set(table);
     }
@@ -110,12 +111,16 @@ impl Body<'_> {
         let half = self.random.below(2) as i32;
         match self.random.below(4) {
             0 => {
-                self.s().i32_const(half).i32_const(2).i32_const(3).table_copy(OBJECTS, OBJECTS);
+                for n in [half, 2, 3] {
+                    self.index_const(OBJECTS, n);
+                }
+                self.s().table_copy(OBJECTS, OBJECTS);
             }
             1 => {
-                self.s().i32_const(half);
+                self.index_const(EXCEPTIONS, half);
                 self.expr(EXNREF, depth);
-                self.s().i32_const(2).table_fill(EXCEPTIONS);
+                self.index_const(EXCEPTIONS, 2);
+                self.s().table_fill(EXCEPTIONS);
             }
             2 => {
                 let (a, from) = (self.world.arrays[1], concrete(self.world.arrays[1], true));
@@ -255,7 +260,10 @@ impl Body<'_> {
                 0 => b.s().unreachable(),
                 1 => b.s().ref_null(HeapType::Concrete(t)).ref_as_non_null().drop(),
                 2 => b.s().i32_const(1).i32_const(0).i32_div_s().drop(),
-                3 => b.s().i32_const(99).table_get(EXCEPTIONS).drop(),
+                3 => {
+                    b.index_const(EXCEPTIONS, 99);
+                    b.s().table_get(EXCEPTIONS).drop()
+                }
                 _ => b.s().i32_const(1).ref_i31().ref_cast_non_null(HeapType::Concrete(t)).drop(),
             };
             b.s().end();

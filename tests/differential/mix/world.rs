@@ -29,6 +29,8 @@ pub struct World {
     pub arrays: Vec<u32>,
     pub signatures: Vec<u32>,
     pub globals: Vec<ValType>,
+    /// Which tables have 64-bit indices.
+    pub wide: [bool; 3],
 }
 
 pub fn concrete(index: u32, nullable: bool) -> ValType {
@@ -51,7 +53,8 @@ impl World {
             at += n as u32;
             (at - n as u32..at).collect::<Vec<u32>>()
         });
-        let mut world = World { shape: Shape::default(), structs, arrays, signatures, globals: Vec::new() };
+        let mut world = World { shape: Shape::default(), structs, arrays, signatures, globals: Vec::new(), wide: [false; 3] };
+        world.wide = [0; 3].map(|_| random.one_in(3));
         let mut types = Vec::new();
         for i in 0..counts[0] {
             types.push(world.random_struct(random, &types, i));
