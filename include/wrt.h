@@ -1560,11 +1560,7 @@ void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
 // Deletes an interrupt object. NULL does nothing.
 void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
-<<<<<<< HEAD
-// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
-=======
-// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
->>>>>>> excapi
+// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
 // the slot becomes empty, also on failure.
 WRT_MUST_USE wrt_error_t *wrt_table_new(wrt_store_t *store,
                            uint8_t element_kind,

@@ -10,11 +10,7 @@ use super::valtype::wrt_type_t;
 use crate::api::{IndexType, Table, TableType, ValType};
 use crate::err;
 
-<<<<<<< HEAD
-/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
-=======
-/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements. All elements are `*take_init`, which is taken:
->>>>>>> excapi
+/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
 /// the slot becomes empty, also on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new(

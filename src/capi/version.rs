@@ -11,12 +11,8 @@ use super::pool::{wrt_pool_options_t, wrt_pool_stats_t};
 use super::store::{wrt_growth_t, wrt_limits_t};
 use super::table::wrt_table_options_t;
 use super::types::wrt_size_limits_t;
-<<<<<<< HEAD
-use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_val_t};
-use crate::api::features;
-=======
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t, wrt_val_t};
->>>>>>> excapi
+use crate::api::features;
 use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
