@@ -256,15 +256,14 @@ impl Body<'_> {
         let kind = self.random.below(5);
         self.sometimes(|b| {
             b.s().global_get(BUDGET).i32_const(7).i32_and().if_(BlockType::Empty).else_();
+            b.index_const(EXCEPTIONS, 99);
+            let mut s = b.s();
             match kind {
-                0 => b.s().unreachable(),
-                1 => b.s().ref_null(HeapType::Concrete(t)).ref_as_non_null().drop(),
-                2 => b.s().i32_const(1).i32_const(0).i32_div_s().drop(),
-                3 => {
-                    b.index_const(EXCEPTIONS, 99);
-                    b.s().table_get(EXCEPTIONS).drop()
-                }
-                _ => b.s().i32_const(1).ref_i31().ref_cast_non_null(HeapType::Concrete(t)).drop(),
+                0 => s.drop().unreachable(),
+                1 => s.drop().ref_null(HeapType::Concrete(t)).ref_as_non_null().drop(),
+                2 => s.drop().i32_const(1).i32_const(0).i32_div_s().drop(),
+                3 => s.table_get(EXCEPTIONS).drop(),
+                _ => s.drop().i32_const(1).ref_i31().ref_cast_non_null(HeapType::Concrete(t)).drop(),
             };
             b.s().end();
         });
