@@ -27,6 +27,9 @@ static void engine_new(const job_t *job) {
     if (getenv("BENCH_NO_SIGNALS")) check(wrt_config_set_signals(config, false));
     check(wrt_config_set_interruption(config, job->interrupts));
     check(wrt_config_set_lazy(config, getenv("BENCH_LAZY") != NULL));
+#ifdef HAVE_FEATURES
+    check(wrt_config_set_feature(config, "wide-arithmetic", 15, true));
+#endif
     check(wrt_config_set_max_wasm_stack(config, job->stack));
     check(wrt_engine_new(config, &engine));
     wrt_config_delete(config);

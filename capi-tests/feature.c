@@ -89,7 +89,36 @@ static void modules_are_refused(void) {
     }
 }
 
+/* 0x1p-37 if the product is not rounded, which it is in the deterministic profile. */
+static void relaxed_instructions_can_be_exact(void) {
+    static const char text[] =
+        "(module (func (export \"f\") (param f32 f32 f32) (result f32)"
+        " (f32x4.extract_lane 0 (f32x4.relaxed_madd (f32x4.splat (local.get 0)) (f32x4.splat (local.get 1)) (f32x4.splat (local.get 2))))))";
+    wrt_engine_t *engine;
+    wrt_store_t *store;
+    wrt_config_t *config = wrt_config_new();
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_relaxed_simd_deterministic(NULL, true));
+    OK(wrt_config_set_relaxed_simd_deterministic(config, true));
+    OK(wrt_engine_new(config, &engine));
+    wrt_config_delete(config);
+    OK(wrt_store_new(engine, NULL, NULL, &store));
+    wrt_instance_t instance = instance_of(engine, store, text);
+    wrt_func_t f = func_of(store, &instance, "f");
+    wrt_val_t args[3], result;
+    static const float given[3] = {0x1.000004p+0f, 0x1.0002p+0f, -0x1.000204p+0f};
+    memset(args, 0, sizeof args);
+    for (int i = 0; i < 3; i++) {
+        args[i].kind = WRT_F32;
+        args[i].of.f32 = given[i];
+    }
+    OK(wrt_func_call(store, &f, args, 3, &result, 1));
+    CHECK(result.kind == WRT_F32 && result.of.f32 == 0);
+    wrt_store_delete(store);
+    wrt_engine_delete(engine);
+}
+
 int main(void) {
+    relaxed_instructions_can_be_exact();
     all_are_listed();
     sets_are_closed();
     bad_names();

@@ -340,7 +340,7 @@ static void no_wasi(world_t *w) {
 }
 
 int main(void) {
-    for (int signals = 0; signals < 2; signals++) {
+    for (int signals = 0; signals < 1 + may_use_signals(); signals++) {
         world_t w = world_with(signals, false);
         memory_of_the_host(&w);
         more_than_32_bits(&w);

@@ -358,6 +358,8 @@ looking() {
   check 0 'functions \(2\)\|  0 .*\|  1 .*big' inspect -f named.wasm
   check 0 'values.wat: a module as text.*name: values.*\$point  struct i32 \(ref null \$point\).*\$bytes  array i8' inspect "$g/values.wat"
   check 0 'imports \(5\).*func    env.emscripten_sleep  \(i32\).*memory  host.memory  1\|' inspect "$g/imports.wat"
+  echo '(module (import "h" "t" (table i64 1 2 funcref)) (memory (export "m") i64 5) (memory (export "b") 7 9 (pagesize 1)))' >wide.wat
+  check 0 'table   h.t  i64 1 2 funcref\|.*memory  m  i64 5\|  memory  b  7 9 \(pagesize 1\)\|' inspect wide.wat
   check 2 'one file at a time' inspect junk junk
   check 0 'answer.wat: valid' validate answer.wat
   check 0 '^$' validate -q answer.wat

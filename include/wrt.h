@@ -545,8 +545,8 @@ typedef struct {
 typedef struct {
     // Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
     size_t size;
-    // Memories that are kept, at most. Each keeps all the address space that it ever may need: 6 GiB with signals, what its type
-    // allows without.
+    // Memories that are kept, at most. Each keeps all the address space that it ever may need: with signals 4 GiB and a guard, or, with
+    // 64-bit indexes, as `wrt_config_set_max_memory64` says; without signals what its type allows.
     size_t memories;
     // Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
     // saves the next instance the page faults. Needs Linux 6.7; before, all is given back.
@@ -667,6 +667,12 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
 
 // Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
 WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool on);
+
+// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
+// Off by default: they do what is fastest on this one. Results that are not numbers may differ in their bits, as those of other
+// instructions do.
+WRT_MUST_USE wrt_error_t *wrt_config_set_relaxed_simd_deterministic(wrt_config_t *config,
+                                                       bool on);
 
 // Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
 // A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.

@@ -140,6 +140,41 @@ fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
     }
 }
 
+/// The machine code of a module: its place and length stand in the header of the saved one.
+fn text_of(wat: &str) -> Vec<u8> {
+    let engine = Engine::new(&Config::new().feature("wide-arithmetic", true).unwrap()).unwrap();
+    let saved = Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap();
+    let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().unwrap()) as usize;
+    saved[word(5)..word(5) + word(6)].to_vec()
+}
+
+/// Numbers of 128 bits are added with the carry, and multiplied by one instruction: no comparisons, no smaller products.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn wide_arithmetic_uses_the_carry() {
+    let code = |op: &str, n: usize| {
+        let gets: String = (0..n).map(|i| format!("(local.get {i})")).collect();
+        text_of(&format!("(module (func (export \"f\") (param {}) (result i64 i64) {gets} {op}))", "i64 ".repeat(n)))
+    };
+    // With a REX prefix of 64 bits: opcode, and what of the byte behind it counts.
+    let count = |code: &[u8], opcodes: [u8; 2], extension: Option<u8>| {
+        let is = |w: &[u8]| {
+            (0x48..0x50).contains(&w[0]) && opcodes.contains(&w[1]) && extension.is_none_or(|e| w[2] >> 3 & 7 == e)
+        };
+        code.windows(3).filter(|w| is(w)).count()
+    };
+    let setcc = |code: &[u8]| code.windows(2).any(|w| w[0] == 0x0f && w[1] >> 4 == 9);
+    let (sum, difference) = (code("i64.add128", 4), code("i64.sub128", 4));
+    assert_eq!((count(&sum, [0x11, 0x13], None), setcc(&sum)), (1, false), "adc in {sum:x?}");
+    assert_eq!((count(&difference, [0x19, 0x1b], None), setcc(&difference)), (1, false), "sbb in {difference:x?}");
+    let (signed, unsigned) = (code("i64.mul_wide_s", 2), code("i64.mul_wide_u", 2));
+    assert_eq!(count(&signed, [0xf7, 0xf7], Some(5)), 1, "imul in {signed:x?}");
+    // `mul`, or `mulx` of BMI2.
+    let wide = count(&unsigned, [0xf7, 0xf7], Some(4))
+        + unsigned.windows(2).filter(|w| w[0] == 0xc4 && w[1] & 0x1f == 2).count();
+    assert_eq!(wide, 1, "mul in {unsigned:x?}");
+}
+
 /// The frame names its instance to the host function that it calls, in every way a host function can be called.
 #[test]
 fn a_host_function_knows_the_calling_instance() {

@@ -20,6 +20,8 @@ const NEEDY: &[(&str, &str, &str, &[u8])] = &[
     ("simd", "(module (global v128 (v128.const i64x2 0 0)))", "in the global section", &[]),
     ("simd", "(module (func (drop (i32x4.splat (i32.const 0)))))", "i32x4.splat in function 0", &[0xfd, 17]),
     ("simd", "(module (import \"\" \"\" (func)) (func (local v128)))", "a local of function 1", &[]),
+    ("relaxed-simd", "(module (func (param v128 v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 1)))))", "i8x16.relaxed_swizzle in function 0", &[0xfd]),
+    ("wide-arithmetic", "(module (func (param i64) (result i64 i64) (i64.mul_wide_s (local.get 0) (local.get 0))))", "i64.mul_wide_s in function 0", &[0xfc]),
     ("tail-call", "(module (func $f (return_call $f)))", "return_call in function 0", &[0x12]),
     ("extended-const", "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))", "in the global section", &[0x6a]),
     ("extended-const", "(module (memory 1) (data (i32.mul (i32.const 1) (i32.const 2)) \"\"))", "in the data section", &[0x6c]),

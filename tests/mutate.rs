@@ -23,6 +23,12 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
+/// Everything that the library has is on.
+fn config() -> Config {
+    let all = features().fold(Config::new(), |config, f| config.feature(f.name(), true).unwrap());
+    all.threads(1).heap_limit(16 << 20)
+}
+
 fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
     let config = wasm_smith::Config {
         max_funcs: 6,
@@ -37,15 +43,16 @@ fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
         multi_value_enabled: true,
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
-        relaxed_simd_enabled: false,
-        memory64_enabled: false,
-        exceptions_enabled: false,
+        relaxed_simd_enabled: true,
+        memory64_enabled: true,
+        // `wasm-mutate` gives up when it meets the export of a tag.
+        exceptions_enabled: gc,
         threads_enabled: false,
         tail_call_enabled: gc,
         gc_enabled: gc,
         extended_const_enabled: gc,
-        custom_page_sizes_enabled: false,
-        wide_arithmetic_enabled: false,
+        custom_page_sizes_enabled: true,
+        wide_arithmetic_enabled: true,
         ..Default::default()
     };
     // Some noise makes no module; then other noise does.
@@ -124,8 +131,8 @@ fn mutated_modules_give_errors_or_results() {
     let mut ran = 0;
     let mut mutated = 0;
     for signals in [true, false] {
-        let engine =
-            Engine::new(&Config::new().signals(signals).interruption(true).threads(1).heap_limit(16 << 20)).unwrap();
+        let config = config().signals(signals).interruption(true);
+        let engine = Engine::new(&config).unwrap();
         let mut base = Vec::new();
         for seed in 0..MODULES / 2 {
             let seed = seed * 2 + signals as u64;
@@ -210,7 +217,6 @@ fn shown(store: &Store, v: &Val) -> Result<String> {
 
 #[test]
 fn neither_collections_nor_compiling_late_change_a_result() {
-    let config = || Config::new().threads(1).heap_limit(16 << 20);
     let plain = Engine::new(&config()).unwrap();
     let zealous = Engine::new(&config().signals(false).gc_zeal(1).gc_verify(true)).unwrap();
     let lazy = Engine::new(&config().lazy(true).background(false).gc_zeal(1).gc_verify(true)).unwrap();
@@ -224,4 +230,31 @@ fn neither_collections_nor_compiling_late_change_a_result() {
     }
     println!("1000 modules with objects, {interesting} of them with results");
     assert!(interesting >= 500, "only {interesting} modules gave results");
+}
+
+/// What is valid is taken or refused by name when something is off, never found invalid; and taken again with what is named.
+#[test]
+fn valid_modules_are_refused_by_name_only() {
+    let all = Engine::new(&config()).unwrap();
+    let mut refused = vec![0; features().count()];
+    for seed in 0..200 {
+        let wasm = generate(&all, 2_000_000 + seed, true);
+        for (i, f) in features().enumerate() {
+            let less = Engine::new(&config().feature(f.name(), false).unwrap()).unwrap();
+            let Err(e) = Module::validate(&less, &wasm) else { continue };
+            assert_eq!(e.kind(), ErrorKind::Unsupported, "seed {seed} without {}: {e}", f.name());
+            let names =
+                e.message().strip_prefix("needs the feature").and_then(|m| m.split_once(", which")).expect("names").0;
+            let named = names.trim_start_matches('s').trim().split(" and ");
+            let mut config = config().feature(f.name(), false).unwrap();
+            for name in named {
+                config = config.feature(name, true).unwrap();
+            }
+            Module::validate(&Engine::new(&config).unwrap(), &wasm)
+                .unwrap_or_else(|e| panic!("seed {seed} with {names}: {e}"));
+            refused[i] += 1;
+        }
+    }
+    println!("refused, by feature: {refused:?}");
+    assert!(refused.iter().filter(|n| **n > 0).count() > 8, "{refused:?}");
 }

@@ -460,6 +460,18 @@ fn simd() {
 }
 
 #[test]
+fn relaxed_simd() {
+    run("relaxed-simd", Config::new(), proposal(Proposal::RelaxedSimd), 70);
+    run("relaxed-simd", Config::new().relaxed_simd_deterministic(true), proposal(Proposal::RelaxedSimd), 70);
+}
+
+#[test]
+fn wide_arithmetic() {
+    let config = Config::new().feature("wide-arithmetic", true).unwrap();
+    run_with_zeal("wide-arithmetic", config, proposal(Proposal::WideArithmetic), 100);
+}
+
+#[test]
 fn bulk_memory() {
     run("bulk-memory", Config::new(), proposal(Proposal::BulkMemoryOperations), 1000);
 }

@@ -26,6 +26,7 @@ const MACROS: &[(&str, &str)] = &[("err", "base"), ("for_each_builtin", "abi")];
 const UNSAFE: &[(&str, &str)] = &[
     ("src/abi/code.rs", "says which records are plain numbers"),
     ("src/abi/vmstruct.rs", "the type of host functions on raw slots"),
+    ("src/api/exception.rs", "bits of the heap become values"),
     ("src/api/func.rs", "calls machine code, and C hosts' raw slots"),
     ("src/api/global.rs", "reads and writes a global where machine code does"),
     ("src/api/instance.rs", "runs start functions through the entry"),
@@ -35,6 +36,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/api/object.rs", "fields where machine code has them"),
     ("src/api/store.rs", "one store behind many short-lived views"),
     ("src/api/table.rs", "function references are pointers"),
+    ("src/api/tag.rs", "bits of the heap become tags"),
     ("src/api/val.rs", "function references are pointers"),
     ("src/api/reference.rs", "bits of machine code become references"),
     ("src/api/weak.rs", "bits of the heap become references"),

@@ -39,6 +39,12 @@ impl Config {
     pub fn is_feature_on(&self, name: &str) -> Result<bool> {
         self.0.features.is_on(name)
     }
+    /// Whether relaxed vector instructions give the same results on every processor, those of the specification's deterministic profile
+    /// (default: no, what is fastest here). Results that are not numbers may differ in their bits as those of other instructions do.
+    pub fn relaxed_simd_deterministic(mut self, on: bool) -> Config {
+        self.0.settings.relaxed_deterministic = on;
+        self
+    }
     /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB). The host needs some
     /// more below for its own functions and for the signal handler.
     pub fn max_wasm_stack(mut self, bytes: usize) -> Config {

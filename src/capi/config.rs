@@ -49,6 +49,18 @@ pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, 
     unsafe { change(config, |c| c.interruption(on)) }
 }
 
+/// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
+/// Off by default: they do what is fastest on this one. Results that are not numbers may differ in their bits, as those of other
+/// instructions do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_relaxed_simd_deterministic(
+    config: *mut wrt_config_t,
+    on: bool,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.relaxed_simd_deterministic(on)) }
+}
+
 /// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
 /// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
 #[unsafe(no_mangle)]

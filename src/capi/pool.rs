@@ -14,8 +14,8 @@ use crate::api::PoolOptions;
 pub struct wrt_pool_options_t {
     /// Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
     pub size: usize,
-    /// Memories that are kept, at most. Each keeps all the address space that it ever may need: 6 GiB with signals, what its type
-    /// allows without.
+    /// Memories that are kept, at most. Each keeps all the address space that it ever may need: with signals 4 GiB and a guard, or, with
+    /// 64-bit indexes, as `wrt_config_set_max_memory64` says; without signals what its type allows.
     pub memories: usize,
     /// Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
     /// saves the next instance the page faults. Needs Linux 6.7; before, all is given back.

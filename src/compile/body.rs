@@ -2,8 +2,11 @@
 
 use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
 use super::gc::Repr;
+use super::layout;
 use super::op::numeric::*;
-use super::op::{array, atomic, call, cast, control, exception, global, local, memory, object, reference, simd, table};
+use super::op::{
+    array, atomic, call, cast, control, exception, global, local, memory, object, reference, simd, table, wide,
+};
 use super::operand;
 use super::stack_check;
 use crate::base::Result;
@@ -72,6 +75,7 @@ pub fn translate(
     let results: Vec<_> = ty.results().iter().map(|t| Repr::of(*t)).collect();
     control::enter_function(&mut cx, &results);
 
+    let mut hints = env.info.hints.of(env.info.func_index(index));
     let mut ops = wasmparser::OperatorsReader::new(reader);
     while !ops.eof() {
         let offset = ops.original_position();
@@ -81,14 +85,16 @@ pub fn translate(
         }
         validator.op(offset, &op).map_err(decode::invalid)?;
         cx.b.set_srcloc(SourceLoc::new(offset as u32));
+        cx.likely = hints.at(offset as u32 - range.start as u32);
         instruction(&mut cx, &op)?;
     }
     ops.finish().map_err(decode::invalid)?;
     control::return_results(&mut cx);
     let keeps = cx.leaves_instance || (cx.holds_references && cx.calls);
     let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
-    let uses_heap = cx.uses_heap;
+    let (uses_heap, unlikely) = (cx.uses_heap, std::mem::take(&mut cx.unlikely));
     cx.b.finalize(env.isa.frontend_config());
+    layout::mark_cold(func, &unlikely);
     *allocations = validator.into_allocations();
     Ok(Translated { vmctx_slot, uses_heap })
 }
@@ -285,6 +291,11 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::F32Min | O::F64Min => binary(cx, Opcode::Fmin),
         O::F32Max | O::F64Max => binary(cx, Opcode::Fmax),
         O::F32Copysign | O::F64Copysign => binary(cx, Opcode::Fcopysign),
+
+        O::I64Add128 => wide::binary128(cx, Opcode::Iadd),
+        O::I64Sub128 => wide::binary128(cx, Opcode::Isub),
+        O::I64MulWideS => wide::mul_wide(cx, Opcode::Sextend),
+        O::I64MulWideU => wide::mul_wide(cx, Opcode::Uextend),
 
         O::I32WrapI64 => wrap(cx),
         O::I64ExtendI32S => convert(cx, Opcode::Sextend, I64),

@@ -1,5 +1,6 @@
 //! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
 
+use super::layout::Edge;
 use crate::abi::builtin::{Builtin, Ty};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
@@ -13,6 +14,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::*;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_codegen::settings;
 use cranelift_frontend::{FunctionBuilder, Variable};
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -23,6 +25,8 @@ pub struct ModuleEnv<'m> {
     pub layout: &'m ContextLayout,
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
+    /// Whether the processor has an instruction for sums of four products of bytes.
+    pub has_vnni: bool,
     /// To ask how types are related; none of its numbers goes into code.
     pub types: DescriptorView,
     /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
@@ -49,7 +53,10 @@ impl<'m> ModuleEnv<'m> {
             fixed_tables[t.index()] |= limits.max == Some(limits.min);
             fixed_tables[t.index()] &= info.defined_table(t).is_some();
         }
-        ModuleEnv { info, layout, settings, isa, types, fixed_tables }
+        let vnni =
+            |f: &settings::Value| matches!(f.name, "has_avx_vnni" | "has_avx512vnni") && f.as_bool() == Some(true);
+        let has_vnni = isa.isa_flags().iter().any(vnni);
+        ModuleEnv { info, layout, settings, isa, has_vnni, types, fixed_tables }
     }
 }
 
@@ -124,6 +131,9 @@ pub struct FuncCx<'m, 'f> {
     pub uses_heap: bool,
     /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
     pub operand: RefType,
+    /// Whether the branch that the present instruction makes is likely, if its module says so.
+    pub likely: Option<bool>,
+    pub unlikely: Vec<Edge>,
     regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
     builtin_sigs: HashMap<Builtin, SigRef>,
@@ -197,6 +207,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             calls: false,
             uses_heap: false,
             operand: RefType::ANY,
+            likely: None,
+            unlikely: Vec::new(),
             regions: [None; Region::COUNT],
             sigs: HashMap::new(),
             builtin_sigs: HashMap::new(),

@@ -3,7 +3,7 @@
 //! `driver` compiles a module's functions in parallel and `code` puts them together. `body` reads one function's
 //! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `gc` is the only file
 //! that emits loads and stores of references to objects; `bounds` checks accesses to memories. `trampoline` makes
-//! the ways in and out for a function type.
+//! the ways in and out for a function type. `layout` puts aside what is unlikely.
 
 mod body;
 mod bounds;
@@ -12,6 +12,7 @@ mod driver;
 mod func;
 pub mod gc;
 mod isa;
+mod layout;
 mod op;
 mod operand;
 mod stack_check;

@@ -50,7 +50,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
-            settings: Settings { signals: true, interruption: false },
+            settings: Settings { signals: true, ..Settings::default() },
             features: FeatureSet::default(),
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),

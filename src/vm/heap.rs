@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_collection_poisons_the_store() {
         let config = EngineConfig {
-            settings: Settings { signals: false, interruption: false },
+            settings: Settings::default(),
             threads: 1,
             heap: HeapConfig { verify: true, ..HeapConfig::default() },
             ..EngineConfig::default()

@@ -307,11 +307,7 @@ mod tests {
     /// A kept space does not keep the image of a module that is gone.
     #[test]
     fn images_end_with_their_modules() {
-        let config = EngineConfig {
-            settings: Settings { signals: false, interruption: false },
-            threads: 1,
-            ..EngineConfig::default()
-        };
+        let config = EngineConfig { settings: Settings::default(), threads: 1, ..EngineConfig::default() };
         let engine = Engine::new(config).unwrap();
         let text = format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20000));
         let module = Arc::new(Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap());

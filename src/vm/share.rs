@@ -135,11 +135,7 @@ mod tests {
     use crate::vm::store::Store;
 
     fn engine() -> Arc<Engine> {
-        let config = EngineConfig {
-            settings: Settings { signals: false, interruption: false },
-            threads: 1,
-            ..EngineConfig::default()
-        };
+        let config = EngineConfig { settings: Settings::default(), threads: 1, ..EngineConfig::default() };
         Engine::new(config).unwrap()
     }
 

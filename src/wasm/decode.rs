@@ -2,6 +2,7 @@
 
 use super::const_expr::*;
 use super::features::FeatureSet;
+use super::hints;
 use super::module::*;
 use super::names::Names;
 use super::registry::{TypeDef, TypeRegistry, in_group};
@@ -34,7 +35,7 @@ pub struct Decoded {
 
 /// Validates everything but the bodies, and describes the module. `features` are what it may use.
 pub fn decode(bytes: &[u8], types: &TypeRegistry, features: FeatureSet) -> Result<Decoded> {
-    let mut decoder = Decoder { types, info: ModuleInfo::default(), bodies: Vec::new() };
+    let mut decoder = Decoder { types, features, info: ModuleInfo::default(), bodies: Vec::new() };
     walk(bytes, features.flags(), |payload, body| {
         if let Some((f, b)) = body {
             decoder.info.bodies.push(usize_range(b.range()));
@@ -233,6 +234,7 @@ fn usize_range(r: Range<u64>) -> Range<usize> {
 
 struct Decoder<'t> {
     types: &'t TypeRegistry,
+    features: FeatureSet,
     info: ModuleInfo,
     bodies: Vec<Body>,
 }
@@ -316,6 +318,9 @@ impl Decoder<'_> {
                         let _ = def.names.set(names.clone());
                     }
                 }
+            }
+            Payload::CustomSection(c) if c.name() == hints::SECTION && self.features.is_on("branch-hinting")? => {
+                info.hints = hints::BranchHints::parse(c.data());
             }
             _ => {}
         }

@@ -5,6 +5,7 @@ pub mod decode;
 pub mod descriptor;
 pub mod features;
 pub mod group;
+pub mod hints;
 mod matching;
 mod mnemonic;
 pub mod module;

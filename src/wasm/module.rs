@@ -1,6 +1,7 @@
 //! `ModuleInfo`: what a module declares, without its bodies. Pure data.
 
 use super::const_expr::{ConstExpr, ConstExprs};
+use super::hints::BranchHints;
 use super::names::Names;
 use super::registry::TypeDef;
 use super::types::*;
@@ -128,6 +129,8 @@ pub struct ModuleInfo {
     /// Each body (locals and code) as a range of the module's bytes.
     pub bodies: PrimaryMap<DefinedFuncIndex, Range<usize>>,
     pub names: Names,
+    /// Which branches are likely, for the layout of code.
+    pub hints: BranchHints,
 }
 
 impl ModuleInfo {

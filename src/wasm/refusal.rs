@@ -65,9 +65,9 @@ fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)
     Some((offset, added))
 }
 
-/// Whether validation gets further than to an error.
+/// Whether validation gets further than to an error, or meets another one: what is found first is not always what stands first.
 fn helps(bytes: &[u8], flags: Flags, error: &wasmparser::Error) -> bool {
-    first_error(bytes, flags).is_none_or(|e| e.offset() > error.offset())
+    first_error(bytes, flags).is_none_or(|e| e.offset() > error.offset() || e.message() != error.message())
 }
 
 fn first_error(bytes: &[u8], flags: Flags) -> Option<wasmparser::Error> {

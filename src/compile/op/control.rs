@@ -149,6 +149,7 @@ pub fn if_(cx: &mut FuncCx, ty: BlockType) {
     let (then, otherwise) = (cx.b.create_block(), cx.b.create_block());
     let exit = block_with_params(cx, &types.1);
     cx.b.ins().brif(condition, then, &[], otherwise, &[]);
+    cx.hint(then, otherwise);
     cx.b.seal_block(then);
     cx.b.seal_block(otherwise);
     let params = cx.stack[cx.stack.len() - types.0.len()..].to_vec();
@@ -251,6 +252,10 @@ fn branch_if(cx: &mut FuncCx, condition: Value, depth: u32) {
     let args = cx.canonical_top(n);
     let next = cx.b.create_block();
     cx.b.ins().brif(condition, block, &args, next, &[]);
+    if !matches!(cx.control[cx.control.len() - 1 - depth as usize].kind, Kind::Loop { .. }) {
+        // The way back of a loop is laid out for going it; what follows one is often the rest of an outer loop.
+        cx.hint(block, next);
+    }
     cx.b.seal_block(next);
     cx.b.switch_to_block(next);
 }

@@ -7,7 +7,7 @@ use super::control;
 use crate::abi::builtin::Builtin;
 use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
-use crate::base::index::TagIndex;
+use crate::base::index::{EntityRef, TagIndex};
 use crate::compile::func::{FuncCx, Region, trap_code, trusted};
 use crate::compile::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{EXCEPTION_TAG, struct_size};
@@ -20,6 +20,8 @@ use wasmparser::{Catch, TryTable};
 
 /// A `try_table` whose end has not come.
 pub struct Try {
+    /// How many blocks are around it: its labels count from the innermost of those.
+    around: usize,
     /// In their order, as far as an exception can reach them.
     clauses: Vec<Clause>,
 }
@@ -40,10 +42,10 @@ impl Clause {
     }
 }
 
-/// Begins to catch.
+/// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: c.clone(), landing: None }).collect();
-    cx.tries.push(Try { clauses });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do.
@@ -169,8 +171,60 @@ pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
     cx.b.block_params(normal).to_vec()
 }
 
-/// An exception of a tag with the operands, thrown.
+/// Who in this function catches a tag that is thrown here: the clause, and its label from here. `None` if nobody does, or
+/// if only the runtime can tell.
+fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
+    let is_imported = |t: usize| t < cx.env.info.imported_tags;
+    for t in cx.tries.iter().rev() {
+        for clause in &t.clauses {
+            let caught = clause.tag();
+            if caught == tag.as_u32() || caught == CATCH_ALL {
+                let (Catch::One { label, .. }
+                | Catch::OneRef { label, .. }
+                | Catch::All { label }
+                | Catch::AllRef { label }) = clause.catch;
+                return Some((clause.catch.clone(), (cx.control.len() - t.around) as u32 + label));
+            }
+            // Only imported tags may be one tag with two numbers.
+            if is_imported(caught as usize) && is_imported(tag.index()) {
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only
+/// where it is asked for.
 pub fn throw(cx: &mut FuncCx, tag: TagIndex) {
+    let values = cx.env.info.tags[tag].exception.fields().len() - 1;
+    match catcher(cx, tag) {
+        None => {
+            let exception = new_exception(cx, tag);
+            throw_object(cx, exception);
+        }
+        Some((Catch::One { .. }, label)) => control::br(cx, label),
+        Some((Catch::All { .. }, label)) => {
+            cx.stack.truncate(cx.stack.len() - values);
+            control::br(cx, label);
+        }
+        Some((Catch::OneRef { .. }, label)) => {
+            let values = cx.stack[cx.stack.len() - values..].to_vec();
+            let exception = new_exception(cx, tag);
+            cx.stack.extend(values);
+            cx.push_gc(exception);
+            control::br(cx, label);
+        }
+        Some((Catch::AllRef { .. }, label)) => {
+            let exception = new_exception(cx, tag);
+            cx.push_gc(exception);
+            control::br(cx, label);
+        }
+    }
+}
+
+/// An exception of a tag with the operands.
+fn new_exception(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
     let def = &cx.env.info.tags[tag].exception;
     let values = cx.stack.split_off(cx.stack.len() + 1 - def.fields().len());
     let vmctx = cx.vmctx;
@@ -184,8 +238,7 @@ pub fn throw(cx: &mut FuncCx, tag: TagIndex) {
     };
     let fields: Vec<NewField> = def.fields().iter().zip(&def.offsets).zip(values).map(field).collect();
     debug_assert_eq!(fields[0].offset, EXCEPTION_TAG);
-    let exception = cx.new_object(NewKind::Exception(tag), struct_size(def.fields(), &def.offsets), &fields);
-    throw_object(cx, exception);
+    cx.new_object(NewKind::Exception(tag), struct_size(def.fields(), &def.offsets), &fields)
 }
 
 pub fn throw_ref(cx: &mut FuncCx) {

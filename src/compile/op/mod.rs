@@ -14,4 +14,7 @@ pub mod numeric;
 pub mod object;
 pub mod reference;
 pub mod simd;
+mod simd_lanes;
+mod simd_relaxed;
 pub mod table;
+pub mod wide;
