@@ -2,7 +2,8 @@
 //! and programs by a generator of our own. Seeds are fixed.
 //!
 //! Without arguments, the tests: each seed here in two configurations. `cargo test --test differential -- random 0..100000` runs a range of
-//! seeds in all of them; with one seed, what each engine gives is shown and the modules are written to `target/differential`.
+//! seeds, with `all` behind it in all configurations; with one seed, what each engine gives is shown and the modules are written to
+//! `target/differential`.
 
 mod builder;
 mod campaign;
@@ -31,10 +32,24 @@ struct Source {
     name: &'static str,
     make: fn(u64) -> Job,
     seeds: u64,
+    /// Ends of parts and calls, and how many of them a thousand jobs have at least; so that it is seen when programs come to do less.
+    least: &'static [(&'static str, u64)],
 }
 
-const SOURCES: &[Source] =
-    &[Source { name: "random", make: smith::job, seeds: 2000 }, Source { name: "mixed", make: mix::job, seeds: 2000 }];
+const SOURCES: &[Source] = &[
+    Source {
+        name: "random",
+        make: smith::job,
+        seeds: 2000,
+        least: &[(job::OK, 5000), ("unreachable", 200), ("memory out of bounds", 100), ("null reference", 20)],
+    },
+    Source {
+        name: "mixed",
+        make: mix::job,
+        seeds: 2000,
+        least: &[(job::OK, 10_000), (job::EXCEPTION, 100), ("unreachable", 5), ("null reference", 5)],
+    },
+];
 
 /// Where Wasmtime's library is; fetched if it is not there.
 fn wasmtime() -> Result<String, String> {
@@ -60,6 +75,11 @@ fn report(name: &str, summary: &Summary) -> bool {
         println!("{name}: {failed} of {} jobs differ", summary.jobs);
     }
     failed == 0
+}
+
+fn enough(source: &Source, summary: &Summary) -> bool {
+    let too_few = source.least.iter().filter(|(ending, least)| summary.count(ending) * 1000 < least * summary.jobs);
+    too_few.inspect(|(ending, _)| println!("{}: too few end with {ending:?}", source.name)).count() == 0
 }
 
 /// Shows what one job gives.
@@ -97,7 +117,8 @@ fn tests(filter: Option<&str>) -> Result<(), String> {
     let (mut passed, mut failed) = (0, 0);
     for source in sources {
         let start = Instant::now();
-        let ok = report(source.name, &campaign::run(source.make, 0..source.seeds, false, &wasmtime));
+        let summary = campaign::run(source.make, 0..source.seeds, false, &wasmtime);
+        let ok = report(source.name, &summary) & enough(source, &summary);
         *(if ok { &mut passed } else { &mut failed }) += 1;
         println!("test {} ... {} ({:.0?})", source.name, if ok { "ok" } else { "FAILED" }, start.elapsed());
     }
@@ -118,7 +139,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         [process::ENGINE, engine] => process::serve(engine).map_err(|e| e.to_string()),
-        [name, range] => {
+        [name, range] | [name, range, "all"] => {
             let source = SOURCES.iter().find(|s| s.name == name);
             let wanted = source.zip(seeds(range)).ok_or("what should run?".to_string());
             wanted.and_then(|(source, range)| {
@@ -126,7 +147,7 @@ fn main() -> ExitCode {
                 if range.end - range.start == 1 {
                     show(source, range.start, &wasmtime);
                 }
-                let ok = report(name, &campaign::run(source.make, range, true, &wasmtime));
+                let ok = report(name, &campaign::run(source.make, range, args.len() == 3, &wasmtime));
                 if ok { Ok(()) } else { Err(String::new()) }
             })
         }

@@ -10,8 +10,10 @@ use std::process::{Child, Command, Stdio};
 /// The argument that makes a process an engine's.
 pub const ENGINE: &str = "--engine";
 
-/// Seconds that one job may take; then SIGALRM ends the process.
-const ALARM: u32 = 60;
+/// Seconds of processor time that one job may take; then SIGPROF ends the process.
+const BUSY: i64 = 20;
+/// Seconds that may pass meanwhile, on a machine that does other things as well; then SIGALRM does.
+const PASSED: u32 = 600;
 
 /// An engine's process, started when there is something to do.
 pub struct Process {
@@ -46,7 +48,8 @@ impl Process {
         let ended = self.child.take().unwrap().wait_with_output().unwrap();
         let words = String::from_utf8_lossy(&ended.stderr).lines().take(6).collect::<Vec<_>>().join(" | ");
         let how = match ended.status.signal() {
-            Some(libc::SIGALRM) => format!("took more than {ALARM} s"),
+            Some(libc::SIGPROF) => format!("took more than {BUSY} s"),
+            Some(libc::SIGALRM) => "hung".into(),
             Some(signal) => format!("ended by signal {signal}"),
             None => format!("ended with {}", ended.status),
         };
@@ -75,12 +78,21 @@ pub fn serve(engine: &str) -> io::Result<()> {
     };
     let (mut from, mut to) = (io::stdin().lock(), io::stdout().lock());
     while let Some(message) = job::read_message(&mut from)? {
-        // SAFETY: only sets a clock.
-        unsafe { libc::alarm(ALARM) };
+        set_clocks(BUSY, PASSED);
         let answer = run(&Job::decode(&message));
-        // SAFETY: as above.
-        unsafe { libc::alarm(0) };
+        set_clocks(0, 0);
         job::write_message(&mut to, &job::encode_answer(&answer))?;
     }
     Ok(())
+}
+
+/// Ends the process after so many seconds; 0 does not.
+fn set_clocks(busy: i64, passed: u32) {
+    let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let value = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: busy, tv_usec: 0 } };
+    // SAFETY: only sets clocks.
+    unsafe {
+        libc::setitimer(libc::ITIMER_PROF, &value, std::ptr::null_mut());
+        libc::alarm(passed);
+    }
 }

@@ -195,27 +195,37 @@ impl Wasmtime {
         }
     }
 
-    /// What an error and a trap say, which end here.
+    /// What an error and a trap say, which end here. An exception comes as the one or the other.
     fn outcome(&self, context: P, error: P, trap: P) -> (&'static str, String) {
-        if !error.is_null() {
-            let text = self.error_text(error);
-            return (if text.contains("out of memory") { RESOURCE } else { LINK }, text);
-        }
-        if trap.is_null() {
-            return (OK, String::new());
-        }
-        let (mut code, mut message) = (u8::MAX, ByteVec { size: 0, data: null_mut() });
         let mut exception = ExnRef::default();
-        // SAFETY: a trap, deleted behind its last use; an exception, which nothing refers to.
+        // SAFETY: an exception is given back; nothing refers to it.
+        let thrown = unsafe {
+            let thrown = (self.api.wasmtime_context_take_exception)(context, &mut exception);
+            if thrown {
+                (self.api.wasmtime_exnref_unroot)(&mut exception);
+            }
+            thrown
+        };
+        let (what, text) = if !error.is_null() {
+            let text = self.error_text(error);
+            (if text.contains("out of memory") { RESOURCE } else { LINK }, text)
+        } else if !trap.is_null() {
+            self.trap(trap)
+        } else {
+            (OK, String::new())
+        };
+        (if thrown { EXCEPTION } else { what }, text)
+    }
+
+    /// What a trap says, which ends here.
+    fn trap(&self, trap: P) -> (&'static str, String) {
+        let (mut code, mut message) = (u8::MAX, ByteVec { size: 0, data: null_mut() });
+        // SAFETY: a trap, deleted behind its last use.
         unsafe {
             let has_code = (self.api.wasmtime_trap_code)(trap, &mut code);
             (self.api.wasm_trap_message)(trap, &mut message);
             (self.api.wasm_trap_delete)(trap);
             let text = self.text(message).trim_end_matches('\0').to_string();
-            if (self.api.wasmtime_context_take_exception)(context, &mut exception) {
-                (self.api.wasmtime_exnref_unroot)(&mut exception);
-                return (EXCEPTION, text);
-            }
             (if has_code { trap_name(code) } else { "trap without a code" }, text)
         }
     }

@@ -26,11 +26,11 @@ const CONFIGURATIONS: [(bool, bool, bool); 8] = [
 ];
 
 /// Proposals that are off by default, and that `smith.rs` turns on.
-const FEATURES: [&str; 1] = ["custom-page-sizes"];
+const FEATURES: [&str; 2] = ["custom-page-sizes", "wide-arithmetic"];
 
 fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
     let mut name = "wrt".to_string();
-    let mut config = Config::new().threads(1).heap_limit(64 << 20).signals(!checks);
+    let mut config = Config::new().threads(1).heap_limit(64 << 20).signals(!checks).relaxed_simd_deterministic(true);
     for (on, word) in [(lazy, "lazy"), (checks, "checks"), (zeal, "zeal")] {
         if on {
             name = name + ", " + word;

@@ -53,7 +53,8 @@ impl World {
             at += n as u32;
             (at - n as u32..at).collect::<Vec<u32>>()
         });
-        let mut world = World { shape: Shape::default(), structs, arrays, signatures, globals: Vec::new(), wide: [false; 3] };
+        let mut world =
+            World { shape: Shape::default(), structs, arrays, signatures, globals: Vec::new(), wide: [false; 3] };
         world.wide = [0; 3].map(|_| random.one_in(3));
         let mut types = Vec::new();
         for i in 0..counts[0] {
