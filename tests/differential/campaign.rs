@@ -1,5 +1,6 @@
 //! Many jobs, each by all engines, and what differs.
 
+use crate::explain::explained;
 use crate::job::{Answer, Job, RESOURCE};
 use crate::process::Process;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Summary {
     /// How often lines began with which word, in the first configuration of the engine that is tested.
     pub outcomes: BTreeMap<String, u64>,
     pub differences: Vec<Difference>,
+    /// Differences from Wasmtime that are nobody's fault: why, and how many.
+    pub explained: BTreeMap<&'static str, u64>,
     /// The job that took the longest, and how long.
     pub slowest: (Duration, u64),
 }
@@ -94,8 +97,9 @@ pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, all: bool, wasmtime: &str) -
                     }
                     let start = Instant::now();
                     let turn = (!all).then_some(seed as u32);
-                    let answers = engines.run(&Job { turn, ..make(seed) });
-                    summary.lock().unwrap().add(seed, &answers, start.elapsed());
+                    let job = Job { turn, ..make(seed) };
+                    let answers = engines.run(&job);
+                    summary.lock().unwrap().add(seed, &job, &answers, start.elapsed());
                 }
             });
         }
@@ -106,13 +110,19 @@ pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, all: bool, wasmtime: &str) -
 }
 
 impl Summary {
-    fn add(&mut self, seed: u64, answers: &Answer, took: Duration) {
+    fn add(&mut self, seed: u64, job: &Job, answers: &Answer, took: Duration) {
         self.jobs += 1;
         self.slowest = self.slowest.max((took, seed));
         for line in &answers[0].1 {
             *self.outcomes.entry(ending(line).to_string()).or_default() += 1;
         }
-        self.differences.extend(compare(seed, answers));
+        let Some(difference) = compare(seed, answers) else { return };
+        // Configurations come before Wasmtime, so none of them differs.
+        let peer = answers.last().is_some_and(|(name, _)| *name == difference.b.0);
+        match job.parts.iter().find_map(|part| explained(&part.wasm)).filter(|_| peer) {
+            Some(why) => *self.explained.entry(why).or_default() += 1,
+            None => self.differences.push(difference),
+        }
     }
 
     pub fn count(&self, ending: &str) -> u64 {

@@ -7,6 +7,7 @@
 
 mod builder;
 mod campaign;
+mod explain;
 mod job;
 mod mix;
 mod observer;
@@ -69,6 +70,9 @@ fn report(name: &str, summary: &Summary) -> bool {
     println!("{name}: {} jobs, the slowest, {seed}, in {took:.1?}; {}", summary.jobs, endings.join(", "));
     for d in summary.differences.iter().take(20) {
         println!("  seed {}:\n    {}: {}\n    {}: {}", d.seed, d.a.0, d.a.1, d.b.0, d.b.1);
+    }
+    for (why, n) in &summary.explained {
+        println!("{name}: {n} explained by {why}");
     }
     let failed = summary.differences.len();
     if failed > 0 {
