@@ -345,6 +345,17 @@ struct Totals {
     wrong: Vec<String>,
 }
 
+struct File {
+    name: String,
+    source: String,
+}
+
+impl From<TestFile<'static>> for File {
+    fn from(f: TestFile<'static>) -> File {
+        File { name: f.name().into(), source: f.raw().into() }
+    }
+}
+
 fn run_file(set: &str, name: &str, source: &str, engine: &Engine, totals: &mut Totals) {
     totals.files += 1;
     let mut lexer = wast::lexer::Lexer::new(source);
@@ -391,8 +402,8 @@ fn only(names: &[&str]) -> Config {
     names.iter().fold(none, |c, name| c.feature(name, true).unwrap())
 }
 
-fn run(set: &str, base: Config, files: impl Iterator<Item = TestFile<'static>>, at_least: usize) {
-    let files: Vec<_> = files.collect();
+fn run(set: &str, base: Config, files: impl Iterator<Item = impl Into<File>>, at_least: usize) {
+    let files: Vec<File> = files.map(Into::into).collect();
     for signals in [true, false] {
         run_with(set, &files, at_least, &format!("signals {signals}"), base.clone().signals(signals));
     }
@@ -403,8 +414,8 @@ fn run(set: &str, base: Config, files: impl Iterator<Item = TestFile<'static>>, 
 }
 
 /// With collections at every allocation as well.
-fn run_with_zeal(set: &str, base: Config, files: impl Iterator<Item = TestFile<'static>>, at_least: usize) {
-    let files: Vec<_> = files.collect();
+fn run_with_zeal(set: &str, base: Config, files: impl Iterator<Item = impl Into<File>>, at_least: usize) {
+    let files: Vec<File> = files.map(Into::into).collect();
     for signals in [true, false] {
         for zeal in [0, 1] {
             let config = base.clone().signals(signals).gc_zeal(zeal).gc_verify(true);
@@ -415,16 +426,16 @@ fn run_with_zeal(set: &str, base: Config, files: impl Iterator<Item = TestFile<'
     }
 }
 
-fn run_with(set: &str, files: &[TestFile<'static>], at_least: usize, how: &str, config: Config) {
+fn run_with(set: &str, files: &[File], at_least: usize, how: &str, config: Config) {
     let engine = Engine::new(&config).unwrap();
     let mut totals = Totals::default();
     for file in files {
         // Shared memories are refused; what else atomic instructions do is tested on others.
         let source = match set {
-            "threads" => file.raw().replace(" shared)", ")"),
-            _ => file.raw().to_string(),
+            "threads" => file.source.replace(" shared)", ")"),
+            _ => file.source.clone(),
         };
-        run_file(set, file.name(), &source, &engine, &mut totals);
+        run_file(set, &file.name, &source, &engine, &mut totals);
     }
     println!(
         "{set}, {how}: {} files, {} passed, {} known failures, {} wrong",
@@ -452,6 +463,24 @@ fn wasm_v2() {
 #[test]
 fn wasm_v3() {
     run_with_zeal("wasm-v3", Config::new(), spec(SpecVersion::V3), 20000);
+}
+
+/// The newest edition: a checkout of the specification's repository of tests, if `WRT_TESTSUITE` says where one is; else what the
+/// package has of it.
+#[test]
+fn latest() {
+    let config = Config::new().feature("custom-page-sizes", true).unwrap().feature("wide-arithmetic", true).unwrap();
+    let Ok(checkout) = std::env::var("WRT_TESTSUITE") else {
+        return run_with_zeal("latest", config, spec(SpecVersion::Latest), 20000);
+    };
+    let folders = ["", "proposals/custom-page-sizes", "proposals/wide-arithmetic"];
+    let files = folders.iter().flat_map(|f| std::fs::read_dir(format!("{checkout}/{f}")).expect("a checkout"));
+    let paths = files.map(|f| f.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "wast"));
+    let file = |p: std::path::PathBuf| File {
+        name: p.file_name().unwrap().to_string_lossy().into(),
+        source: std::fs::read_to_string(p).unwrap(),
+    };
+    run_with_zeal("latest", config, paths.map(file), 60000);
 }
 
 #[test]
