@@ -26,6 +26,8 @@ pub struct Builder<'a> {
     pub functions: FunctionSection,
     pub code: CodeSection,
     pub exports: ExportSection,
+    /// Defined ones.
+    pub tags: TagSection,
     /// How many functions are imported.
     pub imported: u32,
 }
@@ -38,6 +40,7 @@ impl<'a> Builder<'a> {
             functions: FunctionSection::new(),
             code: CodeSection::new(),
             exports: ExportSection::new(),
+            tags: TagSection::new(),
             imported,
         }
     }
@@ -85,6 +88,9 @@ impl<'a> Builder<'a> {
         module.section(&self.types).section(imports).section(&self.functions);
         if let Some(memories) = memories {
             module.section(memories);
+        }
+        if !self.tags.is_empty() {
+            module.section(&self.tags);
         }
         module.section(&self.exports);
         if let Some(elements) = elements {

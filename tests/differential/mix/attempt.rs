@@ -68,7 +68,7 @@ impl Body<'_> {
     }
 
     fn clause(&mut self) -> Clause {
-        let tag = (!self.random.one_in(3)).then(|| self.random.below(self.world.shape.tags.len()) as u32);
+        let tag = (!self.random.one_in(3)).then(|| self.random.below(self.tags) as u32);
         let takes_ref = self.random.one_in(2);
         let mut types = tag.map_or(Vec::new(), |t| self.world.tag_params(t).to_vec());
         if takes_ref {

@@ -27,6 +27,8 @@ pub struct Body<'w> {
     /// One of each signature at least.
     pub callees: &'w [Callee],
     pub block_types: &'w mut BlockTypes,
+    /// How many tags there are, with those of the module itself.
+    pub tags: usize,
     pub code: Vec<u8>,
     /// Parameters first.
     pub locals: Vec<ValType>,

@@ -17,6 +17,9 @@ use body::{BlockTypes, Body, Callee};
 use wasm_encoder::*;
 use world::*;
 
+/// Tags that only one program has, besides the shared ones.
+const OWN_TAGS: usize = 2;
+
 /// Calls and iterations of one call by the host.
 const BUDGETS: [i32; 4] = [20, 40, 80, 150];
 
@@ -94,7 +97,8 @@ fn base(world: &World) -> Vec<u8> {
     }
     for (i, tag) in world.shape.tags.iter().enumerate() {
         tags.tag(*tag);
-        b.exports.export(&format!("e{i}"), ExportKind::Tag, i as u32);
+        let again = world.same_tags && i + 1 == world.shape.tags.len();
+        b.exports.export(&format!("e{i}"), ExportKind::Tag, i as u32 - again as u32);
     }
     b.exports.export("log", ExportKind::Memory, 0);
     let mut memories = MemorySection::new();
@@ -143,8 +147,12 @@ fn program(world: &World, random: &mut Random, others: &[Callee]) -> Program {
     let callees: Vec<Callee> = others.iter().chain(&own).copied().collect();
     // Types of `Seer`'s functions stand behind the world's, then those of blocks.
     let mut block_types = BlockTypes { types: Vec::new(), first: (world.shape.types.len() + Seer::NAMES.len()) as u32 };
+    let tags = world.shape.tags.len() + OWN_TAGS;
+    for tag in &world.shape.tags[..OWN_TAGS] {
+        b.tags.tag(*tag);
+    }
     for (i, callee) in own.iter().enumerate() {
-        let body = function(world, random, callee.ty, &callees, &mut block_types);
+        let body = function(world, random, callee.ty, &callees, &mut block_types, tags);
         b.functions.function(callee.ty);
         b.code.function(&body);
         b.exports.export(&format!("x{i}"), ExportKind::Func, callee.index);
@@ -184,7 +192,14 @@ fn declare(section: &mut ElementSection, functions: &[Callee]) {
     section.declared(Elements::Functions((&all[..]).into()));
 }
 
-fn function(world: &World, random: &mut Random, ty: u32, callees: &[Callee], block_types: &mut BlockTypes) -> Function {
+fn function(
+    world: &World,
+    random: &mut Random,
+    ty: u32,
+    callees: &[Callee],
+    block_types: &mut BlockTypes,
+    tags: usize,
+) -> Function {
     let signature = world.shape.func_type(ty);
     let mut locals = signature.params().to_vec();
     let params = locals.len();
@@ -196,6 +211,7 @@ fn function(world: &World, random: &mut Random, ty: u32, callees: &[Callee], blo
         seer: Seer { shape: &world.shape, first: 0 },
         callees,
         block_types,
+        tags,
         code: Vec::new(),
         usable: (0..locals.len() as u32).collect(),
         locals,
@@ -256,6 +272,7 @@ fn arguments(world: &World, random: &mut Random, program: &[Callee], callee: Cal
         seer: Seer { shape: &world.shape, first: 0 },
         callees: program,
         block_types: &mut block_types,
+        tags: 0,
         code: Vec::new(),
         locals: Vec::new(),
         usable: Vec::new(),

@@ -175,7 +175,7 @@ impl Body<'_> {
     }
 
     pub fn throw(&mut self, depth: usize) {
-        let tag = self.random.below(self.world.shape.tags.len()) as u32;
+        let tag = self.random.below(self.tags) as u32;
         let params = self.world.tag_params(tag).to_vec();
         self.exprs(&params, depth);
         self.s().throw(tag);

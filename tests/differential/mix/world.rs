@@ -29,6 +29,8 @@ pub struct World {
     pub arrays: Vec<u32>,
     pub signatures: Vec<u32>,
     pub globals: Vec<ValType>,
+    /// Whether the last tag is the one before it under another name, for those who import both.
+    pub same_tags: bool,
     /// Which tables have 64-bit indices.
     pub wide: [bool; 3],
 }
@@ -53,8 +55,16 @@ impl World {
             at += n as u32;
             (at - n as u32..at).collect::<Vec<u32>>()
         });
-        let mut world =
-            World { shape: Shape::default(), structs, arrays, signatures, globals: Vec::new(), wide: [false; 3] };
+        let mut world = World {
+            shape: Shape::default(),
+            structs,
+            arrays,
+            signatures,
+            globals: Vec::new(),
+            same_tags: false,
+            wide: [false; 3],
+        };
+        world.same_tags = random.one_in(3);
         world.wide = [0; 3].map(|_| random.one_in(3));
         let mut types = Vec::new();
         for i in 0..counts[0] {
@@ -91,7 +101,12 @@ impl World {
         for _ in 0..2 {
             world.globals.push(world.defaultable(random));
         }
-        world.shape.tags = tags.iter().map(|t| TagType { kind: TagKind::Exception, func_type_idx: *t }).collect();
+        let tag = |t: &u32| TagType { kind: TagKind::Exception, func_type_idx: *t };
+        world.shape.tags = tags.iter().map(tag).collect();
+        if world.same_tags {
+            let last = world.shape.tags.len() - 1;
+            world.shape.tags[last] = world.shape.tags[last - 1];
+        }
         world.shape.types = types.clone();
         world.shape.groups = vec![types];
         world
@@ -171,8 +186,10 @@ impl World {
         }
     }
 
+    /// Tags behind the shared ones are a module's own; they have the same types again.
     pub fn tag_params(&self, tag: u32) -> &[ValType] {
-        self.shape.func_type(self.shape.tags[tag as usize].func_type_idx).params()
+        let shared = &self.shape.tags[tag as usize % self.shape.tags.len()];
+        self.shape.func_type(shared.func_type_idx).params()
     }
 
     fn is_struct(&self, t: u32) -> bool {
