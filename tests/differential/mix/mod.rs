@@ -4,6 +4,7 @@
 //! Four modules: `base` has what all share and logs; two programs call each other, directly and through a table; the last one has
 //! the functions that the host calls.
 
+mod access;
 mod attempt;
 mod body;
 mod expr;
