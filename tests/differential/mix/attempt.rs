@@ -53,7 +53,8 @@ impl Body<'_> {
             self.s().block(ty);
             self.labels.push(clause.types.clone());
         }
-        self.guarded(results, catches, depth);
+        let wanted: Vec<u32> = clauses.iter().filter_map(|c| c.tag).collect();
+        self.guarded(results, catches, &wanted, depth);
         self.s().br(count);
         for (i, clause) in own.iter().enumerate() {
             self.labels.pop();
@@ -68,7 +69,7 @@ impl Body<'_> {
     }
 
     fn clause(&mut self) -> Clause {
-        let tag = (!self.random.one_in(3)).then(|| self.random.below(self.tags) as u32);
+        let tag = (!self.random.one_in(4)).then(|| self.random.below(self.tags) as u32);
         let takes_ref = self.random.one_in(2);
         let mut types = tag.map_or(Vec::new(), |t| self.world.tag_params(t).to_vec());
         if takes_ref {
@@ -92,8 +93,8 @@ impl Body<'_> {
         }
     }
 
-    /// The `try_table` itself.
-    fn guarded(&mut self, results: &[ValType], catches: Vec<Catch>, depth: usize) {
+    /// The `try_table` itself; `wanted` are tags that it catches.
+    fn guarded(&mut self, results: &[ValType], catches: Vec<Catch>, wanted: &[u32], depth: usize) {
         let param = self.random.one_in(4).then(|| self.world.defaultable(&mut self.random));
         let params: Vec<ValType> = param.into_iter().collect();
         self.exprs(&params, 1);
@@ -105,17 +106,28 @@ impl Body<'_> {
         }
         for _ in 0..1 + self.random.below(3) {
             match self.random.below(5) {
-                0 => self.sometimes(|b| b.throw(1)),
+                0 => self.sometimes(|b| b.throw_wanted(wanted)),
                 _ => self.statement(depth),
             }
         }
         match self.random.below(8) {
-            0 => self.throw(1),
-            1 => self.tail_call(),
+            0 | 1 => self.throw_wanted(wanted),
+            2 => self.tail_call(),
             _ => self.exprs(results, depth),
         }
         self.labels.pop();
         self.s().end();
+    }
+
+    /// Mostly one of these tags.
+    fn throw_wanted(&mut self, wanted: &[u32]) {
+        match wanted.is_empty() || self.random.one_in(3) {
+            true => self.throw(1),
+            false => {
+                let tag = *self.random.pick(wanted);
+                self.throw_tag(tag, 1);
+            }
+        }
     }
 
     /// What was caught is on the stack. It is looked at, kept, and sometimes thrown on.

@@ -132,7 +132,7 @@ impl<'w> Body<'w> {
     /// The whole function.
     pub fn write(mut self) -> Function {
         self.enter();
-        for _ in 0..1 + self.random.below(5) {
+        for _ in 0..2 + self.random.below(4) {
             self.statement(3);
         }
         if self.random.one_in(3) {

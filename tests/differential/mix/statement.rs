@@ -25,8 +25,8 @@ impl Body<'_> {
             11 => self.sometimes(|b| b.statements(depth)),
             12 => self.repeat(depth),
             13 => self.leave(depth),
-            14..18 => self.attempt(&[], depth),
-            18..20 => self.sometimes(|b| b.throw(depth)),
+            14..19 => self.attempt(&[], depth),
+            19 => self.sometimes(|b| b.throw(depth)),
             20 => self.rethrow(depth),
             21 => self.sometimes(|b| {
                 let results = b.results.clone();
@@ -176,6 +176,10 @@ impl Body<'_> {
 
     pub fn throw(&mut self, depth: usize) {
         let tag = self.random.below(self.tags) as u32;
+        self.throw_tag(tag, depth);
+    }
+
+    pub fn throw_tag(&mut self, tag: u32, depth: usize) {
         let params = self.world.tag_params(tag).to_vec();
         self.exprs(&params, depth);
         self.s().throw(tag);
