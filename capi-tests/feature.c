@@ -99,6 +99,7 @@ static void relaxed_instructions_can_be_exact(void) {
     wrt_config_t *config = wrt_config_new();
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_relaxed_simd_deterministic(NULL, true));
     OK(wrt_config_set_relaxed_simd_deterministic(config, true));
+    OK(wrt_config_set_signals(config, may_use_signals()));
     OK(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
     OK(wrt_store_new(engine, NULL, NULL, &store));

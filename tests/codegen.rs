@@ -175,6 +175,24 @@ fn wide_arithmetic_uses_the_carry() {
     assert_eq!(wide, 1, "mul in {unsigned:x?}");
 }
 
+/// An `if` without an `else` costs the branch over it: no jump stands on the way where nothing is done.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn an_if_without_an_else_has_no_jump() {
+    let body = |otherwise: &str| {
+        format!(
+            "(module (memory 1) (func (export \"f\") (param i32 i32) (result i32) (local i32)
+               (local.set 2 (i32.add (local.get 1) (i32.const 1)))
+               (if (local.get 0) (then (local.set 2 (i32.load (local.get 2)))) {otherwise})
+               (i32.mul (local.get 2) (local.get 2))))"
+        )
+    };
+    // A jump forward by less than 256 bytes.
+    let jumps = |wat: &str| text_of(wat).windows(5).any(|w| w[0] == 0xe9 && w[2..] == [0; 3]);
+    assert!(jumps(&body("(else (local.set 2 (i32.load offset=8 (local.get 2))))")), "two arms need a jump");
+    assert!(!jumps(&body("")));
+}
+
 /// The frame names its instance to the host function that it calls, in every way a host function can be called.
 #[test]
 fn a_host_function_knows_the_calling_instance() {

@@ -67,21 +67,21 @@ fn trunc_f64_u([a, ..]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
 }
 
 macro_rules! madd {
-    ($name:ident, $of:ident, $make:ident, $sign:expr) => {
+    ($name:ident, $of:ident, $make:ident, $negate:expr) => {
         fn $name([a, b, c]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
-            let (a, b, c) = ($of(a), $of(b), $of(c));
+            let (a, b, c) = ($of(a).map(|a| if $negate { -a } else { a }), $of(b), $of(c));
             match choice {
-                0 => Some($make(|i| $sign * a[i] * b[i] + c[i])),
-                1 => Some($make(|i| ($sign * a[i]).mul_add(b[i], c[i]))),
+                0 => Some($make(|i| a[i] * b[i] + c[i])),
+                1 => Some($make(|i| a[i].mul_add(b[i], c[i]))),
                 _ => None,
             }
         }
     };
 }
-madd!(madd_f32, f32s, of_f32s, 1.0);
-madd!(nmadd_f32, f32s, of_f32s, -1.0);
-madd!(madd_f64, f64s, of_f64s, 1.0);
-madd!(nmadd_f64, f64s, of_f64s, -1.0);
+madd!(madd_f32, f32s, of_f32s, false);
+madd!(nmadd_f32, f32s, of_f32s, true);
+madd!(madd_f64, f64s, of_f64s, false);
+madd!(nmadd_f64, f64s, of_f64s, true);
 
 macro_rules! select {
     ($name:ident, $of:ident, $make:ident, $bits:expr) => {

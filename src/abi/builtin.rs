@@ -1,9 +1,21 @@
 //! The builtin table: what machine code asks the runtime to do. One row feeds the id, the signature in machine code, the
 //! shim and the address table.
 //!
-//! Every builtin takes its instance's context first. `leaf` ones neither trap nor look at frames and are called
-//! directly; `raise` ones go through a stub that publishes the exit frame, because they may trap. So do `tail` ones, which are
-//! called by the `tail` convention: there the caller of what throws knows that no register is kept.
+//! Every builtin takes its instance's context first.
+
+/// How a builtin is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(non_camel_case_types)]
+pub enum Class {
+    /// Neither traps nor looks at frames: the shim itself, by the system's convention.
+    leaf,
+    /// May trap, or look at frames: a stub publishes the exit frame.
+    raise,
+    /// The same by the `tail` convention, whose callers know that what throws keeps no register.
+    tail,
+    /// As `leaf`, and a stub keeps all registers: for what is seldom called from where code is hot. No result.
+    quiet,
+}
 
 /// A parameter or result of a builtin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,8 +47,8 @@ macro_rules! for_each_builtin {
             [leaf] memory_fill(dst: I64, value: I32, len: I64);
             [raise] memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
             [leaf] data_drop(data: I32);
-            /// What an element is that still reads 0. Gives null or a `VmFuncRef`. The index is in bounds.
-            [leaf] table_touch(table: I32, index: I64) -> Ptr;
+            /// Writes down what an element is that still reads 0. The index is in bounds.
+            [quiet] table_touch(table: I32, index: I64);
             /// `table.grow`. Gives the old size, or -1.
             [raise] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
             [raise] table_fill(table: I32, dst: I64, value: Ptr, len: I64);
@@ -88,6 +100,9 @@ macro_rules! define {
             }
             pub fn result(self) -> Option<Ty> {
                 match self { $(Builtin::$name => { let r: &[Ty] = &[$(Ty::$r)?]; r.first().copied() })* }
+            }
+            pub fn class(self) -> Class {
+                match self { $(Builtin::$name => Class::$class,)* }
             }
             pub fn name(self) -> &'static str {
                 match self { $(Builtin::$name => stringify!($name),)* }

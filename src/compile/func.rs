@@ -1,7 +1,7 @@
 //! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
 
 use super::layout::Edge;
-use crate::abi::builtin::{Builtin, Ty};
+use crate::abi::builtin::{Builtin, Class, Ty};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
 use crate::abi::vmstruct::*;
@@ -395,7 +395,11 @@ impl<'m, 'f> FuncCx<'m, 'f> {
 
     /// A builtin's signature and address.
     pub fn builtin(&mut self, builtin: Builtin) -> (SigRef, Value) {
-        let conv = if builtin == Builtin::throw { CallConv::Tail } else { self.env.isa.default_call_conv() };
+        let conv = match builtin.class() {
+            Class::leaf | Class::raise => self.env.isa.default_call_conv(),
+            Class::tail => CallConv::Tail,
+            Class::quiet => CallConv::PreserveAll,
+        };
         let sig = match self.builtin_sigs.get(&builtin) {
             Some(s) => *s,
             None => {

@@ -7,6 +7,7 @@ use super::exception;
 use super::func_table::FuncRefPtr;
 use super::instance::Instance;
 use super::store::Store;
+use super::stub::stub;
 use super::table::Table;
 use super::trap;
 use crate::abi::builtin::BUILTINS;
@@ -58,7 +59,7 @@ macro_rules! shims {
         }
         mod stub {
             use super::*;
-            $(shims!(@stub $class $name);)*
+            $(stub!($class $name => shim::$name);)*
         }
         static TABLE: Addresses = Addresses([$(shims!(@address $class $name)),*]);
     };
@@ -68,64 +69,6 @@ macro_rules! shims {
     (@ty Ref) => { RawRef };
     (@address leaf $name:ident) => { shim::$name as *const () as *const u8 };
     (@address $stubbed:ident $name:ident) => { stub::$name as *const () as *const u8 };
-    (@stub leaf $name:ident) => {};
-    (@stub raise $name:ident) => { shims!(@naked $name ""); };
-    // On aarch64 arguments of the `tail` convention begin at x2.
-    (@stub tail $name:ident) => { shims!(@naked $name "mov x0, x2\nmov x1, x3"); };
-    (@naked $name:ident $first:literal) => {
-        /// Keeps a frame whose saved frame pointer and return address are those of the WebAssembly frame, and says where.
-        #[cfg(target_arch = "x86_64")]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
-            std::arch::naked_asm!(
-                "push rbp",
-                "mov rbp, rsp",
-                "mov rax, [rdi + {store}]",
-                "mov [rax + {exit_fp}], rbp",
-                // The registers that WebAssembly may use across the call; the shim leaves them as they are.
-                "push rbx",
-                "push r12",
-                "push r13",
-                "push r14",
-                "push r15",
-                "sub rsp, 8",
-                "mov [rax + {exit_sp}], rsp",
-                "call {shim}",
-                "leave",
-                "ret",
-                store = const offset_of!(VmHeader, store),
-                exit_fp = const offset_of!(VmStore, exit_fp),
-                exit_sp = const offset_of!(VmStore, exit_sp),
-                shim = sym shim::$name,
-            )
-        }
-        #[cfg(target_arch = "aarch64")]
-        #[unsafe(naked)]
-        pub unsafe extern "C" fn $name() {
-            std::arch::naked_asm!(
-                $first,
-                "stp x29, x30, [sp, #-16]!",
-                "mov x29, sp",
-                "ldr x9, [x0, #{store}]",
-                "str x29, [x9, #{exit_fp}]",
-                "stp x19, x20, [sp, #-16]!",
-                "stp x21, x22, [sp, #-16]!",
-                "stp x23, x24, [sp, #-16]!",
-                "stp x25, x26, [sp, #-16]!",
-                "stp x27, x28, [sp, #-16]!",
-                "mov x10, sp",
-                "str x10, [x9, #{exit_sp}]",
-                "bl {shim}",
-                "mov sp, x29",
-                "ldp x29, x30, [sp], #16",
-                "ret",
-                store = const offset_of!(VmHeader, store),
-                exit_fp = const offset_of!(VmStore, exit_fp),
-                exit_sp = const offset_of!(VmStore, exit_sp),
-                shim = sym shim::$name,
-            )
-        }
-    };
 }
 for_each_builtin!(shims);
 
@@ -222,10 +165,10 @@ mod body {
         Ok(())
     }
 
-    pub unsafe fn table_touch(cx: Cx, t: u32, index: u64) -> R<FuncRefPtr> {
+    pub unsafe fn table_touch(cx: Cx, t: u32, index: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        table(store, instance, t).get_func(index)
+        table(store, instance, t).get_func(index).map(|_| ())
     }
 
     pub unsafe fn table_grow(cx: Cx, t: u32, delta: u64, init: FuncRefPtr) -> R<u64> {

@@ -59,6 +59,7 @@ pub mod share;
 pub mod snapshot;
 pub mod space;
 pub mod store;
+mod stub;
 pub mod table;
 pub mod tag;
 mod template;

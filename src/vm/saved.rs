@@ -262,7 +262,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
             true => without_signals(|| thread.spawn_scoped(scope, check)).ok(),
             false => None,
         };
-        let decoded = decode::decode(&bytes, &engine.types, saved_with);
+        let decoded = decode::decode(&bytes, &engine.types, engine.config.features);
         (checking.map_or_else(check, |c| c.join().unwrap_or(false)), decoded)
     });
     if !is_whole {

@@ -91,12 +91,7 @@ pub fn return_call(cx: &mut FuncCx, f: FuncIndex) {
 /// The function that `call_indirect` means, whose type is checked.
 fn in_table(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) -> Callee {
     let index = table::pop_index(cx, t);
-    let element = table::element(cx, t, index, Trap::UndefinedElement);
-    // A null that was found on the first touch is a plain 0, which has no type to look at.
-    let funcref = table::or_touched(cx, t, index, element, |cx, touched| {
-        cx.trapz(touched, Trap::UninitializedElement);
-        touched
-    });
+    let funcref = table::func_element(cx, t, index, Trap::UndefinedElement);
     let found = cx.load_constant_type(funcref);
     let vmctx = cx.vmctx;
     let wanted = cx.load_constant(I32, vmctx, cx.env.layout.type_id(ty));

@@ -10,7 +10,7 @@ use crate::compile::gc::Repr;
 use crate::wasm::decode::val_type;
 use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::types::I32;
-use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::{Block, BlockCall, Inst, InstBuilder, JumpTableData, Value};
 use std::mem::offset_of;
 use wasmparser::{BlockType, TryTable};
 
@@ -35,10 +35,12 @@ enum Kind {
     Loop {
         header: Block,
     },
-    /// The else part's block, not begun yet, and its parameters.
+    /// The branch, the block it ends, the else part's block, not begun yet, and whether the condition is likely.
     If {
+        branch: Inst,
+        from: Block,
         otherwise: Block,
-        params: Vec<Value>,
+        likely: Option<bool>,
     },
     Else,
     Try,
@@ -146,24 +148,29 @@ pub fn if_(cx: &mut FuncCx, ty: BlockType) {
     }
     let types = types(cx, ty);
     let condition = cx.pop();
-    let (then, otherwise) = (cx.b.create_block(), cx.b.create_block());
+    let (then, otherwise) = (cx.b.create_block(), block_with_params(cx, &types.0));
     let exit = block_with_params(cx, &types.1);
-    cx.b.ins().brif(condition, then, &[], otherwise, &[]);
-    cx.hint(then, otherwise);
+    let params = cx.canonical_top(types.0.len());
+    let branch = cx.b.ins().brif(condition, then, &[], otherwise, &params);
+    let (from, likely) = (cx.b.current_block().expect("inside a function"), cx.likely);
+    if likely == Some(false) {
+        cx.unlikely.push((from, then));
+    }
     cx.b.seal_block(then);
-    cx.b.seal_block(otherwise);
-    let params = cx.stack[cx.stack.len() - types.0.len()..].to_vec();
-    push_frame(cx, Kind::If { otherwise, params }, exit, &types);
+    push_frame(cx, Kind::If { branch, from, otherwise, likely }, exit, &types);
     cx.b.switch_to_block(then);
 }
 
 pub fn else_(cx: &mut FuncCx) {
     leave_to_exit(cx);
     let frame = cx.control.last_mut().expect("validated");
-    if let Kind::If { otherwise, params } = std::mem::replace(&mut frame.kind, Kind::Else) {
+    if let Kind::If { from, otherwise, likely, .. } = std::mem::replace(&mut frame.kind, Kind::Else) {
         cx.stack.truncate(frame.height);
-        cx.stack.extend(params);
-        cx.b.switch_to_block(otherwise);
+        if likely == Some(true) {
+            cx.unlikely.push((from, otherwise));
+        }
+        cx.b.seal_block(otherwise);
+        continue_at(cx, otherwise);
         cx.reachable = true;
     }
 }
@@ -190,14 +197,13 @@ pub fn end(cx: &mut FuncCx) -> bool {
     }
     match frame.kind {
         Kind::Loop { header } => cx.b.seal_block(header),
-        // Without an else part the parameters are the results.
-        Kind::If { otherwise, params } => {
-            cx.b.switch_to_block(otherwise);
-            let at = cx.stack.len();
-            cx.stack.extend(params);
-            let args = cx.canonical_top(frame.results);
-            cx.stack.truncate(at);
-            cx.b.ins().jump(frame.exit, &args);
+        // Without an else part the parameters are the results, and the branch goes to the end: a block of its own between them
+        // would be a jump in front of everything that is not done.
+        Kind::If { branch, from, otherwise, likely } => {
+            cx.b.change_jump_destination(branch, otherwise, frame.exit);
+            if likely == Some(true) {
+                cx.unlikely.push((from, frame.exit));
+            }
             frame.exit_used = true;
         }
         Kind::Try => {

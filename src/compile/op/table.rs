@@ -78,31 +78,21 @@ fn array(cx: &mut FuncCx, t: TableIndex, field: usize) -> Value {
     cx.b.ins().load(I64, flags, base, offset as i32 + field as i32)
 }
 
-/// The element at a 64-bit index as it is stored.
-pub fn element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
+/// The element of a table of functions at a 64-bit index: a funcref, which may be the null function's.
+pub fn func_element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
     let (flags, address) = element_address(cx, t, index, out_of_bounds);
-    cx.b.ins().load(I64, flags, address, 0)
-}
-
-/// The stored element at a 64-bit index, or, if it was not touched yet, what `f` makes of what it turns out to be (null or a funcref).
-pub fn or_touched(
-    cx: &mut FuncCx,
-    t: TableIndex,
-    index: Value,
-    stored: Value,
-    f: impl FnOnce(&mut FuncCx, Value) -> Value,
-) -> Value {
-    let cold = cx.b.create_block();
-    let next = cx.b.create_block();
+    let stored = cx.b.ins().load(I64, flags, address, 0);
+    let (cold, next) = (cx.b.create_block(), cx.b.create_block());
     let result = cx.b.append_block_param(next, I64);
     cx.b.set_cold_block(cold);
     cx.b.ins().brif(stored, next, &[stored.into()], cold, &[]);
     cx.b.seal_block(cold);
     cx.b.switch_to_block(cold);
     let table = cx.i32const(t.as_u32());
-    let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
-    let value = f(cx, touched);
-    cx.b.ins().jump(next, &[value.into()]);
+    cx.call_builtin(Builtin::table_touch, &[table, index]);
+    let flags = cx.in_region(trusted(), Region::Table);
+    let touched = cx.b.ins().load(I64, flags, address, 0);
+    cx.b.ins().jump(next, &[touched.into()]);
     cx.b.seal_block(next);
     cx.b.switch_to_block(next);
     result
@@ -115,26 +105,12 @@ pub fn get(cx: &mut FuncCx, t: TableIndex) {
         let v = cx.load_ref((address, 0, flags));
         return cx.push_gc(v);
     }
-    let stored = element(cx, t, index, Trap::TableOutOfBounds);
-    let (cold, warm, next) = (cx.b.create_block(), cx.b.create_block(), cx.b.create_block());
-    let result = cx.b.append_block_param(next, I64);
-    cx.b.set_cold_block(cold);
-    cx.b.ins().brif(stored, warm, &[], cold, &[]);
-    cx.b.seal_block(cold);
-    cx.b.seal_block(warm);
-    cx.b.switch_to_block(cold);
-    let table = cx.i32const(t.as_u32());
-    let touched = cx.call_builtin(Builtin::table_touch, &[table, index]).expect("has a result");
-    cx.b.ins().jump(next, &[touched.into()]);
-    cx.b.switch_to_block(warm);
+    let stored = func_element(cx, t, index, Trap::TableOutOfBounds);
     let ty = cx.load_constant_type(stored);
     let is_null = cx.b.ins().icmp_imm_u(IntCC::Equal, ty, TypeId::NONE.0 as i64);
     let null = cx.b.ins().iconst(I64, 0);
     let value = cx.b.ins().select(is_null, null, stored);
-    cx.b.ins().jump(next, &[value.into()]);
-    cx.b.seal_block(next);
-    cx.b.switch_to_block(next);
-    cx.push(result);
+    cx.push(value);
 }
 
 pub fn set(cx: &mut FuncCx, t: TableIndex) {
