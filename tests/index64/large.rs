@@ -183,7 +183,7 @@ fn the_most_is_configured() {
         assert_eq!(m.data_ptr(&w.store).unwrap(), base);
         // Without a limit of its own: 16 GiB.
         let mut w = World::new(&config, text);
-        assert_eq!(w.call("grow", &[long((16 * GIB >> 16) - 1)]), Ok(vec![long(1)]));
+        assert_eq!(w.call("grow", &[long(((16 * GIB) >> 16) - 1)]), Ok(vec![long(1)]));
         assert_eq!(w.call("get", &[long(16 * GIB - 1)]), Ok(vec![Val::I32(0)]));
         assert_eq!(w.call("get", &[long(16 * GIB)]), Err(Trap::MemoryOutOfBounds));
         assert_eq!(w.call("grow", &[long(1)]), Ok(vec![long(u64::MAX)]));

@@ -164,7 +164,7 @@ fn fill_and_init() {
             for (src, len) in
                 [0, 1, 11, 12, 13, u32::MAX].into_iter().flat_map(|s| [0, 1, 2, 12, 1 << 31].map(|l| (s, l)))
             {
-                let got = w.call("init", &[width.val(at), Val::I32(src as i32), Val::I32(len as i32)]);
+                let got = w.call("init", &[width.val(at), Val::I32(src as i32), Val::I32(len)]);
                 let fits = inside(at, len as u64, 10) && inside(src as u64, len as u64, 12);
                 agree(got, fits, &format!("init at {at} from {src}, {len}"));
                 if fits {
