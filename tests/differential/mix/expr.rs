@@ -35,6 +35,12 @@ impl Body<'_> {
             }
             5 => self.attempt(&[ty], depth - 1),
             6 | 7 if self.call_for(ty, depth - 1) => {}
+            10 => {
+                self.exprs(&[ty, ty], depth - 1);
+                self.condition();
+                self.s().typed_select(ty);
+            }
+            11 if self.not_null(ty, depth - 1) => {}
             8 if self.field_of(ty, depth - 1) => {}
             9 if self.element_of(ty, depth - 1) => {}
             _ => self.made(ty, depth - 1),
@@ -50,6 +56,17 @@ impl Body<'_> {
         self.condition();
         self.s().br_if(0).drop();
         self.expr(ty, depth - 1);
+    }
+
+    /// What may be null, and something else if it is.
+    fn not_null(&mut self, ty: ValType, depth: usize) -> bool {
+        let ValType::Ref(RefType { nullable: false, heap_type }) = ty else { return false };
+        self.block(&[ty], |b| {
+            b.expr(crate::builder::nullable(heap_type), depth);
+            b.s().br_on_non_null(0);
+            b.leaf(ty);
+        });
+        true
     }
 
     /// From a local or a global, or a constant.

@@ -49,7 +49,7 @@ fn table_types(world: &World) -> [TableType; 3] {
         element_type: RefType { nullable: true, heap_type },
         table64: world.wide[table as usize],
         minimum: n as u64,
-        maximum: Some(n as u64),
+        maximum: Some(2 * n as u64),
         shared: false,
     };
     [

@@ -109,7 +109,12 @@ impl Body<'_> {
     /// Many elements at once; ranges are within.
     fn bulk(&mut self, depth: usize) {
         let half = self.random.below(2) as i32;
-        match self.random.below(4) {
+        match self.random.below(5) {
+            4 => {
+                self.expr(ANYREF, depth);
+                self.index_const(OBJECTS, 1);
+                self.s().table_grow(OBJECTS).drop();
+            }
             0 => {
                 for n in [half, 2, 3] {
                     self.index_const(OBJECTS, n);
