@@ -30,7 +30,7 @@ macro_rules! api {
             /// The library is Wasmtime 50.0.1, so the types are right.
             unsafe fn load(library: *mut c_void) -> Api {
                 // SAFETY: the caller's promise; a missing symbol is not called.
-                unsafe { Api { $($name: std::mem::transmute::<*mut c_void, _>(symbol(library, stringify!($name))),)* } }
+                unsafe { Api { $($name: std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($ty),*) $(-> $ret)?>(symbol(library, stringify!($name))),)* } }
             }
         }
     };

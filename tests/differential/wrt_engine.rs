@@ -93,7 +93,10 @@ fn run_in(store: &mut Store, job: &Job, lines: &mut Lines) -> Result<()> {
         for (from, name) in &part.imports {
             match instances[*from as usize].export(store, name)? {
                 Some(found) => imports.push(found),
-                None => return Ok(lines.push(format!("{LINK}\tno such export"))),
+                None => {
+                    lines.push(format!("{LINK}\tno such export"));
+                    return Ok(());
+                }
             }
         }
         let module = Module::new(&store.engine(), &part.wasm)?;

@@ -85,7 +85,7 @@ impl Body<'_> {
                 && types.iter().zip(&clause.types).all(|(to, from)| self.world.matches(*from, *to))
         });
         match found {
-            Some(label) if (label + salt + self.code.len()) % 3 == 0 => {
+            Some(label) if (label + salt + self.code.len()).is_multiple_of(3) => {
                 catches.push(clause.catch(label as u32));
                 true
             }
