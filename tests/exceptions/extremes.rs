@@ -158,7 +158,8 @@ fn large_frames_catch() {
     );
     (0..LOCALS).for_each(|i| write!(text, "(local $l{i} v128)").unwrap());
     (0..LOCALS).for_each(|i| write!(text, "(local.set $l{i} (call $splat (i32.const {i})))").unwrap());
-    text += "(local.set $got (block $h (result i32) (try_table (catch $e $h) (call $throw (local.get 0))) (unreachable)))";
+    text +=
+        "(local.set $got (block $h (result i32) (try_table (catch $e $h) (call $throw (local.get 0))) (unreachable)))";
     text += "(local.get $got)";
     (0..LOCALS).for_each(|i| write!(text, "(i32.add (i32x4.extract_lane 0 (local.get $l{i})))").unwrap());
     text += "))";
