@@ -43,6 +43,61 @@ fn every_loop_is_interrupted() {
     }
 }
 
+/// Every function asks at its entry, whatever its frame is like, also one that is entered by a tail call. No loop is here.
+#[test]
+fn every_entry_is_interrupted() {
+    let mut wat = String::from(
+        r#"(module (type $v (func)) (table funcref (elem $mutual $indirect))
+        (func $tail (export "tail") (return_call $tail))
+        (func $counted (export "counted") (param i64) (return_call $counted (i64.add (local.get 0) (i64.const 1))))
+        (func $mutual (return_call $other)) (func $other (export "mutual") (return_call $mutual))
+        (func $indirect (export "indirect") (return_call_indirect (type $v) (i32.const 1)))
+        (func $ref (export "ref") (return_call_ref $v (ref.func $ref)))
+        (func $nothing) (func $v128 (param i32) (result v128) (i32x4.splat (local.get 0)))"#,
+    );
+    // 2^40 calls at a depth of 40. The locals are in the frame: of 16 bytes to 40 KiB.
+    let mut names = ["tail", "counted", "mutual", "indirect", "ref"].map(String::from).to_vec();
+    for locals in [0, 1, 10, 200, 300, 2500] {
+        write!(wat, "(func $f{locals} (export \"{locals} locals\") (param i32)").unwrap();
+        (0..locals).for_each(|i| write!(wat, "(local $l{i} v128)").unwrap());
+        wat += "(if (local.get 0) (then (local.set 0 (i32.sub (local.get 0) (i32.const 1)))";
+        (0..locals).for_each(|i| write!(wat, "(local.set $l{i} (call $v128 (i32.const {i})))").unwrap());
+        write!(wat, "(call $f{locals} (local.get 0)) (call $f{locals} (local.get 0))").unwrap();
+        (0..locals).for_each(|i| write!(wat, "(drop (v128.any_true (local.get $l{i})))").unwrap());
+        wat += ")))";
+        names.push(format!("{locals} locals"));
+    }
+    wat += ")";
+    for config in modes() {
+        let engine = Engine::new(&config.interruption(true).max_wasm_stack(8 << 20)).unwrap();
+        let module = Module::new(&engine, wat.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        for name in &names {
+            let f = func(&mut store, instance, name);
+            let handle = store.interrupt_handle().unwrap();
+            let args: &[Val] = match &**name {
+                "tail" | "mutual" | "indirect" | "ref" => &[],
+                "counted" => &[Val::I64(0)],
+                _ => &[Val::I32(40)],
+            };
+            let (done, waiting) = std::sync::mpsc::channel::<()>();
+            let interrupter = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(20));
+                handle.interrupt();
+                if waiting.recv_timeout(Duration::from_secs(60)).is_err() {
+                    eprintln!("a guest was not interrupted");
+                    std::process::abort();
+                }
+            });
+            let e = f.call(&mut store, args, &mut []).expect_err(name);
+            done.send(()).unwrap();
+            interrupter.join().unwrap();
+            assert_eq!(e.kind(), ErrorKind::Interrupted, "{name}");
+        }
+    }
+}
+
 /// The `i`th type and value of a long signature of mixed types.
 fn nth(i: usize) -> (&'static str, ValType, Val, String) {
     let n = i as u64 + 1;

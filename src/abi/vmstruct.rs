@@ -121,10 +121,14 @@ pub struct VmCaller {
     pub exit_fp: usize,
 }
 
+/// The stack limit while an interrupt is pending: higher than any stack, but so low that it does not wrap around when a prologue adds
+/// its frame's size. Prologues compare with the limit itself first where the frame is 32 KiB or larger.
+pub const INTERRUPTED_STACK_LIMIT: usize = usize::MAX - (64 << 10);
+
 /// What machine code sees of a store.
 #[repr(C)]
 pub struct VmStore {
-    /// Lowest stack address WebAssembly may use; `usize::MAX` while an interrupt is pending.
+    /// Lowest stack address WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
     pub stack_limit: AtomicUsize,
     /// Not 0: an interrupt is pending.
     pub interrupt: AtomicU32,

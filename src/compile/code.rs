@@ -92,9 +92,18 @@ impl CompiledFunc {
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
         out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
         out.stack_maps.extend(self.stack_maps.into_iter().map(|(at, slots)| (at + start, slots)));
-        debug_assert!(self.tries.is_empty() && out.tries.is_empty(), "entries catch nothing");
+        out.tries.extend(self.tries.into_iter().map(|t| t.moved(start)));
         let uses_heap = self.uses_heap;
         Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, uses_heap, ..out })
+    }
+}
+
+impl Try {
+    /// The same, `by` bytes further on.
+    fn moved(mut self, by: u32) -> Try {
+        self.return_at += by;
+        self.handlers.iter_mut().for_each(|h| h.at += by);
+        self
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
 
 use super::mailbox::Release;
-use crate::abi::vmstruct::{ATTENTION_CLOSED, VmNursery, VmStore};
+use crate::abi::vmstruct::{ATTENTION_CLOSED, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
 use parking_lot::{Condvar, Mutex};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl SharedVmStore {
         let (flag, limit) = self.atomics();
         // In this order: see `enter`.
         flag.store(1, SeqCst);
-        limit.store(usize::MAX, SeqCst);
+        limit.store(INTERRUPTED_STACK_LIMIT, SeqCst);
     }
 
     pub fn is_interrupted(&self) -> bool {
@@ -100,7 +100,7 @@ impl SharedVmStore {
         let (flag, limit) = self.atomics();
         limit.store(to, SeqCst);
         if flag.load(SeqCst) != 0 {
-            limit.store(usize::MAX, SeqCst);
+            limit.store(INTERRUPTED_STACK_LIMIT, SeqCst);
         }
     }
 

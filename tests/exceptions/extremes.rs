@@ -145,3 +145,26 @@ fn no_stack_and_no_heap() {
         }
     }
 }
+
+/// Without signals, a frame of several pages is checked by an entry in front of its function, behind which everything stands
+/// that the tables speak of.
+#[test]
+fn large_frames_catch() {
+    const LOCALS: usize = 600;
+    let mut text = String::from(
+        "(module (tag $e (param i32)) (func $throw (param i32) (throw $e (local.get 0)))
+         (func $splat (param i32) (result v128) (i32x4.splat (local.get 0)))
+         (func (export \"run\") (param i32) (result i32) (local $got i32)",
+    );
+    (0..LOCALS).for_each(|i| write!(text, "(local $l{i} v128)").unwrap());
+    (0..LOCALS).for_each(|i| write!(text, "(local.set $l{i} (call $splat (i32.const {i})))").unwrap());
+    text +=
+        "(local.set $got (block $h (result i32) (try_table (catch $e $h) (call $throw (local.get 0))) (unreachable)))";
+    text += "(local.get $got)";
+    (0..LOCALS).for_each(|i| write!(text, "(i32.add (i32x4.extract_lane 0 (local.get $l{i})))").unwrap());
+    text += "))";
+    for config in configs() {
+        let mut w = World::new(config, &text);
+        assert_eq!(w.call("run", &[5]), 5 + (LOCALS * (LOCALS - 1) / 2) as i32);
+    }
+}
