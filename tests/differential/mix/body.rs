@@ -30,6 +30,8 @@ pub struct Body<'w> {
     /// How many tags there are, with those of the module itself.
     pub tags: usize,
     pub code: Vec<u8>,
+    /// Where in the code its length counts from.
+    pub begin: usize,
     /// Parameters first.
     pub locals: Vec<ValType>,
     /// Locals that may be read and written anywhere.
@@ -43,13 +45,16 @@ pub struct Body<'w> {
 /// Bytes of code after which only what has to be is added.
 const LENGTH: usize = 300;
 
+/// Vectors that fill more than a page.
+const VECTORS: u64 = 280;
+
 impl<'w> Body<'w> {
     pub fn s(&mut self) -> InstructionSink<'_> {
         InstructionSink::new(&mut self.code)
     }
 
     pub fn is_long(&self) -> bool {
-        self.code.len() > LENGTH
+        self.code.len() > self.begin + LENGTH
     }
 
     /// A local of this type that nobody else uses.
@@ -132,8 +137,16 @@ impl<'w> Body<'w> {
     /// The whole function.
     pub fn write(mut self) -> Function {
         self.enter();
+        let large = self.random.one_in(30);
+        if large {
+            self.fill_frame();
+            self.begin = self.code.len();
+        }
         for _ in 0..2 + self.random.below(4) {
             self.statement(3);
+        }
+        if large {
+            self.empty_frame();
         }
         if self.random.one_in(3) {
             self.tail_call();
@@ -145,6 +158,23 @@ impl<'w> Body<'w> {
         let mut f = Function::new_with_locals_types(self.locals[self.params..].iter().copied());
         f.raw(self.code);
         f
+    }
+
+    /// Leaves as many vectors on the stack as make a frame of more than a page. They come from the log, where nothing can compute
+    /// them anew.
+    fn fill_frame(&mut self) {
+        for i in 0..VECTORS {
+            let at = MemArg { offset: 16 * i, align: 0, target: MemArgTarget::Memory(0), ordering: None };
+            self.s().i32_const(0).v128_load(at);
+        }
+    }
+
+    /// Takes them away again.
+    fn empty_frame(&mut self) {
+        for _ in 1..VECTORS {
+            self.s().v128_xor();
+        }
+        self.see(ValType::V128);
     }
 
     /// Without budget a function returns at once, so every program ends.
