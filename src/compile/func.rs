@@ -117,6 +117,8 @@ pub struct FuncCx<'m, 'f> {
     pub control: Vec<super::op::control::Frame>,
     /// The `try_table`s around the present place, outermost first.
     pub tries: Vec<super::op::exception::Try>,
+    /// Holds an exception while it is told who catches it; there when something needs it.
+    pub thrown: Option<StackSlot>,
     /// Whether the present place can be reached; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
@@ -200,6 +202,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             stack: Vec::new(),
             control: Vec::new(),
             tries: Vec::new(),
+            thrown: None,
             reachable: true,
             locals: Vec::new(),
             leaves_instance: false,

@@ -68,10 +68,15 @@ impl Memory {
         engine: &Engine,
         account: &mut Account,
     ) -> Result<Box<Memory>> {
-        let Some(bytes) = ty.min_bytes().filter(|_| ty.limits.min <= ty.max_pages()) else {
-            return Err(err!(InvalidArgument, "memory of {} pages", ty.limits.min));
+        let (room, min) = (Room::of(&ty, engine), ty.limits.min);
+        let Some(bytes) = ty.min_bytes().filter(|_| min <= ty.max_pages()) else {
+            // A valid 64-bit memory may have 2^64 bytes, which no number here says.
+            return Err(if ty.index.is_64() && ty.limits.max.is_none_or(|max| min <= max) {
+                err!(Limit, "a 64-bit memory of {min} pages; {} bytes is the most of this engine", room.most)
+            } else {
+                err!(InvalidArgument, "memory of {min} pages")
+            });
         };
-        let room = Room::of(&ty, engine);
         if bytes > room.most {
             return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; {} is the most of this engine", room.most));
         }

@@ -35,7 +35,7 @@ fn decide(pc: usize, fp: usize) -> Option<Resume> {
     }
 }
 
-/// An interrupt lowers the stack limit, so it arrives as a stack overflow.
+/// An interrupt raises the stack limit, so it arrives as a stack overflow.
 ///
 /// # Safety
 /// `store` is alive.

@@ -189,7 +189,10 @@ fn the_most_is_configured() {
         assert_eq!(w.call("grow", &[long(1)]), Ok(vec![long(u64::MAX)]));
     }
     let engine = Engine::new(&Config::new()).unwrap();
-    let module = Module::new(&engine, b"(module (memory i64 262145))").unwrap();
-    let e = Instance::new(&mut Store::new(&engine).unwrap(), &module, &[]).unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::Limit, "{e}");
+    // The last is valid, and of 2^64 bytes.
+    for pages in ["262145", "0x10000000000", "0x1000000000000", "0x1000000000000 0x1000000000000"] {
+        let module = Module::new(&engine, format!("(module (memory i64 {pages}))").as_bytes()).unwrap();
+        let e = Instance::new(&mut Store::new(&engine).unwrap(), &module, &[]).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Limit, "{e}");
+    }
 }

@@ -15,7 +15,8 @@ use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, SigRef, Value,
+    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, SigRef,
+    StackSlot, StackSlotData, StackSlotKind, Value,
 };
 use wasmparser::{Catch, TryTable};
 
@@ -27,6 +28,8 @@ pub struct Try {
     clauses: Vec<Clause>,
     /// Where exceptions go to be told apart by code; made when a call needs it.
     dispatcher: Option<Block>,
+    /// Where they are told apart, once they are kept: inner `try_table`s go on there with what they do not catch.
+    told: Option<Block>,
 }
 
 /// Who catches what comes out of a call, or is thrown, is looked for among so many clauses, and stands in a table. Where there
@@ -52,76 +55,132 @@ impl Clause {
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
-    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, told: None });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do.
 pub fn leave(cx: &mut FuncCx) {
-    let Try { mut clauses, dispatcher, .. } = cx.tries.pop().expect("validated");
+    let Try { clauses, dispatcher, told, .. } = cx.tries.pop().expect("validated");
     if let Some(block) = dispatcher {
-        dispatch(cx, block, &mut clauses);
+        let told = told.unwrap_or_else(|| cold_block(cx));
+        let exception = arrive(cx, block);
+        keep(cx, exception);
+        cx.b.ins().jump(told, &[]);
+        tell_apart(cx, told, &clauses);
+    } else if let Some(told) = told {
+        tell_apart(cx, told, &clauses);
     }
     for clause in clauses {
         if let Some(landing) = clause.landing {
-            land(cx, landing, &clause.catch);
+            let exception = arrive(cx, landing);
+            land(cx, exception, &clause.catch);
         }
     }
 }
 
-/// A block that gets an exception.
-fn block_of_exception(cx: &mut FuncCx) -> Block {
+fn cold_block(cx: &mut FuncCx) -> Block {
     let block = cx.b.create_block();
-    cx.b.append_block_param(block, I64);
     cx.b.set_cold_block(block);
     block
 }
 
-/// Where exceptions are told apart that come out of the `t`-th `try_table`.
-fn dispatcher(cx: &mut FuncCx, t: usize) -> Block {
-    if let Some(block) = cx.tries[t].dispatcher {
-        return block;
-    }
-    let block = block_of_exception(cx);
-    cx.tries[t].dispatcher = Some(block);
+/// A block that gets an exception.
+fn block_of_exception(cx: &mut FuncCx) -> Block {
+    let block = cold_block(cx);
+    cx.b.append_block_param(block, I64);
     block
 }
 
-/// Goes on in the clause that fits, or where the `try_table` around tells its own apart. What nobody here catches is thrown again.
-fn dispatch(cx: &mut FuncCx, block: Block, clauses: &mut [Clause]) {
+/// Begins such a block, to which nothing more will lead.
+fn arrive(cx: &mut FuncCx, block: Block) -> Value {
     cx.b.seal_block(block);
     cx.b.switch_to_block(block);
-    let payload = cx.b.block_params(block)[0];
-    let args = [BlockArg::Value(payload)];
-    let exception = cx.b.ins().ireduce(I32, payload);
-    let exception = cx.adopt_gc(exception);
+    cx.b.block_params(block)[0]
+}
+
+/// Puts an exception where the code is that tells clauses apart. A value that went through thousands of blocks, or a parameter of
+/// them all, would take the register allocator time by the square of that. Nothing is collected until it was taken out.
+fn keep(cx: &mut FuncCx, exception: Value) {
+    let slot = thrown_slot(cx);
+    cx.b.ins().stack_store(I64, exception, slot, 0);
+}
+
+/// What was kept. The load is atomic because a plain one would be replaced by another one's value.
+fn kept(cx: &mut FuncCx) -> Value {
+    let slot = thrown_slot(cx);
+    let address = cx.b.ins().stack_addr(I64, slot, 0);
+    cx.b.ins().atomic_load(I64, trusted(), address)
+}
+
+fn thrown_slot(cx: &mut FuncCx) -> StackSlot {
+    if let Some(slot) = cx.thrown {
+        return slot;
+    }
+    let slot = cx.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+    cx.thrown = Some(slot);
+    slot
+}
+
+/// Where calls in the innermost `try_table` go with exceptions that are to be told apart.
+fn dispatcher(cx: &mut FuncCx) -> Block {
+    let known = cx.tries.last().expect("there are many").dispatcher;
+    let block = known.unwrap_or_else(|| block_of_exception(cx));
+    cx.tries.last_mut().expect("there are many").dispatcher = Some(block);
+    block
+}
+
+/// Goes on in the clause that fits the kept exception, or where the `try_table` around tells its own apart. What nobody here
+/// catches is thrown again.
+fn tell_apart(cx: &mut FuncCx, block: Block, clauses: &[Clause]) {
+    cx.b.seal_block(block);
+    cx.b.switch_to_block(block);
+    let exception = kept(cx);
+    let exception = as_reference(cx, exception);
     let place = cx.field(exception, EXCEPTION_TAG, false);
     cx.load_field(place, StorageType::Val(ValType::ANYREF), false);
     let thrown = cx.pop_gc();
+    let mut arms = Vec::with_capacity(clauses.len());
     for clause in clauses {
-        let landing = match clause.landing {
-            Some(landing) => landing,
-            None => block_of_exception(cx),
-        };
-        clause.landing = Some(landing);
+        let arm = cold_block(cx);
+        arms.push((arm, clause.catch));
         if clause.tag() == CATCH_ALL {
-            cx.b.ins().jump(landing, &args);
-            return;
+            cx.b.ins().jump(arm, &[]);
+            return land_arms(cx, &arms);
         }
         let tag = load_tag(cx, TagIndex::from_u32(clause.tag()));
         let fits = cx.b.ins().icmp(IntCC::Equal, thrown.value(), tag.value());
-        let next = cx.b.create_block();
-        cx.b.set_cold_block(next);
-        cx.b.ins().brif(fits, landing, &args, next, &[]);
+        let next = cold_block(cx);
+        cx.b.ins().brif(fits, arm, &[], next, &[]);
         cx.b.seal_block(next);
         cx.b.switch_to_block(next);
     }
-    match cx.tries.len().checked_sub(1) {
-        Some(around) => {
-            let next = dispatcher(cx, around);
-            cx.b.ins().jump(next, &args);
+    match cx.tries.last().map(|around| around.told) {
+        Some(told) => {
+            let told = told.unwrap_or_else(|| cold_block(cx));
+            cx.tries.last_mut().expect("just there").told = Some(told);
+            cx.b.ins().jump(told, &[]);
         }
-        None => throw_object(cx, exception),
+        None => {
+            let exception = kept(cx);
+            let exception = as_reference(cx, exception);
+            throw_object(cx, exception);
+        }
     }
+    land_arms(cx, &arms);
+}
+
+fn land_arms(cx: &mut FuncCx, arms: &[(Block, Catch)]) {
+    for (arm, catch) in arms {
+        cx.b.seal_block(*arm);
+        cx.b.switch_to_block(*arm);
+        let exception = kept(cx);
+        land(cx, exception, catch);
+    }
+}
+
+fn as_reference(cx: &mut FuncCx, exception: Value) -> GcVal {
+    let exception = cx.b.ins().ireduce(I32, exception);
+    cx.adopt_gc(exception)
 }
 
 /// A tag of the instance.
@@ -131,13 +190,9 @@ fn load_tag(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
 }
 
 /// Takes the exception apart and branches as the clause says.
-fn land(cx: &mut FuncCx, landing: Block, catch: &Catch) {
-    cx.b.seal_block(landing);
-    cx.b.switch_to_block(landing);
+fn land(cx: &mut FuncCx, exception: Value, catch: &Catch) {
     let height = cx.stack.len();
-    let payload = cx.b.block_params(landing)[0];
-    let exception = cx.b.ins().ireduce(I32, payload);
-    let exception = cx.adopt_gc(exception);
+    let exception = as_reference(cx, exception);
     let (tag, wants_ref, label) = match *catch {
         Catch::One { tag, label } => (Some(tag), false, label),
         Catch::OneRef { tag, label } => (Some(tag), true, label),
@@ -172,7 +227,7 @@ fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
     for t in (0..cx.tries.len()).rev() {
         for c in 0..cx.tries[t].clauses.len() {
             if looked_at == MOST_CLAUSES {
-                return vec![(CATCH_ALL, dispatcher(cx, cx.tries.len() - 1))];
+                return vec![(CATCH_ALL, dispatcher(cx))];
             }
             looked_at += 1;
             let tag = cx.tries[t].clauses[c].tag();
