@@ -3,9 +3,10 @@
 use crate::job::{self, Answer, Job};
 use crate::wasmtime::Wasmtime;
 use crate::wrt_engine::Wrt;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 /// The argument that makes a process an engine's.
 pub const ENGINE: &str = "--engine";
@@ -19,7 +20,13 @@ const PASSED: u32 = 600;
 pub struct Process {
     /// What follows `ENGINE`: `wrt`, or where Wasmtime's library is.
     engine: String,
-    child: Option<Child>,
+    child: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    /// Takes what it says on standard error, so that it never waits for somebody to read it.
+    words: JoinHandle<String>,
 }
 
 impl Process {
@@ -30,28 +37,39 @@ impl Process {
     /// Gives it a job. It works on it meanwhile.
     pub fn start(&mut self, job: &[u8]) {
         let engine = &self.engine;
-        let child = self.child.get_or_insert_with(|| {
+        let running = self.child.get_or_insert_with(|| {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args([ENGINE, engine]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            command.spawn().unwrap()
+            let mut child = command.spawn().unwrap();
+            let mut stderr = child.stderr.take().unwrap();
+            let words = std::thread::spawn(move || {
+                let mut words = Vec::new();
+                let _ = stderr.read_to_end(&mut words);
+                String::from_utf8_lossy(&words).into_owned()
+            });
+            Running { child, words }
         });
         // A process that has ended says so in `finish`.
-        let _ = job::write_message(child.stdin.as_mut().unwrap(), job);
+        let _ = job::write_message(running.child.stdin.as_mut().unwrap(), job);
     }
 
     /// What came of the job; or how the process ended, as a line.
     pub fn finish(&mut self) -> Answer {
-        let child = self.child.as_mut().expect("a job");
-        if let Ok(Some(answer)) = job::read_message(child.stdout.as_mut().unwrap()) {
+        let running = self.child.as_mut().expect("a job");
+        if let Ok(Some(answer)) = job::read_message(running.child.stdout.as_mut().unwrap()) {
             return job::decode_answer(&answer);
         }
-        let ended = self.child.take().unwrap().wait_with_output().unwrap();
-        let words = String::from_utf8_lossy(&ended.stderr).lines().take(6).collect::<Vec<_>>().join(" | ");
-        let how = match ended.status.signal() {
+        let mut running = self.child.take().unwrap();
+        drop(running.child.stdin.take());
+        let status = running.child.wait().unwrap();
+        let words = running.words.join().unwrap();
+        let from = words.lines().count().saturating_sub(6);
+        let words = words.lines().skip(from).collect::<Vec<_>>().join(" | ");
+        let how = match status.signal() {
             Some(libc::SIGPROF) => format!("took more than {BUSY} s"),
             Some(libc::SIGALRM) => "hung".into(),
             Some(signal) => format!("ended by signal {signal}"),
-            None => format!("ended with {}", ended.status),
+            None => format!("ended with {}", status),
         };
         vec![(self.engine.clone(), vec![format!("{how}\t{}", words.replace('\t', " "))])]
     }
@@ -59,10 +77,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
+        if let Some(mut running) = self.child.take() {
             // The end of its input ends it.
-            drop(child.stdin.take());
-            let _ = child.wait();
+            drop(running.child.stdin.take());
+            let _ = running.child.wait();
         }
     }
 }
