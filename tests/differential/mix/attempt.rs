@@ -24,6 +24,9 @@ impl Clause {
     }
 }
 
+/// Clauses that are there again, sometimes.
+const MANY: usize = 32;
+
 impl Body<'_> {
     /// Something that may throw, and what is done then; gives values of these types in either case.
     pub fn attempt(&mut self, results: &[ValType], depth: usize) {
@@ -44,6 +47,9 @@ impl Body<'_> {
         catches.extend(own.iter().enumerate().map(|(i, c)| c.catch(i as u32)));
         if self.random.one_in(2) {
             catches.reverse();
+        }
+        if self.random.one_in(10) {
+            self.repeat_clauses(&mut catches);
         }
         let all = self.block_type(&[], results);
         self.s().block(all);
@@ -66,6 +72,15 @@ impl Body<'_> {
         self.s().unreachable();
         self.labels.pop();
         self.s().end();
+    }
+
+    /// So many that compilers may do something else with them.
+    fn repeat_clauses(&mut self, catches: &mut Vec<Catch>) {
+        for _ in 0..MANY {
+            let again = self.random.pick(catches).clone();
+            let place = self.random.below(catches.len() + 1);
+            catches.insert(place, again);
+        }
     }
 
     fn clause(&mut self) -> Clause {
