@@ -42,6 +42,17 @@ def calling(how):
     return f"(module {TABLE} (tag $e (param i32)) {LEAVES} {LOOP.format(step=caught if how == 'caught' else call)})"
 
 
+def calling_in_try():
+    """The same in a loop that is in a try_table as a whole."""
+    return f"""(module {TABLE} (tag $e (param i32)) {LEAVES} (func (export "run") (param $n i32) (result i32) (local $x i32)
+    (block $h (result i32)
+      (try_table (catch $e $h)
+        (loop $l
+          (local.set $x (call_indirect $t (type $f) (local.get $x) {INDEX}))
+          (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+      (local.get $x))))"""
+
+
 def relaying(instruction):
     """A call through a table of who calls on through another one."""
     relays = " ".join(f"(func $r{i} (type $f) ({instruction} $t (type $f) (local.get 0) (i32.const {i})))" for i in range(4))
@@ -70,13 +81,14 @@ THROWS = {
 CALLS = {
     "call_indirect": (calling("plain"), 20000000, 1),
     "call_indirect in try_table": (calling("caught"), 20000000, 1),
+    "loop of call_indirect in try_table": (calling_in_try(), 20000000, 1),
     "call_indirect twice": (relaying("call_indirect"), 10000000, 1),
     "call_indirect, return_call_indirect": (relaying("return_call_indirect"), 10000000, 1),
     "chain of call_indirect": (stepping("call_indirect"), 20000, 1000),
     "chain of return_call_indirect": (stepping("return_call_indirect"), 20000, 1000),
 }
 # Line and the one it should cost as much as.
-SAME = {"call_indirect in try_table": "call_indirect", "call_indirect, return_call_indirect": "call_indirect twice",
+SAME = {"call_indirect in try_table": "call_indirect", "loop of call_indirect in try_table": "call_indirect", "call_indirect, return_call_indirect": "call_indirect twice",
         "chain of return_call_indirect": "chain of call_indirect"}
 
 

@@ -241,6 +241,10 @@ impl Lazy {
 
     fn put(&self, task: Task, result: Result<CompiledFunc>) {
         let result = result.map(Arc::new);
+        if task.tier == Tier::Full {
+            // Before others can see that all is there.
+            self.count(self.source.info.bodies[task.func].len() as u64);
+        }
         let mut queue = self.queue.lock();
         let last = queue.put(task, result.clone());
         let was_entered = self.text.entered(task.func).is_some();
@@ -249,7 +253,6 @@ impl Lazy {
         if task.tier == Tier::Quick {
             return;
         }
-        self.count(self.source.info.bodies[task.func].len() as u64);
         if let Ok(func) = result
             && was_entered
         {
