@@ -147,7 +147,7 @@ static void configured(void) {
     wrt_memory_options_t o = memory_options(6, 100, true, 65536);
     FAILS(WRT_ERROR_KIND_LIMIT, wrt_memory_new_with(w.store, &o, &m));
     o.limits.min = (uint64_t)1 << 48, o.limits.has_max = 0;
-    BAD(wrt_memory_new_with(w.store, &o, &m));
+    FAILS(WRT_ERROR_KIND_LIMIT, wrt_memory_new_with(w.store, &o, &m));
     o.limits.min = 5;
     OK(wrt_memory_new_with(w.store, &o, &m));
     FAILS(WRT_ERROR_KIND_LIMIT, wrt_memory_grow(w.store, &m, 1, &n));
