@@ -55,7 +55,8 @@ static void plain_types(wrt_engine_t *engine) {
                {WRT_I31REF, WRT_ANYREF, "(ref i31)", "i31ref"}, {WRT_STRUCTREF, WRT_ANYREF, "(ref struct)", "structref"},
                {WRT_ARRAYREF, WRT_ANYREF, "(ref array)", "arrayref"}, {WRT_NULLREF, WRT_ANYREF, "(ref none)", "nullref"},
                {WRT_NULLFUNCREF, WRT_FUNCREF, "(ref nofunc)", "nullfuncref"},
-               {WRT_NULLEXTERNREF, WRT_EXTERNREF, "(ref noextern)", "nullexternref"}};
+               {WRT_NULLEXTERNREF, WRT_EXTERNREF, "(ref noextern)", "nullexternref"}, {WRT_EXNREF, WRT_EXNREF, "(ref exn)", "exnref"},
+               {WRT_NULLEXNREF, WRT_EXNREF, "(ref noexn)", "nullexnref"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         wrt_type_t t = plain_type(all[i].kind, true), u = plain_type(all[i].kind, false), top;
         wrt_val_t v;

@@ -78,7 +78,8 @@ impl Ref {
     /// An error that holds an exception: a host function that returns it throws the exception.
     pub fn to_error(&self, store: &mut Store) -> Result<Error> {
         let bits = self.exception(store)?.object.bits();
-        Ok(store.vm_mut().exception_error(bits))
+        // SAFETY: just read.
+        Ok(unsafe { store.vm_mut().exception_error(bits) })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::entry::{null, on_store, running};
 use super::error::wrt_error_t;
+use super::object::{count_of, value_of};
 use super::own::{borrow, output};
 use super::reference::given;
 use super::store::wrt_store_t;
@@ -59,14 +60,7 @@ pub unsafe extern "C" fn wrt_exception_value_count(
     out_count: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the number, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_count, 0, "out_count");
-        on_store(store, |s| {
-            let out = out?;
-            *out = given(*borrow(reference, "reference")?)?.exception_len(s)?;
-            Ok(())
-        })
-    }
+    unsafe { count_of(store, reference, out_count, "out_count", |s, r| r.exception_len(s)) }
 }
 
 /// A value that an exception carries. A reference in it is the caller's, in the innermost scope. Fails with `invalid argument`
@@ -79,16 +73,7 @@ pub unsafe extern "C" fn wrt_exception_value(
     out_value: *mut wrt_val_t,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the value, or NULLs, which are refused.
-    unsafe {
-        // A copy: it may be in the place for the value.
-        let reference = borrow(reference, "reference").copied();
-        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
-        on_store(store, |s| {
-            let (out, r) = (out?, given(reference?)?);
-            *out = wrt_val_t::from_val(r.exception_value(s, index)?);
-            Ok(())
-        })
-    }
+    unsafe { value_of(store, reference, out_value, |s, r| r.exception_value(s, index)) }
 }
 
 /// All values that an exception carries, of which there are `count`, otherwise this fails with `type mismatch`. As

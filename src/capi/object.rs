@@ -7,7 +7,7 @@ use super::reference::given;
 use super::store::wrt_store_t;
 use super::val::{give_all, outputs, take, take_all, wrt_ref_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Ref, Result, Store};
+use crate::api::{Ref, Result, Store, Val};
 use std::ffi::c_void;
 
 /// # Safety
@@ -65,6 +65,51 @@ pub unsafe extern "C" fn wrt_struct_new_default(
     unsafe { make(store, ty, out_reference, Ref::new_default_struct) }
 }
 
+/// How many of something the object of a reference has.
+///
+/// # Safety
+/// A store, a reference and a place for the number named `what`, or NULLs, which are refused.
+pub(super) unsafe fn count_of(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    out_count: *mut u32,
+    what: &'static str,
+    count: impl FnOnce(&Store, Ref) -> Result<u32>,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let out = output(out_count, 0, what);
+        on_store(store, |s| {
+            let out = out?;
+            *out = count(s, given(*borrow(reference, "reference")?)?)?;
+            Ok(())
+        })
+    }
+}
+
+/// A value that the object of a reference holds.
+///
+/// # Safety
+/// A store, a reference and a place for the value, or NULLs, which are refused.
+pub(super) unsafe fn value_of(
+    store: *mut wrt_store_t,
+    reference: *const wrt_ref_t,
+    out_value: *mut wrt_val_t,
+    value: impl FnOnce(&mut Store, Ref) -> Result<Val>,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // A copy: it may be in the place for the value.
+        let reference = borrow(reference, "reference").copied();
+        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
+        on_store(store, |s| {
+            let (out, r) = (out?, given(reference?)?);
+            *out = wrt_val_t::from_val(value(s, r)?);
+            Ok(())
+        })
+    }
+}
+
 /// How many fields the structure has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_field_count(
@@ -73,14 +118,7 @@ pub unsafe extern "C" fn wrt_struct_field_count(
     out_count: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the number, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_count, 0, "out_count");
-        on_store(store, |s| {
-            let out = out?;
-            *out = given(*borrow(reference, "reference")?)?.field_count(s)?;
-            Ok(())
-        })
-    }
+    unsafe { count_of(store, reference, out_count, "out_count", |s, r| r.field_count(s)) }
 }
 
 /// A field of a structure. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
@@ -93,16 +131,7 @@ pub unsafe extern "C" fn wrt_struct_get(
     out_value: *mut wrt_val_t,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the value, or NULLs, which are refused.
-    unsafe {
-        // A copy: it may be in the place for the value.
-        let reference = borrow(reference, "reference").copied();
-        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
-        on_store(store, |s| {
-            let (out, r) = (out?, given(reference?)?);
-            *out = wrt_val_t::from_val(r.field(s, field)?);
-            Ok(())
-        })
-    }
+    unsafe { value_of(store, reference, out_value, |s, r| r.field(s, field)) }
 }
 
 /// Sets a field of a structure to `*take_value`, which is taken: the slot becomes empty, also on failure. Packed fields take
@@ -207,14 +236,7 @@ pub unsafe extern "C" fn wrt_array_len(
     out_len: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the length, or NULLs, which are refused.
-    unsafe {
-        let out = output(out_len, 0, "out_len");
-        on_store(store, |s| {
-            let out = out?;
-            *out = given(*borrow(reference, "reference")?)?.array_len(s)?;
-            Ok(())
-        })
-    }
+    unsafe { count_of(store, reference, out_len, "out_len", |s, r| r.array_len(s)) }
 }
 
 /// An element of an array. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
@@ -227,16 +249,7 @@ pub unsafe extern "C" fn wrt_array_get(
     out_value: *mut wrt_val_t,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and a place for the value, or NULLs, which are refused.
-    unsafe {
-        // A copy: it may be in the place for the value.
-        let reference = borrow(reference, "reference").copied();
-        let out = output(out_value, wrt_val_t::EMPTY, "out_value");
-        on_store(store, |s| {
-            let (out, r) = (out?, given(reference?)?);
-            *out = wrt_val_t::from_val(r.element(s, index)?);
-            Ok(())
-        })
-    }
+    unsafe { value_of(store, reference, out_value, |s, r| r.element(s, index)) }
 }
 
 /// The elements from `index` on, `count` of them. As `wrt_array_get`; all values are empty on failure.

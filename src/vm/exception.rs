@@ -49,10 +49,13 @@ pub fn tag_of<'h>(no_gc: NoGc<'h>, exception: Gc<'h>) -> Option<Gc<'h>> {
 
 impl Store {
     /// An error that holds an exception.
-    pub fn exception_error(&mut self, exception: RawRef) -> Error {
+    ///
+    /// # Safety
+    /// `exception` are an exception of this store, and nothing was collected since they were one.
+    pub unsafe fn exception_error(&mut self, exception: RawRef) -> Error {
         let made = self.heap().and_then(|heap| {
             let no_gc = heap.no_gc();
-            // SAFETY: the caller's, from after the last collection.
+            // SAFETY: the caller's promise.
             let gc = unsafe { no_gc.adopt(exception) }.ok_or_else(|| err!(Internal, "no exception"))?;
             let root = Store::root(no_gc, gc)?;
             heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
@@ -61,7 +64,8 @@ impl Store {
         match made {
             Ok(root) => {
                 let thrown = Thrown { store: self.id, root };
-                Error::exception(self.uncaught(exception), Arc::new(thrown))
+                // SAFETY: the caller's promise; making a root collects nothing.
+                Error::exception(unsafe { self.uncaught(exception) }, Arc::new(thrown))
             }
             Err(e) => e,
         }

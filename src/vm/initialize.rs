@@ -60,9 +60,9 @@ unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut I
 /// As `initialize`.
 unsafe fn make_tags(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     let info = module.info();
+    // SAFETY: boxed in the store.
+    let place = unsafe { (*instance).index };
     for (t, decl) in info.tags.iter().skip(info.imported_tags) {
-        // SAFETY: boxed in the store.
-        let place = unsafe { (*instance).index };
         let tag = store.new_tag(info.types[decl.ty].id, Some((place, t)))?;
         let no_gc = store.no_gc()?;
         // SAFETY: boxed in the store; the tag was just made.

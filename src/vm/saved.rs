@@ -1,12 +1,13 @@
 //! Saved modules: a header, the module's bytes, its machine code and tables, in such places that a file can be used where it
-//! is mapped. Checked before use: version, contract, settings and processor by a hash, damage by another, and that the engine takes all features that the one before took. Whoever loads one
+//! is mapped. Checked before use: version, contract, settings and processor by a hash, damage by another, and that the engine
+//! takes all features that the one before took. Whoever loads one
 //! runs its code, so it must come from a trusted place: the hashes guard against accidents only.
 
 use super::engine::Engine;
 use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
-use crate::abi::code::{StackMap, TrySite};
+use crate::abi::code::{CATCH_ALL, StackMap, TrySite};
 use crate::base::Result;
 use crate::base::index::*;
 use crate::err;
@@ -285,7 +286,8 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         && tables.funcs.iter().all(|f| f.start as u64 + f.len as u64 <= text.len as u64)
         && tables.stack_maps.iter().all(inside)
         && tables.tries.iter().all(caught)
-        && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64);
+        && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64)
+        && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len());
     if !sound {
         return Err(damaged());
     }

@@ -15,11 +15,14 @@ const SHOWN_NAME: usize = 100;
 
 impl Store {
     /// The message, one line: `uncaught exception $e (5, null)`, or with the type where the tag has no name.
-    pub fn uncaught(&self, exception: RawRef) -> String {
+    ///
+    /// # Safety
+    /// `exception` are an exception of this store, and nothing was collected since they were one.
+    pub unsafe fn uncaught(&self, exception: RawRef) -> String {
         let mut text = String::from("uncaught exception");
         let Some(heap) = &self.heap else { return text };
         let no_gc = heap.no_gc();
-        // SAFETY: the caller's exception, from after the last collection, and here is none.
+        // SAFETY: the caller's promise, and nothing is collected here.
         let found = unsafe { no_gc.adopt(exception) }.and_then(|e| Some((e, tag_of(no_gc, e)?)));
         let Some((exception, tag)) = found else { return text };
         match self.tag_name(no_gc, tag) {

@@ -1,5 +1,5 @@
-//! Exceptions (Wasm 3.0, 4.6.13): `throw`, `throw_ref`, and the clauses of `try_table`. A function that does not throw pays
-//! nothing: who catches what is in tables beside the code (`abi::code::TrySite`), which are looked at when something is thrown.
+//! Exceptions (Wasm 3.0, 4.6.13): `throw`, `throw_ref`, and the clauses of `try_table`. A function that catches nothing
+//! pays nothing, and a call in a `try_table` only for what has to wait in the frame: who catches what is in tables beside the code (`abi::code::TrySite`), which are looked at when something is thrown.
 //!
 //! Each clause that some call needs has a landing block, where the runtime continues with the exception.
 
