@@ -19,28 +19,28 @@ pub const ALIGN: usize = 32;
 
 /// One compiled function, before it has a place. The same for every place and process.
 pub struct CompiledFunc {
-    text: Vec<u8>,
-    vmctx_below_fp: u32,
+    pub(super) text: Vec<u8>,
+    pub(super) vmctx_below_fp: u32,
     /// Bytes below the frame pointer.
-    frame_size: u32,
-    traps: Vec<TrapSite>,
-    calls: Vec<CallSite>,
+    pub(super) frame_size: u32,
+    pub(super) traps: Vec<TrapSite>,
+    pub(super) calls: Vec<CallSite>,
     /// Return address, and where references are, in bytes below the frame pointer.
-    stack_maps: Vec<(u32, Vec<u32>)>,
-    tries: Vec<Try>,
-    uses_heap: bool,
-    relocs: Vec<Call>,
+    pub(super) stack_maps: Vec<(u32, Vec<u32>)>,
+    pub(super) tries: Vec<Try>,
+    pub(super) uses_heap: bool,
+    pub(super) relocs: Vec<Call>,
 }
 
 /// A call of another function of the module: where its 32-bit displacement stands, relative to the end of which it counts.
-struct Call {
-    at: u32,
-    addend: i64,
-    callee: DefinedFuncIndex,
+pub(super) struct Call {
+    pub(super) at: u32,
+    pub(super) addend: i64,
+    pub(super) callee: DefinedFuncIndex,
 }
 
 /// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
-struct Try {
+pub(super) struct Try {
     return_at: u32,
     sp_below_fp: u32,
     handlers: Vec<Handler>,

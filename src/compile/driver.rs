@@ -1,5 +1,7 @@
 //! Compiles a module: function by function, on several threads when it is worth it. The result does not depend on them.
 
+#[cfg(target_arch = "x86_64")]
+use super::baseline;
 use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
 use super::func::ModuleEnv;
@@ -8,9 +10,9 @@ use super::{stack_check, trampoline};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
-use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
+use crate::base::{Error, Result};
 use crate::err;
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{THREAD_STACK, without_signals};
@@ -72,14 +74,24 @@ impl FuncCompiler {
         body: Body,
     ) -> Result<CompiledFunc> {
         let result = catch_unwind(AssertUnwindSafe(|| self.try_compile(env, i, bytes, body)));
-        let result = result.unwrap_or_else(|_| {
-            Err(err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32()))
-        });
+        let result = result.unwrap_or_else(|_| Err(panicked(env, i)));
         if result.is_err() {
             // What was given up halfway is not fit for the next function.
             *self = FuncCompiler::default();
         }
         result
+    }
+
+    /// Compiles a valid body as fast as can be, on any stack. `None` when Cranelift has to.
+    #[cfg(target_arch = "x86_64")]
+    pub fn at_once(
+        env: &ModuleEnv<'_>,
+        i: DefinedFuncIndex,
+        bytes: &[u8],
+        body: &Body,
+    ) -> Result<Option<CompiledFunc>> {
+        let result = catch_unwind(AssertUnwindSafe(|| baseline::compile(env, i, bytes, body)));
+        result.map_or_else(|_| Err(panicked(env, i)), |done| Ok(done?.ok()))
     }
 
     fn try_compile(
@@ -111,6 +123,10 @@ impl FuncCompiler {
         let code = self.context.compiled_code().expect("just compiled");
         CompiledFunc::new(&self.context.func, code, facts)
     }
+}
+
+fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
+    err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32())
 }
 
 impl Compiler {

@@ -5,6 +5,8 @@
 //! that emits loads and stores of references to objects; `bounds` checks accesses to memories. `trampoline` makes
 //! the ways in and out for a function type. `layout` puts aside what is unlikely.
 
+#[cfg(target_arch = "x86_64")]
+mod baseline;
 mod body;
 mod bounds;
 mod code;

@@ -208,13 +208,16 @@ impl Lazy {
 
     fn compile(&self, compiler: &mut FuncCompiler, task: Task) -> Result<CompiledFunc> {
         let quick = task.tier == Tier::Quick;
-        if quick && self.source.info.bodies[task.func].len() > MAX_QUICK_BODY {
-            return Err(err!(Limit, "too large to be compiled quickly"));
-        }
         let types = self.engine.types.view();
         let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
-        let body = decode::again(&self.bodies[task.func.index()]);
-        let func = compiler.compile(&env, task.func, &self.source.bytes, body)?;
+        let (bytes, body) = (&self.source.bytes, &self.bodies[task.func.index()]);
+        let func = match if quick { FuncCompiler::at_once(&env, task.func, bytes, body)? } else { None } {
+            Some(func) => func,
+            None if quick && self.source.info.bodies[task.func].len() > MAX_QUICK_BODY => {
+                return Err(err!(Limit, "too large to be compiled quickly"));
+            }
+            None => compiler.compile(&env, task.func, bytes, decode::again(body))?,
+        };
         if func.uses_heap() && !self.uses_heap {
             // Its instances have no heap: it would find null where the heap is.
             return Err(err!(Internal, "code looks into objects, and the validator has not seen it"));

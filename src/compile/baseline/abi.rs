@@ -1,0 +1,144 @@
+//! Where arguments and results travel: the `tail` convention as Cranelift has it, and the system's, by which builtins are called.
+//! Both keep `rbx`, `rbp` and `r12` to `r15`.
+
+use super::asm::*;
+use super::func::Cx;
+use super::operands::{Kind, Operand, Place, XMM15};
+
+/// Where a value travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dest {
+    Gpr(Gpr),
+    Xmm(Xmm),
+    /// Bytes above the stack pointer, just before the call.
+    Stack(u32),
+}
+
+/// The first one is the callee's context.
+const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, R8, R9];
+const RESULTS: [Gpr; 8] = [RAX, RCX, RDX, RSI, RDI, R8, R9, R10];
+const FLOATS: u8 = 8;
+
+/// Where the arguments go behind the context, and how many bytes of them are on the stack. The callee takes those off.
+pub fn arguments(kinds: impl Iterator<Item = Kind>) -> (Vec<Dest>, u32) {
+    let (mut gprs, mut xmms, mut stack) = (ARGUMENTS[1..].iter(), 0, 0u32);
+    let mut place = |kind: Kind| {
+        if kind.is_float() && xmms < FLOATS {
+            xmms += 1;
+            return Dest::Xmm(Xmm(xmms - 1));
+        }
+        let gpr = if kind.is_float() { None } else { gprs.next() };
+        match gpr {
+            Some(r) => Dest::Gpr(*r),
+            None => {
+                stack = stack.next_multiple_of(kind.size()) + kind.size();
+                Dest::Stack(stack - kind.size())
+            }
+        }
+    };
+    let dests = kinds.map(&mut place).collect();
+    (dests, stack.next_multiple_of(16))
+}
+
+/// Where results come from; `None` when some of them travel in memory.
+pub fn results(kinds: impl Iterator<Item = Kind>) -> Option<Vec<Dest>> {
+    let (mut gprs, mut xmms) = (RESULTS.iter(), 0..FLOATS);
+    kinds
+        .map(|kind| match kind.is_float() {
+            true => xmms.next().map(|x| Dest::Xmm(Xmm(x))),
+            false => gprs.next().map(|r| Dest::Gpr(*r)),
+        })
+        .collect()
+}
+
+/// Where the arguments of a builtin go, the context among them.
+pub fn builtin_argument(i: usize) -> Gpr {
+    ARGUMENTS[i]
+}
+
+impl Cx<'_> {
+    /// Moves operands, which are the instruction's, all to where they travel. Changes `rax` and `xmm15`, and nothing else but
+    /// the destinations.
+    pub fn travel(&mut self, values: &[(Operand, Dest)]) {
+        let mut gprs: Vec<(Gpr, Gpr)> = Vec::new();
+        let mut xmms: Vec<(Xmm, Xmm)> = Vec::new();
+        for (value, dest) in values {
+            match (value.place, *dest) {
+                (_, Dest::Stack(offset)) => self.store(*value, at(RSP, offset as i32)),
+                (Place::Gpr(from), Dest::Gpr(to)) => gprs.push((from, to)),
+                (Place::Xmm(from), Dest::Xmm(to)) => xmms.push((from, to)),
+                _ => {}
+            }
+        }
+        in_any_order(xmms, |from, to, exchange| match exchange {
+            true => {
+                self.asm.mov_float(XMM15, from);
+                self.asm.mov_float(from, to);
+                self.asm.mov_float(to, XMM15);
+            }
+            false => self.asm.mov_float(to, from),
+        });
+        // Before anything is in its general-purpose register: constants go through one.
+        for (value, dest) in values {
+            if let (false, Dest::Xmm(to)) = (matches!(value.place, Place::Xmm(_)), *dest) {
+                self.load_float(*value, to);
+            }
+        }
+        in_any_order(gprs, |from, to, exchange| match exchange {
+            true => self.asm.exchange(from, to),
+            false => self.asm.mov(W64, to, from),
+        });
+        for (value, dest) in values {
+            if let (false, Dest::Gpr(to)) = (matches!(value.place, Place::Gpr(_)), *dest) {
+                self.load(*value, to);
+            }
+            self.release(*value);
+        }
+    }
+}
+
+/// Moves between registers, no two of them into the same one, so that each is read before it is written. Where they go in a
+/// circle, two are exchanged.
+fn in_any_order<R: PartialEq + Copy>(mut moves: Vec<(R, R)>, mut step: impl FnMut(R, R, bool)) {
+    moves.retain(|(from, to)| from != to);
+    while let Some(last) = moves.len().checked_sub(1) {
+        let is_read = |to: R| moves.iter().any(|(from, _)| *from == to);
+        if let Some(i) = moves.iter().position(|(_, to)| !is_read(*to)) {
+            let (from, to) = moves.swap_remove(i);
+            step(from, to, false);
+            continue;
+        }
+        let (from, to) = moves.swap_remove(last);
+        step(from, to, true);
+        // What was in `to` is in `from` now.
+        moves.iter_mut().filter(|m| m.0 == to).for_each(|m| m.0 = from);
+        moves.retain(|(from, to)| from != to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_in_circles_arrive() {
+        for moves in [vec![(0, 1), (1, 0)], vec![(0, 1), (1, 2), (2, 0)], vec![(1, 2), (2, 3), (3, 1), (1, 4), (5, 0)]]
+        {
+            let mut registers = [0, 1, 2, 3, 4, 5];
+            in_any_order(moves.clone(), |from: usize, to: usize, exchange| match exchange {
+                true => registers.swap(from, to),
+                false => registers[to] = registers[from],
+            });
+            for (from, to) in moves {
+                assert_eq!(registers[to], from);
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_overflow_to_the_stack() {
+        let (dests, size) = arguments([Kind::I32; 7].into_iter().chain([Kind::F64; 9]));
+        assert_eq!(dests[4..7], [Dest::Gpr(R9), Dest::Stack(0), Dest::Stack(8)]);
+        assert_eq!((dests[14], dests[15], size), (Dest::Xmm(Xmm(7)), Dest::Stack(16), 32));
+    }
+}

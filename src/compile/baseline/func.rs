@@ -1,0 +1,368 @@
+//! The context in which one function is compiled: its frame, the ways in and out, traps, and calls of builtins.
+//!
+//! ```text
+//! rbp + 16   arguments on the stack
+//! rbp        the caller's frame pointer, and the return address above it
+//! rbp - 8    the caller's r15, which is this instance's context meanwhile
+//! rbp - 16   the caller's r14, which is where the first memory is
+//! rbp - 24   the context again, for who walks the frames
+//! ...        locals, eight bytes each
+//! ...        homes of operands, eight bytes each
+//! rsp        arguments of calls
+//! ```
+
+use super::Refused;
+use super::abi::{self, Dest};
+use super::asm::*;
+use super::op::control::Frame;
+use super::operands::{Kind, Operand, Operands, Place, XMM15};
+use crate::abi::builtin::{Builtin, Class};
+use crate::abi::code::{CallSite, TrapSite};
+use crate::abi::vmstruct::*;
+use crate::base::Trap;
+use crate::base::index::*;
+use crate::base::limits::MAX_QUICK_FRAME;
+use crate::compile::code::{Call, CompiledFunc};
+use crate::compile::func::ModuleEnv;
+use crate::wasm::types::{FuncType, ValType};
+use std::mem::offset_of;
+
+/// This instance's context.
+pub const CONTEXT: Gpr = R15;
+/// Where memory 0 begins, in modules that have one.
+pub const MEMORY: Gpr = R14;
+
+const SAVED: u32 = 24;
+/// Places of references that a function may have in all of its stack maps together.
+const MAX_STACK_MAP_SLOTS: usize = 1 << 18;
+
+pub struct Cx<'m> {
+    pub env: &'m ModuleEnv<'m>,
+    pub asm: Asm,
+    pub operands: Operands,
+    pub control: Vec<Frame>,
+    /// Whether the present place can be reached; if not, nothing is emitted.
+    pub reachable: bool,
+    /// By local index, parameters first.
+    pub locals: Vec<Kind>,
+    /// By local index: where it is, in bytes below the frame pointer.
+    local_homes: Vec<u32>,
+    pub results: Vec<Kind>,
+    /// Byte offset in the module of the present instruction.
+    pub at: u32,
+    pub uses_heap: bool,
+    /// Where the function ends, its results in their registers.
+    pub exit: Label,
+    /// Bytes of this function's own arguments on the stack.
+    pub incoming: u32,
+    /// The most bytes of arguments on the stack of a call.
+    outgoing: u32,
+    /// Where locals are that stack maps have to know, in bytes below the frame pointer.
+    references: Vec<u32>,
+    slots: usize,
+    cold: Vec<Cold>,
+    traps: Vec<TrapSite>,
+    calls: Vec<CallSite>,
+    stack_maps: Vec<(u32, Vec<u32>)>,
+    pub relocs: Vec<Call>,
+}
+
+/// Code behind the function that does not come back.
+struct Cold {
+    label: Label,
+    what: Raise,
+    wasm_offset: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Raise {
+    Trap(Trap),
+    /// At the entry: the context is the first argument still.
+    StackLimit,
+    Interrupt,
+}
+
+/// An argument of a builtin.
+#[derive(Clone, Copy)]
+pub enum Arg {
+    Value(Operand),
+    Number(u32),
+}
+
+pub fn kinds(types: &[ValType]) -> Vec<Kind> {
+    types.iter().map(|t| Kind::of(*t)).collect()
+}
+
+impl<'m> Cx<'m> {
+    /// Begins with the prologue. `locals` are parameters and others.
+    pub fn new(
+        env: &'m ModuleEnv<'m>,
+        ty: &FuncType,
+        locals: Vec<Kind>,
+        start: u32,
+    ) -> Result<(Cx<'m>, Prologue), Refused> {
+        let params = kinds(ty.params());
+        let results = kinds(ty.results());
+        abi::results(results.iter().copied()).ok_or(Refused("results in memory"))?;
+        let (arguments, incoming) = abi::arguments(params.into_iter());
+        let mut asm = Asm::default();
+        let exit = asm.label();
+        let mut end = SAVED;
+        let place = |kind: &Kind| {
+            end += kind.size();
+            end
+        };
+        let local_homes: Vec<u32> = locals.iter().map(place).collect();
+        let references = (0..locals.len()).filter(|l| locals[*l] == Kind::Gc).map(|l| local_homes[l]).collect();
+        let mut cx = Cx {
+            env,
+            asm,
+            operands: Operands::new(locals.len(), end),
+            control: Vec::new(),
+            reachable: true,
+            locals,
+            local_homes,
+            results,
+            at: start,
+            uses_heap: false,
+            exit,
+            incoming,
+            outgoing: 0,
+            references,
+            slots: 0,
+            cold: Vec::new(),
+            traps: Vec::new(),
+            calls: Vec::new(),
+            stack_maps: Vec::new(),
+            relocs: Vec::new(),
+        };
+        let prologue = cx.prologue(&arguments);
+        Ok((cx, prologue))
+    }
+
+    /// Where a local is.
+    pub fn local(&self, l: u32) -> Mem {
+        at(RBP, -(self.local_homes[l as usize] as i32))
+    }
+
+    fn prologue(&mut self, arguments: &[Dest]) -> Prologue {
+        emit!(self.asm, pushq_o(RBP));
+        self.asm.mov(W64, RBP, RSP);
+        self.asm.mov(W64, RAX, at(RDI, offset_of!(VmHeader, store) as i32));
+        // As large as it can be, so that it has 32 bits.
+        self.asm.lea(W64, R11, at(RSP, i32::MIN));
+        let frame_at = self.asm.here() - 4;
+        self.asm.alu(Alu::Cmp, W64, R11, at(RAX, offset_of!(VmStore, stack_limit) as i32));
+        let exhausted = self.cold(Raise::StackLimit);
+        self.asm.jcc(Cc::B, exhausted);
+        self.asm.mov(W64, RSP, R11);
+        self.asm.store(W64, at(RBP, -8), CONTEXT);
+        self.asm.store(W64, at(RBP, -(SAVED as i32)), RDI);
+        self.asm.store(W64, at(RBP, -16), MEMORY);
+        self.asm.mov(W64, CONTEXT, RDI);
+        if !self.env.info.memories.is_empty() {
+            let first = self.env.layout.memory(MemoryIndex::from_u32(0)) as usize;
+            self.asm.mov(W64, MEMORY, at(CONTEXT, (first + offset_of!(VmMemorySlot, base)) as i32));
+        }
+        for (i, dest) in arguments.iter().enumerate() {
+            let (kind, to) = (self.locals[i], self.local(i as u32));
+            match *dest {
+                Dest::Gpr(r) => self.asm.store(kind.width(), to, r),
+                Dest::Xmm(x) => self.write_float(kind, to, x),
+                Dest::Stack(offset) if kind == Kind::V128 => {
+                    self.asm.load_vector(XMM15, at(RBP, 16 + offset as i32));
+                    self.asm.store_vector(to, XMM15);
+                }
+                Dest::Stack(offset) => {
+                    self.asm.mov(W64, RAX, at(RBP, 16 + offset as i32));
+                    self.asm.store(kind.width(), to, RAX);
+                }
+            }
+        }
+        self.clear_locals(arguments.len());
+        Prologue { frame_at }
+    }
+
+    /// Zero in all locals from the `first`.
+    fn clear_locals(&mut self, first: usize) {
+        const FEW: u32 = 12;
+        let begin = first.checked_sub(1).map_or(SAVED, |last| self.local_homes[last]);
+        let end = self.local_homes.last().copied().unwrap_or(SAVED);
+        let words = (end - begin) / 8;
+        if words <= FEW {
+            let word = |i: u32| at(RBP, -((end - 8 * i) as i32));
+            return (0..words).for_each(|i| self.asm.store_imm(W64, word(i), 0));
+        }
+        self.asm.lea(W64, RDI, at(RBP, -(end as i32)));
+        self.asm.mov_imm(RCX, words as u64);
+        self.asm.mov_imm(RAX, 0);
+        self.asm.rep_stosq();
+    }
+
+    /// The end of the function, all that is cold, and what came out.
+    pub fn finish(mut self, prologue: Prologue) -> Result<CompiledFunc, Refused> {
+        self.asm.bind(self.exit);
+        self.leave();
+        match self.incoming {
+            0 => self.asm.ret(),
+            bytes => self.asm.ret_and_pop(bytes as u16),
+        }
+        for cold in std::mem::take(&mut self.cold) {
+            self.emit_cold(cold);
+        }
+        let frame_size = (self.operands.deepest_home + self.outgoing).next_multiple_of(16);
+        if frame_size > MAX_QUICK_FRAME {
+            return Err(Refused("its frame is too large"));
+        }
+        self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);
+        Ok(CompiledFunc {
+            text: self.asm.finish(),
+            vmctx_below_fp: SAVED,
+            frame_size,
+            traps: self.traps,
+            calls: self.calls,
+            stack_maps: self.stack_maps,
+            tries: Vec::new(),
+            uses_heap: self.uses_heap,
+            relocs: self.relocs,
+        })
+    }
+
+    /// Takes the frame down; the return address is on top of the stack then.
+    pub fn leave(&mut self) {
+        self.asm.mov(W64, CONTEXT, at(RBP, -8));
+        self.asm.mov(W64, MEMORY, at(RBP, -16));
+        self.asm.mov(W64, RSP, RBP);
+        emit!(self.asm, popq_o(RBP));
+    }
+
+    /// Room for arguments on the stack.
+    pub fn reserve_outgoing(&mut self, bytes: u32) {
+        self.outgoing = self.outgoing.max(bytes);
+    }
+
+    fn cold(&mut self, what: Raise) -> Label {
+        let same = |c: &&Cold| c.what == what && c.wasm_offset == self.at;
+        if let Some(c) = self.cold.last().filter(same) {
+            return c.label;
+        }
+        let label = self.asm.label();
+        self.cold.push(Cold { label, what, wasm_offset: self.at });
+        label
+    }
+
+    /// Traps if a condition holds.
+    pub fn trap_if(&mut self, cc: Cc, trap: Trap) {
+        let label = self.cold(Raise::Trap(trap));
+        self.asm.jcc(cc, label);
+    }
+
+    pub fn trap(&mut self, trap: Trap) {
+        let label = self.cold(Raise::Trap(trap));
+        self.asm.jmp(label);
+    }
+
+    /// Ends the activation if a condition holds: somebody interrupts.
+    pub fn interrupted_if(&mut self, cc: Cc) {
+        let label = self.cold(Raise::Interrupt);
+        self.asm.jcc(cc, label);
+    }
+
+    /// The next instruction may fault.
+    pub fn may_fault(&mut self, trap: Trap) {
+        self.traps.push(TrapSite { at: self.asm.here(), wasm_offset: self.at, trap: trap as u32 });
+    }
+
+    fn emit_cold(&mut self, cold: Cold) {
+        self.asm.bind(cold.label);
+        self.at = cold.wasm_offset;
+        let by_fault = match cold.what {
+            Raise::Trap(t) => Some(t),
+            Raise::StackLimit => Some(Trap::StackOverflow),
+            Raise::Interrupt => None,
+        };
+        if let Some(trap) = by_fault.filter(|_| self.env.settings.signals) {
+            self.may_fault(trap);
+            return self.asm.ud2();
+        }
+        let builtin = match cold.what {
+            Raise::Trap(t) => {
+                self.asm.mov_imm(RSI, t as u64);
+                Builtin::raise_trap
+            }
+            Raise::StackLimit => Builtin::stack_limit,
+            Raise::Interrupt => Builtin::interrupted,
+        };
+        if cold.what != Raise::StackLimit {
+            self.asm.mov(W64, RDI, CONTEXT);
+        }
+        self.call_code_of(builtin, RDI);
+        self.may_fault(Trap::Unreachable);
+        self.asm.ud2();
+    }
+
+    /// Calls a builtin whose arguments are in their registers. Changes `rax`.
+    fn call_code_of(&mut self, builtin: Builtin, context: Gpr) {
+        self.asm.mov(W64, RAX, at(context, offset_of!(VmContext, builtins) as i32));
+        emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
+        self.called();
+    }
+
+    /// What is known of the call that was just emitted.
+    pub fn called(&mut self) {
+        self.calls.push(CallSite { return_at: self.asm.here(), wasm_offset: self.at });
+    }
+
+    /// What is known of a call during which something may be collected: the operands are settled.
+    pub fn called_with_map(&mut self) -> Result<(), Refused> {
+        self.called();
+        let mut slots = self.references.clone();
+        let at_home = |o: &&Operand| o.kind == Kind::Gc && o.place == Place::Home;
+        slots.extend(self.operands.stack.iter().filter(at_home).map(|o| o.home()));
+        self.slots += slots.len();
+        if self.slots > MAX_STACK_MAP_SLOTS {
+            return Err(Refused("too many references during calls"));
+        }
+        if !slots.is_empty() {
+            self.stack_maps.push((self.asm.here(), slots));
+        }
+        Ok(())
+    }
+
+    /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
+    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
+        debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
+        self.settle();
+        let place = |(i, arg): (usize, &Arg)| {
+            let operand = match *arg {
+                Arg::Value(o) => o,
+                Arg::Number(n) => Operand::new(Kind::I32, Place::Const(n as u64)),
+            };
+            (operand, Dest::Gpr(abi::builtin_argument(i + 1)))
+        };
+        let values: Vec<_> = args.iter().enumerate().map(place).collect();
+        self.travel(&values);
+        self.asm.mov(W64, RDI, CONTEXT);
+        self.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmContext, builtins) as i32));
+        emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
+        match builtin.class() {
+            Class::raise => self.called_with_map(),
+            _ => {
+                self.called();
+                Ok(())
+            }
+        }
+    }
+
+    /// Pushes a result that is in `rax`.
+    pub fn push_result(&mut self, kind: Kind) {
+        let r = self.gpr();
+        self.asm.mov(kind.width(), r, RAX);
+        self.push_gpr(kind, r);
+    }
+}
+
+/// What is written when the frame's size is known.
+pub struct Prologue {
+    frame_at: u32,
+}

@@ -1,0 +1,192 @@
+//! Calls (Wasm 3.0, 4.6.13).
+
+use super::table;
+use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
+use crate::base::Trap;
+use crate::base::index::{DefinedFuncIndex, FuncIndex, TableIndex, TypeIndex};
+use crate::compile::baseline::Refused;
+use crate::compile::baseline::abi::{self, Dest};
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
+use crate::compile::baseline::operands::{Kind, Operand};
+use crate::compile::code::Call;
+use crate::wasm::registry::TypeId;
+use std::mem::offset_of;
+
+/// Whose code is called.
+enum Callee {
+    Defined(DefinedFuncIndex),
+    /// The place of a code address and its context: a register, and their offsets from it.
+    At {
+        base: Gpr,
+        code: i32,
+        vmctx: i32,
+    },
+}
+
+/// A funcref that is in `r11`.
+const REFERRED: Callee =
+    Callee::At { base: R11, code: offset_of!(VmFuncRef, code) as i32, vmctx: offset_of!(VmFuncRef, vmctx) as i32 };
+
+/// A call's arguments, off the stack, and where they go.
+struct Arguments {
+    values: Vec<(Operand, Dest)>,
+    /// Bytes of them on the stack.
+    on_stack: u32,
+    results: Vec<(Kind, Dest)>,
+}
+
+fn arguments(cx: &mut Cx, ty: TypeIndex) -> Result<Arguments, Refused> {
+    let ty = cx.env.info.signature(ty).clone();
+    let (params, results) = (kinds(ty.params()), kinds(ty.results()));
+    let came = abi::results(results.iter().copied()).ok_or(Refused("results in memory"))?;
+    let (dests, on_stack) = abi::arguments(params.iter().copied());
+    let values = cx.pop_many(params.len()).into_iter().zip(dests).collect();
+    Ok(Arguments { values, on_stack, results: results.into_iter().zip(came).collect() })
+}
+
+fn set_context(cx: &mut Cx, callee: &Callee) {
+    match *callee {
+        Callee::Defined(_) => cx.asm.mov(W64, RDI, CONTEXT),
+        Callee::At { base, vmctx, .. } => cx.asm.mov(W64, RDI, at(base, vmctx)),
+    }
+}
+
+fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
+    let args = arguments(cx, ty)?;
+    cx.settle();
+    cx.reserve_outgoing(args.on_stack);
+    cx.travel(&args.values);
+    set_context(cx, &callee);
+    match callee {
+        Callee::Defined(f) => {
+            let place = cx.asm.call_somewhere();
+            cx.relocs.push(Call { at: place, addend: -4, callee: f });
+        }
+        Callee::At { base, code, .. } => emit!(cx.asm, callq_m(GprMem::Mem(at(base, code)))),
+    }
+    cx.called_with_map()?;
+    if args.on_stack > 0 {
+        // The callee has taken them off.
+        cx.asm.alu_imm(Alu::Sub, W64, RSP, args.on_stack as i32);
+    }
+    push_results(cx, &args.results);
+    Ok(())
+}
+
+/// One stays in a register, several go home, so that none is overwritten. All registers are free.
+fn push_results(cx: &mut Cx, results: &[(Kind, Dest)]) {
+    match *results {
+        [(kind, Dest::Gpr(_))] => return cx.push_result(kind),
+        [(kind, Dest::Xmm(from))] => {
+            let x = cx.xmm();
+            cx.asm.mov_float(x, from);
+            return cx.push_xmm(kind, x);
+        }
+        _ => {}
+    }
+    for (kind, dest) in results {
+        match *dest {
+            Dest::Gpr(from) => cx.push_gpr(*kind, from),
+            Dest::Xmm(from) => cx.push_xmm(*kind, from),
+            Dest::Stack(_) => unreachable!("results are in registers"),
+        }
+    }
+    cx.settle();
+}
+
+/// The callee returns to this function's caller, in this frame's place.
+fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
+    let args = arguments(cx, ty)?;
+    if args.on_stack > 0 {
+        return Err(Refused("a tail call with arguments on the stack"));
+    }
+    cx.travel(&args.values);
+    set_context(cx, &callee);
+    if let Callee::At { base, code, .. } = callee {
+        cx.asm.mov(W64, RAX, at(base, code));
+    }
+    cx.leave();
+    if cx.incoming > 0 {
+        // The arguments that this function got go, too: the return address moves over them.
+        let incoming = cx.incoming as i32;
+        cx.asm.mov(W64, R11, at(RSP, 0));
+        cx.asm.store(W64, at(RSP, incoming), R11);
+        cx.asm.alu_imm(Alu::Add, W64, RSP, incoming);
+    }
+    match callee {
+        Callee::Defined(f) => {
+            let place = cx.asm.jmp_somewhere();
+            cx.relocs.push(Call { at: place, addend: -4, callee: f });
+        }
+        Callee::At { .. } => emit!(cx.asm, jmpq_m(RAX)),
+    }
+    cx.reachable = false;
+    Ok(())
+}
+
+fn callee(cx: &Cx, f: FuncIndex) -> Callee {
+    if let Some(defined) = cx.env.info.defined_func(f) {
+        return Callee::Defined(defined);
+    }
+    let place = cx.env.layout.imported_func(f) as usize;
+    let (code, vmctx) = (place + offset_of!(VmImportedFunc, code), place + offset_of!(VmImportedFunc, vmctx));
+    Callee::At { base: CONTEXT, code: code as i32, vmctx: vmctx as i32 }
+}
+
+pub fn call(cx: &mut Cx, f: FuncIndex) -> Result<(), Refused> {
+    let callee = callee(cx, f);
+    emit_call(cx, callee, cx.env.info.funcs[f].ty)
+}
+
+pub fn return_call(cx: &mut Cx, f: FuncIndex) -> Result<(), Refused> {
+    let callee = callee(cx, f);
+    emit_return_call(cx, callee, cx.env.info.funcs[f].ty)
+}
+
+/// The function that `call_indirect` means, whose type is checked, in `r11`.
+fn in_table(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+    table::pop_func_element(cx, t, Trap::UndefinedElement)?;
+    let is_final = cx.env.info.types[ty].sub.is_final;
+    let id = at(CONTEXT, cx.env.layout.type_id(ty) as i32);
+    cx.asm.mov(W32, RCX, at(R11, offset_of!(VmFuncRef, type_id) as i32));
+    cx.asm.alu(Alu::Cmp, W32, RCX, id);
+    let fine = cx.asm.label();
+    cx.asm.jcc(Cc::E, fine);
+    cx.asm.alu_imm(Alu::Cmp, W32, RCX, TypeId::NONE.0 as i32);
+    cx.trap_if(Cc::E, Trap::UninitializedElement);
+    if !is_final {
+        super::cast::jump_if_below(cx, ty, fine);
+    }
+    cx.trap(Trap::IndirectCallTypeMismatch);
+    cx.asm.bind(fine);
+    Ok(())
+}
+
+pub fn call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+    in_table(cx, ty, t)?;
+    emit_call(cx, REFERRED, ty)
+}
+
+pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+    in_table(cx, ty, t)?;
+    emit_return_call(cx, REFERRED, ty)
+}
+
+/// The function that is the top operand, in `r11`.
+fn referred(cx: &mut Cx) {
+    let f = cx.pop();
+    cx.move_to(f, R11);
+    cx.asm.test(W64, R11);
+    cx.trap_if(Cc::E, Trap::NullReference);
+}
+
+pub fn call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+    referred(cx);
+    emit_call(cx, REFERRED, ty)
+}
+
+pub fn return_call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+    referred(cx);
+    emit_return_call(cx, REFERRED, ty)
+}

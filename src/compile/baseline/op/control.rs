@@ -1,0 +1,336 @@
+//! Control instructions (Wasm 3.0, 4.6.13). Where control comes together, all operands are at home: what a branch takes along
+//! is moved to the homes that it has at the target.
+
+use crate::abi::vmstruct::{VmHeader, VmStore};
+use crate::base::Trap;
+use crate::base::index::TypeIndex;
+use crate::compile::baseline::Refused;
+use crate::compile::baseline::abi;
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
+use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::wasm::decode::val_type;
+use std::collections::HashMap;
+use std::mem::offset_of;
+use wasmparser::{BlockType, BrTable};
+
+/// A block that has begun and not ended.
+pub struct Frame {
+    kind: FrameKind,
+    /// Where branches to it go.
+    label: Label,
+    params: Vec<Kind>,
+    results: Vec<Kind>,
+    /// Operands below it.
+    height: usize,
+    /// Whether some branch goes to its end.
+    used: bool,
+    /// Whether it began at a reachable place. If not, its end is not either.
+    entered: bool,
+}
+
+enum FrameKind {
+    /// The function's own: a branch to it returns.
+    Func,
+    Block,
+    Loop,
+    /// Where its else part is.
+    If(Label),
+}
+
+fn types(cx: &Cx, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
+    match ty {
+        BlockType::Empty => (vec![], vec![]),
+        BlockType::Type(t) => (vec![], kinds(&[val_type(t, &cx.env.info.types)])),
+        BlockType::FuncType(i) => {
+            let ty = cx.env.info.signature(TypeIndex::from_u32(i));
+            (kinds(ty.params()), kinds(ty.results()))
+        }
+    }
+}
+
+fn push_frame(cx: &mut Cx, kind: FrameKind, label: Label, (params, results): (Vec<Kind>, Vec<Kind>)) {
+    let height = cx.operands.stack.len() - params.len();
+    cx.control.push(Frame { kind, label, params, results, height, used: false, entered: true });
+}
+
+pub fn enter_function(cx: &mut Cx) {
+    let (label, results) = (cx.exit, cx.results.clone());
+    push_frame(cx, FrameKind::Func, label, (vec![], results));
+}
+
+/// A block in code that is not reached: only its end is waited for.
+pub fn skipped(cx: &mut Cx) {
+    let (label, height) = (cx.exit, cx.operands.stack.len());
+    let (params, results) = (vec![], vec![]);
+    let kind = FrameKind::Block;
+    cx.control.push(Frame { kind, label, params, results, height, used: false, entered: false });
+}
+
+pub fn block(cx: &mut Cx, ty: BlockType) {
+    let types = types(cx, ty);
+    cx.settle_top(types.0.len());
+    let label = cx.asm.label();
+    push_frame(cx, FrameKind::Block, label, types);
+}
+
+pub fn loop_(cx: &mut Cx, ty: BlockType) {
+    let types = types(cx, ty);
+    cx.settle_top(types.0.len());
+    let label = cx.asm.bound();
+    push_frame(cx, FrameKind::Loop, label, types);
+    if cx.env.settings.interruption {
+        cx.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
+        cx.asm.alu_imm(Alu::Cmp, W32, at(RAX, offset_of!(VmStore, interrupt) as i32), 0);
+        cx.interrupted_if(Cc::NE);
+    }
+}
+
+/// Takes a condition off the stack; it is true if what is given holds. What comes next must leave the flags.
+pub fn pop_condition(cx: &mut Cx) -> Cc {
+    let o = cx.pop();
+    match o.place {
+        Place::Flags(cc) => return cc,
+        Place::Gpr(r) => cx.asm.test(W32, r),
+        _ => match cx.in_frame(o) {
+            Some(mem) => cx.asm.alu_imm(Alu::Cmp, W32, mem, 0),
+            None => {
+                cx.load(o, RAX);
+                cx.asm.test(W32, RAX);
+            }
+        },
+    }
+    cx.release(o);
+    Cc::NE
+}
+
+pub fn if_(cx: &mut Cx, ty: BlockType) {
+    let types = types(cx, ty);
+    let cc = pop_condition(cx);
+    cx.settle_top(types.0.len());
+    let (label, otherwise) = (cx.asm.label(), cx.asm.label());
+    cx.asm.jcc(cc.not(), otherwise);
+    push_frame(cx, FrameKind::If(otherwise), label, types);
+}
+
+pub fn else_(cx: &mut Cx) {
+    if cx.reachable {
+        let results = cx.control.last().expect("validated").results.len();
+        cx.settle_top(results);
+    }
+    let frame = cx.control.last_mut().expect("validated");
+    let FrameKind::If(otherwise) = frame.kind else { return };
+    frame.kind = FrameKind::Block;
+    frame.used |= cx.reachable;
+    let (label, height, params) = (frame.label, frame.height, frame.params.clone());
+    if cx.reachable {
+        cx.asm.jmp(label);
+    }
+    cx.truncate(height);
+    params.into_iter().for_each(|k| cx.push_home(k));
+    cx.asm.bind(otherwise);
+    cx.reachable = true;
+}
+
+/// Ends the innermost block. True when it was the function's.
+pub fn end(cx: &mut Cx) -> bool {
+    if let FrameKind::Func = cx.control.last().expect("validated").kind {
+        if cx.reachable {
+            move_results(cx);
+        }
+        return true;
+    }
+    if cx.reachable {
+        let results = cx.control.last().expect("validated").results.len();
+        cx.settle_top(results);
+    }
+    let frame = cx.control.pop().expect("validated");
+    if !frame.entered {
+        return false;
+    }
+    let mut reached = cx.reachable || frame.used;
+    match frame.kind {
+        FrameKind::Loop => reached = cx.reachable,
+        // Without an else part the parameters are the results.
+        FrameKind::If(otherwise) => {
+            cx.asm.bind(otherwise);
+            cx.asm.bind(frame.label);
+            reached = true;
+        }
+        _ => cx.asm.bind(frame.label),
+    }
+    cx.truncate(frame.height);
+    cx.reachable = reached;
+    if reached {
+        frame.results.into_iter().for_each(|k| cx.push_home(k));
+    }
+    false
+}
+
+fn frame_of(cx: &Cx, depth: u32) -> usize {
+    cx.control.len() - 1 - depth as usize
+}
+
+/// Where a branch to a block wants what it takes along, lowest first, in bytes below the frame pointer.
+fn wanted(cx: &Cx, frame: usize) -> Vec<u32> {
+    let f = &cx.control[frame];
+    let kinds = if let FrameKind::Loop = f.kind { &f.params } else { &f.results };
+    let mut end = cx.operands.end_of(f.height);
+    let place = |kind: &Kind| {
+        end += kind.size();
+        end
+    };
+    kinds.iter().map(place).collect()
+}
+
+/// Whether the top operands are where a branch wants them.
+fn is_in_place(cx: &Cx, frame: usize) -> bool {
+    let homes = wanted(cx, frame);
+    let from = cx.operands.stack.len() - homes.len();
+    let in_place = || cx.operands.stack[from..].iter().zip(&homes).all(|(o, home)| o.is_at(*home));
+    homes.is_empty() || !matches!(cx.control[frame].kind, FrameKind::Func) && in_place()
+}
+
+/// Copies the top operands to where a branch takes them. They stay operands of this place. Leaves the flags.
+fn take_along(cx: &mut Cx, frame: usize) {
+    if let FrameKind::Func = cx.control[frame].kind {
+        return copy_results(cx);
+    }
+    let homes = wanted(cx, frame);
+    let from = cx.operands.stack.len() - homes.len();
+    // Homes at the target are not deeper than those here, so nothing is overwritten that is still read.
+    for (i, home) in homes.into_iter().enumerate() {
+        let o = cx.operands.stack[from + i];
+        if !o.is_at(home) {
+            cx.store(o, at(RBP, -(home as i32)));
+        }
+    }
+}
+
+/// Jumps to a block with the top operands in place.
+fn jump(cx: &mut Cx, frame: usize) {
+    cx.control[frame].used = true;
+    let label = cx.control[frame].label;
+    cx.asm.jmp(label);
+}
+
+pub fn br(cx: &mut Cx, depth: u32) {
+    let frame = frame_of(cx, depth);
+    take_along(cx, frame);
+    jump(cx, frame);
+    cx.reachable = false;
+}
+
+pub fn br_if(cx: &mut Cx, depth: u32) {
+    let cc = pop_condition(cx);
+    branch_if(cx, cc, depth);
+}
+
+/// Branches with the top operands if a condition holds.
+pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
+    let frame = frame_of(cx, depth);
+    if is_in_place(cx, frame) {
+        cx.control[frame].used = true;
+        let label = cx.control[frame].label;
+        return cx.asm.jcc(cc, label);
+    }
+    let next = cx.asm.label();
+    cx.asm.jcc(cc.not(), next);
+    take_along(cx, frame);
+    jump(cx, frame);
+    cx.asm.bind(next);
+}
+
+pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
+    let index = cx.pop();
+    let depths: Result<Vec<u32>, _> = table.targets().collect();
+    let depths = depths.map_err(|_| Refused("a table of branches that can not be read"))?;
+    cx.move_to(index, RCX);
+    // The ways to blocks that want operands elsewhere, by depth.
+    let mut ways: HashMap<u32, Label> = HashMap::new();
+    let mut way = |cx: &mut Cx, depth: u32| {
+        let frame = frame_of(cx, depth);
+        cx.control[frame].used = true;
+        match is_in_place(cx, frame) {
+            true => cx.control[frame].label,
+            false => *ways.entry(depth).or_insert_with(|| cx.asm.label()),
+        }
+    };
+    let default = way(cx, table.default());
+    let labels: Vec<Label> = depths.iter().map(|d| way(cx, *d)).collect();
+    cx.asm.alu_imm(Alu::Cmp, W32, RCX, labels.len() as i32);
+    cx.asm.jcc(Cc::AE, default);
+    let start = cx.asm.label();
+    cx.asm.address_of(RAX, start);
+    emit!(cx.asm, movslq_rm(RCX, indexed(RAX, RCX, Scale::Four, 0)));
+    cx.asm.alu(Alu::Add, W64, RAX, RCX);
+    emit!(cx.asm, jmpq_m(RAX));
+    cx.asm.bind(start);
+    cx.asm.jump_table(&labels);
+    let mut ways: Vec<(u32, Label)> = ways.into_iter().collect();
+    ways.sort_by_key(|w| w.0);
+    for (depth, label) in ways {
+        cx.asm.bind(label);
+        let frame = frame_of(cx, depth);
+        take_along(cx, frame);
+        jump(cx, frame);
+    }
+    cx.reachable = false;
+    Ok(())
+}
+
+pub fn return_(cx: &mut Cx) {
+    move_results(cx);
+    let exit = cx.exit;
+    cx.asm.jmp(exit);
+    cx.reachable = false;
+}
+
+/// Moves the results into their registers.
+fn move_results(cx: &mut Cx) {
+    let results = cx.pop_many(cx.results.len());
+    travel_back(cx, &results);
+}
+
+/// The same when this place goes on with the operands.
+fn copy_results(cx: &mut Cx) {
+    let from = cx.operands.stack.len() - cx.results.len();
+    let results = cx.operands.stack[from..].to_vec();
+    // What is a register's here is not free after it.
+    let free = cx.free_registers();
+    travel_back(cx, &results);
+    cx.set_free_registers(free);
+}
+
+fn travel_back(cx: &mut Cx, results: &[Operand]) {
+    let dests = abi::results(cx.results.iter().copied()).expect("asked at the beginning");
+    let values: Vec<_> = results.iter().copied().zip(dests).collect();
+    cx.travel(&values);
+}
+
+pub fn unreachable(cx: &mut Cx) {
+    cx.trap(Trap::Unreachable);
+    cx.reachable = false;
+}
+
+/// One of two operands, by a condition above them.
+pub fn select(cx: &mut Cx) {
+    // A condition in a register, or a constant, is tested before the others are read: that leaves the flags.
+    let cc = pop_condition(cx);
+    let (b, a) = (cx.pop(), cx.pop());
+    let kind = a.kind;
+    if kind.is_float() {
+        let x = cx.xmm_of(a);
+        let keep = cx.asm.label();
+        cx.asm.jcc(cc, keep);
+        cx.load_float(b, x);
+        cx.asm.bind(keep);
+        cx.release(b);
+        return cx.push_xmm(kind, x);
+    }
+    let r = cx.gpr_of(a);
+    let src = cx.src(b);
+    cx.asm.mov_if(cc.not(), kind.width(), r, src);
+    cx.release_src(src);
+    cx.push_gpr(kind, r);
+}

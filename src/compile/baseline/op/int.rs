@@ -1,0 +1,217 @@
+//! Numeric instructions on integers (Wasm 3.0, 4.6.1).
+
+use crate::base::Trap;
+use crate::compile::baseline::Refused;
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::Cx;
+use crate::compile::baseline::operands::{Kind, Operand, Place};
+
+/// A constant that fits into an instruction.
+fn short(o: Operand) -> Option<i32> {
+    match (o.place, o.kind.width()) {
+        (Place::Const(bits), W32) => Some(bits as i32),
+        (Place::Const(bits), W64) => i32::try_from(bits as i64).ok(),
+        _ => None,
+    }
+}
+
+fn is_register(o: Operand) -> bool {
+    matches!(o.place, Place::Gpr(_))
+}
+
+pub fn alu(cx: &mut Cx, op: Alu) {
+    let (mut b, mut a) = (cx.pop(), cx.pop());
+    // Of two operands that may change places, the register becomes the result.
+    if op != Alu::Sub && !is_register(a) && (is_register(b) || short(a).is_some()) {
+        (a, b) = (b, a);
+    }
+    let (kind, w) = (a.kind, a.kind.width());
+    let r = cx.gpr_of(a);
+    match short(b) {
+        Some(v) => cx.asm.alu_imm(op, w, r, v),
+        None => {
+            let src = cx.src(b);
+            cx.asm.alu(op, w, r, src);
+            cx.release_src(src);
+        }
+    }
+    cx.push_gpr(kind, r);
+}
+
+pub fn mul(cx: &mut Cx) {
+    let (mut b, mut a) = (cx.pop(), cx.pop());
+    if short(a).is_some() || !is_register(a) && is_register(b) {
+        (a, b) = (b, a);
+    }
+    let (kind, w) = (a.kind, a.kind.width());
+    if let Some(v) = short(b) {
+        let src = cx.src(a);
+        let r = match src {
+            GprMem::Gpr(r) => r,
+            GprMem::Mem(_) => cx.gpr(),
+        };
+        match w {
+            W32 => emit!(cx.asm, imull_rmi(r, src, v)),
+            W64 => emit!(cx.asm, imulq_rmi_sxl(r, src, v)),
+        }
+        return cx.push_gpr(kind, r);
+    }
+    let r = cx.gpr_of(a);
+    let src = cx.src(b);
+    emit!(cx.asm, w, imull_rm | imulq_rm(r, src));
+    cx.release_src(src);
+    cx.push_gpr(kind, r);
+}
+
+/// Shifts and rotations; the count is modulo the width.
+pub fn shift(cx: &mut Cx, op: Shift) {
+    let (by, a) = (cx.pop(), cx.pop());
+    let (kind, w) = (a.kind, a.kind.width());
+    let r = cx.gpr_of(a);
+    match by.place {
+        Place::Const(n) => cx.asm.shift_imm(op, w, r, n as u8 & if w == W32 { 31 } else { 63 }),
+        _ => {
+            cx.move_to(by, RCX);
+            cx.asm.shift(op, w, r);
+        }
+    }
+    cx.push_gpr(kind, r);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    pub signed: bool,
+    pub remainder: bool,
+}
+
+pub fn divide(cx: &mut Cx, what: Division) {
+    let (b, a) = (cx.pop(), cx.pop());
+    let (kind, w) = (a.kind, a.kind.width());
+    let by = cx.gpr_of(b);
+    cx.move_to(a, RAX);
+    cx.asm.test(w, by);
+    cx.trap_if(Cc::E, Trap::IntegerDivideByZero);
+    let done = cx.asm.label();
+    if what.signed {
+        // The least number by -1 is no number, the remainder of it is 0: the processor faults for both.
+        let usual = cx.asm.label();
+        cx.asm.alu_imm(Alu::Cmp, w, by, -1);
+        cx.asm.jcc(Cc::NE, usual);
+        if what.remainder {
+            cx.asm.mov_imm(RDX, 0);
+            cx.asm.jmp(done);
+        } else {
+            cx.asm.mov_imm(RCX, if w == W32 { 1 << 31 } else { 1 << 63 });
+            cx.asm.alu(Alu::Cmp, w, RAX, RCX);
+            cx.trap_if(Cc::E, Trap::IntegerOverflow);
+        }
+        cx.asm.bind(usual);
+    }
+    cx.asm.divide(w, what.signed, by);
+    cx.asm.bind(done);
+    cx.asm.mov(w, by, if what.remainder { RDX } else { RAX });
+    cx.push_gpr(kind, by);
+}
+
+/// Bits before the first one, or behind the last one; the width if there is none.
+pub fn count_zeros(cx: &mut Cx, leading: bool) {
+    let a = cx.pop();
+    let (kind, w) = (a.kind, a.kind.width());
+    let r = cx.gpr_of(a);
+    let width = if w == W32 { 32u64 } else { 64 };
+    if leading {
+        // Of zero -1, so that the difference is the width.
+        cx.asm.mov_imm(RCX, u64::MAX);
+        emit!(cx.asm, w, bsrl_rm | bsrq_rm(RAX, r));
+        cx.asm.mov_if(Cc::E, w, RAX, RCX);
+        cx.asm.mov_imm(r, width - 1);
+        cx.asm.alu(Alu::Sub, w, r, RAX);
+    } else {
+        cx.asm.mov_imm(RCX, width);
+        emit!(cx.asm, w, bsfl_rm | bsfq_rm(RAX, r));
+        cx.asm.mov_if(Cc::E, w, RAX, RCX);
+        cx.asm.mov(w, r, RAX);
+    }
+    cx.push_gpr(kind, r);
+}
+
+pub fn popcnt(cx: &mut Cx) -> Result<(), Refused> {
+    if !std::is_x86_feature_detected!("popcnt") {
+        return Err(Refused("the processor does not count bits"));
+    }
+    let a = cx.pop();
+    let (kind, w) = (a.kind, a.kind.width());
+    let r = cx.gpr_of(a);
+    emit!(cx.asm, w, popcntl_rm | popcntq_rm(r, r));
+    cx.push_gpr(kind, r);
+    Ok(())
+}
+
+pub fn compare(cx: &mut Cx, cc: Cc) {
+    let (b, a) = (cx.pop(), cx.pop());
+    let w = a.kind.width();
+    match (short(b), cx.in_frame(a)) {
+        (Some(v), Some(mem)) => cx.asm.alu_imm(Alu::Cmp, w, mem, v),
+        (Some(v), None) => {
+            let r = cx.gpr_of(a);
+            match v {
+                0 => cx.asm.test(w, r),
+                _ => cx.asm.alu_imm(Alu::Cmp, w, r, v),
+            }
+            cx.free(r);
+        }
+        (None, _) => {
+            let r = cx.gpr_of(a);
+            let src = cx.src(b);
+            cx.asm.alu(Alu::Cmp, w, r, src);
+            cx.free(r);
+            cx.release_src(src);
+        }
+    }
+    cx.push(Kind::I32, Place::Flags(cc));
+}
+
+/// Whether an integer or a reference is zero. Of a condition that was just found, it is the opposite.
+pub fn eqz(cx: &mut Cx) {
+    if let Place::Flags(cc) = cx.peek(0).place {
+        cx.pop();
+        return cx.push(Kind::I32, Place::Flags(cc.not()));
+    }
+    let kind = cx.peek(0).kind;
+    cx.push_const(kind, 0);
+    compare(cx, Cc::E);
+}
+
+/// Sign-extends the low bits, `from` of them.
+pub fn extend(cx: &mut Cx, from: u32, to: Kind) {
+    let a = cx.pop();
+    let src = cx.src(a);
+    let r = match src {
+        GprMem::Gpr(r) => r,
+        GprMem::Mem(_) => cx.gpr(),
+    };
+    let w = to.width();
+    match from {
+        8 => emit!(cx.asm, w, movsbl_rm | movsbq_rm(r, src)),
+        16 => emit!(cx.asm, w, movswl_rm | movswq_rm(r, src)),
+        _ => emit!(cx.asm, movslq_rm(r, src)),
+    }
+    cx.push_gpr(to, r);
+}
+
+/// The low half, or the number with zero above it: both are a narrow copy.
+pub fn low_half(cx: &mut Cx, to: Kind) {
+    let a = cx.pop();
+    if let Place::Const(bits) = a.place {
+        return cx.push_const(to, bits as u32 as u64);
+    }
+    let src = cx.src(a);
+    let r = match src {
+        GprMem::Gpr(r) => r,
+        GprMem::Mem(_) => cx.gpr(),
+    };
+    if a.kind.width() == W64 || src != GprMem::Gpr(r) {
+        cx.asm.mov(W32, r, src);
+    }
+    cx.push_gpr(to, r);
+}

@@ -1,0 +1,221 @@
+//! Memory instructions (Wasm 3.0, 4.6.12). What is checked is told in `compile::bounds`.
+
+use crate::abi::builtin::Builtin;
+use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
+use crate::base::Trap;
+use crate::base::index::{EntityRef, MemoryIndex};
+use crate::base::limits::MEMORY_GUARD;
+use crate::compile::baseline::Refused;
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::{Arg, CONTEXT, Cx, MEMORY};
+use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::wasm::types::{IndexType, MemoryType};
+use std::mem::offset_of;
+use wasmparser::{MemArg, MemArgTarget};
+
+/// An access's place, its index register, which is the instruction's, and whether it traps by a fault.
+struct Access {
+    mem: Mem,
+    index: Option<Gpr>,
+    faults: bool,
+}
+
+fn slot(cx: &Cx, memory: MemoryIndex, field: usize) -> Mem {
+    at(CONTEXT, (cx.env.layout.memory(memory) as usize + field) as i32)
+}
+
+fn memory_type(cx: &Cx, memory: u32) -> (MemoryIndex, MemoryType) {
+    let memory = MemoryIndex::from_u32(memory);
+    (memory, cx.env.info.memories[memory])
+}
+
+/// Where a memory begins: a register, `rcx` but for the first memory.
+fn base(cx: &mut Cx, memory: MemoryIndex) -> Gpr {
+    if memory.index() == 0 {
+        return MEMORY;
+    }
+    let from = slot(cx, memory, offset_of!(VmMemorySlot, base));
+    cx.asm.mov(W64, RCX, from);
+    RCX
+}
+
+/// Bytes in a memory now, in `rax`.
+fn length(cx: &mut Cx, memory: MemoryIndex) {
+    let from = slot(cx, memory, offset_of!(VmMemorySlot, memory));
+    cx.asm.mov(W64, RAX, from);
+    cx.asm.mov(W64, RAX, at(RAX, offset_of!(VmMemory, length) as i32));
+}
+
+/// Takes an index off the stack and makes it the place of `size` bytes, checked here or by the guard. Changes `rax` and `rcx`.
+fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
+    let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
+    let (memory, ty) = memory_type(cx, memory);
+    let index = cx.pop();
+    let span = m.offset.saturating_add(size);
+    let guarded = cx.env.settings.signals && ty.has_whole_pages() && span <= MEMORY_GUARD;
+    if let (true, Place::Const(index)) = (guarded && memory.index() == 0, index.place)
+        && let Ok(offset) = i32::try_from(index.saturating_add(m.offset))
+    {
+        return Access { mem: at(MEMORY, offset), index: None, faults: true };
+    }
+    let index = cx.gpr_of(index);
+    if !guarded {
+        length(cx, memory);
+        match i32::try_from(span) {
+            Ok(span) => cx.asm.alu_imm(Alu::Sub, W64, RAX, span),
+            Err(_) => {
+                cx.asm.mov_imm(RCX, span);
+                cx.asm.alu(Alu::Sub, W64, RAX, RCX);
+            }
+        }
+        cx.trap_if(Cc::B, Trap::MemoryOutOfBounds);
+        cx.asm.alu(Alu::Cmp, W64, index, RAX);
+        cx.trap_if(Cc::A, Trap::MemoryOutOfBounds);
+    } else if ty.index.is_64() {
+        let limit = slot(cx, memory, offset_of!(VmMemorySlot, limit));
+        cx.asm.alu(Alu::Cmp, W64, index, limit);
+        cx.trap_if(Cc::AE, Trap::MemoryOutOfBounds);
+    }
+    let base = base(cx, memory);
+    let mem = match i32::try_from(m.offset) {
+        Ok(offset) => indexed(base, index, Scale::One, offset),
+        Err(_) => {
+            cx.asm.mov_imm(RAX, m.offset);
+            cx.asm.alu(Alu::Add, W64, index, RAX);
+            indexed(base, index, Scale::One, 0)
+        }
+    };
+    Access { mem, index: Some(index), faults: guarded }
+}
+
+impl Access {
+    /// The next instruction makes the access.
+    fn happens(&self, cx: &mut Cx) {
+        if self.faults {
+            cx.may_fault(Trap::MemoryOutOfBounds);
+        }
+    }
+}
+
+/// What is loaded: its bytes, whether they are sign-extended, and what comes out.
+#[derive(Clone, Copy)]
+pub struct Load {
+    pub size: u64,
+    pub signed: bool,
+    pub kind: Kind,
+}
+
+pub fn load(cx: &mut Cx, m: &MemArg, what: Load) {
+    let access = access(cx, m, what.size);
+    let (mem, w) = (access.mem, what.kind.width());
+    if what.kind.is_float() {
+        let x = cx.xmm();
+        access.happens(cx);
+        cx.asm.load_float(w, x, mem);
+        access.index.into_iter().for_each(|r| cx.free(r));
+        return cx.push_xmm(what.kind, x);
+    }
+    let r = access.index.unwrap_or_else(|| cx.gpr());
+    access.happens(cx);
+    match (what.size, what.signed) {
+        (1, false) => emit!(cx.asm, movzbl_rm(r, mem)),
+        (1, true) => emit!(cx.asm, w, movsbl_rm | movsbq_rm(r, mem)),
+        (2, false) => emit!(cx.asm, movzwl_rm(r, mem)),
+        (2, true) => emit!(cx.asm, w, movswl_rm | movswq_rm(r, mem)),
+        (4, true) if w == W64 => emit!(cx.asm, movslq_rm(r, mem)),
+        (4, _) => cx.asm.mov(W32, r, mem),
+        _ => cx.asm.mov(W64, r, mem),
+    }
+    cx.push_gpr(what.kind, r);
+}
+
+/// Stores the low `size` bytes of a value.
+pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
+    let v = cx.pop();
+    // Before the access, whose registers it may change.
+    let v = match (v.place, v.kind.is_float()) {
+        (Place::Const(bits), false) if size <= 4 || i32::try_from(bits as i64).is_ok() => v,
+        (_, false) => v.in_gpr(cx.gpr_of(v)),
+        (_, true) => v.in_xmm(cx.xmm_of(v)),
+    };
+    let access = access(cx, m, size);
+    let mem = access.mem;
+    access.happens(cx);
+    match (v.place, size) {
+        (Place::Const(bits), 1) => emit!(cx.asm, movb_mi(mem, bits as u8)),
+        (Place::Const(bits), 2) => emit!(cx.asm, movw_mi(mem, bits as u16)),
+        (Place::Const(bits), 4) => cx.asm.store_imm(W32, mem, bits as i32),
+        (Place::Const(bits), _) => cx.asm.store_imm(W64, mem, bits as i32),
+        (Place::Xmm(x), _) => cx.asm.store_float(v.kind.width(), mem, x),
+        (Place::Gpr(r), 1) => emit!(cx.asm, movb_mr(mem, r)),
+        (Place::Gpr(r), 2) => emit!(cx.asm, movw_mr(mem, r)),
+        (Place::Gpr(r), 4) => cx.asm.store(W32, mem, r),
+        (Place::Gpr(r), _) => cx.asm.store(W64, mem, r),
+        _ => unreachable!("it was put there"),
+    }
+    access.index.into_iter().for_each(|r| cx.free(r));
+    cx.release(v);
+}
+
+/// The kind of indexes and sizes.
+pub fn index_kind(ty: IndexType) -> Kind {
+    if ty.is_64() { Kind::I64 } else { Kind::I32 }
+}
+
+pub fn size(cx: &mut Cx, memory: u32) {
+    let (memory, ty) = memory_type(cx, memory);
+    length(cx, memory);
+    let log2 = ty.page.log2() as u8;
+    if log2 > 0 {
+        cx.asm.shift_imm(Shift::Right, W64, RAX, log2);
+    }
+    cx.push_result(index_kind(ty.index));
+}
+
+pub fn grow(cx: &mut Cx, memory: u32) -> Result<(), Refused> {
+    let kind = index_kind(memory_type(cx, memory).1.index);
+    let delta = cx.pop();
+    cx.call_builtin(Builtin::memory_grow, &[Arg::Number(memory), Arg::Value(delta)])?;
+    cx.push_result(kind);
+    Ok(())
+}
+
+/// Makes an index the address of `len` bytes, checked here.
+fn range(cx: &mut Cx, memory: u32, index: Gpr, len: Gpr) {
+    let memory = MemoryIndex::from_u32(memory);
+    length(cx, memory);
+    cx.asm.alu(Alu::Sub, W64, RAX, len);
+    cx.trap_if(Cc::B, Trap::MemoryOutOfBounds);
+    cx.asm.alu(Alu::Cmp, W64, index, RAX);
+    cx.trap_if(Cc::A, Trap::MemoryOutOfBounds);
+    let base = base(cx, memory);
+    cx.asm.alu(Alu::Add, W64, index, base);
+}
+
+fn in_gpr(kind: Kind, r: Gpr) -> Arg {
+    Arg::Value(Operand::new(kind, Place::Gpr(r)))
+}
+
+pub fn copy(cx: &mut Cx, dst: u32, src: u32) -> Result<(), Refused> {
+    let (len, from, to) = (cx.pop_gpr(), cx.pop_gpr(), cx.pop_gpr());
+    range(cx, dst, to, len);
+    range(cx, src, from, len);
+    let args = [to, from, len].map(|r| in_gpr(Kind::I64, r));
+    cx.call_builtin(Builtin::memory_copy, &args)
+}
+
+pub fn fill(cx: &mut Cx, memory: u32) -> Result<(), Refused> {
+    let (len, value, to) = (cx.pop_gpr(), cx.pop(), cx.pop_gpr());
+    range(cx, memory, to, len);
+    cx.call_builtin(Builtin::memory_fill, &[in_gpr(Kind::I64, to), Arg::Value(value), in_gpr(Kind::I64, len)])
+}
+
+pub fn init(cx: &mut Cx, memory: u32, data: u32) -> Result<(), Refused> {
+    let (len, from, to) = (cx.pop(), cx.pop(), cx.pop());
+    let args = [Arg::Number(memory), Arg::Number(data), Arg::Value(to), Arg::Value(from), Arg::Value(len)];
+    cx.call_builtin(Builtin::memory_init, &args)
+}
+
+pub fn data_drop(cx: &mut Cx, data: u32) -> Result<(), Refused> {
+    cx.call_builtin(Builtin::data_drop, &[Arg::Number(data)])
+}
