@@ -24,13 +24,12 @@ pub const MAX_MODULE_SIZE: usize = 512 << 20;
 pub const MAX_FUNC_VALUES: usize = 1000;
 /// Bodies smaller than this in total, in bytes, are compiled by the calling thread alone.
 pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;
-/// Larger bodies, in bytes, are compiled in full at once, where a module is compiled while it runs: the quick tier has no advantage.
-pub const MAX_QUICK_BODY: usize = 128 << 10;
-/// Functions whose frames would be larger than this, in bytes, as well.
-pub const MAX_QUICK_FRAME: u32 = 32 << 10;
+/// Functions whose frames would be larger than this, in bytes, are compiled in full at once, where a module is compiled while it
+/// runs: they have no time to be replaced.
+pub const MAX_BASELINE_FRAME: u32 = 32 << 10;
 /// Bytes of bodies for each thread in the background but the first.
 pub const LAZY_BYTES_PER_THREAD: usize = 64 << 10;
-/// Code of the quick tier takes larger frames: where a module is compiled while it runs, the stack may have this many times the size
+/// What is compiled at once takes larger frames: where a module is compiled while it runs, the stack may have this many times the size
 /// that is configured, as far as the thread's own stack has it.
 pub const LAZY_STACK_FACTOR: usize = 16;
 /// Bytes of the thread's stack that are left to the host then.

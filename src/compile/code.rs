@@ -163,11 +163,6 @@ fn call_of(func: &Function, r: &FinalizedMachReloc) -> Result<Call> {
 }
 
 impl CompiledFunc {
-    /// The functions of the module that it calls, itself among them.
-    pub fn callees(&self) -> impl Iterator<Item = DefinedFuncIndex> + '_ {
-        self.relocs.iter().map(|c| c.callee)
-    }
-
     /// Whether it looks at the heap's base, which then must be there before it runs.
     pub fn uses_heap(&self) -> bool {
         self.uses_heap

@@ -1,14 +1,12 @@
 //! Compiles a module: function by function, on several threads when it is worth it. The result does not depend on them.
 
-#[cfg(target_arch = "x86_64")]
 use super::baseline;
 use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
-use super::func::ModuleEnv;
-use super::isa::{self, Tier};
+use super::func::{ModuleEnv, ModuleFacts, Processor};
+use super::isa;
 use super::{stack_check, trampoline};
 use crate::abi::code::{Code, TrampolineCode};
-use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
 use crate::base::index::*;
 use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
@@ -29,9 +27,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use wasmparser::FuncValidatorAllocations;
 
+/// How a function is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tier {
+    /// By `baseline`: in a tenth of the time, runs at half the speed.
+    AtOnce,
+    /// By Cranelift.
+    Full,
+}
+
 pub struct Compiler {
     isa: OwnedTargetIsa,
-    quick_isa: OwnedTargetIsa,
+    processor: Processor,
     settings: Settings,
     threads: usize,
     contract: u64,
@@ -82,8 +89,7 @@ impl FuncCompiler {
         result
     }
 
-    /// Compiles a valid body as fast as can be, on any stack. `None` when Cranelift has to.
-    #[cfg(target_arch = "x86_64")]
+    /// Compiles a valid body as fast as can be. `None` when Cranelift has to.
     pub fn at_once(
         env: &ModuleEnv<'_>,
         i: DefinedFuncIndex,
@@ -132,9 +138,16 @@ fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
     pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
-        let (isa, quick_isa) = (isa::host(Tier::Full)?, isa::host(Tier::Quick)?);
+        let isa = isa::host()?;
         let contract = isa::contract(&*isa, settings);
-        Ok(Compiler { isa, quick_isa, settings, threads, contract, progress: Progress::default() })
+        Ok(Compiler {
+            processor: Processor::new(&*isa),
+            isa,
+            settings,
+            threads,
+            contract,
+            progress: Progress::default(),
+        })
     }
 
     /// A hash of everything that code depends on: the contract, settings, processor, version. Code made under another one
@@ -149,21 +162,16 @@ impl Compiler {
     }
 
     /// What the functions of a module share while they are compiled.
-    pub fn env<'m>(
-        &'m self,
-        info: &'m ModuleInfo,
-        layout: &'m ContextLayout,
-        types: DescriptorView,
-        tier: Tier,
-    ) -> ModuleEnv<'m> {
-        let isa = if tier == Tier::Quick { &*self.quick_isa } else { &*self.isa };
-        ModuleEnv::new(info, layout, self.settings, isa, types)
+    pub fn env<'m>(&'m self, info: &'m ModuleInfo, facts: &'m ModuleFacts, types: DescriptorView) -> ModuleEnv<'m> {
+        let (layout, fixed_tables) = (&facts.layout, &facts.fixed_tables[..]);
+        let (settings, isa, processor) = (self.settings, &*self.isa, self.processor);
+        ModuleEnv { info, layout, settings, isa, processor, types, fixed_tables }
     }
 
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
     pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body], types: DescriptorView) -> Result<Code> {
-        let layout = ContextLayout::new(info);
-        let env = self.env(info, &layout, types, Tier::Full);
+        let facts = ModuleFacts::new(info);
+        let env = self.env(info, &facts, types);
         let size = |i: usize| info.bodies[DefinedFuncIndex::new(i)].len();
         let all: usize = (0..bodies.len()).map(size).sum();
         self.progress.total.fetch_add(all as u64, Relaxed);

@@ -14,7 +14,6 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::*;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
-use cranelift_codegen::settings;
 use cranelift_frontend::{FunctionBuilder, Variable};
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -25,23 +24,22 @@ pub struct ModuleEnv<'m> {
     pub layout: &'m ContextLayout,
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
-    /// Whether the processor has an instruction for sums of four products of bytes.
-    pub has_vnni: bool,
+    pub processor: Processor,
     /// To ask how types are related; none of its numbers goes into code.
     pub types: DescriptorView,
     /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
     /// grow it.
+    pub fixed_tables: &'m [bool],
+}
+
+/// What follows from a module's declarations.
+pub struct ModuleFacts {
+    pub layout: ContextLayout,
     pub fixed_tables: Vec<bool>,
 }
 
-impl<'m> ModuleEnv<'m> {
-    pub fn new(
-        info: &'m ModuleInfo,
-        layout: &'m ContextLayout,
-        settings: Settings,
-        isa: &'m dyn TargetIsa,
-        types: DescriptorView,
-    ) -> Self {
+impl ModuleFacts {
+    pub fn new(info: &ModuleInfo) -> ModuleFacts {
         let mut fixed_tables: Vec<bool> = info.tables.values().map(|t| !t.grows).collect();
         for export in &info.exports {
             if let EntityIndex::Table(t) = export.index {
@@ -53,10 +51,24 @@ impl<'m> ModuleEnv<'m> {
             fixed_tables[t.index()] |= limits.max == Some(limits.min);
             fixed_tables[t.index()] &= info.defined_table(t).is_some();
         }
-        let vnni =
-            |f: &settings::Value| matches!(f.name, "has_avx_vnni" | "has_avx512vnni") && f.as_bool() == Some(true);
-        let has_vnni = isa.isa_flags().iter().any(vnni);
-        ModuleEnv { info, layout, settings, isa, has_vnni, types, fixed_tables }
+        ModuleFacts { layout: ContextLayout::new(info), fixed_tables }
+    }
+}
+
+/// Instructions that only some processors have.
+#[derive(Clone, Copy)]
+pub struct Processor {
+    /// Sums of four products of bytes.
+    pub vnni: bool,
+    /// Counts of bits.
+    pub popcnt: bool,
+}
+
+impl Processor {
+    pub fn new(isa: &dyn TargetIsa) -> Processor {
+        let flags = isa.isa_flags();
+        let has = |name| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
+        Processor { vnni: has("has_avx_vnni") || has("has_avx512vnni"), popcnt: has("has_popcnt") }
     }
 }
 

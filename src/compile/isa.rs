@@ -8,21 +8,12 @@ use crate::wasm::features;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 
-/// How much is done for a function's speed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tier {
-    /// Compiled in less than half the time, runs at half the speed.
-    Quick,
-    Full,
-}
-
 /// The host's instruction set with our settings.
-pub fn host(tier: Tier) -> Result<OwnedTargetIsa> {
+pub fn host() -> Result<OwnedTargetIsa> {
     require_sse41()?;
     let mut flags = settings::builder();
     for (name, value) in [
-        ("opt_level", if tier == Tier::Quick { "none" } else { "speed" }),
-        ("regalloc_algorithm", if tier == Tier::Quick { "single_pass" } else { "backtracking" }),
+        ("opt_level", "speed"),
         // Backtraces and unwinding walk the frame pointers.
         ("preserve_frame_pointers", "true"),
         // The stack check covers the whole frame, so no page is touched below the limit.

@@ -5,7 +5,6 @@
 //! that emits loads and stores of references to objects; `bounds` checks accesses to memories. `trampoline` makes
 //! the ways in and out for a function type. `layout` puts aside what is unlikely.
 
-#[cfg(target_arch = "x86_64")]
 mod baseline;
 mod body;
 mod bounds;
@@ -21,6 +20,5 @@ mod stack_check;
 mod trampoline;
 
 pub use code::{ALIGN, CompiledFunc, link};
-pub use driver::{Compiler, FuncCompiler};
-pub use func::results_in_memory;
-pub use isa::Tier;
+pub use driver::{Compiler, FuncCompiler, Tier};
+pub use func::{ModuleFacts, results_in_memory};

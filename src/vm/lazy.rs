@@ -1,17 +1,16 @@
-//! Compiling a module while it runs: a function quickly when it is first called, everything thoroughly in the background,
+//! Compiling a module while it runs: a function at once when it is first called, everything in full in the background,
 //! first what was called. When all is there it is put together as it would have been without all this, and calls go there.
 
 use super::engine::Engine;
 use super::first_call;
-use super::lazy_queue::{Queue, Task};
+use super::lazy_queue::Queue;
 use super::lazy_text::LazyText;
 use super::machine_code::{Linked, Source};
-use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
 use crate::base::index::*;
-use crate::base::limits::{LAZY_BYTES_PER_THREAD, MAX_QUICK_BODY, MAX_QUICK_FRAME};
+use crate::base::limits::LAZY_BYTES_PER_THREAD;
 use crate::base::{Error, ErrorKind, Result, Trap};
-use crate::compile::{CompiledFunc, FuncCompiler, Tier, link};
+use crate::compile::{CompiledFunc, FuncCompiler, ModuleFacts, Tier, link};
 use crate::err;
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{lower_priority, process, spawn_quietly};
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Lazy {
     engine: Arc<Engine>,
     source: Arc<Source>,
-    layout: ContextLayout,
+    facts: ModuleFacts,
     bodies: Vec<Body>,
     /// Whether its instances have a heap from the start.
     uses_heap: bool,
@@ -42,8 +41,6 @@ pub struct Lazy {
     linked: OnceLock<Linked>,
     /// Contexts whose funcrefs lead to stubs.
     contexts: Mutex<Vec<usize>>,
-    /// To be used again by who calls a function first.
-    compilers: Mutex<Vec<FuncCompiler>>,
     /// Threads that have not ended; they go under the queue's lock.
     threads: AtomicU32,
     /// The process whose threads they are.
@@ -70,7 +67,7 @@ impl Lazy {
         let lazy = Arc::new(Lazy {
             engine: engine.clone(),
             source: source.clone(),
-            layout: ContextLayout::new(&source.info),
+            facts: ModuleFacts::new(&source.info),
             queue: Mutex::new(Queue::new(bodies.len())),
             bodies: bodies.iter().map(decode::again).collect(),
             uses_heap,
@@ -79,7 +76,6 @@ impl Lazy {
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),
             contexts: Mutex::new(Vec::new()),
-            compilers: Mutex::new(Vec::new()),
             threads: AtomicU32::new(0),
             process: AtomicU32::new(process()),
             size: size as u64,
@@ -144,31 +140,19 @@ impl Lazy {
     /// A function's code, which is compiled if it was not yet.
     pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         self.settle_in();
-        let mut queue = self.queue.lock();
         loop {
             if let Some(code) = self.text.entered(f) {
                 return Ok(code);
             }
-            if let Some((tier, func)) = queue.compiled(f) {
-                queue.entered(f, tier, &func);
-                drop(queue);
-                return self.place(f, tier, &func, interrupted);
+            let full = self.queue.lock().compiled(f);
+            if let Some(func) = full {
+                return self.place(f, Tier::Full, &func, interrupted);
             }
-            match queue.take(f) {
-                Ok(Some(task)) => {
-                    drop(queue);
-                    self.compile_now(task)?;
-                    queue = self.queue.lock();
-                }
-                Ok(None) => {
-                    queue.check_lost()?;
-                    if interrupted() {
-                        return Err(Error::trap(Trap::Interrupted));
-                    }
-                    self.changed.wait_for(&mut queue, PATIENCE);
-                }
-                Err(e) => return Err(e),
+            if let Some(func) = on_large_stack(|| self.compile_at_once(f)).map_err(no_stack)?? {
+                self.queue.lock().entered(f, func.frame_size());
+                return self.place(f, Tier::AtOnce, &func, interrupted);
             }
+            self.compile_or_wait(f, interrupted)?;
         }
     }
 
@@ -183,49 +167,53 @@ impl Lazy {
             return Ok(self.wait(interrupted)?.func(f));
         };
         // Who made the full code meanwhile may not have seen that the function is entered.
-        let full = self.queue.lock().compiled(f).filter(|(better, _)| *better == Tier::Full && tier == Tier::Quick);
+        let full = self.queue.lock().compiled(f).filter(|_| tier == Tier::AtOnce);
         match full {
-            Some((_, func)) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
+            Some(func) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
             None => Ok(code),
         }
     }
 
-    /// On this thread, for who waits for it.
-    fn compile_now(&self, task: Task) -> Result<()> {
-        let mut compiler = self.compilers.lock().pop().unwrap_or_default();
-        let done = on_large_stack(|| self.compile(&mut compiler, task));
-        self.compilers.lock().push(compiler);
-        match done {
-            Ok(result) => self.put(task, result),
-            Err(e) => {
-                self.queue.lock().give_back(task);
-                self.changed.notify_all();
-                return Err(no_stack(e));
-            }
-        }
-        Ok(())
+    /// A function that somebody waits for; `None` if it has to be compiled in full.
+    fn compile_at_once(&self, f: DefinedFuncIndex) -> Result<Option<CompiledFunc>> {
+        let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
+        let func = FuncCompiler::at_once(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
+        func.map(|func| self.checked(func)).transpose()
     }
 
-    fn compile(&self, compiler: &mut FuncCompiler, task: Task) -> Result<CompiledFunc> {
-        let quick = task.tier == Tier::Quick;
-        let types = self.engine.types.view();
-        let env = self.engine.compiler.env(&self.source.info, &self.layout, types, task.tier);
-        let (bytes, body) = (&self.source.bytes, &self.bodies[task.func.index()]);
-        let func = match if quick { FuncCompiler::at_once(&env, task.func, bytes, body)? } else { None } {
-            Some(func) => func,
-            None if quick && self.source.info.bodies[task.func].len() > MAX_QUICK_BODY => {
-                return Err(err!(Limit, "too large to be compiled quickly"));
-            }
-            None => compiler.compile(&env, task.func, bytes, decode::again(body))?,
-        };
+    fn compile(&self, compiler: &mut FuncCompiler, f: DefinedFuncIndex) -> Result<CompiledFunc> {
+        let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
+        let body = decode::again(&self.bodies[f.index()]);
+        self.checked(compiler.compile(&env, f, &self.source.bytes, body)?)
+    }
+
+    fn checked(&self, func: CompiledFunc) -> Result<CompiledFunc> {
         if func.uses_heap() && !self.uses_heap {
             // Its instances have no heap: it would find null where the heap is.
             return Err(err!(Internal, "code looks into objects, and the validator has not seen it"));
         }
-        if quick && func.frame_size() > MAX_QUICK_FRAME {
-            return Err(err!(Limit, "its frame is too large"));
-        }
         Ok(func)
+    }
+
+    /// Compiles a function in full on this thread, or waits a while if another thread is about it.
+    fn compile_or_wait(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let mut queue = self.queue.lock();
+        if queue.take(f)? {
+            drop(queue);
+            let done = on_large_stack(|| self.compile(&mut FuncCompiler::default(), f));
+            if done.is_err() {
+                self.queue.lock().give_back(f);
+                self.changed.notify_all();
+            }
+            self.put(f, done.map_err(no_stack)?);
+        } else if queue.compiled(f).is_none() {
+            queue.check_lost()?;
+            if interrupted() {
+                return Err(Error::trap(Trap::Interrupted));
+            }
+            self.changed.wait_for(&mut queue, PATIENCE);
+        }
+        Ok(())
     }
 
     /// Compiles until nothing waits, everything is stopped, or `interrupted` says so.
@@ -234,33 +222,29 @@ impl Lazy {
             let mut compiler = FuncCompiler::default();
             while !self.stopped.load(Relaxed)
                 && !interrupted()
-                && let Some(task) = { self.queue.lock().next() }
+                && let Some(f) = { self.queue.lock().next() }
             {
-                let result = self.compile(&mut compiler, task);
-                self.put(task, result);
+                let result = self.compile(&mut compiler, f);
+                self.put(f, result);
             }
         })
     }
 
-    fn put(&self, task: Task, result: Result<CompiledFunc>) {
+    /// What has become of a function that was taken.
+    fn put(&self, f: DefinedFuncIndex, result: Result<CompiledFunc>) {
         let result = result.map(Arc::new);
-        if task.tier == Tier::Full {
-            // Before others can see that all is there.
-            self.count(self.source.info.bodies[task.func].len() as u64);
-        }
+        // Before others can see that all is there.
+        self.count(self.source.info.bodies[f].len() as u64);
         let mut queue = self.queue.lock();
-        let last = queue.put(task, result.clone());
-        let was_entered = self.text.entered(task.func).is_some();
+        let last = queue.put(f, result.clone());
+        let was_entered = self.text.entered(f).is_some();
         drop(queue);
         self.changed.notify_all();
-        if task.tier == Tier::Quick {
-            return;
-        }
         if let Ok(func) = result
             && was_entered
         {
-            // Without room for it the quick code stays until all is there.
-            let _ = self.text.place(&self.source, task.func, Tier::Full, &func);
+            // Without room for it the other code stays until all is there.
+            let _ = self.text.place(&self.source, f, Tier::Full, &func);
         }
         if last {
             // Who waits for it tries again.
@@ -291,7 +275,6 @@ impl Lazy {
             self.refresh(context);
         }
         self.queue.lock().clear();
-        self.compilers.lock().clear();
         self.changed.notify_all();
         if let Some(f) = &self.on_linked {
             f(linked);
@@ -313,7 +296,7 @@ impl Lazy {
         let info = &self.source.info;
         for (place, f) in info.funcrefs.iter() {
             if let Some(defined) = info.defined_func(*f) {
-                let at = (context + self.layout.funcref(place) as usize) as *const VmFuncRef;
+                let at = (context + self.facts.layout.funcref(place) as usize) as *const VmFuncRef;
                 // SAFETY: a complete context of this module that is alive: it is in the list, or its instance is being made.
                 // Only the code is touched, which is atomic.
                 unsafe { (*at).code.set(self.code(defined)) };

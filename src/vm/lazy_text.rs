@@ -151,7 +151,7 @@ impl LazyText {
     ) -> Result<Option<VmCode>> {
         let mut places = self.places.lock();
         if let Some(code) = self.entered(f)
-            && (tier == Tier::Quick || places.left || places.full[f.index()] != 0)
+            && (tier == Tier::AtOnce || places.left || places.full[f.index()] != 0)
         {
             return Ok(Some(code));
         }
@@ -162,9 +162,9 @@ impl LazyText {
         }
         let no_memory = |e| err!(OutOfMemory, "no memory for machine code of this process: {e}");
         self.space.own(&mut places.writer, start).map_err(no_memory)?;
-        // Quick code calls through stubs, and so arrives at full code as soon as there is some.
+        // What was made at once calls through stubs, and so arrives at full code as soon as there is some.
         let mut code = func.alone(start, |callee| match places.full[callee.index()] {
-            _ if tier == Tier::Quick => self.stub_offset(callee),
+            _ if tier == Tier::AtOnce => self.stub_offset(callee),
             _ if callee == f => start,
             0 => self.stub_offset(callee),
             at => at,

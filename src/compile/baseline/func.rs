@@ -21,7 +21,7 @@ use crate::abi::code::{CallSite, TrapSite};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
-use crate::base::limits::MAX_QUICK_FRAME;
+use crate::base::limits::MAX_BASELINE_FRAME;
 use crate::compile::code::{Call, CompiledFunc};
 use crate::compile::func::ModuleEnv;
 use crate::wasm::types::{FuncType, ValType};
@@ -211,7 +211,7 @@ impl<'m> Cx<'m> {
             self.emit_cold(cold);
         }
         let frame_size = (self.operands.deepest_home + self.outgoing).next_multiple_of(16);
-        if frame_size > MAX_QUICK_FRAME {
+        if frame_size > MAX_BASELINE_FRAME {
             return Err(Refused("its frame is too large"));
         }
         self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);

@@ -131,7 +131,7 @@ fn relaxed_dot(cx: &mut FuncCx) {
 fn relaxed_dot_add(cx: &mut FuncCx) {
     let c = cx.pop_as(I32X4);
     let (a, b) = cx.pop2_as(I8X16);
-    let sums = if as_x86(cx) && cx.env.has_vnni {
+    let sums = if as_x86(cx) && cx.env.processor.vnni {
         // Cranelift knows this as one instruction, which does not saturate in between.
         let (low, high) = products(cx, a, b, false);
         let [low, high] = [low, high].map(|v| {

@@ -136,7 +136,7 @@ pub fn count_zeros(cx: &mut Cx, leading: bool) {
 }
 
 pub fn popcnt(cx: &mut Cx) -> Result<(), Refused> {
-    if !std::is_x86_feature_detected!("popcnt") {
+    if !cx.env.processor.popcnt {
         return Err(Refused("the processor does not count bits"));
     }
     let a = cx.pop();
