@@ -682,7 +682,7 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
 
 // Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
 // called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
-// one. Results are the same, and so is the code in the end. Code that was compiled quickly takes more stack: WebAssembly may use up to 16
+// one. Results are the same, and so is the code in the end. Code that was made at once for a first call takes more stack: WebAssembly may use up to 16
 // times of what `wrt_config_set_max_wasm_stack` says then, as far as the thread has it and 512 KiB are left. A function that the compiler refuses is an error of its first
 // call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
 // threads have finished their functions.

@@ -12,7 +12,7 @@ mod large;
 #[path = "index64/tables.rs"]
 mod tables;
 
-/// With faults and with explicit checks, compiled in full, and quickly at the first call.
+/// With faults and with explicit checks, compiled in full, and at once at the first call.
 fn configs() -> impl Iterator<Item = Config> {
     [true, false].into_iter().flat_map(|signals| {
         [true, false].map(|lazy| {

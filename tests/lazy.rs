@@ -140,7 +140,7 @@ fn traps_name_the_same_frames() {
         (func (export \"run\") (param i32) (result i32) (call $middle (local.get 0))))";
     let frames = [true, false].map(|lazy| {
         let (mut store, i) = instance(&module(lazy, wat));
-        // The first time in quick code, at last in the code of all.
+        // The first time in code that is made at once, at last in the code of all.
         let first = call(&mut store, i, "run", &[Val::I32(0)], 1).unwrap_err();
         i.module(&store).unwrap().save().unwrap();
         let last = call(&mut store, i, "run", &[Val::I32(0)], 1).unwrap_err();
@@ -228,7 +228,7 @@ fn a_stack_overflow_in_code_that_is_not_compiled_is_a_trap() {
     }
 }
 
-/// Quick code keeps more in its frames. What fits into the stack as full code fits as quick code.
+/// Code that is made at once keeps more in its frames. What fits into the stack as full code fits as well then.
 #[test]
 fn deep_calls_need_no_more_configuration() {
     const DEPTH: usize = 300;

@@ -271,7 +271,7 @@ fn the_deterministic_profile_is_the_first_choice() {
     }
 }
 
-/// Functions are compiled twice when they are lazy, quickly first: the results are the same.
+/// Functions are compiled twice when they are lazy, by two compilers: the results are the same.
 #[test]
 fn one_choice_explains_every_result() {
     let full = choices(Config::new());

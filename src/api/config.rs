@@ -58,7 +58,7 @@ impl Config {
         self.0.lazy = on;
         self
     }
-    /// For tests: whether a lazy module has threads (default: yes). Without them each function is compiled quickly, by its first call.
+    /// For tests: whether a lazy module has threads (default: yes). Without them each function is compiled at once, by its first call.
     pub fn background(mut self, on: bool) -> Config {
         self.0.background = on;
         self
