@@ -14,7 +14,7 @@ import argparse, datetime, importlib, json, os, platform, subprocess, sys
 sys.dont_write_bytecode = True  # no caches in the tree
 from lib import chart, peers, report, rounds
 
-GROUPS = ["compute", "memory64", "control", "compile", "first_result", "instantiate", "calls", "gc", "wasi"]
+GROUPS = ["compute", "memory64", "control", "compile", "baseline", "first_result", "instantiate", "calls", "gc", "wasi"]
 
 
 class Bench:

@@ -28,10 +28,11 @@ static void check(wasmtime_error_t *error, wasm_trap_t *trap) {
 static void engine_new(const job_t *job) {
     wasm_config_t *config = wasm_config_new();
     wasmtime_config_epoch_interruption_set(config, job->interrupts);
-    wasmtime_config_wasm_wide_arithmetic_set(config, true);
+    if (getenv("BENCH_WINCH")) wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_WINCH);
+    else wasmtime_config_wasm_wide_arithmetic_set(config, true);
     wasmtime_config_max_wasm_stack_set(config, job->stack); /* as much as wrt's */
     wasmtime_config_async_stack_size_set(config, 2 * job->stack); /* which it insists on */
-    wasmtime_config_wasm_exceptions_set(config, true);
+    if (!getenv("BENCH_WINCH")) wasmtime_config_wasm_exceptions_set(config, true);
     engine = wasm_engine_new_with_config(config);
     linker = wasmtime_linker_new(engine);
 }

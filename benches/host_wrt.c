@@ -1,5 +1,6 @@
 /* Measures wrt through its C API. With BENCH_NO_SIGNALS in the environment checks are explicit. With BENCH_LAZY functions are compiled
- * when they are called, and `exec` calls `run` until everything is compiled before it measures. */
+ * when they are called, and `exec` calls `run` until everything is compiled before it measures. With BENCH_AT_ONCE they are compiled when
+ * they are called, and never again. */
 #include <stdint.h>
 #define HEAP_REPORT heap_report
 #define SETTLE settle
@@ -26,7 +27,10 @@ static void engine_new(const job_t *job) {
     wrt_config_t *config = wrt_config_new();
     if (getenv("BENCH_NO_SIGNALS")) check(wrt_config_set_signals(config, false));
     check(wrt_config_set_interruption(config, job->interrupts));
-    check(wrt_config_set_lazy(config, getenv("BENCH_LAZY") != NULL));
+    check(wrt_config_set_lazy(config, getenv("BENCH_LAZY") || getenv("BENCH_AT_ONCE")));
+#ifdef HAVE_BACKGROUND
+    if (getenv("BENCH_AT_ONCE")) check(wrt_config_set_background(config, false));
+#endif
 #ifdef HAVE_FEATURES
     check(wrt_config_set_feature(config, "wide-arithmetic", 15, true));
 #endif

@@ -21,6 +21,15 @@ static wrt_engine_t *engine_with(bool lazy, const char *cache) {
     return engine;
 }
 
+/* Threads of this process. */
+static int threads(void) {
+    int n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; (entry = readdir(tasks));) n += entry->d_name[0] != '.';
+    closedir(tasks);
+    return n;
+}
+
 static void run(wrt_engine_t *engine, wrt_module_t *module) {
     wrt_store_t *store;
     wrt_instance_t instance;
@@ -123,6 +132,7 @@ int main(void) {
     FAILS(WRT_ERROR_KIND_IO, wrt_module_load_file(engine, folder, strlen(folder), &loaded));
     FAILS(WRT_ERROR_KIND_MALFORMED, wrt_module_load(engine, FIB, strlen(FIB), &loaded));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_lazy(NULL, true));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_background(NULL, true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(NULL, cache, 1, 1));
     wrt_engine_delete(engine);
 
@@ -138,7 +148,27 @@ int main(void) {
         wrt_engine_delete(engine);
         CHECK(files_in(cache) == 1);
     }
+    /* Without threads. All of the module is compiled by who asks for it. */
     wrt_config_t *config = wrt_config_new();
+    OK(wrt_config_set_lazy(config, true));
+    OK(wrt_config_set_background(config, false));
+    OK(wrt_config_set_signals(config, !getenv("WRT_TEST_NO_SIGNALS")));
+    OK(wrt_engine_new(config, &engine));
+    wrt_config_delete(config);
+    int before = threads();
+    module = module_of(engine, FIB);
+    run(engine, module);
+    CHECK(threads() == before);
+    OK(wrt_engine_compile_progress(engine, &done, &total));
+    CHECK(done == 0 && total > 0);
+    OK(wrt_module_save_file(module, path, len));
+    OK(wrt_engine_compile_progress(engine, &done, &total));
+    CHECK(done == total);
+    run(engine, module);
+    wrt_module_delete(module);
+    wrt_engine_delete(engine);
+
+    config = wrt_config_new();
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(config, NULL, 3, 1));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(config, cache, 0, 1));
     OK(wrt_config_set_cache(config, path, len, 1)); /* a file */

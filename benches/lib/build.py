@@ -5,7 +5,8 @@ from . import peers
 
 
 # What older builds of wrt, measured beside the newest, may lack: the hosts' macro, and the function.
-HAVE = {"HAVE_POOL": "wrt_config_set_pool", "HAVE_RELEASE": "wrt_instance_release", "HAVE_FEATURES": "wrt_config_set_feature"}
+HAVE = {"HAVE_POOL": "wrt_config_set_pool", "HAVE_RELEASE": "wrt_instance_release", "HAVE_FEATURES": "wrt_config_set_feature",
+        "HAVE_BACKGROUND": "wrt_config_set_background"}
 
 
 def older(out, inputs):

@@ -58,7 +58,8 @@ impl Config {
         self.0.lazy = on;
         self
     }
-    /// For tests: whether a lazy module has threads (default: yes). Without them each function is compiled at once, by its first call.
+    /// Whether a lazy module has threads (default: yes). Without them each function is compiled at once, by its first call, and
+    /// never again, unless all of the module is asked for.
     pub fn background(mut self, on: bool) -> Config {
         self.0.background = on;
         self

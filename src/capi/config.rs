@@ -81,6 +81,15 @@ pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: bool
     unsafe { change(config, |c| c.lazy(on)) }
 }
 
+/// Whether lazy modules (`wrt_config_set_lazy`) have threads in the background (on by default). Without them a function is compiled at
+/// its first call, in little time, and never again: for programs that run shortly, and for hosts that want no threads. Its
+/// code takes about one and a half to two times as long then. `wrt_module_save` still compiles all, on the calling thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_background(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.background(on)) }
+}
+
 /// A directory, as a path of `len` bytes, in which compiled modules are kept for this process and others, and how many bytes all of
 /// them may take; beyond, those that were not used for the longest time are removed. NULL and 0, as at first: none. The path is
 /// copied; the directory is made by `wrt_engine_new`, for this user only, if it is not there. Any number of processes may use it at the
