@@ -1,8 +1,10 @@
 //! Machine code of x86-64 as it is written: instructions by `cranelift-assembler-x64`, jumps to places that are known later.
 
+use crate::compile::code::ALIGN;
 use cranelift_assembler_x64 as x64;
 use cranelift_assembler_x64::{AmodeOffset, AmodeOffsetPlusKnownOffset, AsReg, CodeSink, NonRspGpr};
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU8;
 
 pub use cranelift_assembler_x64::Scale;
@@ -126,6 +128,8 @@ pub struct Asm {
     jumps: Vec<(u32, Label)>,
     /// Entries of jump tables: where one stands, the table's start, and the label.
     entries: Vec<(u32, u32, Label)>,
+    /// Vectors behind the code.
+    constants: BTreeMap<u128, Label>,
 }
 
 impl CodeSink for Asm {
@@ -286,6 +290,26 @@ impl Asm {
         self.jump_distance(l);
     }
 
+    /// A vector behind the code. It is aligned as instructions want it, since code begins at multiples of more than 16 bytes.
+    pub fn constant(&mut self, bits: u128) -> Mem {
+        let known = self.constants.get(&bits).copied();
+        let label = known.unwrap_or_else(|| self.label());
+        self.constants.insert(bits, label);
+        Mem::RipRelative { target: x64::DeferredTarget::Label(x64::Label(label.0 as u32)) }
+    }
+
+    fn write_constants(&mut self) {
+        const _: () = assert!(ALIGN.is_multiple_of(16));
+        let constants = std::mem::take(&mut self.constants);
+        if !constants.is_empty() {
+            self.text.resize(self.text.len().next_multiple_of(16), 0);
+        }
+        for (bits, label) in constants {
+            self.bind(label);
+            self.text.extend_from_slice(&bits.to_le_bytes());
+        }
+    }
+
     /// The address of a place in the code.
     pub fn address_of(&mut self, dst: Gpr, l: Label) {
         let target = x64::DeferredTarget::Label(x64::Label(l.0 as u32));
@@ -322,12 +346,16 @@ impl Asm {
 
     /// The code, all jumps with their distances.
     pub fn finish(mut self) -> Vec<u8> {
+        self.write_constants();
         let place = |labels: &[u32], l: Label| {
             assert_ne!(labels[l.0], UNBOUND, "a jump leads nowhere");
             labels[l.0]
         };
         for (at, l) in std::mem::take(&mut self.jumps) {
-            let distance = place(&self.labels, l).wrapping_sub(at + 4);
+            // The assembler has written there how far the end of the instruction is, counted backwards.
+            let field = &self.text[at as usize..at as usize + 4];
+            let behind = u32::from_le_bytes(field.try_into().expect("four bytes"));
+            let distance = place(&self.labels, l).wrapping_sub(at + 4).wrapping_add(behind);
             self.patch(at, distance);
         }
         for (at, start, l) in std::mem::take(&mut self.entries) {

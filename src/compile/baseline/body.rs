@@ -6,7 +6,7 @@ use super::func::{Cx, kinds};
 use super::op::float::{self, Binary, Comparison, Truncation, Unary};
 use super::op::int::{self, Division};
 use super::op::memory::Load;
-use super::op::{call, control, memory, reference, table, variable};
+use super::op::{atomic, call, control, memory, reference, simd, table, variable};
 use super::operands::Kind::{self, *};
 use crate::base::Result;
 use crate::base::index::*;
@@ -241,7 +241,8 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::F32ReinterpretI32 => float::reinterpret(cx, F32),
         O::F64ReinterpretI64 => float::reinterpret(cx, F64),
 
-        _ => return Err(Refused("an instruction that is not known here")),
+        other if atomic::instruction(cx, other) => {}
+        other => return simd::instruction(cx, other),
     }
     Ok(())
 }

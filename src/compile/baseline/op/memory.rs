@@ -14,8 +14,8 @@ use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
 /// An access's place, its index register, which is the instruction's, and whether it traps by a fault.
-struct Access {
-    mem: Mem,
+pub struct Access {
+    pub mem: Mem,
     index: Option<Gpr>,
     faults: bool,
 }
@@ -47,7 +47,7 @@ fn length(cx: &mut Cx, memory: MemoryIndex) {
 }
 
 /// Takes an index off the stack and makes it the place of `size` bytes, checked here or by the guard. Changes `rax` and `rcx`.
-fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
+pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
     let (memory, ty) = memory_type(cx, memory);
     let index = cx.pop();
@@ -90,10 +90,15 @@ fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
 
 impl Access {
     /// The next instruction makes the access.
-    fn happens(&self, cx: &mut Cx) {
+    pub fn happens(&self, cx: &mut Cx) {
         if self.faults {
             cx.may_fault(Trap::MemoryOutOfBounds);
         }
+    }
+
+    /// The access was made.
+    pub fn release(self, cx: &mut Cx) {
+        self.index.into_iter().for_each(|r| cx.free(r));
     }
 }
 
@@ -111,8 +116,8 @@ pub fn load(cx: &mut Cx, m: &MemArg, what: Load) {
     if what.kind.is_float() {
         let x = cx.xmm();
         access.happens(cx);
-        cx.asm.load_float(w, x, mem);
-        access.index.into_iter().for_each(|r| cx.free(r));
+        cx.read_float(what.kind, x, mem);
+        access.release(cx);
         return cx.push_xmm(what.kind, x);
     }
     let r = access.index.unwrap_or_else(|| cx.gpr());
@@ -146,14 +151,14 @@ pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
         (Place::Const(bits), 2) => emit!(cx.asm, movw_mi(mem, bits as u16)),
         (Place::Const(bits), 4) => cx.asm.store_imm(W32, mem, bits as i32),
         (Place::Const(bits), _) => cx.asm.store_imm(W64, mem, bits as i32),
-        (Place::Xmm(x), _) => cx.asm.store_float(v.kind.width(), mem, x),
+        (Place::Xmm(x), _) => cx.write_float(v.kind, mem, x),
         (Place::Gpr(r), 1) => emit!(cx.asm, movb_mr(mem, r)),
         (Place::Gpr(r), 2) => emit!(cx.asm, movw_mr(mem, r)),
         (Place::Gpr(r), 4) => cx.asm.store(W32, mem, r),
         (Place::Gpr(r), _) => cx.asm.store(W64, mem, r),
         _ => unreachable!("it was put there"),
     }
-    access.index.into_iter().for_each(|r| cx.free(r));
+    access.release(cx);
     cx.release(v);
 }
 

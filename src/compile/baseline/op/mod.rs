@@ -1,5 +1,6 @@
 //! The instructions, one file a family.
 
+pub mod atomic;
 pub mod call;
 pub mod cast;
 pub mod control;
@@ -7,5 +8,10 @@ pub mod float;
 pub mod int;
 pub mod memory;
 pub mod reference;
+pub mod simd;
+pub mod simd_float;
+pub mod simd_int;
+pub mod simd_relaxed;
+pub mod simd_shift;
 pub mod table;
 pub mod variable;
