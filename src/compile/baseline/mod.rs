@@ -2,7 +2,7 @@
 //! takes a tenth of the time that Cranelift does, and the code runs as fast as Cranelift's without optimisation.
 //!
 //! Its code does what Cranelift's does, by the same conventions: frames, stack maps, traps, calls. What it does not know it
-//! refuses, and Cranelift compiles the function: vectors, exceptions that are caught, results that travel in memory.
+//! refuses, and Cranelift compiles the function: vectors, and what looks into objects.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
 //! the frame, `body` reads the instructions, and `op` has them by family.
