@@ -158,6 +158,24 @@ impl Text {
                         (local.set {exn}) {all} (throw_ref (local.get {exn})))"
                 ),
             ),
+            (
+                "in_place_ref",
+                &own,
+                format!(
+                    "(block $r (result {types} exnref) (try_table (catch $other $o) (catch_ref $tag{n} $r) {all} {all} (throw $tag{n})) unreachable)
+                    (local.set {exn}) (br $h)"
+                ),
+            ),
+            (
+                "in_place_all_ref",
+                &own,
+                format!(
+                    "(try_table (catch $tag{n} $h)
+                        (block $again (result exnref) (try_table (catch_all_ref $again) {all} {all} (throw $tag{n})) unreachable)
+                        (throw_ref))"
+                ),
+            ),
+            ("in_place_all", &own, format!("(try_table (catch_all $a) {all} {all} (throw $tag{n}))")),
             ("in_place", &own, format!("(try_table (catch $tag{n} $h) {all} {all} (throw $tag{n}))")),
             ("catch_all", &own, format!("(try_table (catch_all $a) {throw})")),
         ] {

@@ -12,6 +12,7 @@ use crate::compile::baseline::Refused;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
 use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::compile::op::exception::{MOST_CLAUSES, caught_here, caught_tag};
 use crate::wasm::descriptor::EXCEPTION_TAG;
 use crate::wasm::types::StorageType;
 use std::mem::offset_of;
@@ -19,6 +20,8 @@ use wasmparser::{Catch, TryTable};
 
 /// A `try_table` whose end has not come.
 pub struct Try {
+    /// How many blocks are around it: its labels count from the innermost of those.
+    around: usize,
     /// In their order.
     clauses: Vec<Clause>,
     /// Where exceptions go to be told apart by code; made when a call needs it.
@@ -34,32 +37,20 @@ struct Clause {
 }
 
 impl Clause {
-    /// The tag it catches, or `CATCH_ALL`.
-    fn tag(&self) -> u32 {
-        match self.catch {
-            Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tag,
-            Catch::All { .. } | Catch::AllRef { .. } => CATCH_ALL,
-        }
-    }
-
     fn landing(&mut self, asm: &mut Asm) -> Label {
         *self.landing.get_or_insert_with(|| asm.label())
     }
 }
 
-/// Who catches what comes out of a call is looked for among so many clauses, and stands in a table. Where there are more, they
-/// are told apart by code that all calls share: tables would grow as the clauses times the calls.
-const MOST_CLAUSES: usize = 32;
-
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut Cx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
-    cx.tries.push(Try { clauses, dispatcher: None, told: None });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, told: None });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do, and a jump over that to `end`.
 pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Refused> {
-    let Try { mut clauses, dispatcher, told } = cx.tries.pop().expect("validated");
+    let Try { mut clauses, dispatcher, told, .. } = cx.tries.pop().expect("validated");
     let reachable = cx.reachable;
     if reachable && (dispatcher.is_some() || told.is_some() || clauses.iter().any(|c| c.landing.is_some())) {
         cx.asm.jmp(end);
@@ -103,11 +94,12 @@ fn tell_apart(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Refused> {
     cx.asm.mov(W32, RCX, indexed(RDX, RAX, Scale::One, EXCEPTION_TAG as i32));
     for clause in clauses {
         let landing = clause.landing(&mut cx.asm);
-        if clause.tag() == CATCH_ALL {
+        let caught = caught_tag(&clause.catch);
+        if caught == CATCH_ALL {
             cx.asm.jmp(landing);
             return Ok(());
         }
-        let tag = tag_place(cx, clause.tag());
+        let tag = tag_place(cx, caught);
         cx.asm.alu(Alu::Cmp, W32, RCX, tag);
         cx.asm.jcc(Cc::E, landing);
     }
@@ -138,9 +130,7 @@ fn land(cx: &mut Cx, catch: &Catch) {
         push_fields(cx, TagIndex::from_u32(tag));
     }
     if wants_ref {
-        let r = cx.gpr();
-        cx.asm.mov(W32, r, RCX);
-        cx.push_gpr(Kind::Gc, r);
+        push_exception(cx);
     }
     control::br(cx, label);
     cx.truncate(height);
@@ -202,7 +192,7 @@ fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
             }
             looked_at += 1;
             let clause = &mut cx.tries[t].clauses[c];
-            let tag = clause.tag();
+            let tag = caught_tag(&clause.catch);
             if found.iter().any(|(known, _)| *known == tag) {
                 continue;
             }
@@ -221,8 +211,29 @@ pub fn catch(cx: &mut Cx) {
     cx.caught_by(handlers);
 }
 
-/// An exception of a tag with the operands, thrown. The builtin looks for who catches it, also if that is this function.
+/// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only
+/// where it is asked for.
 pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
+    let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(|c| (t.around, c.catch)));
+    let caught = caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags);
+    let below = cx.operands.stack.len() + 1 - cx.env.info.tags[tag].exception.fields().len();
+    if !matches!(caught, Some((Catch::One { .. } | Catch::All { .. }, _))) {
+        new_exception(cx, tag)?;
+    }
+    let keeps_values = matches!(caught, Some((Catch::One { .. } | Catch::OneRef { .. }, _)));
+    if !keeps_values {
+        cx.truncate(below);
+    }
+    let Some((catch, label)) = caught else { return throw_object(cx) };
+    if let Catch::OneRef { .. } | Catch::AllRef { .. } = catch {
+        push_exception(cx);
+    }
+    control::br(cx, label);
+    Ok(())
+}
+
+/// An exception of a tag with the top operands, which stay: in `rcx`.
+fn new_exception(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
     let def = &cx.env.info.tags[tag].exception;
     let fields = &def.fields()[1..];
     cx.settle();
@@ -249,8 +260,14 @@ pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
             _ => cx.store(o, to),
         }
     }
-    cx.truncate(first);
-    throw_object(cx)
+    Ok(())
+}
+
+/// Pushes the exception in `rcx`.
+fn push_exception(cx: &mut Cx) {
+    let r = cx.gpr();
+    cx.asm.mov(W32, r, RCX);
+    cx.push_gpr(Kind::Gc, r);
 }
 
 /// Makes sure that a function that is at home has a number by which objects refer to it, if it is not null.
