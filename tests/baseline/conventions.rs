@@ -121,7 +121,7 @@ impl Text {
             self.test(format!("call_{target}"), &s.params, (&s.results, then(&own, &leaf)), &body);
             // With parameters of its own, more or fewer than its callee's.
             let name = format!("tail_{target}");
-            let body = format!("(i64.const 5) {} (return_{tail})", made(other, &s.params));
+            let body = format!("(call $busy (i64.const 5)) {} (return_{tail})", made(other, &s.params));
             self.func(&name, other, &s.results, &body);
             let args = then(&select(other, other), &select(other, &s.params));
             let body = format!("{} (call ${name})", made(other, other));
@@ -199,6 +199,8 @@ fn module(sigs: &[Sig]) -> Text {
     }
     let memory = r#"(memory 1) (data (i32.const 8) "\01\02\03\04") (global $magic i32 (i32.const 0x04030201))"#;
     let wat = format!("(module {types} {imports} (tag $other) {tags} {memory} (table funcref (elem {elements}))\n");
+    let wat = wat
+        + "(func $busy (param i64) (result i64) (i64.add (local.get 0) (call $six))) (func $six (result i64) (i64.const 6))\n";
     let mut text = Text { wat, dice: Dice(7), tests: Vec::new() };
     for (n, s) in sigs.iter().enumerate() {
         let other = sigs[text.dice.below(sigs.len())].params.clone();
@@ -258,6 +260,8 @@ impl World {
             "f32" => Val::F32((i as f32 + 0.5).to_bits()),
             "f64" => Val::F64((i as f64 + 0.25).to_bits()),
             "v128" => Val::V128((i as u128 + 1) << 100 | 7),
+            "externref" if i % 3 == 2 => Val::ExternRef(None),
+            "funcref" if i % 3 == 2 => Val::FuncRef(None),
             "externref" => Val::ExternRef(Some(Ref::host(&mut self.store, i, 0).unwrap())),
             _ => Val::FuncRef(Some(self.func(&format!("leaf{}", i % 10)))),
         }
