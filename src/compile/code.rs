@@ -41,9 +41,9 @@ pub(super) struct Call {
 
 /// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
 pub(super) struct Try {
-    return_at: u32,
-    sp_below_fp: u32,
-    handlers: Vec<Handler>,
+    pub(super) return_at: u32,
+    pub(super) sp_below_fp: u32,
+    pub(super) handlers: Vec<Handler>,
 }
 
 impl CompiledFunc {

@@ -10,18 +10,37 @@ use super::operands::{Kind, Operand, Place, XMM15};
 pub enum Dest {
     Gpr(Gpr),
     Xmm(Xmm),
-    /// Bytes above the stack pointer, just before the call.
+    /// Of an argument, bytes above the stack pointer, just before the call. Of a result, bytes in the memory to which the caller
+    /// points.
     Stack(u32),
 }
 
-/// The first one is the callee's context.
+/// The first one points to the memory for results, if some travel there; then comes the callee's context.
 const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, R8, R9];
 const RESULTS: [Gpr; 8] = [RAX, RCX, RDX, RSI, RDI, R8, R9, R10];
 const FLOATS: u8 = 8;
 
+/// Points to the memory for results.
+pub const RESULT_MEMORY: Gpr = ARGUMENTS[0];
+
+/// Where the callee's context goes.
+pub fn context(results_in_memory: bool) -> Gpr {
+    ARGUMENTS[results_in_memory as usize]
+}
+
 /// Where the arguments go behind the context, and how many bytes of them are on the stack. The callee takes those off.
-pub fn arguments(kinds: impl Iterator<Item = Kind>) -> (Vec<Dest>, u32) {
-    let (mut gprs, mut xmms, mut stack) = (ARGUMENTS[1..].iter(), 0, 0u32);
+pub fn arguments(kinds: impl Iterator<Item = Kind>, results_in_memory: bool) -> (Vec<Dest>, u32) {
+    places(kinds, &ARGUMENTS[1 + results_in_memory as usize..])
+}
+
+/// Where results come from, and how many bytes of them are in memory.
+pub fn results(kinds: impl Iterator<Item = Kind>) -> (Vec<Dest>, u32) {
+    places(kinds, &RESULTS)
+}
+
+/// Registers as long as there are some.
+fn places(kinds: impl Iterator<Item = Kind>, gprs: &[Gpr]) -> (Vec<Dest>, u32) {
+    let (mut gprs, mut xmms, mut stack) = (gprs.iter(), 0, 0u32);
     let mut place = |kind: Kind| {
         if kind.is_float() && xmms < FLOATS {
             xmms += 1;
@@ -40,17 +59,6 @@ pub fn arguments(kinds: impl Iterator<Item = Kind>) -> (Vec<Dest>, u32) {
     (dests, stack.next_multiple_of(16))
 }
 
-/// Where results come from; `None` when some of them travel in memory.
-pub fn results(kinds: impl Iterator<Item = Kind>) -> Option<Vec<Dest>> {
-    let (mut gprs, mut xmms) = (RESULTS.iter(), 0..FLOATS);
-    kinds
-        .map(|kind| match kind.is_float() {
-            true => xmms.next().map(|x| Dest::Xmm(Xmm(x))),
-            false => gprs.next().map(|r| Dest::Gpr(*r)),
-        })
-        .collect()
-}
-
 /// Where the arguments of a builtin go, the context among them.
 pub fn builtin_argument(i: usize) -> Gpr {
     ARGUMENTS[i]
@@ -60,11 +68,16 @@ impl Cx<'_> {
     /// Moves operands, which are the instruction's, all to where they travel. Changes `rax` and `xmm15`, and nothing else but
     /// the destinations.
     pub fn travel(&mut self, values: &[(Operand, Dest)]) {
+        self.travel_to(values, RSP);
+    }
+
+    /// The same with those in memory behind an address, in a register that is no operand's.
+    pub fn travel_to(&mut self, values: &[(Operand, Dest)], memory: Gpr) {
         let mut gprs: Vec<(Gpr, Gpr)> = Vec::new();
         let mut xmms: Vec<(Xmm, Xmm)> = Vec::new();
         for (value, dest) in values {
             match (value.place, *dest) {
-                (_, Dest::Stack(offset)) => self.store(*value, at(RSP, offset as i32)),
+                (_, Dest::Stack(offset)) => self.store(*value, at(memory, offset as i32)),
                 (Place::Gpr(from), Dest::Gpr(to)) => gprs.push((from, to)),
                 (Place::Xmm(from), Dest::Xmm(to)) => xmms.push((from, to)),
                 _ => {}
@@ -137,8 +150,18 @@ mod tests {
 
     #[test]
     fn arguments_overflow_to_the_stack() {
-        let (dests, size) = arguments([Kind::I32; 7].into_iter().chain([Kind::F64; 9]));
+        let (dests, size) = arguments([Kind::I32; 7].into_iter().chain([Kind::F64; 9]), false);
         assert_eq!(dests[4..7], [Dest::Gpr(R9), Dest::Stack(0), Dest::Stack(8)]);
         assert_eq!((dests[14], dests[15], size), (Dest::Xmm(Xmm(7)), Dest::Stack(16), 32));
+        let (dests, size) = arguments([Kind::I32; 5].into_iter(), true);
+        assert_eq!((dests[0], dests[3], dests[4], size), (Dest::Gpr(RDX), Dest::Gpr(R9), Dest::Stack(0), 16));
+    }
+
+    #[test]
+    fn results_overflow_to_memory() {
+        let (dests, size) = results([Kind::I64; 9].into_iter().chain([Kind::V128; 9]));
+        assert_eq!(dests[7..9], [Dest::Gpr(R10), Dest::Stack(0)]);
+        assert_eq!((dests[16], dests[17], size), (Dest::Xmm(Xmm(7)), Dest::Stack(16), 32));
+        assert_eq!(results([Kind::I64; 8].into_iter()).1, 0);
     }
 }

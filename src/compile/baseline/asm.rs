@@ -20,6 +20,7 @@ pub struct Xmm(pub u8);
 pub const RAX: Gpr = Gpr(0);
 pub const RCX: Gpr = Gpr(1);
 pub const RDX: Gpr = Gpr(2);
+pub const RBX: Gpr = Gpr(3);
 pub const RSP: Gpr = Gpr(4);
 pub const RBP: Gpr = Gpr(5);
 pub const RSI: Gpr = Gpr(6);
@@ -28,6 +29,8 @@ pub const R8: Gpr = Gpr(8);
 pub const R9: Gpr = Gpr(9);
 pub const R10: Gpr = Gpr(10);
 pub const R11: Gpr = Gpr(11);
+pub const R12: Gpr = Gpr(12);
+pub const R13: Gpr = Gpr(13);
 pub const R14: Gpr = Gpr(14);
 pub const R15: Gpr = Gpr(15);
 
@@ -344,22 +347,24 @@ impl Asm {
         self.text[at as usize..at as usize + 4].copy_from_slice(&v.to_le_bytes());
     }
 
+    /// Where a bound label is.
+    pub fn place(&self, l: Label) -> u32 {
+        assert_ne!(self.labels[l.0], UNBOUND, "a jump leads nowhere");
+        self.labels[l.0]
+    }
+
     /// The code, all jumps with their distances.
     pub fn finish(mut self) -> Vec<u8> {
         self.write_constants();
-        let place = |labels: &[u32], l: Label| {
-            assert_ne!(labels[l.0], UNBOUND, "a jump leads nowhere");
-            labels[l.0]
-        };
         for (at, l) in std::mem::take(&mut self.jumps) {
             // The assembler has written there how far the end of the instruction is, counted backwards.
             let field = &self.text[at as usize..at as usize + 4];
             let behind = u32::from_le_bytes(field.try_into().expect("four bytes"));
-            let distance = place(&self.labels, l).wrapping_sub(at + 4).wrapping_add(behind);
+            let distance = self.place(l).wrapping_sub(at + 4).wrapping_add(behind);
             self.patch(at, distance);
         }
         for (at, start, l) in std::mem::take(&mut self.entries) {
-            let distance = place(&self.labels, l).wrapping_sub(start);
+            let distance = self.place(l).wrapping_sub(start);
             self.patch(at, distance);
         }
         self.text

@@ -6,7 +6,7 @@ use super::func::{Cx, kinds};
 use super::op::float::{self, Binary, Comparison, Truncation, Unary};
 use super::op::int::{self, Division};
 use super::op::memory::Load;
-use super::op::{atomic, call, control, memory, reference, simd, table, variable};
+use super::op::{atomic, call, control, exception, memory, reference, simd, table, variable, wide};
 use super::operands::Kind::{self, *};
 use crate::base::Result;
 use crate::base::index::*;
@@ -18,6 +18,8 @@ use wasmparser::Operator;
 /// Code for each byte of a body, in bytes, and for each function: what needs more is refused.
 const CODE_FOR_BYTE: usize = 24;
 const CODE_FOR_FUNC: usize = 4096;
+/// The opcode of `try_table`.
+const TRY_TABLE: u8 = 0x1f;
 /// Most locals of a function.
 const MAX_LOCALS: usize = 2000;
 
@@ -41,10 +43,9 @@ pub fn compile(
         }
         locals.extend(std::iter::repeat_n(kind, count));
     }
-    let (mut cx, prologue) = match Cx::new(env, ty, locals, range.start as u32) {
-        Ok(begun) => begun,
-        Err(refused) => return Ok(Err(refused)),
-    };
+    // Where that byte is something else, some words are saved for nothing.
+    let may_catch = bytes[range.clone()].contains(&TRY_TABLE);
+    let (mut cx, prologue) = Cx::new(env, ty, locals, range.start as u32, may_catch);
     control::enter_function(&mut cx);
     let most = CODE_FOR_FUNC + CODE_FOR_BYTE * range.len();
     let mut ops = wasmparser::OperatorsReader::new(reader);
@@ -69,9 +70,7 @@ fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
     match op {
         O::Block { .. } | O::Loop { .. } | O::If { .. } | O::TryTable { .. } => control::skipped(cx),
         O::Else => control::else_(cx),
-        O::End => {
-            control::end(cx);
-        }
+        O::End => return control::end(cx),
         _ => {}
     }
     Ok(())
@@ -91,7 +90,10 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::Loop { blockty } => control::loop_(cx, *blockty),
         O::If { blockty } => control::if_(cx, *blockty),
         O::Else => control::else_(cx),
-        O::End => { control::end(cx); }
+        O::End => return control::end(cx),
+        O::TryTable { try_table } => control::try_table(cx, try_table),
+        O::Throw { tag_index } => return exception::throw(cx, TagIndex::from_u32(*tag_index)),
+        O::ThrowRef => return exception::throw_ref(cx),
         O::Br { relative_depth } => control::br(cx, *relative_depth),
         O::BrIf { relative_depth } => control::br_if(cx, *relative_depth),
         O::BrTable { targets } => return control::br_table(cx, targets),
@@ -191,6 +193,10 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::I32DivU | O::I64DivU => int::divide(cx, Division { signed: false, remainder: false }),
         O::I32RemS | O::I64RemS => int::divide(cx, Division { signed: true, remainder: true }),
         O::I32RemU | O::I64RemU => int::divide(cx, Division { signed: false, remainder: true }),
+        O::I64Add128 => wide::add(cx),
+        O::I64Sub128 => wide::sub(cx),
+        O::I64MulWideS => wide::mul(cx, true),
+        O::I64MulWideU => wide::mul(cx, false),
         O::I32And | O::I64And => int::alu(cx, Alu::And),
         O::I32Or | O::I64Or => int::alu(cx, Alu::Or),
         O::I32Xor | O::I64Xor => int::alu(cx, Alu::Xor),

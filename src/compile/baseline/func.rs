@@ -6,23 +6,26 @@
 //! rbp - 8    the caller's r15, which is this instance's context meanwhile
 //! rbp - 16   the caller's r14, which is where the first memory is
 //! rbp - 24   the context again, for who walks the frames
+//! ...        rbx, r12 and r13 of the caller, in functions that may catch exceptions
+//! ...        where results go that travel in memory, if some do
 //! ...        locals, eight bytes each
 //! ...        homes of operands, eight bytes each
-//! rsp        arguments of calls
+//! rsp        arguments of calls, and above them their results that travel in memory
 //! ```
 
 use super::Refused;
 use super::abi::{self, Dest};
 use super::asm::*;
 use super::op::control::Frame;
+use super::op::exception;
 use super::operands::{Kind, Operand, Operands, Place, XMM15};
 use crate::abi::builtin::{Builtin, Class};
-use crate::abi::code::{CallSite, TrapSite};
+use crate::abi::code::{CallSite, Handler, TrapSite};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
-use crate::compile::code::{Call, CompiledFunc};
+use crate::compile::code::{Call, CompiledFunc, Try};
 use crate::compile::func::ModuleEnv;
 use crate::wasm::types::{FuncType, ValType};
 use std::mem::offset_of;
@@ -33,6 +36,8 @@ pub const CONTEXT: Gpr = R15;
 pub const MEMORY: Gpr = R14;
 
 const SAVED: u32 = 24;
+/// The caller's registers that this function does not use, so that it saves them only for exceptions.
+const KEPT: [Gpr; 3] = [RBX, R12, R13];
 /// Places of references that a function may have in all of its stack maps together.
 const MAX_STACK_MAP_SLOTS: usize = 1 << 18;
 
@@ -41,6 +46,8 @@ pub struct Cx<'m> {
     pub asm: Asm,
     pub operands: Operands,
     pub control: Vec<Frame>,
+    /// The `try_table`s around the present place, outermost first.
+    pub tries: Vec<exception::Try>,
     /// Whether the present place can be reached; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
@@ -48,6 +55,12 @@ pub struct Cx<'m> {
     /// By local index: where it is, in bytes below the frame pointer.
     local_homes: Vec<u32>,
     pub results: Vec<Kind>,
+    /// Where the address of the memory for results is, in bytes below the frame pointer.
+    results_at: Option<u32>,
+    /// Where the caller's registers are that an exception takes away, in bytes below the frame pointer.
+    kept_at: Option<u32>,
+    /// Bytes above the locals.
+    saved: u32,
     /// Byte offset in the module of the present instruction.
     pub at: u32,
     pub uses_heap: bool,
@@ -64,6 +77,8 @@ pub struct Cx<'m> {
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
     stack_maps: Vec<(u32, Vec<u32>)>,
+    /// Return address, and who catches, innermost first.
+    caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<Call>,
 }
 
@@ -77,7 +92,7 @@ struct Cold {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Raise {
     Trap(Trap),
-    /// At the entry: the context is the first argument still.
+    /// At the entry: the context is where it came.
     StackLimit,
     Interrupt,
 }
@@ -94,20 +109,28 @@ pub fn kinds(types: &[ValType]) -> Vec<Kind> {
 }
 
 impl<'m> Cx<'m> {
-    /// Begins with the prologue. `locals` are parameters and others.
+    /// Begins with the prologue. `locals` are parameters and others; `may_catch` if there is a `try_table`.
     pub fn new(
         env: &'m ModuleEnv<'m>,
         ty: &FuncType,
         locals: Vec<Kind>,
         start: u32,
-    ) -> Result<(Cx<'m>, Prologue), Refused> {
+        may_catch: bool,
+    ) -> (Cx<'m>, Prologue) {
         let params = kinds(ty.params());
         let results = kinds(ty.results());
-        abi::results(results.iter().copied()).ok_or(Refused("results in memory"))?;
-        let (arguments, incoming) = abi::arguments(params.into_iter());
+        let in_memory = abi::results(results.iter().copied()).1 > 0;
+        let (arguments, incoming) = abi::arguments(params.into_iter(), in_memory);
         let mut asm = Asm::default();
         let exit = asm.label();
         let mut end = SAVED;
+        let mut save = |needed: bool, size: u32| {
+            end += if needed { size } else { 0 };
+            needed.then_some(end)
+        };
+        let kept_at = save(may_catch, 8 * KEPT.len() as u32);
+        let results_at = save(in_memory, 8);
+        let saved = end;
         let place = |kind: &Kind| {
             end += kind.size();
             end
@@ -119,10 +142,14 @@ impl<'m> Cx<'m> {
             asm,
             operands: Operands::new(locals.len(), end),
             control: Vec::new(),
+            tries: Vec::new(),
             reachable: true,
             locals,
             local_homes,
             results,
+            results_at,
+            kept_at,
+            saved,
             at: start,
             uses_heap: false,
             exit,
@@ -134,10 +161,11 @@ impl<'m> Cx<'m> {
             traps: Vec::new(),
             calls: Vec::new(),
             stack_maps: Vec::new(),
+            caught: Vec::new(),
             relocs: Vec::new(),
         };
         let prologue = cx.prologue(&arguments);
-        Ok((cx, prologue))
+        (cx, prologue)
     }
 
     /// Where a local is.
@@ -146,9 +174,10 @@ impl<'m> Cx<'m> {
     }
 
     fn prologue(&mut self, arguments: &[Dest]) -> Prologue {
+        let context = abi::context(self.results_at.is_some());
         emit!(self.asm, pushq_o(RBP));
         self.asm.mov(W64, RBP, RSP);
-        self.asm.mov(W64, RAX, at(RDI, offset_of!(VmHeader, store) as i32));
+        self.asm.mov(W64, RAX, at(context, offset_of!(VmHeader, store) as i32));
         // As large as it can be, so that it has 32 bits.
         self.asm.lea(W64, R11, at(RSP, i32::MIN));
         let frame_at = self.asm.here() - 4;
@@ -157,13 +186,16 @@ impl<'m> Cx<'m> {
         self.asm.jcc(Cc::B, exhausted);
         self.asm.mov(W64, RSP, R11);
         self.asm.store(W64, at(RBP, -8), CONTEXT);
-        self.asm.store(W64, at(RBP, -(SAVED as i32)), RDI);
+        self.asm.store(W64, at(RBP, -(SAVED as i32)), context);
         self.asm.store(W64, at(RBP, -16), MEMORY);
-        self.asm.mov(W64, CONTEXT, RDI);
-        if !self.env.info.memories.is_empty() {
-            let first = self.env.layout.memory(MemoryIndex::from_u32(0)) as usize;
-            self.asm.mov(W64, MEMORY, at(CONTEXT, (first + offset_of!(VmMemorySlot, base)) as i32));
+        for (r, place) in self.kept() {
+            self.asm.store(W64, place, r);
         }
+        if let Some(below) = self.results_at {
+            self.asm.store(W64, at(RBP, -(below as i32)), abi::RESULT_MEMORY);
+        }
+        self.asm.mov(W64, CONTEXT, context);
+        self.load_memory();
         for (i, dest) in arguments.iter().enumerate() {
             let (kind, to) = (self.locals[i], self.local(i as u32));
             match *dest {
@@ -183,11 +215,43 @@ impl<'m> Cx<'m> {
         Prologue { frame_at }
     }
 
+    fn load_memory(&mut self) {
+        if !self.env.info.memories.is_empty() {
+            let first = self.env.layout.memory(MemoryIndex::from_u32(0)) as usize;
+            self.asm.mov(W64, MEMORY, at(CONTEXT, (first + offset_of!(VmMemorySlot, base)) as i32));
+        }
+    }
+
+    /// The caller's registers that an exception takes away, and where they are meanwhile.
+    fn kept(&self) -> impl Iterator<Item = (Gpr, Mem)> + use<> {
+        let place = |below: u32| KEPT.iter().enumerate().map(move |(i, r)| (*r, at(RBP, 8 * i as i32 - below as i32)));
+        self.kept_at.into_iter().flat_map(place)
+    }
+
+    /// Where an exception is caught, only the frame pointer and the stack pointer are as they were: all other registers that
+    /// this function or its caller relies on come back. Leaves `rax`, which has the exception.
+    pub fn come_back(&mut self) {
+        self.asm.mov(W64, CONTEXT, at(RBP, -(SAVED as i32)));
+        // The last bit there is the collector's.
+        self.asm.alu_imm(Alu::And, W64, CONTEXT, -2);
+        self.load_memory();
+        for (r, place) in self.kept() {
+            self.asm.mov(W64, r, place);
+        }
+    }
+
+    /// The address of the memory for this function's results, if some travel there.
+    pub fn load_result_memory(&mut self, dst: Gpr) {
+        if let Some(below) = self.results_at {
+            self.asm.mov(W64, dst, at(RBP, -(below as i32)));
+        }
+    }
+
     /// Zero in all locals from the `first`.
     fn clear_locals(&mut self, first: usize) {
         const FEW: u32 = 12;
-        let begin = first.checked_sub(1).map_or(SAVED, |last| self.local_homes[last]);
-        let end = self.local_homes.last().copied().unwrap_or(SAVED);
+        let begin = first.checked_sub(1).map_or(self.saved, |last| self.local_homes[last]);
+        let end = self.local_homes.last().copied().unwrap_or(self.saved);
         let words = (end - begin) / 8;
         if words <= FEW {
             let word = |i: u32| at(RBP, -((end - 8 * i) as i32));
@@ -215,6 +279,12 @@ impl<'m> Cx<'m> {
             return Err(Refused("its frame is too large"));
         }
         self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);
+        let asm = &self.asm;
+        let tries = std::mem::take(&mut self.caught).into_iter().map(|(return_at, handlers)| {
+            let handlers = handlers.into_iter().map(|(tag, l)| Handler { tag, at: asm.place(l) }).collect();
+            Try { return_at, sp_below_fp: frame_size, handlers }
+        });
+        let tries = tries.collect();
         Ok(CompiledFunc {
             text: self.asm.finish(),
             vmctx_below_fp: SAVED,
@@ -222,7 +292,7 @@ impl<'m> Cx<'m> {
             traps: self.traps,
             calls: self.calls,
             stack_maps: self.stack_maps,
-            tries: Vec::new(),
+            tries,
             uses_heap: self.uses_heap,
             relocs: self.relocs,
         })
@@ -230,10 +300,15 @@ impl<'m> Cx<'m> {
 
     /// Takes the frame down; the return address is on top of the stack then.
     pub fn leave(&mut self) {
-        self.asm.mov(W64, CONTEXT, at(RBP, -8));
-        self.asm.mov(W64, MEMORY, at(RBP, -16));
+        self.restore();
         self.asm.mov(W64, RSP, RBP);
         emit!(self.asm, popq_o(RBP));
+    }
+
+    /// The caller's registers that this function has in its frame.
+    pub fn restore(&mut self) {
+        self.asm.mov(W64, CONTEXT, at(RBP, -8));
+        self.asm.mov(W64, MEMORY, at(RBP, -16));
     }
 
     /// Room for arguments on the stack.
@@ -293,24 +368,33 @@ impl<'m> Cx<'m> {
             Raise::StackLimit => Builtin::stack_limit,
             Raise::Interrupt => Builtin::interrupted,
         };
-        if cold.what != Raise::StackLimit {
-            self.asm.mov(W64, RDI, CONTEXT);
-        }
-        self.call_code_of(builtin, RDI);
+        let context = match cold.what {
+            Raise::StackLimit => abi::context(self.results_at.is_some()),
+            _ => CONTEXT,
+        };
+        self.call_code_of(builtin, context);
+        self.called();
         self.may_fault(Trap::Unreachable);
         self.asm.ud2();
     }
 
-    /// Calls a builtin whose arguments are in their registers. Changes `rax`.
-    fn call_code_of(&mut self, builtin: Builtin, context: Gpr) {
-        self.asm.mov(W64, RAX, at(context, offset_of!(VmContext, builtins) as i32));
+    /// Calls a builtin whose arguments are in their registers, but for the context. Changes `rax`.
+    pub fn call_code_of(&mut self, builtin: Builtin, context: Gpr) {
+        self.asm.mov(W64, RDI, context);
+        self.asm.mov(W64, RAX, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
-        self.called();
     }
 
     /// What is known of the call that was just emitted.
     pub fn called(&mut self) {
         self.calls.push(CallSite { return_at: self.asm.here(), wasm_offset: self.at });
+    }
+
+    /// Who catches what comes out of the call that was just emitted.
+    pub fn caught_by(&mut self, handlers: Vec<(u32, Label)>) {
+        if !handlers.is_empty() {
+            self.caught.push((self.asm.here(), handlers));
+        }
     }
 
     /// What is known of a call during which something may be collected: the operands are settled.
@@ -342,9 +426,7 @@ impl<'m> Cx<'m> {
         };
         let values: Vec<_> = args.iter().enumerate().map(place).collect();
         self.travel(&values);
-        self.asm.mov(W64, RDI, CONTEXT);
-        self.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmContext, builtins) as i32));
-        emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
+        self.call_code_of(builtin, CONTEXT);
         match builtin.class() {
             Class::raise => self.called_with_map(),
             _ => {

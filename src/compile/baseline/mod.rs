@@ -3,7 +3,7 @@
 //! fast where vectors go from local to local, since locals are in the frame.
 //!
 //! Its code does what Cranelift's does, by the same conventions: frames, stack maps, traps, calls. What it does not know it
-//! refuses, and Cranelift compiles the function: exceptions that are caught, results that travel in memory.
+//! refuses, and Cranelift compiles the function.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
 //! the frame, `body` reads the instructions, and `op` has them by family.

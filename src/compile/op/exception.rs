@@ -34,7 +34,7 @@ pub struct Try {
 
 /// Who catches what comes out of a call, or is thrown, is looked for among so many clauses, and stands in a table. Where there
 /// are more, they are told apart by code that all calls share: tables would grow as the clauses times the calls.
-const MOST_CLAUSES: usize = 32;
+pub const MOST_CLAUSES: usize = 32;
 
 struct Clause {
     catch: Catch,
@@ -45,10 +45,15 @@ struct Clause {
 impl Clause {
     /// The tag it catches, or `CATCH_ALL`.
     fn tag(&self) -> u32 {
-        match self.catch {
-            Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tag,
-            Catch::All { .. } | Catch::AllRef { .. } => CATCH_ALL,
-        }
+        caught_tag(&self.catch)
+    }
+}
+
+/// The tag that a clause catches, or `CATCH_ALL`.
+pub fn caught_tag(catch: &Catch) -> u32 {
+    match *catch {
+        Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tag,
+        Catch::All { .. } | Catch::AllRef { .. } => CATCH_ALL,
     }
 }
 
@@ -301,19 +306,28 @@ pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
     cx.b.block_params(normal).to_vec()
 }
 
-/// Who in this function catches a tag that is thrown here: the clause, and its label from here. `None` if nobody does, or
-/// if only the runtime can tell.
 fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
-    let is_imported = |t: usize| t < cx.env.info.imported_tags;
-    let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(move |clause| (t, clause)));
-    for (t, clause) in clauses.take(MOST_CLAUSES) {
-        let caught = clause.tag();
+    let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(|c| (t.around, c.catch)));
+    caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags)
+}
+
+/// Who in a function catches a tag that is thrown inside of `depth` blocks: the clause, and its label from there. `None` if nobody
+/// does, or if only the runtime can tell. The clauses are the innermost first, with how many blocks are around their `try_table`.
+pub fn caught_here(
+    clauses: impl Iterator<Item = (usize, Catch)>,
+    depth: usize,
+    tag: TagIndex,
+    imported_tags: usize,
+) -> Option<(Catch, u32)> {
+    let is_imported = |t: usize| t < imported_tags;
+    for (around, clause) in clauses.take(MOST_CLAUSES) {
+        let caught = caught_tag(&clause);
         if caught == tag.as_u32() || caught == CATCH_ALL {
             let (Catch::One { label, .. }
             | Catch::OneRef { label, .. }
             | Catch::All { label }
-            | Catch::AllRef { label }) = clause.catch;
-            return Some((clause.catch, (cx.control.len() - t.around) as u32 + label));
+            | Catch::AllRef { label }) = clause;
+            return Some((clause, (depth - around) as u32 + label));
         }
         // Only imported tags may be one tag with two numbers.
         if is_imported(caught as usize) && is_imported(tag.index()) {

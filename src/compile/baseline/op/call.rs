@@ -1,6 +1,6 @@
 //! Calls (Wasm 3.0, 4.6.13).
 
-use super::table;
+use super::{exception, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{DefinedFuncIndex, FuncIndex, TableIndex, TypeIndex};
@@ -8,7 +8,7 @@ use crate::compile::baseline::Refused;
 use crate::compile::baseline::abi::{self, Dest};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
-use crate::compile::baseline::operands::{Kind, Operand};
+use crate::compile::baseline::operands::{Kind, Operand, XMM15};
 use crate::compile::code::Call;
 use crate::wasm::registry::TypeId;
 use std::mem::offset_of;
@@ -34,30 +34,37 @@ struct Arguments {
     /// Bytes of them on the stack.
     on_stack: u32,
     results: Vec<(Kind, Dest)>,
+    /// Bytes of results in memory.
+    in_memory: u32,
 }
 
-fn arguments(cx: &mut Cx, ty: TypeIndex) -> Result<Arguments, Refused> {
+fn arguments(cx: &mut Cx, ty: TypeIndex) -> Arguments {
     let ty = cx.env.info.signature(ty).clone();
     let (params, results) = (kinds(ty.params()), kinds(ty.results()));
-    let came = abi::results(results.iter().copied()).ok_or(Refused("results in memory"))?;
-    let (dests, on_stack) = abi::arguments(params.iter().copied());
+    let (came, in_memory) = abi::results(results.iter().copied());
+    let (dests, on_stack) = abi::arguments(params.iter().copied(), in_memory > 0);
     let values = cx.pop_many(params.len()).into_iter().zip(dests).collect();
-    Ok(Arguments { values, on_stack, results: results.into_iter().zip(came).collect() })
+    Arguments { values, on_stack, results: results.into_iter().zip(came).collect(), in_memory }
 }
 
-fn set_context(cx: &mut Cx, callee: &Callee) {
+/// Puts all arguments where they travel.
+fn set_arguments(cx: &mut Cx, args: &Arguments, callee: &Callee) {
+    cx.reserve_outgoing(args.on_stack + args.in_memory);
+    cx.travel(&args.values);
+    let context = abi::context(args.in_memory > 0);
     match *callee {
-        Callee::Defined(_) => cx.asm.mov(W64, RDI, CONTEXT),
-        Callee::At { base, vmctx, .. } => cx.asm.mov(W64, RDI, at(base, vmctx)),
+        Callee::Defined(_) => cx.asm.mov(W64, context, CONTEXT),
+        Callee::At { base, vmctx, .. } => cx.asm.mov(W64, context, at(base, vmctx)),
     }
 }
 
 fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
-    let args = arguments(cx, ty)?;
+    let args = arguments(cx, ty);
     cx.settle();
-    cx.reserve_outgoing(args.on_stack);
-    cx.travel(&args.values);
-    set_context(cx, &callee);
+    set_arguments(cx, &args, &callee);
+    if args.in_memory > 0 {
+        cx.asm.lea(W64, abi::RESULT_MEMORY, at(RSP, args.on_stack as i32));
+    }
     match callee {
         Callee::Defined(f) => {
             let place = cx.asm.call_somewhere();
@@ -66,16 +73,18 @@ fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> 
         Callee::At { base, code, .. } => emit!(cx.asm, callq_m(GprMem::Mem(at(base, code)))),
     }
     cx.called_with_map()?;
+    exception::catch(cx);
     if args.on_stack > 0 {
         // The callee has taken them off.
         cx.asm.alu_imm(Alu::Sub, W64, RSP, args.on_stack as i32);
     }
-    push_results(cx, &args.results);
+    push_results(cx, &args.results, args.on_stack);
     Ok(())
 }
 
-/// One stays in a register, several go home, so that none is overwritten. All registers are free.
-fn push_results(cx: &mut Cx, results: &[(Kind, Dest)]) {
+/// One stays in a register, several go home, so that none is overwritten. All registers are free. Those in memory are as many
+/// bytes above the stack pointer.
+fn push_results(cx: &mut Cx, results: &[(Kind, Dest)], memory: u32) {
     match *results {
         [(kind, Dest::Gpr(_))] => return cx.push_result(kind),
         [(kind, Dest::Xmm(from))] => {
@@ -89,31 +98,38 @@ fn push_results(cx: &mut Cx, results: &[(Kind, Dest)]) {
         match *dest {
             Dest::Gpr(from) => cx.push_gpr(*kind, from),
             Dest::Xmm(from) => cx.push_xmm(*kind, from),
-            Dest::Stack(_) => unreachable!("results are in registers"),
+            Dest::Stack(_) => cx.push_home(*kind),
         }
     }
+    let first = cx.operands.stack.len() - results.len();
     cx.settle();
+    for (i, (kind, dest)) in results.iter().enumerate() {
+        let Dest::Stack(offset) = *dest else { continue };
+        let from = at(RSP, (memory + offset) as i32);
+        let home = at(RBP, -(cx.operands.stack[first + i].home() as i32));
+        match kind {
+            Kind::V128 => {
+                cx.asm.load_vector(XMM15, from);
+                cx.asm.store_vector(home, XMM15);
+            }
+            _ => {
+                cx.asm.mov(kind.width(), RAX, from);
+                cx.asm.store(kind.width(), home, RAX);
+            }
+        }
+    }
 }
 
 /// The callee returns to this function's caller, in this frame's place.
 fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
-    let args = arguments(cx, ty)?;
-    if args.on_stack > 0 {
-        return Err(Refused("a tail call with arguments on the stack"));
-    }
-    cx.travel(&args.values);
-    set_context(cx, &callee);
+    let args = arguments(cx, ty);
+    set_arguments(cx, &args, &callee);
+    // Its results go where this function's do.
+    cx.load_result_memory(abi::RESULT_MEMORY);
     if let Callee::At { base, code, .. } = callee {
         cx.asm.mov(W64, RAX, at(base, code));
     }
-    cx.leave();
-    if cx.incoming > 0 {
-        // The arguments that this function got go, too: the return address moves over them.
-        let incoming = cx.incoming as i32;
-        cx.asm.mov(W64, R11, at(RSP, 0));
-        cx.asm.store(W64, at(RSP, incoming), R11);
-        cx.asm.alu_imm(Alu::Add, W64, RSP, incoming);
-    }
+    leave_with(cx, args.on_stack as i32);
     match callee {
         Callee::Defined(f) => {
             let place = cx.asm.jmp_somewhere();
@@ -123,6 +139,27 @@ fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Re
     }
     cx.reachable = false;
     Ok(())
+}
+
+/// Takes the frame down, where `on_stack` bytes of arguments are at its lower end: they go where this function's own were, or
+/// as many as end there, and the return address below them. Leaves `rax` and where arguments travel.
+fn leave_with(cx: &mut Cx, on_stack: i32) {
+    let incoming = cx.incoming as i32;
+    if on_stack == 0 && incoming == 0 {
+        return cx.leave();
+    }
+    cx.restore();
+    cx.asm.mov(W64, R11, at(RBP, 8));
+    cx.asm.mov(W64, R10, at(RBP, 0));
+    let to = 16 + incoming - on_stack;
+    // The homes that they had are in between, so nothing is overwritten that is still read.
+    for offset in (0..on_stack).step_by(16) {
+        cx.asm.load_vector(XMM15, at(RSP, offset));
+        cx.asm.store_vector(at(RBP, to + offset), XMM15);
+    }
+    cx.asm.lea(W64, RSP, at(RBP, to - 8));
+    cx.asm.store(W64, at(RSP, 0), R11);
+    cx.asm.mov(W64, RBP, R10);
 }
 
 fn callee(cx: &Cx, f: FuncIndex) -> Callee {

@@ -1,6 +1,7 @@
 //! Control instructions (Wasm 3.0, 4.6.13). Where control comes together, all operands are at home: what a branch takes along
 //! is moved to the homes that it has at the target.
 
+use super::exception;
 use crate::abi::vmstruct::{VmHeader, VmStore};
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
@@ -12,7 +13,7 @@ use crate::compile::baseline::operands::{Kind, Operand, Place};
 use crate::wasm::decode::val_type;
 use std::collections::HashMap;
 use std::mem::offset_of;
-use wasmparser::{BlockType, BrTable};
+use wasmparser::{BlockType, BrTable, TryTable};
 
 /// A block that has begun and not ended.
 pub struct Frame {
@@ -34,6 +35,7 @@ enum FrameKind {
     Func,
     Block,
     Loop,
+    Try,
     /// Where its else part is.
     If(Label),
 }
@@ -72,6 +74,14 @@ pub fn block(cx: &mut Cx, ty: BlockType) {
     cx.settle_top(types.0.len());
     let label = cx.asm.label();
     push_frame(cx, FrameKind::Block, label, types);
+}
+
+pub fn try_table(cx: &mut Cx, table: &TryTable) {
+    let types = types(cx, table.ty);
+    cx.settle_top(types.0.len());
+    let label = cx.asm.label();
+    push_frame(cx, FrameKind::Try, label, types);
+    exception::enter(cx, table);
 }
 
 pub fn loop_(cx: &mut Cx, ty: BlockType) {
@@ -132,13 +142,13 @@ pub fn else_(cx: &mut Cx) {
     cx.reachable = true;
 }
 
-/// Ends the innermost block. True when it was the function's.
-pub fn end(cx: &mut Cx) -> bool {
+/// Ends the innermost block.
+pub fn end(cx: &mut Cx) -> Result<(), Refused> {
     if let FrameKind::Func = cx.control.last().expect("validated").kind {
         if cx.reachable {
             move_results(cx);
         }
-        return true;
+        return Ok(());
     }
     if cx.reachable {
         let results = cx.control.last().expect("validated").results.len();
@@ -146,7 +156,7 @@ pub fn end(cx: &mut Cx) -> bool {
     }
     let frame = cx.control.pop().expect("validated");
     if !frame.entered {
-        return false;
+        return Ok(());
     }
     let mut reached = cx.reachable || frame.used;
     match frame.kind {
@@ -157,6 +167,11 @@ pub fn end(cx: &mut Cx) -> bool {
             cx.asm.bind(frame.label);
             reached = true;
         }
+        FrameKind::Try => {
+            cx.truncate(frame.height);
+            exception::leave(cx, frame.label)?;
+            cx.asm.bind(frame.label);
+        }
         _ => cx.asm.bind(frame.label),
     }
     cx.truncate(frame.height);
@@ -164,7 +179,7 @@ pub fn end(cx: &mut Cx) -> bool {
     if reached {
         frame.results.into_iter().for_each(|k| cx.push_home(k));
     }
-    false
+    Ok(())
 }
 
 fn frame_of(cx: &Cx, depth: u32) -> usize {
@@ -303,9 +318,10 @@ fn copy_results(cx: &mut Cx) {
 }
 
 fn travel_back(cx: &mut Cx, results: &[Operand]) {
-    let dests = abi::results(cx.results.iter().copied()).expect("asked at the beginning");
+    let (dests, _) = abi::results(cx.results.iter().copied());
     let values: Vec<_> = results.iter().copied().zip(dests).collect();
-    cx.travel(&values);
+    cx.load_result_memory(R11);
+    cx.travel_to(&values, R11);
 }
 
 pub fn unreachable(cx: &mut Cx) {

@@ -112,7 +112,7 @@ fn sums_in_32(asm: &mut Asm, x: Xmm, y: Xmm, extend_second: fn(&mut Asm, Xmm, Xm
 /// between.
 fn dot_add(cx: &mut Cx) {
     let c = cx.pop_xmm();
-    let whole = cx.env.has_vnni && !cx.env.settings.relaxed_deterministic;
+    let whole = cx.env.processor.vnni && !cx.env.settings.relaxed_deterministic;
     match whole {
         true => binary(cx, |asm, x, y| {
             sums_in_32(asm, x, y, |asm, to, from| emit!(*asm, pmovzxbw_a(to, from)));

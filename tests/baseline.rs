@@ -1,0 +1,9 @@
+//! Functions that somebody waits for, compiled in one pass: they give what those of the optimising compiler give, and call one
+//! another.
+
+#[path = "baseline/conventions.rs"]
+mod conventions;
+#[path = "baseline/tiers.rs"]
+mod tiers;
+#[path = "baseline/wide.rs"]
+mod wide;
