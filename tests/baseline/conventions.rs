@@ -108,7 +108,7 @@ impl Text {
         // A branch to the function's end goes on with its operands where it is not taken.
         let (zero, results) = (s.params.len(), made(&s.params, &s.results));
         let body = format!("{results} (br_if 0 (i32.eqz (local.get {zero}))) unreachable");
-        self.func(&format!("leaf{n}"), &s.params, &s.results, if n % 2 == 0 { &body } else { &results });
+        self.func(&format!("leaf{n}"), &s.params, &s.results, [&body, &results][n % 2]);
         for (t, target) in [format!("leaf{n}"), format!("host{n}")].iter().enumerate() {
             let mut call = || match self.dice.below(3) {
                 0 => format!("call ${target}"),

@@ -25,15 +25,15 @@ fn push(cx: &mut Cx, n: Numbers) {
 
 pub fn add(cx: &mut Cx) {
     let n = pop(cx);
-    cx.asm.alu(Alu::Add, W64, n.a.0, n.b.0.clone());
-    emit!(cx.asm, adcq_rm(n.a.1, n.b.1.clone()));
+    cx.asm.alu(Alu::Add, W64, n.a.0, n.b.0);
+    emit!(cx.asm, adcq_rm(n.a.1, n.b.1));
     push(cx, n);
 }
 
 pub fn sub(cx: &mut Cx) {
     let n = pop(cx);
-    cx.asm.alu(Alu::Sub, W64, n.a.0, n.b.0.clone());
-    emit!(cx.asm, sbbq_rm(n.a.1, n.b.1.clone()));
+    cx.asm.alu(Alu::Sub, W64, n.a.0, n.b.0);
+    emit!(cx.asm, sbbq_rm(n.a.1, n.b.1));
     push(cx, n);
 }
 
@@ -43,8 +43,8 @@ pub fn mul(cx: &mut Cx, signed: bool) {
     let by = cx.src(b);
     cx.move_to(a, RAX);
     match signed {
-        true => emit!(cx.asm, imulq_m(RAX, RDX, by.clone())),
-        false => emit!(cx.asm, mulq_m(RAX, RDX, by.clone())),
+        true => emit!(cx.asm, imulq_m(RAX, RDX, by)),
+        false => emit!(cx.asm, mulq_m(RAX, RDX, by)),
     }
     cx.release_src(by);
     // Making room for one leaves the other.
