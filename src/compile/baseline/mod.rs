@@ -11,6 +11,7 @@ mod abi;
 mod asm;
 mod body;
 mod func;
+mod gc;
 mod op;
 mod operands;
 
