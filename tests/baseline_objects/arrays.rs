@@ -51,6 +51,9 @@ fn array_program((ty, make, back): (&str, &str, &str)) -> String {
             (array.fill $a (global.get $g) (local.get $i) {make} (local.get $n)))
         (func (export "copy") (param i32 i32 i32)
             (array.copy $a $a (global.get $g) (local.get 0) (global.get $g) (local.get 1) (local.get 2)))
+        (func (export "rubbish") (param $x i32) (local $i i32) (local.set $i (i32.const 30000)) (loop
+            (drop (array.new $a {make} (i32.const 9)))
+            (br_if 0 (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
         (func (export "len") (result i32) (array.len (global.get $g)))
         (func (export "among others") (param $x i32) (result i32)
             (i32.mul (local.get $x) (i32.const 3)) (array.len (array.new $a {make} (i32.const 5)))
@@ -89,6 +92,9 @@ fn arrays_of_every_type() {
             }
         }
         calls.extend([("new", ints(&[1, -1])), ("default", ints(&[-1])), ("len", vec![])]);
+        // The nursery is used again, so that rubbish is under what is made.
+        calls.extend([("new", ints(&[1, 2])), ("get 2", vec![]), ("rubbish", ints(&[1])), ("default", ints(&[8]))]);
+        calls.extend((0..8).flat_map(|i| [("get", ints(&[i])), ("set", ints(&[i, 2])), ("get", ints(&[i]))]));
         calls.extend([("new", ints(&[1, 0])), ("len", vec![]), ("get", ints(&[0])), ("among others", ints(&[2]))]);
         let got = same(&wat, &calls);
         assert_eq!(trap_of(&got[0]), Some(Trap::NullReference));

@@ -271,3 +271,59 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::layout::ContextLayout;
+    use crate::abi::settings::Settings;
+    use crate::compile::isa;
+    use crate::wasm::features::FeatureSet;
+    use crate::wasm::registry::TypeRegistry;
+
+    /// What is refused of a module's functions, by index.
+    fn refused(text: &str) -> Vec<(usize, Refused)> {
+        let (bytes, types) = (wat::parse_str(text).unwrap(), TypeRegistry::new().unwrap());
+        let decoded = decode::decode(&bytes, &types, FeatureSet::default()).unwrap();
+        let (layout, isa) = (ContextLayout::new(&decoded.info), isa::host(isa::Tier::Quick).unwrap());
+        let env = ModuleEnv::new(&decoded.info, &layout, Settings::default(), &*isa, types.view());
+        let result = |(i, body)| compile(&env, DefinedFuncIndex::new(i), &bytes, body).unwrap().err().map(|r| (i, r));
+        decoded.bodies.iter().enumerate().filter_map(result).collect()
+    }
+
+    /// Results would be right if they were refused, but late.
+    #[test]
+    fn objects_are_known() {
+        let text = r#"(module (type $s (struct (field (mut i8)) (field (mut v128)) (field (mut funcref)) (field (mut anyref))))
+            (type $a (array (mut i16))) (type $v (array (mut v128))) (type $f (array (mut funcref))) (data $d "1") (elem $e funcref)
+            (func (param i32 v128 funcref anyref) (result anyref)
+                (struct.new $s (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+            (func (result anyref) (struct.new_default $s))
+            (func (param (ref $s)) (result i32 i32 v128 funcref anyref) (struct.get_s $s 0 (local.get 0))
+                (struct.get_u $s 0 (local.get 0)) (struct.get $s 1 (local.get 0)) (struct.get $s 2 (local.get 0)) (struct.get $s 3 (local.get 0)))
+            (func (param (ref $s) i32 v128 funcref anyref) (struct.set $s 0 (local.get 0) (local.get 1)) (struct.set $s 1 (local.get 0) (local.get 2))
+                (struct.set $s 2 (local.get 0) (local.get 3)) (struct.set $s 3 (local.get 0) (local.get 4)))
+            (func (param i32 v128 funcref) (result anyref anyref anyref) (array.new $a (local.get 0) (local.get 0))
+                (array.new $v (local.get 1) (local.get 0)) (array.new $f (local.get 2) (local.get 0)))
+            (func (param i32) (result anyref anyref) (array.new_default $a (local.get 0)) (array.new_fixed $a 1 (local.get 0)))
+            (func (param i32) (result anyref) (array.new_data $a $d (local.get 0) (local.get 0)))
+            (func (param i32) (result anyref) (array.new_elem $f $e (local.get 0) (local.get 0)))
+            (func (param i32 (ref $a) (ref $v) (ref $f)) (result i32 i32 v128 funcref i32) (array.get_s $a (local.get 1) (local.get 0))
+                (array.get_u $a (local.get 1) (local.get 0)) (array.get $v (local.get 2) (local.get 0))
+                (array.get $f (local.get 3) (local.get 0)) (array.len (local.get 1)))
+            (func (param i32 (ref $a) (ref $v) (ref $f) v128 funcref) (array.set $a (local.get 1) (local.get 0) (local.get 0))
+                (array.set $v (local.get 2) (local.get 0) (local.get 4)) (array.set $f (local.get 3) (local.get 0) (local.get 5)))
+            (func (param i32 (ref $a) (ref $v) (ref $f) v128 funcref) (array.fill $a (local.get 1) (local.get 0) (local.get 0) (local.get 0))
+                (array.fill $v (local.get 2) (local.get 0) (local.get 4) (local.get 0))
+                (array.fill $f (local.get 3) (local.get 0) (local.get 5) (local.get 0)))
+            (func (param i32 (ref $a)) (array.copy $a $a (local.get 1) (local.get 0) (local.get 1) (local.get 0) (local.get 0))
+                (array.init_data $a $d (local.get 1) (local.get 0) (local.get 0) (local.get 0)))
+            (func (param i32 (ref $f)) (array.init_elem $f $e (local.get 1) (local.get 0) (local.get 0) (local.get 0)))
+            (func (param anyref) (result i32 i32) (ref.test (ref $s) (local.get 0)) (ref.test (ref null $a) (local.get 0)))
+            (func (param anyref) (result anyref anyref) (ref.cast (ref $s) (local.get 0)) (ref.cast (ref null $a) (local.get 0)))
+            (func (param anyref) (result anyref) (local.get 0) (br_on_cast 0 anyref (ref $s)) (br_on_cast_fail 0 anyref (ref $a))))"#;
+        assert_eq!(refused(text), []);
+        let many = format!("(module (func) (func (local {})))", "i32 ".repeat(MAX_LOCALS + 1));
+        assert_eq!(refused(&many), [(1, Refused("too many locals"))]);
+    }
+}

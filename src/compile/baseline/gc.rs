@@ -114,7 +114,9 @@ impl Cx<'_> {
         let len = indexed(RAX, object, Scale::One, HEADER_SIZE as i32 - 4);
         self.load_heap(RAX);
         let known = match index.place {
-            Place::Const(i) => i32::try_from(i * size as u64 + HEADER_SIZE as u64).ok().map(|offset| (i as i32, offset)),
+            Place::Const(i) => {
+                i32::try_from(i * size as u64 + HEADER_SIZE as u64).ok().map(|offset| (i as i32, offset))
+            }
             _ => None,
         };
         if let Some((i, offset)) = known {
