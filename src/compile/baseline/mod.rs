@@ -5,7 +5,7 @@
 //! refuses, and Cranelift compiles the function: vectors, exceptions that are caught, results that travel in memory.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
-//! the frame, `body` reads the instructions, and `op` has them by family.
+//! the frame, `gc` makes objects and looks into them, `body` reads the instructions, and `op` has them by family.
 
 mod abi;
 mod asm;
