@@ -95,7 +95,7 @@ fn what_old_objects_refer_to_is_kept() {
         let run = ("run", ints(&[n]));
         let config = |config: Config| config.lazy(true).background(false).heap_growth(10, 1 << 16);
         for config in [Config::new(), config(Config::new()), config(Config::new().signals(false))] {
-            assert_eq!(outcomes(&config, wat, &[run.clone()]), [Ok(vec![Val::I32(wanted(n))])]);
+            assert_eq!(outcomes(&config, wat, std::slice::from_ref(&run)), [Ok(vec![Val::I32(wanted(n))])]);
         }
     }
     let verified = Config::new().lazy(true).background(false).gc_zeal(50).gc_verify(true);

@@ -6,7 +6,7 @@ const FIELDS: [&str; 9] = ["i8", "i16", "i32", "i64", "f32", "f64", "v128", "any
 
 /// What `of` gives for each field, in one text.
 fn each(of: impl Fn(usize, &str) -> String) -> String {
-    FIELDS.iter().enumerate().map(|(i, t)| of(i, if t.starts_with("i8") || *t == "i16" { "i32" } else { *t })).collect()
+    FIELDS.iter().enumerate().map(|(i, t)| of(i, if matches!(*t, "i8" | "i16") { "i32" } else { t })).collect()
 }
 
 fn structure_program() -> String {

@@ -323,6 +323,14 @@ mod tests {
             (func (param anyref) (result anyref anyref) (ref.cast (ref $s) (local.get 0)) (ref.cast (ref null $a) (local.get 0)))
             (func (param anyref) (result anyref) (local.get 0) (br_on_cast 0 anyref (ref $s)) (br_on_cast_fail 0 anyref (ref $a))))"#;
         assert_eq!(refused(text), []);
+        let news =
+            ["struct.new_default $s", "array.new_default $a (i32.const 5)", "array.new $a (local.get 0) (i32.const 5)"];
+        let in_a_row = |new: &str| format!("(func (param i32) {})", format!("(global.set $g ({new}))").repeat(2000));
+        let text = format!(
+            "(module (type $s (struct (field i64 i64 i64))) (type $a (array i32)) (global $g (mut anyref) (ref.null any)) {})",
+            news.map(in_a_row).concat()
+        );
+        assert_eq!(refused(&text), []);
         let many = format!("(module (func) (func (local {})))", "i32 ".repeat(MAX_LOCALS + 1));
         assert_eq!(refused(&many), [(1, Refused("too many locals"))]);
     }

@@ -1,24 +1,21 @@
 //! References in objects, as `compile::gc` has them: this is the only file here that loads, stores and allocates them, so that
 //! no store is without its card.
-//!
-//! Objects are made when no operand is in a register: references are at home or in locals, where the stack maps find them, so
-//! what is stored into the new object is read after everything that may have been collected.
+
+mod new;
+
+pub use new::NewKind;
 
 use super::Refused;
 use super::asm::*;
 use super::func::{Arg, CONTEXT, Cx};
 use super::operands::{Kind, Operand, Place, XMM15};
 use crate::abi::builtin::Builtin;
-use crate::abi::heap::{CARD_SHIFT, CARDS, LARGE, NULL_PAGES};
+use crate::abi::heap::{CARD_SHIFT, CARDS, NULL_PAGES};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
-use crate::base::index::TypeIndex;
-use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
+use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::types::{StorageType, ValType};
 use std::mem::offset_of;
-
-/// Words of a new object that are cleared one by one.
-const FEW_WORDS: u32 = 8;
 
 /// A field or element of an object: at the heap's base, which is in `rax`, plus the place plus the offset.
 #[derive(Clone, Copy)]
@@ -36,14 +33,6 @@ pub enum Storable {
     Number(i32),
     Gpr(Gpr),
     Xmm(Xmm),
-}
-
-/// What object is made.
-#[derive(Clone, Copy)]
-pub enum NewKind {
-    Structure(TypeIndex),
-    /// With its elements, unless the top operand says how many.
-    Array(TypeIndex, Option<u32>),
 }
 
 impl Field {
@@ -266,137 +255,6 @@ impl Cx<'_> {
         self.asm.jcc(Cc::NE, known);
         self.call_builtin(Builtin::func_number, &[Arg::Value(f.in_gpr(RSI))])?;
         self.asm.bind(known);
-        Ok(())
-    }
-
-    /// Makes an object of `rdx` bytes, if it is small: in the nursery, or, where that is full, by the builtin, and then it is all
-    /// zero. With `clear` it is that in any case. Gives the reference, and the address in `r11`; the header is there. No operand is in a
-    /// register.
-    fn allocate(&mut self, kind: NewKind, is_small: bool, clear: bool) -> Result<Gpr, Refused> {
-        let new = self.gpr();
-        let (full, room, made) = (self.asm.label(), self.asm.label(), self.asm.label());
-        if is_small {
-            if let NewKind::Array(_, None) = kind {
-                self.asm.alu_imm(Alu::Cmp, W64, RDX, LARGE as i32);
-                self.asm.jcc(Cc::A, full);
-            }
-            let nursery = offset_of!(VmStore, nursery);
-            self.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
-            self.asm.mov(W32, new, at(RAX, (nursery + offset_of!(VmNursery, next)) as i32));
-            self.asm.alu(Alu::Add, W32, RDX, new);
-            self.asm.alu(Alu::Cmp, W32, RDX, at(RAX, (nursery + offset_of!(VmNursery, end)) as i32));
-            self.asm.jcc(Cc::BE, room);
-        }
-        self.asm.bind(full);
-        let len = |cx: &Self, known: Option<u32>| known.map_or_else(|| Arg::Value(cx.peek(0)), Arg::Number);
-        match kind {
-            NewKind::Structure(ty) => self.call_at_once(Builtin::struct_new, &[Arg::Number(ty.as_u32())])?,
-            NewKind::Array(ty, n) => {
-                let args = [Arg::Number(ty.as_u32()), len(self, n)];
-                self.call_at_once(Builtin::array_new, &args)?;
-            }
-        }
-        self.asm.mov(W32, new, RAX);
-        if is_small {
-            self.asm.jmp(made);
-            self.asm.bind(room);
-            self.asm.store(W32, at(RAX, (offset_of!(VmStore, nursery) + offset_of!(VmNursery, next)) as i32), RDX);
-            if clear {
-                self.clear(new);
-            }
-            self.asm.bind(made);
-        }
-        self.load_heap(R11);
-        self.asm.alu(Alu::Add, W64, R11, new);
-        self.put_header(kind);
-        Ok(new)
-    }
-
-    /// Clears a new object, which `rdx` is the end of, behind its header. Changes `rax`, `rcx`, and `rdi`, which is nobody's.
-    fn clear(&mut self, new: Gpr) {
-        debug_assert_ne!(new, RDI);
-        self.load_heap(RDI);
-        self.asm.lea(W64, RDI, indexed(RDI, new, Scale::One, HEADER_SIZE as i32));
-        self.asm.lea(W32, RCX, at(RDX, -(HEADER_SIZE as i32)));
-        self.asm.alu(Alu::Sub, W32, RCX, new);
-        self.asm.shift_imm(Shift::Right, W32, RCX, 3);
-        self.asm.mov_imm(RAX, 0);
-        self.asm.rep_stosq();
-    }
-
-    /// Writes the header of a new object at `r11`. Changes `rax`.
-    fn put_header(&mut self, kind: NewKind) {
-        let ty = match kind {
-            NewKind::Structure(ty) | NewKind::Array(ty, _) => ty,
-        };
-        self.asm.mov(W32, RAX, at(CONTEXT, self.env.layout.type_id(ty) as i32));
-        let len = at(R11, HEADER_SIZE as i32 - 4);
-        match kind {
-            NewKind::Structure(_) => self.asm.store(W64, at(R11, 0), RAX),
-            NewKind::Array(_, known) => {
-                self.asm.store(W32, at(R11, 0), RAX);
-                match known {
-                    Some(n) => self.asm.store_imm(W32, len, n as i32),
-                    None => self.store(self.peek(0), len),
-                }
-            }
-        }
-    }
-
-    /// Pushes a new object of a known size whose fields are the top operands, or, if there are none, zero. `fields` are offsets and
-    /// types. Calls nothing after the object exists.
-    pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Refused> {
-        for (depth, (_, ty)) in fields.iter().rev().enumerate() {
-            if ty.is_func() {
-                self.number_func(depth)?;
-            }
-        }
-        self.settle_registers();
-        let words = (size - HEADER_SIZE) / 8;
-        let is_small = size <= LARGE;
-        if is_small {
-            self.asm.mov_imm(RDX, size as u64);
-        }
-        let new = self.allocate(kind, is_small, fields.is_empty() && words > FEW_WORDS)?;
-        if fields.is_empty() && words <= FEW_WORDS {
-            let word = |i: u32| at(R11, (HEADER_SIZE + 8 * i) as i32);
-            (0..words).for_each(|i| self.asm.store_imm(W64, word(i), 0));
-        }
-        let height = self.operands.stack.len() - fields.len();
-        for (i, (offset, ty)) in fields.iter().enumerate() {
-            let v = self.storable(*ty, self.operands.stack[height + i]);
-            // No card: the object is new (heap 2).
-            self.put(at(R11, *offset as i32), *ty, v);
-        }
-        self.truncate(height);
-        self.push_gpr(Kind::Gc, new);
-        Ok(())
-    }
-
-    /// Pushes a new array of as many elements as the top operand says, which are all what the one below it is, or, without such a
-    /// `value`, zero. Calls nothing after the array exists.
-    pub fn new_array(&mut self, ty: TypeIndex, element: StorageType, value: bool) -> Result<(), Refused> {
-        if value && element.is_func() {
-            self.number_func(1)?;
-        }
-        self.settle_registers();
-        let is_filled = value && self.peek(1).place != Place::Const(0);
-        self.load(self.peek(0), RDX);
-        self.asm.shift_imm(Shift::Left, W64, RDX, element.size().trailing_zeros() as u8);
-        self.asm.alu_imm(Alu::Add, W64, RDX, (HEADER_SIZE + OBJECT_ALIGN - 1) as i32);
-        self.asm.alu_imm(Alu::And, W64, RDX, -(OBJECT_ALIGN as i32));
-        let new = self.allocate(NewKind::Array(ty, None), true, !is_filled)?;
-        if is_filled {
-            let v = self.storable(element, self.peek(1));
-            self.load(self.peek(0), RAX);
-            self.asm.shift_imm(Shift::Left, W64, RAX, element.size().trailing_zeros() as u8);
-            self.asm.lea(W64, RCX, at(R11, HEADER_SIZE as i32));
-            self.asm.alu(Alu::Add, W64, RAX, RCX);
-            // No cards: the array is new (heap 2).
-            self.fill_elements(element, v);
-        }
-        self.truncate(self.operands.stack.len() - 1 - value as usize);
-        self.push_gpr(Kind::Gc, new);
         Ok(())
     }
 
