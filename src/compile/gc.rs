@@ -1,4 +1,4 @@
-//! References to objects in machine code. This is the only file that loads, stores and allocates them: `GcVal` and `Place`
+//! References to objects in machine code. For Cranelift this is the only file that loads, stores and allocates them: `GcVal` and `Place`
 //! can be made only here, so a reference that no stack map knows of, and a store without its card, do not compile.
 //!
 //! A reference is the 32-bit offset of its object in the heap. Values that live across a call are spilled there and read

@@ -6,7 +6,9 @@ use super::func::{Cx, kinds};
 use super::op::float::{self, Binary, Comparison, Truncation, Unary};
 use super::op::int::{self, Division};
 use super::op::memory::Load;
-use super::op::{atomic, call, control, exception, memory, reference, simd, table, variable, wide};
+use super::op::{
+    array, atomic, call, cast, control, exception, memory, object, reference, simd, table, variable, wide,
+};
 use super::operands::Kind::{self, *};
 use crate::base::Result;
 use crate::base::index::*;
@@ -119,6 +121,32 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::AnyConvertExtern | O::ExternConvertAny => {}
         O::BrOnNull { relative_depth } => reference::br_on_null(cx, *relative_depth),
         O::BrOnNonNull { relative_depth } => reference::br_on_non_null(cx, *relative_depth),
+
+        O::RefTestNonNull { hty } => cast::test(cx, false, *hty),
+        O::RefTestNullable { hty } => cast::test(cx, true, *hty),
+        O::RefCastNonNull { hty } => cast::cast(cx, false, *hty),
+        O::RefCastNullable { hty } => cast::cast(cx, true, *hty),
+        O::BrOnCast { relative_depth, to_ref_type, .. } => cast::br_on_cast(cx, *relative_depth, *to_ref_type, true),
+        O::BrOnCastFail { relative_depth, to_ref_type, .. } => cast::br_on_cast(cx, *relative_depth, *to_ref_type, false),
+
+        O::StructNew { struct_type_index } => return object::new(cx, TypeIndex::from_u32(*struct_type_index)),
+        O::StructNewDefault { struct_type_index } => return object::new_default(cx, TypeIndex::from_u32(*struct_type_index)),
+        O::StructGet { struct_type_index, field_index } | O::StructGetU { struct_type_index, field_index } => object::get(cx, TypeIndex::from_u32(*struct_type_index), *field_index, false),
+        O::StructGetS { struct_type_index, field_index } => object::get(cx, TypeIndex::from_u32(*struct_type_index), *field_index, true),
+        O::StructSet { struct_type_index, field_index } => return object::set(cx, TypeIndex::from_u32(*struct_type_index), *field_index),
+        O::ArrayNew { array_type_index } => return array::new(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayNewDefault { array_type_index } => return array::new_default(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayNewFixed { array_type_index, array_size } => return array::new_fixed(cx, TypeIndex::from_u32(*array_type_index), *array_size),
+        O::ArrayNewData { array_type_index, array_data_index } => return array::new_data(cx, *array_type_index, *array_data_index),
+        O::ArrayNewElem { array_type_index, array_elem_index } => return array::new_elem(cx, *array_type_index, *array_elem_index),
+        O::ArrayGet { array_type_index } | O::ArrayGetU { array_type_index } => array::get(cx, TypeIndex::from_u32(*array_type_index), false),
+        O::ArrayGetS { array_type_index } => array::get(cx, TypeIndex::from_u32(*array_type_index), true),
+        O::ArraySet { array_type_index } => return array::set(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayLen => array::len(cx),
+        O::ArrayFill { array_type_index } => return array::fill(cx, TypeIndex::from_u32(*array_type_index)),
+        O::ArrayCopy { .. } => return array::copy(cx),
+        O::ArrayInitData { array_data_index, .. } => return array::init_data(cx, *array_data_index),
+        O::ArrayInitElem { array_elem_index, .. } => return array::init_elem(cx, *array_elem_index),
 
         O::LocalGet { local_index } => variable::local_get(cx, *local_index),
         O::LocalSet { local_index } => variable::local_set(cx, *local_index),

@@ -328,13 +328,18 @@ impl<'m> Cx<'m> {
 
     /// Traps if a condition holds.
     pub fn trap_if(&mut self, cc: Cc, trap: Trap) {
-        let label = self.cold(Raise::Trap(trap));
+        let label = self.trap_at(trap);
         self.asm.jcc(cc, label);
     }
 
     pub fn trap(&mut self, trap: Trap) {
-        let label = self.cold(Raise::Trap(trap));
+        let label = self.trap_at(trap);
         self.asm.jmp(label);
+    }
+
+    /// A place that traps for the present instruction.
+    pub fn trap_at(&mut self, trap: Trap) -> Label {
+        self.cold(Raise::Trap(trap))
     }
 
     /// Ends the activation if a condition holds: somebody interrupts.
@@ -415,8 +420,13 @@ impl<'m> Cx<'m> {
 
     /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
     pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
-        debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
         self.settle();
+        self.call_at_once(builtin, args)
+    }
+
+    /// The same when no operand is in a register: the call may be one that is not always reached.
+    pub fn call_at_once(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
+        debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
         let place = |(i, arg): (usize, &Arg)| {
             let operand = match *arg {
                 Arg::Value(o) => o,

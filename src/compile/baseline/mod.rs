@@ -6,12 +6,13 @@
 //! refuses, and Cranelift compiles the function.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
-//! the frame, `body` reads the instructions, and `op` has them by family.
+//! the frame, `gc` makes objects and looks into them, `body` reads the instructions, and `op` has them by family.
 
 mod abi;
 mod asm;
 mod body;
 mod func;
+mod gc;
 mod op;
 mod operands;
 #[cfg(test)]

@@ -414,6 +414,16 @@ impl Cx<'_> {
         self.operands.settled = self.operands.stack.len();
     }
 
+    /// Puts operands that are in registers into their homes, and leaves those that are in locals there: for calls, but not for where
+    /// control comes together. Leaves the flags.
+    pub fn settle_registers(&mut self) {
+        for i in self.operands.settled..self.operands.stack.len() {
+            if matches!(self.operands.stack[i].place, Place::Gpr(_) | Place::Xmm(_)) {
+                self.send_home(i);
+            }
+        }
+    }
+
     /// Puts also the top `n` operands that are constants into their homes.
     pub fn settle_top(&mut self, n: usize) {
         self.settle();

@@ -93,3 +93,16 @@ fn what_is_too_large_is_refused() {
     assert_eq!(of(&deep(4000)), None);
     assert_eq!(of(&deep(5000)), Some("its frame is too large"));
 }
+
+/// What makes much code of one instruction has it once where it can, so that many in a row are not too much.
+#[test]
+fn many_allocations_in_a_row_are_known() {
+    let news =
+        ["struct.new_default $s", "array.new_default $a (i32.const 5)", "array.new $a (local.get 0) (i32.const 5)"];
+    let in_a_row = |new: &str| format!("(func (param i32) {})", format!("(global.set $g ({new}))").repeat(2000));
+    let wat = format!(
+        "(module (type $s (struct (field i64 i64 i64))) (type $a (array i32)) (global $g (mut anyref) (ref.null any)) {})",
+        news.map(in_a_row).concat()
+    );
+    assert_eq!(refused(&wat::parse_str(wat).unwrap()), [None; 3]);
+}

@@ -230,10 +230,15 @@ fn jump(cx: &mut Cx, frame: usize) {
 }
 
 pub fn br(cx: &mut Cx, depth: u32) {
+    branch(cx, depth);
+    cx.reachable = false;
+}
+
+/// Branches with the top operands, which what is emitted behind it still has.
+pub fn branch(cx: &mut Cx, depth: u32) {
     let frame = frame_of(cx, depth);
     take_along(cx, frame);
     jump(cx, frame);
-    cx.reachable = false;
 }
 
 pub fn br_if(cx: &mut Cx, depth: u32) {
@@ -251,8 +256,7 @@ pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
     }
     let next = cx.asm.label();
     cx.asm.jcc(cc.not(), next);
-    take_along(cx, frame);
-    jump(cx, frame);
+    branch(cx, depth);
     cx.asm.bind(next);
 }
 
@@ -286,9 +290,7 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     ways.sort_by_key(|w| w.0);
     for (depth, label) in ways {
         cx.asm.bind(label);
-        let frame = frame_of(cx, depth);
-        take_along(cx, frame);
-        jump(cx, frame);
+        branch(cx, depth);
     }
     cx.reachable = false;
     Ok(())

@@ -1,5 +1,6 @@
 //! The instructions, one file a family.
 
+pub mod array;
 pub mod atomic;
 pub mod call;
 pub mod cast;
@@ -8,6 +9,7 @@ pub mod exception;
 pub mod float;
 pub mod int;
 pub mod memory;
+pub mod object;
 pub mod reference;
 pub mod simd;
 pub mod simd_float;

@@ -89,16 +89,18 @@ pub fn get(cx: &mut Cx, t: TableIndex) -> Result<(), Refused> {
 
 /// A reference to an object dirties its card.
 pub fn set(cx: &mut Cx, t: TableIndex) {
-    let v = cx.pop_gpr();
+    let o = cx.pop();
+    let v = cx.gpr_of(o);
     pop_index(cx, t, Trap::TableOutOfBounds);
     let elements = field(cx, t, offset_of!(VmTable, elements), RAX);
     cx.asm.mov(W64, RAX, elements);
     if is_gc(cx, t) {
-        cx.asm.store(W32, indexed(RAX, RDX, Scale::Four, 0), v);
-        let cards = field(cx, t, offset_of!(VmTable, cards), RAX);
-        cx.asm.mov(W64, RAX, cards);
-        cx.asm.shift_imm(Shift::Right, W64, RDX, SLOT_CARD_SHIFT as u8);
-        emit!(cx.asm, movb_mi(indexed(RAX, RDX, Scale::One, 0), 1u8));
+        cx.store_ref(indexed(RAX, RDX, Scale::Four, 0), o.in_gpr(v), |cx| {
+            let cards = field(cx, t, offset_of!(VmTable, cards), RAX);
+            cx.asm.mov(W64, RAX, cards);
+            cx.asm.shift_imm(Shift::Right, W64, RDX, SLOT_CARD_SHIFT as u8);
+            indexed(RAX, RDX, Scale::One, 0)
+        });
     } else {
         cx.asm.test(W64, v);
         cx.asm.mov_if(Cc::E, W64, v, at(CONTEXT, offset_of!(VmContext, null_func) as i32));

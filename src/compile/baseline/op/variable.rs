@@ -88,16 +88,16 @@ fn const_bits(c: ConstVal) -> Option<u64> {
 pub fn global_set(cx: &mut Cx, g: GlobalIndex) {
     let v = cx.pop();
     let (base, offset) = place(cx, g);
-    cx.store(v, at(base, offset));
-    cx.release(v);
     if v.kind == Kind::Gc {
-        let card = match cx.env.info.defined_global(g) {
+        cx.store_ref(at(base, offset), v, |cx| match cx.env.info.defined_global(g) {
             Some(_) => at(base, offset_of!(VmContext, global_card) as i32),
             None => {
                 cx.asm.mov(W64, RCX, at(base, offset_of!(VmRefGlobal, card) as i32));
                 at(RCX, 0)
             }
-        };
-        emit!(cx.asm, movb_mi(card, 1u8));
+        });
+    } else {
+        cx.store(v, at(base, offset));
     }
+    cx.release(v);
 }

@@ -1,0 +1,293 @@
+//! References in objects, as `compile::gc` has them: this is the only file here that loads, stores and allocates them, so that
+//! no store is without its card.
+
+mod new;
+
+pub use new::NewKind;
+
+use super::Refused;
+use super::asm::*;
+use super::func::{Arg, CONTEXT, Cx};
+use super::operands::{Kind, Operand, Place, XMM15};
+use crate::abi::builtin::Builtin;
+use crate::abi::heap::{CARD_SHIFT, CARDS, NULL_PAGES};
+use crate::abi::vmstruct::*;
+use crate::base::Trap;
+use crate::wasm::descriptor::HEADER_SIZE;
+use crate::wasm::types::{StorageType, ValType};
+use std::mem::offset_of;
+
+/// A field or element of an object: at the heap's base, which is in `rax`, plus the place plus the offset.
+#[derive(Clone, Copy)]
+pub struct Field {
+    /// A register of the instruction's. Its card is the one that a store dirties.
+    place: Gpr,
+    offset: i32,
+    /// Whether null is found by the access.
+    faults: bool,
+}
+
+/// A value as an object holds it.
+#[derive(Clone, Copy)]
+pub enum Storable {
+    Number(i32),
+    Gpr(Gpr),
+    Xmm(Xmm),
+}
+
+impl Field {
+    fn mem(self) -> Mem {
+        indexed(RAX, self.place, Scale::One, self.offset)
+    }
+}
+
+impl Cx<'_> {
+    /// Where the heap begins.
+    fn heap(&mut self) -> Mem {
+        self.uses_heap = true;
+        at(CONTEXT, offset_of!(VmContext, heap) as i32)
+    }
+
+    fn load_heap(&mut self, dst: Gpr) {
+        let heap = self.heap();
+        self.asm.mov(W64, dst, heap);
+    }
+
+    /// A popped operand that is no float: in its own register, or copied to a scratch register.
+    pub fn in_register(&mut self, o: Operand, scratch: Gpr) -> Gpr {
+        if let Place::Gpr(r) = o.place {
+            return r;
+        }
+        self.load(o, scratch);
+        scratch
+    }
+
+    /// The next instruction accesses an object that may be null: it faults then, or it is asked here.
+    fn checked(&mut self, object: Gpr) {
+        if self.env.settings.signals {
+            return self.may_fault(Trap::NullReference);
+        }
+        self.asm.test(W32, object);
+        self.trap_if(Cc::E, Trap::NullReference);
+    }
+
+    /// The type id of an object in `rcx`. Changes `rax`.
+    pub fn object_type(&mut self, object: Gpr) {
+        self.load_heap(RAX);
+        self.asm.mov(W32, RCX, indexed(RAX, object, Scale::One, 0));
+    }
+
+    /// Elements of an array, which traps if it is null. Changes `rax`.
+    pub fn array_len(&mut self, array: Gpr, dst: Gpr) {
+        self.load_heap(RAX);
+        self.checked(array);
+        self.asm.mov(W32, dst, indexed(RAX, array, Scale::One, HEADER_SIZE as i32 - 4));
+    }
+
+    /// A field of a structure that was popped. Traps if that is null, at the latest by the access. Changes `rax` and `r11`.
+    pub fn field(&mut self, object: Operand, offset: u32) -> Field {
+        let place = self.in_register(object, R11);
+        // Behind null, memory is unmapped only so far.
+        let faults = self.env.settings.signals && (offset as usize) < NULL_PAGES;
+        if !faults {
+            self.asm.test(W32, place);
+            self.trap_if(Cc::E, Trap::NullReference);
+        }
+        self.load_heap(RAX);
+        Field { place, offset: offset as i32, faults }
+    }
+
+    /// An element of an array, both popped. Traps if the array is null, or the index outside of it. Changes `rax`, `rcx` and `r11`.
+    pub fn element(&mut self, array: Operand, index: Operand, size: u32) -> Field {
+        let object = self.in_register(array, R11);
+        let len = indexed(RAX, object, Scale::One, HEADER_SIZE as i32 - 4);
+        self.load_heap(RAX);
+        let known = match index.place {
+            Place::Const(i) => {
+                i32::try_from(i * size as u64 + HEADER_SIZE as u64).ok().map(|offset| (i as i32, offset))
+            }
+            _ => None,
+        };
+        if let Some((i, offset)) = known {
+            self.checked(object);
+            self.asm.alu_imm(Alu::Cmp, W32, len, i);
+            self.trap_if(Cc::BE, Trap::ArrayOutOfBounds);
+            self.asm.lea(W64, R11, at(object, offset));
+        } else {
+            let i = self.in_register(index, RCX);
+            self.checked(object);
+            self.asm.alu(Alu::Cmp, W32, i, len);
+            self.trap_if(Cc::AE, Trap::ArrayOutOfBounds);
+            let scale = match size {
+                1 => Scale::One,
+                2 => Scale::Two,
+                4 => Scale::Four,
+                8 => Scale::Eight,
+                _ => {
+                    self.asm.shift_imm(Shift::Left, W64, i, size.trailing_zeros() as u8);
+                    Scale::One
+                }
+            };
+            self.asm.lea(W64, R11, indexed(object, i, scale, HEADER_SIZE as i32));
+        }
+        self.release(array);
+        self.release(index);
+        Field { place: R11, offset: 0, faults: false }
+    }
+
+    /// Pushes what a field holds; packed ones are extended as asked. Changes `rcx` and `rdx`.
+    pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
+        self.free(f.place);
+        let (kind, mem) = (Kind::of(ty.unpacked()), f.mem());
+        if kind.is_float() {
+            let x = self.xmm();
+            self.happens(f);
+            self.read_float(kind, x, mem);
+            return self.push_xmm(kind, x);
+        }
+        let r = self.gpr();
+        self.happens(f);
+        match ty {
+            StorageType::I8 if signed => emit!(self.asm, movsbl_rm(r, mem)),
+            StorageType::I8 => emit!(self.asm, movzbl_rm(r, mem)),
+            StorageType::I16 if signed => emit!(self.asm, movswl_rm(r, mem)),
+            StorageType::I16 => emit!(self.asm, movzwl_rm(r, mem)),
+            StorageType::Val(_) if kind == Kind::Func => {
+                self.asm.mov(W32, RCX, mem);
+                self.numbered_func(r);
+            }
+            StorageType::Val(_) => self.asm.mov(kind.width(), r, mem),
+        }
+        self.push_gpr(kind, r);
+    }
+
+    /// Writes a value of the field's type; a reference dirties its card. The register of the place is not the instruction's any
+    /// more.
+    pub fn store_field(&mut self, f: Field, ty: StorageType, v: Storable) {
+        self.happens(f);
+        self.put(f.mem(), ty, v);
+        if ty.is_gc() {
+            self.asm.shift_imm(Shift::Right, W64, f.place, CARD_SHIFT as u8);
+            self.dirty(indexed(RAX, f.place, Scale::One, CARDS as i32));
+        }
+        self.free(f.place);
+    }
+
+    fn happens(&mut self, f: Field) {
+        if f.faults {
+            self.may_fault(Trap::NullReference);
+        }
+    }
+
+    /// Stores a reference to an object outside of the heap, and dirties the card, whose place is asked for after that. Changes `rax`
+    /// unless the reference is in a register.
+    pub fn store_ref(&mut self, to: Mem, v: Operand, card: impl FnOnce(&mut Self) -> Mem) {
+        self.store(v, to);
+        let card = card(self);
+        self.dirty(card);
+    }
+
+    fn dirty(&mut self, card: Mem) {
+        emit!(self.asm, movb_mi(card, 1u8));
+    }
+
+    /// A value as a field holds it; functions, which have their numbers already (`number_func`), become those. Changes `rax`, `rdx`
+    /// and `xmm15`, where the value may be then.
+    pub fn storable(&mut self, ty: StorageType, v: Operand) -> Storable {
+        let wide = ty.size() == 8;
+        match v.place {
+            Place::Const(bits) if v.kind == Kind::Func || ty.size() <= 4 => Storable::Number(bits as i32),
+            Place::Const(bits) if wide && i32::try_from(bits as i64).is_ok() => Storable::Number(bits as i32),
+            Place::Xmm(x) => Storable::Xmm(x),
+            _ if v.kind == Kind::V128 => {
+                self.load_float(v, XMM15);
+                Storable::Xmm(XMM15)
+            }
+            _ if v.kind == Kind::Func => {
+                self.load(v, RDX);
+                self.asm.test(W64, RDX);
+                let null = self.asm.label();
+                self.asm.jcc(Cc::E, null);
+                self.asm.mov(W32, RDX, at(RDX, offset_of!(VmFuncRef, index) as i32));
+                self.asm.bind(null);
+                Storable::Gpr(RDX)
+            }
+            _ => Storable::Gpr(self.in_register(v, RDX)),
+        }
+    }
+
+    /// Writes what needs no card: numbers, functions, and references into objects that were just made.
+    fn put(&mut self, to: Mem, ty: StorageType, v: Storable) {
+        match (v, ty.size()) {
+            (Storable::Number(n), 1) => emit!(self.asm, movb_mi(to, n as u8)),
+            (Storable::Number(n), 2) => emit!(self.asm, movw_mi(to, n as u16)),
+            (Storable::Number(n), 4) => self.asm.store_imm(W32, to, n),
+            (Storable::Number(n), _) => self.asm.store_imm(W64, to, n),
+            (Storable::Gpr(r), 1) => emit!(self.asm, movb_mr(to, r)),
+            (Storable::Gpr(r), 2) => emit!(self.asm, movw_mr(to, r)),
+            (Storable::Gpr(r), 4) => self.asm.store(W32, to, r),
+            (Storable::Gpr(r), _) => self.asm.store(W64, to, r),
+            (Storable::Xmm(x), _) => self.write_float(Kind::of(ty.unpacked()), to, x),
+        }
+    }
+
+    /// The function whose number is in `rcx`. Numbers are checked, so that a broken heap makes no code pointers. Changes `rdx`.
+    fn numbered_func(&mut self, dst: Gpr) {
+        self.asm.mov(W64, RDX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
+        self.asm.alu(Alu::Cmp, W32, RCX, at(RDX, offset_of!(VmStore, func_count) as i32));
+        self.trap_if(Cc::AE, Trap::Unreachable);
+        self.asm.mov(W64, RDX, at(RDX, offset_of!(VmStore, funcs) as i32));
+        self.asm.mov(W64, dst, indexed(RDX, RCX, Scale::Eight, 0));
+    }
+
+    /// Gives the function that is the operand `depth` below the top a number, if it is not null and has none. Settles.
+    pub fn number_func(&mut self, depth: usize) -> Result<(), Refused> {
+        if let Place::Const(_) = self.peek(depth).place {
+            return Ok(());
+        }
+        self.settle();
+        let f = self.peek(depth);
+        self.load(f, RSI);
+        self.asm.test(W64, RSI);
+        let known = self.asm.label();
+        self.asm.jcc(Cc::E, known);
+        self.asm.alu_imm(Alu::Cmp, W32, at(RSI, offset_of!(VmFuncRef, index) as i32), 0);
+        self.asm.jcc(Cc::NE, known);
+        self.call_builtin(Builtin::func_number, &[Arg::Value(f.in_gpr(RSI))])?;
+        self.asm.bind(known);
+        Ok(())
+    }
+
+    /// Writes a value that needs no card to all elements from `rcx` up to `rax`, which are addresses. Changes `rcx`.
+    fn fill_elements(&mut self, ty: StorageType, v: Storable) {
+        let (head, done) = (self.asm.bound(), self.asm.label());
+        self.asm.alu(Alu::Cmp, W64, RCX, RAX);
+        self.asm.jcc(Cc::AE, done);
+        self.put(at(RCX, 0), ty, v);
+        self.asm.alu_imm(Alu::Add, W64, RCX, ty.size() as i32);
+        self.asm.jmp(head);
+        self.asm.bind(done);
+    }
+
+    /// Fills elements of an array with a vector. All operands are popped; traps if they are not elements of one.
+    pub fn fill_vectors(&mut self, array: Operand, first: Operand, value: Operand, count: Operand) {
+        const VECTOR: StorageType = StorageType::Val(ValType::V128);
+        let log2 = VECTOR.size().trailing_zeros() as u8;
+        let v = self.storable(VECTOR, value);
+        self.load(array, R11);
+        self.load(first, RCX);
+        self.load(count, RDX);
+        self.asm.alu(Alu::Add, W64, RDX, RCX);
+        self.array_len(R11, RAX);
+        self.asm.alu(Alu::Cmp, W64, RDX, RAX);
+        self.trap_if(Cc::A, Trap::ArrayOutOfBounds);
+        let heap = self.heap();
+        self.asm.alu(Alu::Add, W64, R11, heap);
+        self.asm.shift_imm(Shift::Left, W64, RCX, log2);
+        self.asm.shift_imm(Shift::Left, W64, RDX, log2);
+        self.asm.lea(W64, RCX, indexed(RCX, R11, Scale::One, HEADER_SIZE as i32));
+        self.asm.lea(W64, RAX, indexed(RDX, R11, Scale::One, HEADER_SIZE as i32));
+        self.fill_elements(VECTOR, v);
+        [array, first, value, count].into_iter().for_each(|o| self.release(o));
+    }
+}

@@ -1,0 +1,158 @@
+//! Objects that are made. No operand is in a register then: references are at home or in locals, where the stack maps find them, so what is
+//! stored into the new object is read after everything that may have been collected.
+
+use crate::abi::builtin::Builtin;
+use crate::abi::heap::LARGE;
+use crate::abi::vmstruct::*;
+use crate::base::index::TypeIndex;
+use crate::compile::baseline::Refused;
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
+use crate::compile::baseline::operands::{Kind, Place};
+use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
+use crate::wasm::types::StorageType;
+use std::mem::offset_of;
+
+/// Words of a new object that are cleared one by one.
+const FEW_WORDS: u32 = 8;
+
+/// What object is made.
+#[derive(Clone, Copy)]
+pub enum NewKind {
+    Structure(TypeIndex),
+    /// With its elements, unless the top operand says how many.
+    Array(TypeIndex, Option<u32>),
+}
+
+impl Cx<'_> {
+    /// Makes an object. A small one, of `rdx` bytes, is made in the nursery; where that is full, and if it is not small, by the builtin,
+    /// which clears it. With `clear` it is clear in any case. Gives the reference, and the address in `r11`; the header is there. No operand
+    /// is in a register.
+    fn allocate(&mut self, kind: NewKind, is_small: bool, clear: bool) -> Result<Gpr, Refused> {
+        let new = self.gpr();
+        let nursery = |field: usize| at(RAX, (offset_of!(VmStore, nursery) + field) as i32);
+        let (next, end) = (nursery(offset_of!(VmNursery, next)), nursery(offset_of!(VmNursery, end)));
+        let (full, room, made) = (self.asm.label(), self.asm.label(), self.asm.label());
+        if is_small {
+            if let NewKind::Array(_, None) = kind {
+                self.asm.alu_imm(Alu::Cmp, W64, RDX, LARGE as i32);
+                self.asm.jcc(Cc::A, full);
+            }
+            self.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
+            self.asm.mov(W32, new, next);
+            self.asm.alu(Alu::Add, W32, RDX, new);
+            self.asm.alu(Alu::Cmp, W32, RDX, end);
+            self.asm.jcc(Cc::BE, room);
+        }
+        self.asm.bind(full);
+        match kind {
+            NewKind::Structure(ty) => self.call_at_once(Builtin::struct_new, &[Arg::Number(ty.as_u32())])?,
+            NewKind::Array(ty, known) => {
+                let len = known.map_or_else(|| Arg::Value(self.peek(0)), Arg::Number);
+                self.call_at_once(Builtin::array_new, &[Arg::Number(ty.as_u32()), len])?;
+            }
+        }
+        self.asm.mov(W32, new, RAX);
+        if is_small {
+            self.asm.jmp(made);
+            self.asm.bind(room);
+            self.asm.store(W32, next, RDX);
+            if clear {
+                self.clear(new);
+            }
+            self.asm.bind(made);
+        }
+        self.load_heap(R11);
+        self.asm.alu(Alu::Add, W64, R11, new);
+        self.put_header(kind);
+        Ok(new)
+    }
+
+    /// Clears a new object, which `rdx` is the end of, behind its header. Changes `rax`, `rcx`, and `rdi`, which is nobody's.
+    fn clear(&mut self, new: Gpr) {
+        debug_assert_ne!(new, RDI);
+        self.load_heap(RDI);
+        self.asm.lea(W64, RDI, indexed(RDI, new, Scale::One, HEADER_SIZE as i32));
+        self.asm.lea(W32, RCX, at(RDX, -(HEADER_SIZE as i32)));
+        self.asm.alu(Alu::Sub, W32, RCX, new);
+        self.asm.shift_imm(Shift::Right, W32, RCX, 3);
+        self.asm.mov_imm(RAX, 0);
+        self.asm.rep_stosq();
+    }
+
+    /// Writes the header of a new object at `r11`. Changes `rax`.
+    fn put_header(&mut self, kind: NewKind) {
+        let ty = match kind {
+            NewKind::Structure(ty) | NewKind::Array(ty, _) => ty,
+        };
+        self.asm.mov(W32, RAX, at(CONTEXT, self.env.layout.type_id(ty) as i32));
+        let len = at(R11, HEADER_SIZE as i32 - 4);
+        match kind {
+            NewKind::Structure(_) => self.asm.store(W64, at(R11, 0), RAX),
+            NewKind::Array(_, known) => {
+                self.asm.store(W32, at(R11, 0), RAX);
+                match known {
+                    Some(n) => self.asm.store_imm(W32, len, n as i32),
+                    None => self.store(self.peek(0), len),
+                }
+            }
+        }
+    }
+
+    /// Pushes a new object of a known size whose fields are the top operands, or, if there are none, zero. `fields` are offsets and
+    /// types. Calls nothing after the object exists.
+    pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Refused> {
+        for (depth, (_, ty)) in fields.iter().rev().enumerate() {
+            if ty.is_func() {
+                self.number_func(depth)?;
+            }
+        }
+        self.settle_registers();
+        let words = (size - HEADER_SIZE) / 8;
+        let is_small = size <= LARGE;
+        if is_small {
+            self.asm.mov_imm(RDX, size as u64);
+        }
+        let new = self.allocate(kind, is_small, fields.is_empty() && words > FEW_WORDS)?;
+        if fields.is_empty() && words <= FEW_WORDS {
+            let word = |i: u32| at(R11, (HEADER_SIZE + 8 * i) as i32);
+            (0..words).for_each(|i| self.asm.store_imm(W64, word(i), 0));
+        }
+        let height = self.operands.stack.len() - fields.len();
+        for (i, (offset, ty)) in fields.iter().enumerate() {
+            let v = self.storable(*ty, self.operands.stack[height + i]);
+            // No card: the object is new (heap 2).
+            self.put(at(R11, *offset as i32), *ty, v);
+        }
+        self.truncate(height);
+        self.push_gpr(Kind::Gc, new);
+        Ok(())
+    }
+
+    /// Pushes a new array of as many elements as the top operand says, which are all what the one below it is, or, without such a
+    /// `value`, zero. Calls nothing after the array exists.
+    pub fn new_array(&mut self, ty: TypeIndex, element: StorageType, value: bool) -> Result<(), Refused> {
+        if value && element.is_func() {
+            self.number_func(1)?;
+        }
+        self.settle_registers();
+        let is_filled = value && self.peek(1).place != Place::Const(0);
+        self.load(self.peek(0), RDX);
+        self.asm.shift_imm(Shift::Left, W64, RDX, element.size().trailing_zeros() as u8);
+        self.asm.alu_imm(Alu::Add, W64, RDX, (HEADER_SIZE + OBJECT_ALIGN - 1) as i32);
+        self.asm.alu_imm(Alu::And, W64, RDX, -(OBJECT_ALIGN as i32));
+        let new = self.allocate(NewKind::Array(ty, None), true, !is_filled)?;
+        if is_filled {
+            let v = self.storable(element, self.peek(1));
+            self.load(self.peek(0), RAX);
+            self.asm.shift_imm(Shift::Left, W64, RAX, element.size().trailing_zeros() as u8);
+            self.asm.lea(W64, RCX, at(R11, HEADER_SIZE as i32));
+            self.asm.alu(Alu::Add, W64, RAX, RCX);
+            // No cards: the array is new (heap 2).
+            self.fill_elements(element, v);
+        }
+        self.truncate(self.operands.stack.len() - 1 - value as usize);
+        self.push_gpr(Kind::Gc, new);
+        Ok(())
+    }
+}
