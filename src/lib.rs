@@ -19,7 +19,7 @@ mod wasm;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::abi::heap::RefSlot;
-    pub use crate::compile::gc::GcVal;
+    pub use crate::compile::cranelift::gc::GcVal;
     pub use crate::gc::collect::Kind;
     pub use crate::gc::slot::Slots;
     pub use crate::gc::{Gc, Heap, NoGc, Root};

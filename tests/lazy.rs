@@ -151,6 +151,20 @@ fn traps_name_the_same_frames() {
     assert_eq!(frames[0].len(), 3);
 }
 
+/// A trap that stands where a call returns to is not the call.
+#[test]
+fn a_trap_right_behind_a_call_has_its_own_place() {
+    let wat = "(module (func $f) (func (export \"run\") (param i32) (call $f) unreachable))";
+    let places = [(true, true), (true, false), (false, true), (false, false)].map(|(lazy, signals)| {
+        let config = Config::new().lazy(lazy).background(false).signals(signals);
+        let (mut store, i) = instance(&Module::new(&Engine::new(&config).unwrap(), wat.as_bytes()).unwrap());
+        let e = call(&mut store, i, "run", &[Val::I32(0)], 0).unwrap_err();
+        e.frames().iter().map(|f| (f.func_index, f.func_offset)).collect::<Vec<_>>()
+    });
+    // Behind the count of locals, and the two bytes of the call.
+    assert_eq!(places, [(); 4].map(|_| vec![(1, Some(3))]));
+}
+
 #[test]
 fn invalid_modules_are_refused_at_once() {
     let bodies = "(func) ".repeat(50);

@@ -188,7 +188,7 @@ pub struct Activation {
     pub trap: u8,
     /// Whether `frames` was filled where the trap happened.
     pub trap_frames: u32,
-    /// Return addresses of the WebAssembly frames, innermost first; the first one is the trapping instruction.
+    /// Of the WebAssembly frames, innermost first, the last bytes of their calls; the first one may be a faulting instruction instead.
     pub frames: [usize; crate::base::limits::MAX_BACKTRACE_FRAMES],
 }
 

@@ -1,11 +1,9 @@
 //! Compiles a module: function by function, on several threads when it is worth it. The result does not depend on them.
 
 use super::baseline;
-use super::body::{self, Translated};
 use super::code::{CompiledFunc, link};
-use super::func::{ModuleEnv, ModuleFacts, Processor};
-use super::isa;
-use super::{stack_check, trampoline};
+use super::cranelift::{FuncCompiler, isa};
+use super::env::{ModuleEnv, ModuleFacts, Processor};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::settings::Settings;
 use crate::base::index::*;
@@ -18,14 +16,10 @@ use crate::wasm::decode::{self, Body};
 use crate::wasm::descriptor::DescriptorView;
 use crate::wasm::module::ModuleInfo;
 use crate::wasm::types::FuncType;
-use cranelift_codegen::Context;
-use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_frontend::FunctionBuilderContext;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use wasmparser::FuncValidatorAllocations;
 
 /// How a function is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,86 +46,18 @@ pub struct Progress {
     pub total: AtomicU64,
 }
 
-/// Compiles functions, one after the other: what is reused from one to the next.
-pub struct FuncCompiler {
-    context: Context,
-    builder: FunctionBuilderContext,
-    allocations: FuncValidatorAllocations,
-    control: ControlPlane,
+/// Compiles a valid body as fast as can be. `None` when Cranelift has to.
+pub fn compile_at_once(
+    env: &ModuleEnv<'_>,
+    i: DefinedFuncIndex,
+    bytes: &[u8],
+    body: &Body,
+) -> Result<Option<CompiledFunc>> {
+    let result = catch_unwind(AssertUnwindSafe(|| baseline::compile(env, i, bytes, body)));
+    result.map_or_else(|_| Err(panicked(env, i)), |done| Ok(done?.ok()))
 }
 
-impl Default for FuncCompiler {
-    fn default() -> FuncCompiler {
-        FuncCompiler {
-            context: Context::new(),
-            builder: FunctionBuilderContext::new(),
-            allocations: FuncValidatorAllocations::default(),
-            control: ControlPlane::default(),
-        }
-    }
-}
-
-impl FuncCompiler {
-    /// Validates and compiles a body of a module's `bytes`, on a large stack. A panic of the compiler's is an error.
-    pub fn compile(
-        &mut self,
-        env: &ModuleEnv<'_>,
-        i: DefinedFuncIndex,
-        bytes: &[u8],
-        body: Body,
-    ) -> Result<CompiledFunc> {
-        let result = catch_unwind(AssertUnwindSafe(|| self.try_compile(env, i, bytes, body)));
-        let result = result.unwrap_or_else(|_| Err(panicked(env, i)));
-        if result.is_err() {
-            // What was given up halfway is not fit for the next function.
-            *self = FuncCompiler::default();
-        }
-        result
-    }
-
-    /// Compiles a valid body as fast as can be. `None` when Cranelift has to.
-    pub fn at_once(
-        env: &ModuleEnv<'_>,
-        i: DefinedFuncIndex,
-        bytes: &[u8],
-        body: &Body,
-    ) -> Result<Option<CompiledFunc>> {
-        let result = catch_unwind(AssertUnwindSafe(|| baseline::compile(env, i, bytes, body)));
-        result.map_or_else(|_| Err(panicked(env, i)), |done| Ok(done?.ok()))
-    }
-
-    fn try_compile(
-        &mut self,
-        env: &ModuleEnv<'_>,
-        i: DefinedFuncIndex,
-        bytes: &[u8],
-        body: Body,
-    ) -> Result<CompiledFunc> {
-        self.context.clear();
-        let func = &mut self.context.func;
-        let translated = body::translate(env, i, bytes, body, func, &mut self.builder, &mut self.allocations)?;
-        let compiled = self.generate(env, i, &translated)?;
-        let frame = compiled.frame_size();
-        if !stack_check::needs_entry(env, frame) {
-            return Ok(compiled);
-        }
-        self.context.clear();
-        stack_check::entry(env, i, frame, &mut self.context.func, &mut self.builder);
-        compiled.behind(self.generate(env, i, &Translated::default())?, i)
-    }
-
-    /// Machine code of the function in the context.
-    fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, facts: &Translated) -> Result<CompiledFunc> {
-        if let Err(e) = self.context.compile(env.isa, &mut self.control) {
-            let f = env.info.func_index(i);
-            return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
-        }
-        let code = self.context.compiled_code().expect("just compiled");
-        CompiledFunc::new(&self.context.func, code, facts)
-    }
-}
-
-fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
+pub(super) fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
     err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32())
 }
 
@@ -207,10 +133,7 @@ impl Compiler {
 
     /// The ways in and out for a function type.
     pub fn trampoline(&self, ty: &FuncType) -> Result<TrampolineCode> {
-        let made = on_large_stack(|| {
-            let mut compiler = FuncCompiler::default();
-            trampoline::compile(&*self.isa, ty, &mut compiler.context, &mut compiler.builder)
-        });
+        let made = on_large_stack(|| FuncCompiler::default().trampoline(&*self.isa, ty));
         made.map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))?
     }
 }

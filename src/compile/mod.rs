@@ -1,24 +1,17 @@
-//! Floor 3: bodies to machine code, with Cranelift.
+//! Floor 3: bodies to machine code.
 //!
-//! `driver` compiles a module's functions in parallel and `code` puts them together. `body` reads one function's
-//! instructions and gives each to its family in `op/`, which emits it through the context in `func`. `gc` is the only file
-//! that emits loads and stores of references to objects (`baseline::gc` in the compiler of one pass); `bounds` checks accesses to
-//! memories. `trampoline` makes the ways in and out for a function type. `layout` puts aside what is unlikely.
+//! `driver` compiles a module's functions in parallel and `code` puts them together. There are two compilers: `cranelift`, for code
+//! that stays, and `baseline`, for functions that somebody waits for. `env` has what both know of a module, `clauses` who catches
+//! an exception.
 
 mod baseline;
-mod body;
-mod bounds;
+mod clauses;
 mod code;
+pub mod cranelift;
 mod driver;
-mod func;
-pub mod gc;
-mod isa;
-mod layout;
-mod op;
-mod operand;
-mod stack_check;
-mod trampoline;
+mod env;
 
 pub use code::{ALIGN, CompiledFunc, link};
-pub use driver::{Compiler, FuncCompiler, Tier};
-pub use func::{ModuleFacts, results_in_memory};
+pub use cranelift::{FuncCompiler, results_in_memory};
+pub use driver::{Compiler, Tier, compile_at_once};
+pub use env::ModuleFacts;

@@ -6,7 +6,7 @@
 //!
 //! 1. **Shape.** A reference at rest is 0, odd (an i31), or the offset of an object in the nursery or the old space. An
 //!    object begins with the id of its type in the engine, whose descriptor tells its size and where its references are.
-//! 2. **One writer.** References at rest are written by `slot` (and machine code's `compile::gc`), which dirties the card in
+//! 2. **One writer.** References at rest are written by `slot` (and machine code's `compile::cranelift::gc`), which dirties the card in
 //!    the same operation; and by the collector. Fields of an object that was just made in the nursery need no card.
 //! 3. **Young references are known.** Outside of the nursery, a reference to an object in it stands in a dirty card, in a
 //!    root or host object made since the last collection, or in a frame that ran since.

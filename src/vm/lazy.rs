@@ -10,7 +10,7 @@ use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
 use crate::base::index::*;
 use crate::base::limits::LAZY_BYTES_PER_THREAD;
 use crate::base::{Error, ErrorKind, Result, Trap};
-use crate::compile::{CompiledFunc, FuncCompiler, ModuleFacts, Tier, link};
+use crate::compile::{CompiledFunc, FuncCompiler, ModuleFacts, Tier, compile_at_once, link};
 use crate::err;
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{lower_priority, process, spawn_quietly};
@@ -177,7 +177,7 @@ impl Lazy {
     /// A function that somebody waits for; `None` if it has to be compiled in full.
     fn compile_at_once(&self, f: DefinedFuncIndex) -> Result<Option<CompiledFunc>> {
         let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
-        let func = FuncCompiler::at_once(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
+        let func = compile_at_once(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
         func.map(|func| self.checked(func)).transpose()
     }
 

@@ -148,17 +148,16 @@ impl ModuleCode {
         self.tables.funcs.last().map_or(0, |f| f.start + f.len)
     }
 
-    /// Names the frame whose return address, or faulting instruction, is at `offset`.
+    /// Names the frame whose faulting instruction begins, or whose call ends, with the byte at `offset`.
     pub fn describe(&self, offset: u32) -> Option<Frame> {
-        let call = self.tables.calls.binary_search_by_key(&offset, |c| c.return_at);
+        let call = self.tables.calls.binary_search_by_key(&(offset + 1), |c| c.return_at);
         let trap = self.tables.traps.binary_search_by_key(&offset, |t| t.at);
-        let (wasm_offset, inside) = match (call, trap) {
-            // A return address belongs to the instruction before it, which may be the last one of its function.
-            (Ok(i), _) => (self.tables.calls[i].wasm_offset, offset - 1),
-            (_, Ok(i)) => (self.tables.traps[i].wasm_offset, offset),
-            _ => (NO_OFFSET, offset),
+        let wasm_offset = match (trap, call) {
+            (Ok(i), _) => self.tables.traps[i].wasm_offset,
+            (_, Ok(i)) => self.tables.calls[i].wasm_offset,
+            _ => NO_OFFSET,
         };
-        let defined = DefinedFuncIndex::new(self.first.index() + self.func_at(inside)?);
+        let defined = DefinedFuncIndex::new(self.first.index() + self.func_at(offset)?);
         let info = &self.source.info;
         let func = info.func_index(defined);
         let module_offset = (wasm_offset != NO_OFFSET).then_some(wasm_offset);

@@ -31,11 +31,12 @@ pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) 
         let mut at = top;
         while !act.is_null() {
             let entry_fp = (*act).entry_fp;
-            let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8), word(exit_fp)));
+            // A return address may be a faulting instruction's as well; the byte before it belongs to the call.
+            let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8) - 1, word(exit_fp)));
             while fp != entry_fp && n < MAX_BACKTRACE_FRAMES {
                 *frames.add(n) = pc;
                 n += 1;
-                pc = word(fp + 8);
+                pc = word(fp + 8) - 1;
                 fp = word(fp);
             }
             exit_fp = (*act).previous_exit_fp;

@@ -13,7 +13,7 @@ use super::operands::Kind::{self, *};
 use crate::base::Result;
 use crate::base::index::*;
 use crate::compile::code::CompiledFunc;
-use crate::compile::func::ModuleEnv;
+use crate::compile::env::ModuleEnv;
 use crate::wasm::decode::{self, Body};
 use wasmparser::Operator;
 

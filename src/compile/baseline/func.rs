@@ -26,7 +26,7 @@ use crate::base::Trap;
 use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
 use crate::compile::code::{Call, CompiledFunc, Try};
-use crate::compile::func::ModuleEnv;
+use crate::compile::env::ModuleEnv;
 use crate::wasm::types::{FuncType, ValType};
 use std::mem::offset_of;
 

@@ -1,4 +1,4 @@
-//! References in objects, as `compile::gc` has them: this is the only file here that loads, stores and allocates them, so that
+//! References in objects, as `compile::cranelift::gc` has them: this is the only file here that loads, stores and allocates them, so that
 //! no store is without its card.
 
 mod new;

@@ -12,7 +12,7 @@ use crate::compile::baseline::Refused;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
 use crate::compile::baseline::operands::{Kind, Operand, Place};
-use crate::compile::op::exception::{MOST_CLAUSES, caught_here, caught_tag};
+use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
 use crate::wasm::descriptor::EXCEPTION_TAG;
 use crate::wasm::types::StorageType;
 use std::mem::offset_of;

@@ -1,4 +1,4 @@
-//! Memory instructions (Wasm 3.0, 4.6.12). What is checked is told in `compile::bounds`.
+//! Memory instructions (Wasm 3.0, 4.6.12). What is checked is told in `compile::cranelift::bounds`.
 
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmMemory, VmMemorySlot};

@@ -1,4 +1,4 @@
-//! Relaxed vector instructions (Wasm 3.0, 4.3.6), with the results that Cranelift's code has: `compile::op::simd_relaxed` says
+//! Relaxed vector instructions (Wasm 3.0, 4.3.6), with the results that Cranelift's code has: `compile::cranelift::op::simd_relaxed` says
 //! what is chosen.
 
 use super::simd::{binary, bitselect, inst, swapped, swizzle, unary};

@@ -5,7 +5,7 @@ use super::{cast, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{FuncIndex, TableIndex, TypeIndex};
-use crate::compile::func::{FuncCx, Region, trap_code, trusted};
+use crate::compile::cranelift::func::{FuncCx, Region, trap_code, trusted};
 use crate::wasm::registry::TypeId;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};

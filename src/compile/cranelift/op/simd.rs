@@ -4,7 +4,7 @@ use super::memory::store as store_value;
 use super::simd_lanes::*;
 use super::simd_relaxed;
 use crate::base::Result;
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::*;
 use cranelift_codegen::ir::{InstBuilder, Opcode};

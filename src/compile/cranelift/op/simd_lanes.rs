@@ -1,8 +1,8 @@
 //! The families of vector instructions, each for any shape.
 
 use super::memory::store as store_value;
-use crate::compile::bounds::address;
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::bounds::address;
+use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::types::*;

@@ -1,7 +1,7 @@
 //! Numeric instructions on scalars (Wasm 2.0, 4.4.1).
 
 use crate::base::Trap;
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value};

@@ -3,8 +3,8 @@
 use crate::abi::vmstruct::VmImportedFunc;
 use crate::base::Trap;
 use crate::base::index::FuncIndex;
-use crate::compile::func::FuncCx;
-use crate::compile::gc::Repr;
+use crate::compile::cranelift::func::FuncCx;
+use crate::compile::cranelift::gc::Repr;
 use crate::wasm::decode::heap_type;
 use crate::wasm::types::{RefType, ValType};
 use cranelift_codegen::ir::InstBuilder;

@@ -7,9 +7,10 @@ use super::control;
 use crate::abi::builtin::Builtin;
 use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
-use crate::base::index::{EntityRef, TagIndex};
-use crate::compile::func::{FuncCx, Region, trap_code, trusted};
-use crate::compile::gc::{GcVal, NewField, NewKind};
+use crate::base::index::TagIndex;
+use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
+use crate::compile::cranelift::func::{FuncCx, Region, trap_code, trusted};
+use crate::compile::cranelift::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{EXCEPTION_TAG, struct_size};
 use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -32,10 +33,6 @@ pub struct Try {
     told: Option<Block>,
 }
 
-/// Who catches what comes out of a call, or is thrown, is looked for among so many clauses, and stands in a table. Where there
-/// are more, they are told apart by code that all calls share: tables would grow as the clauses times the calls.
-pub const MOST_CLAUSES: usize = 32;
-
 struct Clause {
     catch: Catch,
     /// Where it begins; made when a call needs it.
@@ -46,14 +43,6 @@ impl Clause {
     /// The tag it catches, or `CATCH_ALL`.
     fn tag(&self) -> u32 {
         caught_tag(&self.catch)
-    }
-}
-
-/// The tag that a clause catches, or `CATCH_ALL`.
-pub fn caught_tag(catch: &Catch) -> u32 {
-    match *catch {
-        Catch::One { tag, .. } | Catch::OneRef { tag, .. } => tag,
-        Catch::All { .. } | Catch::AllRef { .. } => CATCH_ALL,
     }
 }
 
@@ -309,32 +298,6 @@ pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
 fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
     let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(|c| (t.around, c.catch)));
     caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags)
-}
-
-/// Who in a function catches a tag that is thrown inside of `depth` blocks: the clause, and its label from there. `None` if nobody
-/// does, or if only the runtime can tell. The clauses are the innermost first, with how many blocks are around their `try_table`.
-pub fn caught_here(
-    clauses: impl Iterator<Item = (usize, Catch)>,
-    depth: usize,
-    tag: TagIndex,
-    imported_tags: usize,
-) -> Option<(Catch, u32)> {
-    let is_imported = |t: usize| t < imported_tags;
-    for (around, clause) in clauses.take(MOST_CLAUSES) {
-        let caught = caught_tag(&clause);
-        if caught == tag.as_u32() || caught == CATCH_ALL {
-            let (Catch::One { label, .. }
-            | Catch::OneRef { label, .. }
-            | Catch::All { label }
-            | Catch::AllRef { label }) = clause;
-            return Some((clause, (depth - around) as u32 + label));
-        }
-        // Only imported tags may be one tag with two numbers.
-        if is_imported(caught as usize) && is_imported(tag.index()) {
-            return None;
-        }
-    }
-    None
 }
 
 /// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only

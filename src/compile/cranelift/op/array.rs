@@ -3,8 +3,8 @@
 use crate::abi::builtin::Builtin;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::func::FuncCx;
-use crate::compile::gc::{GcVal, NewField, NewKind};
+use crate::compile::cranelift::func::FuncCx;
+use crate::compile::cranelift::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
 use crate::wasm::types::{FieldType, StorageType, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;

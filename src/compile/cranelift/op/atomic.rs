@@ -2,8 +2,8 @@
 //! atomic; what is left of it is that addresses must be aligned.
 
 use crate::base::Trap;
-use crate::compile::bounds::{Address, address};
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::bounds::{Address, address};
+use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Opcode, Type, Value};

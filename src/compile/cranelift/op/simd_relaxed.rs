@@ -4,7 +4,7 @@
 
 use super::simd_lanes::*;
 use crate::base::Result;
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::func::FuncCx;
 use crate::err;
 use cranelift_codegen::ir::types::*;
 use cranelift_codegen::ir::{InstBuilder, Opcode, Value};

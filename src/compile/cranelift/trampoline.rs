@@ -1,6 +1,6 @@
 //! The ways between the host's calling convention and `tail`, for one function type.
 
-use super::code::below_fp;
+use super::finished::below_fp;
 use super::func::{clif_type, constant, trusted, wasm_signature};
 use crate::abi::code::TrampolineCode;
 use crate::abi::vmstruct::*;

@@ -2,8 +2,8 @@
 
 use crate::abi::builtin::Builtin;
 use crate::base::index::MemoryIndex;
-use crate::compile::bounds::{address, length, narrow, range, widen};
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::bounds::{address, length, narrow, range, widen};
+use crate::compile::cranelift::func::FuncCx;
 use crate::wasm::types::IndexType;
 use cranelift_codegen::ir::{InstBuilder, Opcode, Type};
 use wasmparser::MemArg;

@@ -1,6 +1,6 @@
 //! Variable instructions on locals (Wasm 2.0, 4.4.5).
 
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::func::FuncCx;
 
 pub fn get(cx: &mut FuncCx, i: u32) {
     let v = cx.b.use_var(cx.locals[i as usize]);

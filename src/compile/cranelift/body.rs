@@ -1,6 +1,6 @@
 //! One function: locals, then one instruction after the other, each validated and then given to its family.
 
-use super::func::{FuncCx, ModuleEnv, Region, trusted, wasm_signature};
+use super::func::{FuncCx, Region, trusted, wasm_signature};
 use super::gc::Repr;
 use super::layout;
 use super::op::numeric::*;
@@ -11,6 +11,7 @@ use super::operand;
 use super::stack_check;
 use crate::base::Result;
 use crate::base::index::*;
+use crate::compile::env::ModuleEnv;
 use crate::wasm::decode::{self, Body};
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};

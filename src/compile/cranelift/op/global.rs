@@ -3,7 +3,7 @@
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::{VmContext, VmRefGlobal};
 use crate::base::index::GlobalIndex;
-use crate::compile::func::{FuncCx, Region, clif_type, constant, trusted};
+use crate::compile::cranelift::func::{FuncCx, Region, clif_type, constant, trusted};
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use crate::wasm::types::Top;
 use cranelift_codegen::ir::types::{I32, I64};

@@ -5,10 +5,11 @@
 //! behind the prologue, which is too late for a large frame: such a function gets an entry of its own in front, which
 //! checks for the size that is known by then.
 
-use super::func::{self, DEFINED_FUNCS, FuncCx, ModuleEnv, wasm_signature};
+use super::func::{self, DEFINED_FUNCS, FuncCx, wasm_signature};
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmHeader, VmStore};
 use crate::base::index::*;
+use crate::compile::env::ModuleEnv;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{Function, GlobalValueData, InstBuilder, UserFuncName, Value};

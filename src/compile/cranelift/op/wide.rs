@@ -1,6 +1,6 @@
 //! Wide arithmetic (the wide-arithmetic proposal): numbers of 128 bits as two halves, the lower one first.
 
-use crate::compile::func::FuncCx;
+use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::types::I128;
 use cranelift_codegen::ir::{InstBuilder, Opcode, Value};
 

@@ -1,8 +1,8 @@
 //! Structure instructions (Wasm 3.0, 4.6.8).
 
 use crate::base::index::TypeIndex;
-use crate::compile::func::FuncCx;
-use crate::compile::gc::{NewField, NewKind};
+use crate::compile::cranelift::func::FuncCx;
+use crate::compile::cranelift::gc::{NewField, NewKind};
 use crate::wasm::descriptor::struct_size;
 use cranelift_codegen::ir::Value;
 
