@@ -17,8 +17,7 @@ pub struct CompiledFunc {
     pub(super) frame_size: u32,
     pub(super) traps: Vec<TrapSite>,
     pub(super) calls: Vec<CallSite>,
-    /// Return address, and where references are, in bytes below the frame pointer.
-    pub(super) stack_maps: Vec<(u32, Vec<u32>)>,
+    pub(super) stack_maps: StackMaps,
     pub(super) tries: Vec<Try>,
     pub(super) uses_heap: bool,
     pub(super) relocs: Vec<Call>,
@@ -29,6 +28,39 @@ pub(super) struct Call {
     pub(super) at: u32,
     pub(super) addend: i64,
     pub(super) callee: DefinedFuncIndex,
+}
+
+/// Where references are during calls. Where that is the same as during the call before, it stands there once.
+#[derive(Default)]
+pub(super) struct StackMaps {
+    maps: Vec<StackMap>,
+    slots: Vec<u32>,
+}
+
+impl StackMaps {
+    /// The return address of a call, behind all before, and places in bytes below the frame pointer.
+    pub(super) fn push(&mut self, return_at: u32, slots: &[u32]) {
+        let same = |m: &&StackMap| self.of(m) == slots;
+        let first = self.maps.last().filter(same).map_or(self.slots.len() as u32, |m| m.first);
+        if first as usize == self.slots.len() {
+            self.slots.extend_from_slice(slots);
+        }
+        self.maps.push(StackMap { return_at, first, count: slots.len() as u32 });
+    }
+
+    fn of(&self, m: &StackMap) -> &[u32] {
+        &self.slots[m.first as usize..(m.first + m.count) as usize]
+    }
+
+    /// Return addresses, and their places.
+    fn iter(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        self.maps.iter().map(|m| (m.return_at, self.of(m)))
+    }
+
+    /// How many places are written down.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
 }
 
 /// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
@@ -58,7 +90,7 @@ impl CompiledFunc {
         out.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
         out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
-        out.stack_maps.extend(self.stack_maps.into_iter().map(|(at, slots)| (at + start, slots)));
+        self.stack_maps.iter().for_each(|(at, slots)| out.stack_maps.push(at + start, slots));
         out.tries.extend(self.tries.into_iter().map(|t| t.moved(start)));
         let uses_heap = self.uses_heap;
         Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, uses_heap, ..out })
@@ -104,11 +136,10 @@ impl CompiledFunc {
         code.text.extend_from_slice(&self.text);
         code.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         code.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
-        for (at, slots) in &self.stack_maps {
-            let (first, count) = (code.stack_slots.len() as u32, slots.len() as u32);
-            code.stack_maps.push(StackMap { return_at: at + start, first, count });
-            code.stack_slots.extend_from_slice(slots);
-        }
+        let first = code.stack_slots.len() as u32;
+        let moved = |m: &StackMap| StackMap { return_at: m.return_at + start, first: m.first + first, ..*m };
+        code.stack_maps.extend(self.stack_maps.maps.iter().map(moved));
+        code.stack_slots.extend_from_slice(&self.stack_maps.slots);
         for t in &self.tries {
             let (first, count) = (code.handlers.len() as u32, t.handlers.len() as u32);
             let sp_below_fp = t.sp_below_fp;

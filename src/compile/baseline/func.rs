@@ -25,7 +25,7 @@ use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
-use crate::compile::code::{Call, CompiledFunc, Try};
+use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
 use crate::compile::env::ModuleEnv;
 use crate::wasm::types::{FuncType, ValType};
 use std::mem::offset_of;
@@ -38,7 +38,7 @@ pub const MEMORY: Gpr = R14;
 const SAVED: u32 = 24;
 /// The caller's registers that this function does not use, so that it saves them only for exceptions.
 const KEPT: [Gpr; 3] = [RBX, R12, R13];
-/// Places of references that a function may have in all of its stack maps together.
+/// Places of references that a function may have in all of its stack maps together, but for equal ones that follow one another.
 const MAX_STACK_MAP_SLOTS: usize = 1 << 18;
 
 pub struct Cx<'m> {
@@ -72,11 +72,10 @@ pub struct Cx<'m> {
     outgoing: u32,
     /// Where locals are that stack maps have to know, in bytes below the frame pointer.
     references: Vec<u32>,
-    slots: usize,
     cold: Vec<Cold>,
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
-    stack_maps: Vec<(u32, Vec<u32>)>,
+    stack_maps: StackMaps,
     /// Return address, and who catches, innermost first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<Call>,
@@ -156,11 +155,10 @@ impl<'m> Cx<'m> {
             incoming,
             outgoing: 0,
             references,
-            slots: 0,
             cold: Vec::new(),
             traps: Vec::new(),
             calls: Vec::new(),
-            stack_maps: Vec::new(),
+            stack_maps: StackMaps::default(),
             caught: Vec::new(),
             relocs: Vec::new(),
         };
@@ -408,14 +406,13 @@ impl<'m> Cx<'m> {
         let mut slots = self.references.clone();
         let at_home = |o: &&Operand| o.kind == Kind::Gc && o.place == Place::Home;
         slots.extend(self.operands.stack.iter().filter(at_home).map(|o| o.home()));
-        self.slots += slots.len();
-        if self.slots > MAX_STACK_MAP_SLOTS {
-            return Err(Refused("too many references during calls"));
-        }
         if !slots.is_empty() {
-            self.stack_maps.push((self.asm.here(), slots));
+            self.stack_maps.push(self.asm.here(), &slots);
         }
-        Ok(())
+        match self.stack_maps.len() > MAX_STACK_MAP_SLOTS {
+            true => Err(Refused("too many references during calls")),
+            false => Ok(()),
+        }
     }
 
     /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.

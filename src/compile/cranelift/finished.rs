@@ -5,7 +5,7 @@ use super::func::DEFINED_FUNCS;
 use crate::abi::code::*;
 use crate::base::index::DefinedFuncIndex;
 use crate::base::{Result, Trap};
-use crate::compile::code::{Call, CompiledFunc, Try};
+use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
 use crate::err;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode, UserStackMap};
@@ -24,13 +24,15 @@ pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated) -> Res
     });
     let calls =
         buffer.call_sites().map(|c| CallSite { return_at: c.ret_addr, wasm_offset: wasm_offset(locs, c.ret_addr - 1) });
+    let mut stack_maps = StackMaps::default();
+    buffer.user_stack_maps().iter().for_each(|map| put_stack_map(&mut stack_maps, map));
     let relocs: Result<Vec<Call>> = buffer.relocs().iter().map(|r| call_of(func, r)).collect();
     Ok(CompiledFunc {
         text: buffer.data().to_vec(),
         frame_size: buffer.frame_layout().expect("every compiled function has a frame layout").frame_to_fp_offset,
         vmctx_below_fp: facts.vmctx_slot.map_or(0, |slot| below_fp(code, slot)),
         uses_heap: facts.uses_heap,
-        stack_maps: buffer.user_stack_maps().iter().map(stack_map).collect(),
+        stack_maps,
         tries: buffer.call_sites().filter_map(|c| try_of(&c)).collect(),
         traps: traps.collect(),
         calls: calls.collect(),
@@ -56,8 +58,9 @@ pub fn below_fp(code: &CompiledCode, slot: StackSlot) -> u32 {
 }
 
 /// Slots are told by their distance from the stack pointer, which is as far below the frame pointer as the frame is long.
-fn stack_map((at, span, map): &(u32, u32, UserStackMap)) -> (u32, Vec<u32>) {
-    (*at, map.entries().map(|(_, offset)| span - offset).collect())
+fn put_stack_map(maps: &mut StackMaps, (at, span, map): &(u32, u32, UserStackMap)) {
+    let slots: Vec<u32> = map.entries().map(|(_, offset)| span - offset).collect();
+    maps.push(*at, &slots);
 }
 
 /// The byte offset in the module of the instruction that machine code at `offset` comes from.
