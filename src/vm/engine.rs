@@ -14,6 +14,7 @@ use crate::compile::Compiler;
 use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
+use crate::sys::barrier;
 use crate::sys::mmap::Executable;
 use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{TypeId, TypeRegistry};
@@ -89,6 +90,8 @@ impl Engine {
         if let Some(cache) = &config.cache {
             cache.prepare()?;
         }
+        // Stores ask for it. Once the process has threads, and a lazy module makes some, the first asking takes 10 ms.
+        barrier::is_available();
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
         let host_fields = types.register_group(vec![SubType::plain(CompositeType::Array(any))])?[0].id;
