@@ -203,7 +203,7 @@ impl Cx<'_> {
         }
     }
 
-    /// A free register. Makes room if there is none; leaves the flags.
+    /// A free register. Makes room if there is none. Changes nothing else, nor the flags.
     pub fn gpr(&mut self) -> Gpr {
         if self.operands.free_gprs == 0 {
             self.evict(|p| matches!(p, Place::Gpr(_)));
