@@ -213,6 +213,7 @@ impl<'m> Cx<'m> {
     /// Where an exception is caught, only the frame pointer and the stack pointer are as they were: all other registers that
     /// this function or its caller relies on come back. Leaves `rax`, which has the exception.
     pub fn come_back(&mut self) {
+        debug_assert!(self.kept_at.is_some(), "it was not known that something is caught");
         self.asm.mov(W64, CONTEXT, at(RBP, -(SAVED as i32)));
         // The last bit there is the collector's.
         self.asm.alu_imm(Alu::And, W64, CONTEXT, -2);

@@ -119,6 +119,8 @@ pub struct Operands {
     pub stack: Vec<Operand>,
     /// As many from the bottom are constants or at home.
     settled: usize,
+    /// Places on the stack of operands that stack maps know.
+    references: Vec<usize>,
     /// By local: how many operands are `Place::Local` of it.
     lazy: Vec<u32>,
     free_gprs: u16,
@@ -136,6 +138,17 @@ impl Operands {
         Operands { lazy, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
     }
 
+    /// Where references are at home, in bytes below the frame pointer.
+    pub fn reference_homes(&self) -> impl Iterator<Item = u32> {
+        let references = self.references.iter().map(|i| &self.stack[*i]);
+        references.filter(|o| o.place == Place::Home).map(|o| o.home)
+    }
+
+    /// Whether no register holds an operand.
+    pub fn are_out_of_registers(&self) -> bool {
+        self.stack.iter().all(|o| !matches!(o.place, Place::Gpr(_) | Place::Xmm(_) | Place::Flags(_)))
+    }
+
     /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
     pub fn end_of(&self, height: usize) -> u32 {
         height.checked_sub(1).map_or(self.first_home, |top| self.stack[top].home)
@@ -149,6 +162,9 @@ impl Cx<'_> {
         }
         let o = &mut self.operands;
         let home = o.end_of(o.stack.len()) + kind.size();
+        if kind == Kind::Gc {
+            o.references.push(o.stack.len());
+        }
         o.stack.push(Operand { kind, place, home });
         o.deepest_home = o.deepest_home.max(home);
     }
@@ -176,6 +192,9 @@ impl Cx<'_> {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
         o.settled = o.settled.min(o.stack.len());
+        if top.kind == Kind::Gc {
+            o.references.pop();
+        }
         if let Place::Local(l) = top.place {
             o.lazy[l as usize] -= 1;
         }

@@ -37,12 +37,13 @@ impl Cx<'_> {
         }
     }
 
-    /// What is known of a call during which something may be collected: the operands are settled.
+    /// What is known of a call during which something may be collected: no operand is in a register. References in locals are found
+    /// there.
     pub fn called_with_map(&mut self) -> Result<(), Refused> {
+        debug_assert!(self.operands.are_out_of_registers());
         self.called();
         let mut slots = self.references.clone();
-        let at_home = |o: &&Operand| o.kind == Kind::Gc && o.place == Place::Home;
-        slots.extend(self.operands.stack.iter().filter(at_home).map(|o| o.home()));
+        slots.extend(self.operands.reference_homes());
         self.slots += slots.len();
         if self.slots > MAX_STACK_MAP_SLOTS {
             return Err(Refused("too many references during calls"));

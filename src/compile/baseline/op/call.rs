@@ -1,6 +1,6 @@
 //! Calls (Wasm 3.0, 4.6.13).
 
-use super::{exception, table};
+use super::{exception, reference, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{DefinedFuncIndex, FuncIndex, TableIndex, TypeIndex};
@@ -214,8 +214,7 @@ pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result
 fn referred(cx: &mut Cx) {
     let f = cx.pop();
     cx.move_to(f, R11);
-    cx.asm.test(W64, R11);
-    cx.trap_if(Cc::E, Trap::NullReference);
+    reference::check_null(cx, Kind::Func, R11);
 }
 
 pub fn call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {

@@ -2,7 +2,7 @@
 //! clause that some call needs has code behind the `try_table`, where the runtime continues with the exception in `rax`.
 //! All operands are at home then, as they were at the call.
 
-use super::control;
+use super::{control, reference};
 use crate::abi::builtin::Builtin;
 use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
@@ -187,8 +187,7 @@ pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
 pub fn throw_ref(cx: &mut Cx) -> Result<(), Refused> {
     let exception = cx.pop();
     cx.move_to(exception, RCX);
-    cx.asm.test(W32, RCX);
-    cx.trap_if(Cc::E, Trap::NullReference);
+    reference::check_null(cx, Kind::Gc, RCX);
     cx.settle();
     throw_object(cx, RCX)
 }
