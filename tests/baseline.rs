@@ -3,6 +3,8 @@
 
 #[path = "baseline/conventions.rs"]
 mod conventions;
+#[path = "baseline/objects.rs"]
+mod objects;
 #[path = "baseline/tiers.rs"]
 mod tiers;
 #[path = "baseline/wide.rs"]

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 /// How a function is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tier {
-    /// By `baseline`: in a tenth of the time, runs at half the speed.
+    /// By `baseline`, while somebody waits.
     AtOnce,
     /// By Cranelift.
     Full,

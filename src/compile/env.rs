@@ -51,12 +51,15 @@ pub struct Processor {
     pub vnni: bool,
     /// Counts of bits.
     pub popcnt: bool,
+    /// Comparisons of vectors' lanes of 64 bits.
+    pub sse42: bool,
 }
 
 impl Processor {
     pub fn new(isa: &dyn TargetIsa) -> Processor {
         let flags = isa.isa_flags();
         let has = |name| flags.iter().any(|f| f.name == name && f.as_bool() == Some(true));
-        Processor { vnni: has("has_avx_vnni") || has("has_avx512vnni"), popcnt: has("has_popcnt") }
+        let vnni = has("has_avx_vnni") || has("has_avx512vnni");
+        Processor { vnni, popcnt: has("has_popcnt"), sse42: has("has_sse42") }
     }
 }

@@ -329,3 +329,38 @@ fn values_arrive_with_collections_at_every_allocation() {
 fn values_arrive_with_explicit_checks() {
     run(Config::new().lazy(true).background(false).signals(false).interruption(true));
 }
+
+/// A tail call's arguments go up to where the caller's own were. With padding between them they take more of the stack than their
+/// operands did, so both places overlap.
+#[test]
+fn many_arguments_of_tail_calls_arrive() {
+    let pairs = 300;
+    let (mut params, mut args, mut sum) = (String::new(), String::new(), String::from("(i64.const 0)"));
+    for i in 0..pairs {
+        params += "i64 v128 ";
+        write!(args, "(i64.const {}) (i64x2.splat (i64.const {}))", 2 * i + 1, 2 * i + 2).unwrap();
+        let lane = format!("(i64x2.extract_lane 1 (local.get {}))", 2 * i + 1);
+        for (n, value) in [(2 * i + 1, format!("(local.get {})", 2 * i)), (2 * i + 2, lane)] {
+            write!(sum, "(i64.mul (i64.const {n}) {value}) i64.add").unwrap();
+        }
+    }
+    let wat = format!(
+        r#"(module (func $sum (param {params}) (result i64) {sum})
+            (func $tail (result i64) {args} (return_call $sum))
+            (func $tail_of_few (param i64 v128 i64 v128 i64 v128 i64 v128 i64 v128 i64 v128 i64) (result i64) {args} (return_call $sum))
+            (func (export "run") (result i64) (local v128) (i64.add (call $tail)
+                (call $tail_of_few {}))))"#,
+        "(i64.const -1) (local.get 0) ".repeat(6) + "(i64.const -1)"
+    );
+    let wanted = 2 * (1..=2 * pairs).map(|n| n * n).sum::<i64>();
+    for lazy in [false, true] {
+        let engine = Engine::new(&Config::new().lazy(lazy).background(false)).unwrap();
+        let module = Module::new(&engine, wat.as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let Some(Extern::Func(run)) = instance.export(&mut store, "run").unwrap() else { panic!("no function") };
+        let mut results = [Val::I64(0)];
+        run.call(&mut store, &[], &mut results).unwrap();
+        assert_eq!(results, [Val::I64(wanted)], "lazy: {lazy}");
+    }
+}

@@ -45,7 +45,8 @@ pub fn compile(
         }
         locals.extend(std::iter::repeat_n(kind, count));
     }
-    // Where that byte is something else, some words are saved for nothing.
+    // Opcodes of one byte have no other encoding, so there is none without that byte. Where it is something else, three registers
+    // are saved for nothing.
     let may_catch = bytes[range.clone()].contains(&TRY_TABLE);
     let (mut cx, prologue) = Cx::new(env, ty, locals, range.start as u32, may_catch);
     control::enter_function(&mut cx);

@@ -13,16 +13,20 @@
 //! rsp        arguments of calls, and above them their results that travel in memory
 //! ```
 
+mod builtin;
+mod trap;
+
+pub use builtin::Arg;
+
+use self::trap::{Cold, Raise};
 use super::Refused;
 use super::abi::{self, Dest};
 use super::asm::*;
 use super::op::control::Frame;
 use super::op::exception;
-use super::operands::{Kind, Operand, Operands, Place, XMM15};
-use crate::abi::builtin::{Builtin, Class};
+use super::operands::{Kind, Operands, XMM15};
 use crate::abi::code::{CallSite, Handler, TrapSite};
 use crate::abi::vmstruct::*;
-use crate::base::Trap;
 use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
 use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
@@ -79,28 +83,6 @@ pub struct Cx<'m> {
     /// Return address, and who catches, innermost first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<Call>,
-}
-
-/// Code behind the function that does not come back.
-struct Cold {
-    label: Label,
-    what: Raise,
-    wasm_offset: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Raise {
-    Trap(Trap),
-    /// At the entry: the context is where it came.
-    StackLimit,
-    Interrupt,
-}
-
-/// An argument of a builtin.
-#[derive(Clone, Copy)]
-pub enum Arg {
-    Value(Operand),
-    Number(u32),
 }
 
 pub fn kinds(types: &[ValType]) -> Vec<Kind> {
@@ -229,6 +211,7 @@ impl<'m> Cx<'m> {
     /// Where an exception is caught, only the frame pointer and the stack pointer are as they were: all other registers that
     /// this function or its caller relies on come back. Leaves `rax`, which has the exception.
     pub fn come_back(&mut self) {
+        debug_assert!(self.kept_at.is_some(), "it was not known that something is caught");
         self.asm.mov(W64, CONTEXT, at(RBP, -(SAVED as i32)));
         // The last bit there is the collector's.
         self.asm.alu_imm(Alu::And, W64, CONTEXT, -2);
@@ -312,142 +295,6 @@ impl<'m> Cx<'m> {
     /// Room for arguments on the stack.
     pub fn reserve_outgoing(&mut self, bytes: u32) {
         self.outgoing = self.outgoing.max(bytes);
-    }
-
-    fn cold(&mut self, what: Raise) -> Label {
-        let same = |c: &&Cold| c.what == what && c.wasm_offset == self.at;
-        if let Some(c) = self.cold.last().filter(same) {
-            return c.label;
-        }
-        let label = self.asm.label();
-        self.cold.push(Cold { label, what, wasm_offset: self.at });
-        label
-    }
-
-    /// Traps if a condition holds.
-    pub fn trap_if(&mut self, cc: Cc, trap: Trap) {
-        let label = self.trap_at(trap);
-        self.asm.jcc(cc, label);
-    }
-
-    pub fn trap(&mut self, trap: Trap) {
-        let label = self.trap_at(trap);
-        self.asm.jmp(label);
-    }
-
-    /// A place that traps for the present instruction.
-    pub fn trap_at(&mut self, trap: Trap) -> Label {
-        self.cold(Raise::Trap(trap))
-    }
-
-    /// Ends the activation if a condition holds: somebody interrupts.
-    pub fn interrupted_if(&mut self, cc: Cc) {
-        let label = self.cold(Raise::Interrupt);
-        self.asm.jcc(cc, label);
-    }
-
-    /// The next instruction may fault.
-    pub fn may_fault(&mut self, trap: Trap) {
-        self.traps.push(TrapSite { at: self.asm.here(), wasm_offset: self.at, trap: trap as u32 });
-    }
-
-    fn emit_cold(&mut self, cold: Cold) {
-        self.asm.bind(cold.label);
-        self.at = cold.wasm_offset;
-        let by_fault = match cold.what {
-            Raise::Trap(t) => Some(t),
-            Raise::StackLimit => Some(Trap::StackOverflow),
-            Raise::Interrupt => None,
-        };
-        if let Some(trap) = by_fault.filter(|_| self.env.settings.signals) {
-            self.may_fault(trap);
-            return self.asm.ud2();
-        }
-        let builtin = match cold.what {
-            Raise::Trap(t) => {
-                self.asm.mov_imm(RSI, t as u64);
-                Builtin::raise_trap
-            }
-            Raise::StackLimit => Builtin::stack_limit,
-            Raise::Interrupt => Builtin::interrupted,
-        };
-        let context = match cold.what {
-            Raise::StackLimit => abi::context(self.results_at.is_some()),
-            _ => CONTEXT,
-        };
-        self.call_code_of(builtin, context);
-        self.called();
-        self.may_fault(Trap::Unreachable);
-        self.asm.ud2();
-    }
-
-    /// Calls a builtin whose arguments are in their registers, but for the context. Changes `rax`.
-    pub fn call_code_of(&mut self, builtin: Builtin, context: Gpr) {
-        self.asm.mov(W64, RDI, context);
-        self.asm.mov(W64, RAX, at(RDI, offset_of!(VmContext, builtins) as i32));
-        emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
-    }
-
-    /// What is known of the call that was just emitted.
-    pub fn called(&mut self) {
-        self.calls.push(CallSite { return_at: self.asm.here(), wasm_offset: self.at });
-    }
-
-    /// Who catches what comes out of the call that was just emitted.
-    pub fn caught_by(&mut self, handlers: Vec<(u32, Label)>) {
-        if !handlers.is_empty() {
-            self.caught.push((self.asm.here(), handlers));
-        }
-    }
-
-    /// What is known of a call during which something may be collected: the operands are settled.
-    pub fn called_with_map(&mut self) -> Result<(), Refused> {
-        self.called();
-        let mut slots = self.references.clone();
-        let at_home = |o: &&Operand| o.kind == Kind::Gc && o.place == Place::Home;
-        slots.extend(self.operands.stack.iter().filter(at_home).map(|o| o.home()));
-        if !slots.is_empty() {
-            self.stack_maps.push(self.asm.here(), &slots);
-        }
-        match self.stack_maps.len() > MAX_STACK_MAP_SLOTS {
-            true => Err(Refused("too many references during calls")),
-            false => Ok(()),
-        }
-    }
-
-    /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
-    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
-        self.settle();
-        self.call_at_once(builtin, args)
-    }
-
-    /// The same when no operand is in a register: the call may be one that is not always reached.
-    pub fn call_at_once(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
-        debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
-        let place = |(i, arg): (usize, &Arg)| {
-            let operand = match *arg {
-                Arg::Value(o) => o,
-                Arg::Number(n) => Operand::new(Kind::I32, Place::Const(n as u64)),
-            };
-            (operand, Dest::Gpr(abi::builtin_argument(i + 1)))
-        };
-        let values: Vec<_> = args.iter().enumerate().map(place).collect();
-        self.travel(&values);
-        self.call_code_of(builtin, CONTEXT);
-        match builtin.class() {
-            Class::raise => self.called_with_map(),
-            _ => {
-                self.called();
-                Ok(())
-            }
-        }
-    }
-
-    /// Pushes a result that is in `rax`.
-    pub fn push_result(&mut self, kind: Kind) {
-        let r = self.gpr();
-        self.asm.mov(kind.width(), r, RAX);
-        self.push_gpr(kind, r);
     }
 }
 

@@ -13,7 +13,8 @@ use crate::abi::builtin::Builtin;
 use crate::abi::heap::{CARD_SHIFT, CARDS, NULL_PAGES};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
-use crate::wasm::descriptor::HEADER_SIZE;
+use crate::base::index::TagIndex;
+use crate::wasm::descriptor::{EXCEPTION_TAG, HEADER_SIZE};
 use crate::wasm::types::{StorageType, ValType};
 use std::mem::offset_of;
 
@@ -36,6 +37,11 @@ pub enum Storable {
 }
 
 impl Field {
+    /// Another field of the same object.
+    pub fn at(self, offset: u32) -> Field {
+        Field { offset: offset as i32, ..self }
+    }
+
     fn mem(self) -> Mem {
         indexed(RAX, self.place, Scale::One, self.offset)
     }
@@ -97,6 +103,23 @@ impl Cx<'_> {
         Field { place, offset: offset as i32, faults }
     }
 
+    /// The fields of an exception, which is not null, in a register that stays as it is. Changes `rax`, which they all need.
+    pub fn fields_of_exception(&mut self, exception: Gpr) -> Field {
+        self.load_heap(RAX);
+        Field { place: exception, offset: 0, faults: false }
+    }
+
+    /// The tag of the exception in `rax`, in `rcx`. Changes `rdx`.
+    pub fn exception_tag(&mut self) {
+        self.load_heap(RDX);
+        self.asm.mov(W32, RCX, indexed(RDX, RAX, Scale::One, EXCEPTION_TAG as i32));
+    }
+
+    /// A tag of the instance.
+    pub fn tag(&self, tag: TagIndex) -> Mem {
+        at(CONTEXT, self.env.layout.tag(tag) as i32)
+    }
+
     /// An element of an array, both popped. Traps if the array is null, or the index outside of it. Changes `rax`, `rcx` and `r11`.
     pub fn element(&mut self, array: Operand, index: Operand, size: u32) -> Field {
         let object = self.in_register(array, R11);
@@ -135,7 +158,7 @@ impl Cx<'_> {
         Field { place: R11, offset: 0, faults: false }
     }
 
-    /// Pushes what a field holds; packed ones are extended as asked. Changes `rcx` and `rdx`.
+    /// Pushes what a field holds; packed ones are extended as asked. Changes `rdx`.
     pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
         self.free(f.place);
         let (kind, mem) = (Kind::of(ty.unpacked()), f.mem());
@@ -153,7 +176,7 @@ impl Cx<'_> {
             StorageType::I16 if signed => emit!(self.asm, movswl_rm(r, mem)),
             StorageType::I16 => emit!(self.asm, movzwl_rm(r, mem)),
             StorageType::Val(_) if kind == Kind::Func => {
-                self.asm.mov(W32, RCX, mem);
+                self.asm.mov(W32, r, mem);
                 self.numbered_func(r);
             }
             StorageType::Val(_) => self.asm.mov(kind.width(), r, mem),
@@ -231,13 +254,13 @@ impl Cx<'_> {
         }
     }
 
-    /// The function whose number is in `rcx`. Numbers are checked, so that a broken heap makes no code pointers. Changes `rdx`.
-    fn numbered_func(&mut self, dst: Gpr) {
+    /// The function of the number in a register. Numbers are checked, so that a broken heap makes no code pointers. Changes `rdx`.
+    fn numbered_func(&mut self, r: Gpr) {
         self.asm.mov(W64, RDX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
-        self.asm.alu(Alu::Cmp, W32, RCX, at(RDX, offset_of!(VmStore, func_count) as i32));
+        self.asm.alu(Alu::Cmp, W32, r, at(RDX, offset_of!(VmStore, func_count) as i32));
         self.trap_if(Cc::AE, Trap::Unreachable);
         self.asm.mov(W64, RDX, at(RDX, offset_of!(VmStore, funcs) as i32));
-        self.asm.mov(W64, dst, indexed(RDX, RCX, Scale::Eight, 0));
+        self.asm.mov(W64, r, indexed(RDX, r, Scale::Eight, 0));
     }
 
     /// Gives the function that is the operand `depth` below the top a number, if it is not null and has none. Settles.

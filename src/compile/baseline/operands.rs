@@ -4,6 +4,9 @@
 //! control comes together. In between it stays where it came up: a constant, a local that was not written since, a
 //! register. A register belongs to one operand, or to the instruction that is being emitted.
 
+mod copy;
+mod settle;
+
 use super::asm::*;
 use super::func::Cx;
 use crate::wasm::types::{Top, ValType};
@@ -116,6 +119,8 @@ pub struct Operands {
     pub stack: Vec<Operand>,
     /// As many from the bottom are constants or at home.
     settled: usize,
+    /// Places on the stack of operands that stack maps know.
+    references: Vec<usize>,
     /// By local: how many operands are `Place::Local` of it.
     lazy: Vec<u32>,
     free_gprs: u16,
@@ -133,6 +138,17 @@ impl Operands {
         Operands { lazy, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
     }
 
+    /// Where references are at home, in bytes below the frame pointer.
+    pub fn reference_homes(&self) -> impl Iterator<Item = u32> {
+        let references = self.references.iter().map(|i| &self.stack[*i]);
+        references.filter(|o| o.place == Place::Home).map(|o| o.home)
+    }
+
+    /// Whether no register holds an operand.
+    pub fn are_out_of_registers(&self) -> bool {
+        self.stack.iter().all(|o| !matches!(o.place, Place::Gpr(_) | Place::Xmm(_) | Place::Flags(_)))
+    }
+
     /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
     pub fn end_of(&self, height: usize) -> u32 {
         height.checked_sub(1).map_or(self.first_home, |top| self.stack[top].home)
@@ -146,6 +162,9 @@ impl Cx<'_> {
         }
         let o = &mut self.operands;
         let home = o.end_of(o.stack.len()) + kind.size();
+        if kind == Kind::Gc {
+            o.references.push(o.stack.len());
+        }
         o.stack.push(Operand { kind, place, home });
         o.deepest_home = o.deepest_home.max(home);
     }
@@ -173,6 +192,9 @@ impl Cx<'_> {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
         o.settled = o.settled.min(o.stack.len());
+        if top.kind == Kind::Gc {
+            o.references.pop();
+        }
         if let Place::Local(l) = top.place {
             o.lazy[l as usize] -= 1;
         }
@@ -200,7 +222,7 @@ impl Cx<'_> {
         }
     }
 
-    /// A free register. Makes room if there is none; leaves the flags.
+    /// A free register. Makes room if there is none. Changes nothing else, nor the flags.
     pub fn gpr(&mut self) -> Gpr {
         if self.operands.free_gprs == 0 {
             self.evict(|p| matches!(p, Place::Gpr(_)));
@@ -217,13 +239,6 @@ impl Cx<'_> {
         let x = Xmm(self.operands.free_xmms.trailing_zeros() as u8);
         self.operands.free_xmms &= !(1 << x.0);
         x
-    }
-
-    /// Sends the lowest such operand home.
-    fn evict(&mut self, such: impl Fn(Place) -> bool) {
-        let from = self.operands.settled;
-        let found = self.operands.stack[from..].iter().position(|o| such(o.place));
-        self.send_home(from + found.expect("no instruction takes all registers"));
     }
 
     pub fn free(&mut self, r: Gpr) {
@@ -252,207 +267,6 @@ impl Cx<'_> {
     pub fn release_float(&mut self, src: XmmMem) {
         if let XmmMem::Xmm(x) = src {
             self.free_xmm(x);
-        }
-    }
-
-    /// Where an operand is in the frame, if it is there.
-    pub fn in_frame(&self, o: Operand) -> Option<Mem> {
-        match o.place {
-            Place::Home => Some(at(RBP, -(o.home as i32))),
-            Place::Local(l) => Some(self.local(l)),
-            _ => None,
-        }
-    }
-
-    /// Reads a float or vector.
-    pub fn read_float(&mut self, kind: Kind, dst: Xmm, src: Mem) {
-        match kind {
-            Kind::V128 => self.asm.load_vector(dst, src),
-            _ => self.asm.load_float(kind.width(), dst, src),
-        }
-    }
-
-    /// Writes a float or vector.
-    pub fn write_float(&mut self, kind: Kind, dst: Mem, src: Xmm) {
-        match kind {
-            Kind::V128 => self.asm.store_vector(dst, src),
-            _ => self.asm.store_float(kind.width(), dst, src),
-        }
-    }
-
-    /// Copies an operand that is no float into a register. Leaves the flags.
-    pub fn load(&mut self, o: Operand, dst: Gpr) {
-        match o.place {
-            Place::Const(bits) => self.asm.mov_imm(dst, bits),
-            Place::Gpr(r) if r == dst => {}
-            Place::Gpr(r) => self.asm.mov(W64, dst, r),
-            Place::Flags(cc) => {
-                self.asm.set(cc, dst);
-                emit!(self.asm, movzbl_rm(dst, dst));
-            }
-            Place::Home | Place::Local(_) => {
-                let mem = self.in_frame(o).expect("it is there");
-                self.asm.mov(o.kind.width(), dst, mem);
-            }
-            Place::Xmm(x) => self.asm.bits_of_float(o.kind.width(), dst, x),
-        }
-    }
-
-    /// Copies a float into a register. Leaves the flags, changes `rax`.
-    pub fn load_float(&mut self, o: Operand, dst: Xmm) {
-        match o.place {
-            Place::Xmm(x) => self.asm.mov_float(dst, x),
-            Place::Home | Place::Local(_) => {
-                let mem = self.in_frame(o).expect("it is there");
-                self.read_float(o.kind, dst, mem);
-            }
-            _ => {
-                self.load(o, RAX);
-                self.asm.float_of_bits(o.kind.width(), dst, RAX);
-            }
-        }
-    }
-
-    /// The operand in a register that is the instruction's. Leaves the flags.
-    pub fn gpr_of(&mut self, o: Operand) -> Gpr {
-        if let Place::Gpr(r) = o.place {
-            return r;
-        }
-        let r = self.gpr();
-        self.load(o, r);
-        r
-    }
-
-    /// The operand in one of the registers that are free in each instruction.
-    pub fn move_to(&mut self, o: Operand, dst: Gpr) {
-        self.load(o, dst);
-        self.release(o);
-    }
-
-    pub fn xmm_of(&mut self, o: Operand) -> Xmm {
-        if let Place::Xmm(x) = o.place {
-            return x;
-        }
-        let x = self.xmm();
-        self.load_float(o, x);
-        x
-    }
-
-    /// The operand as the source of an instruction.
-    pub fn src(&mut self, o: Operand) -> GprMem {
-        match self.in_frame(o) {
-            Some(mem) => mem.into(),
-            None => self.gpr_of(o).into(),
-        }
-    }
-
-    pub fn float_src(&mut self, o: Operand) -> XmmMem {
-        match self.in_frame(o) {
-            // Vectors in memory would have to be aligned.
-            Some(mem) if o.kind != Kind::V128 => mem.into(),
-            _ => self.xmm_of(o).into(),
-        }
-    }
-
-    /// Takes the top operand into a register.
-    pub fn pop_gpr(&mut self) -> Gpr {
-        let o = self.pop();
-        self.gpr_of(o)
-    }
-
-    pub fn pop_xmm(&mut self) -> Xmm {
-        let o = self.pop();
-        self.xmm_of(o)
-    }
-
-    /// Writes an operand. Leaves the flags, changes `rax` and `xmm15`.
-    pub fn store(&mut self, o: Operand, dst: Mem) {
-        let w = o.kind.width();
-        match o.place {
-            Place::Gpr(r) => self.asm.store(w, dst, r),
-            Place::Xmm(x) => self.write_float(o.kind, dst, x),
-            Place::Const(bits) => match (w, i32::try_from(bits as i64)) {
-                (W32, _) => self.asm.store_imm(W32, dst, bits as i32),
-                (W64, Ok(short)) => self.asm.store_imm(W64, dst, short),
-                (W64, Err(_)) => {
-                    self.asm.mov_imm(RAX, bits);
-                    self.asm.store(W64, dst, RAX);
-                }
-            },
-            _ if o.kind == Kind::V128 => {
-                self.load_float(o, XMM15);
-                self.asm.store_vector(dst, XMM15);
-            }
-            Place::Home | Place::Local(_) | Place::Flags(_) => {
-                self.load(o, RAX);
-                self.asm.store(w, dst, RAX);
-            }
-        }
-    }
-
-    /// Puts the `i`th operand into its home.
-    fn send_home(&mut self, i: usize) {
-        let o = self.operands.stack[i];
-        if o.place == Place::Home {
-            return;
-        }
-        self.store(o, at(RBP, -(o.home as i32)));
-        self.release(o);
-        if let Place::Local(l) = o.place {
-            self.operands.lazy[l as usize] -= 1;
-        }
-        self.operands.stack[i].place = Place::Home;
-    }
-
-    /// Puts all operands but constants into their homes, so that all registers are free. Leaves the flags, changes `rax`.
-    pub fn settle(&mut self) {
-        for i in self.operands.settled..self.operands.stack.len() {
-            if !matches!(self.operands.stack[i].place, Place::Const(_)) {
-                self.send_home(i);
-            }
-        }
-        self.operands.settled = self.operands.stack.len();
-    }
-
-    /// Puts operands that are in registers into their homes, and leaves those that are in locals there: for calls, but not for where
-    /// control comes together. Leaves the flags.
-    pub fn settle_registers(&mut self) {
-        for i in self.operands.settled..self.operands.stack.len() {
-            if matches!(self.operands.stack[i].place, Place::Gpr(_) | Place::Xmm(_)) {
-                self.send_home(i);
-            }
-        }
-    }
-
-    /// Puts also the top `n` operands that are constants into their homes.
-    pub fn settle_top(&mut self, n: usize) {
-        self.settle();
-        let len = self.operands.stack.len();
-        (len - n..len).for_each(|i| self.send_home(i));
-    }
-
-    /// Turns a condition that is the top operand into a number: what comes next changes the flags.
-    pub fn settle_flags(&mut self) {
-        if let Some(Operand { kind, place: Place::Flags(_), .. }) = self.operands.stack.last().copied() {
-            let r = self.pop_gpr();
-            self.push_gpr(kind, r);
-        }
-    }
-
-    /// Copies operands that read a local, before it is written.
-    pub fn unlazy(&mut self, local: u32) {
-        let mut i = self.operands.stack.len();
-        while self.operands.lazy[local as usize] > 0 {
-            i -= 1;
-            let o = self.operands.stack[i];
-            if o.place == Place::Local(local) {
-                let place = match o.kind.is_float() {
-                    true => Place::Xmm(self.xmm_of(o)),
-                    false => Place::Gpr(self.gpr_of(o)),
-                };
-                self.operands.stack[i].place = place;
-                self.operands.lazy[local as usize] -= 1;
-            }
         }
     }
 

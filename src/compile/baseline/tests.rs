@@ -100,9 +100,11 @@ fn many_allocations_in_a_row_are_known() {
     let news =
         ["struct.new_default $s", "array.new_default $a (i32.const 5)", "array.new $a (local.get 0) (i32.const 5)"];
     let in_a_row = |new: &str| format!("(func (param i32) {})", format!("(global.set $g ({new}))").repeat(2000));
+    let throws = "(if (local.get 0) (then (throw $e (i32.const 5))))".repeat(2000);
     let wat = format!(
-        "(module (type $s (struct (field i64 i64 i64))) (type $a (array i32)) (global $g (mut anyref) (ref.null any)) {})",
+        "(module (type $s (struct (field i64 i64 i64))) (type $a (array i32)) (global $g (mut anyref) (ref.null any)) (tag $e (param i32))
+            {} (func (param i32) {throws}))",
         news.map(in_a_row).concat()
     );
-    assert_eq!(refused(&wat::parse_str(wat).unwrap()), [None; 3]);
+    assert_eq!(refused(&wat::parse_str(wat).unwrap()), [None; 4]);
 }

@@ -4,12 +4,12 @@
 use crate::abi::builtin::Builtin;
 use crate::abi::heap::LARGE;
 use crate::abi::vmstruct::*;
-use crate::base::index::TypeIndex;
+use crate::base::index::{TagIndex, TypeIndex};
 use crate::compile::baseline::Refused;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
 use crate::compile::baseline::operands::{Kind, Place};
-use crate::wasm::descriptor::{HEADER_SIZE, OBJECT_ALIGN};
+use crate::wasm::descriptor::{EXCEPTION_TAG, HEADER_SIZE, OBJECT_ALIGN, struct_size};
 use crate::wasm::types::StorageType;
 use std::mem::offset_of;
 
@@ -22,6 +22,7 @@ pub enum NewKind {
     Structure(TypeIndex),
     /// With its elements, unless the top operand says how many.
     Array(TypeIndex, Option<u32>),
+    Exception(TagIndex),
 }
 
 impl Cx<'_> {
@@ -47,6 +48,7 @@ impl Cx<'_> {
         self.asm.bind(full);
         match kind {
             NewKind::Structure(ty) => self.call_at_once(Builtin::struct_new, &[Arg::Number(ty.as_u32())])?,
+            NewKind::Exception(tag) => self.call_at_once(Builtin::exception_new, &[Arg::Number(tag.as_u32())])?,
             NewKind::Array(ty, known) => {
                 let len = known.map_or_else(|| Arg::Value(self.peek(0)), Arg::Number);
                 self.call_at_once(Builtin::array_new, &[Arg::Number(ty.as_u32()), len])?;
@@ -82,13 +84,14 @@ impl Cx<'_> {
 
     /// Writes the header of a new object at `r11`. Changes `rax`.
     fn put_header(&mut self, kind: NewKind) {
-        let ty = match kind {
-            NewKind::Structure(ty) | NewKind::Array(ty, _) => ty,
+        let id = match kind {
+            NewKind::Structure(ty) | NewKind::Array(ty, _) => self.env.layout.type_id(ty),
+            NewKind::Exception(tag) => self.env.layout.exception_id(tag),
         };
-        self.asm.mov(W32, RAX, at(CONTEXT, self.env.layout.type_id(ty) as i32));
+        self.asm.mov(W32, RAX, at(CONTEXT, id as i32));
         let len = at(R11, HEADER_SIZE as i32 - 4);
         match kind {
-            NewKind::Structure(_) => self.asm.store(W64, at(R11, 0), RAX),
+            NewKind::Structure(_) | NewKind::Exception(_) => self.asm.store(W64, at(R11, 0), RAX),
             NewKind::Array(_, known) => {
                 self.asm.store(W32, at(R11, 0), RAX);
                 match known {
@@ -100,8 +103,31 @@ impl Cx<'_> {
     }
 
     /// Pushes a new object of a known size whose fields are the top operands, or, if there are none, zero. `fields` are offsets and
-    /// types. Calls nothing after the object exists.
+    /// types.
     pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Refused> {
+        let new = self.make_object(kind, size, fields)?;
+        self.truncate(self.operands.stack.len() - fields.len());
+        self.push_gpr(Kind::Gc, new);
+        Ok(())
+    }
+
+    /// A new exception of a tag with the top operands, which stay. Gives the reference, in a register that is the instruction's.
+    pub fn new_exception(&mut self, tag: TagIndex) -> Result<Gpr, Refused> {
+        let def = &self.env.info.tags[tag].exception;
+        let fields = def.offsets.iter().copied().zip(def.fields().iter().map(|f| f.storage));
+        // The first one is the tag.
+        let fields: Vec<_> = fields.skip(1).collect();
+        let new = self.make_object(NewKind::Exception(tag), struct_size(def.fields(), &def.offsets), &fields)?;
+        let identity = self.tag(tag);
+        self.asm.mov(W32, RAX, identity);
+        // No card: the object is new (heap 2).
+        self.asm.store(W32, at(R11, EXCEPTION_TAG as i32), RAX);
+        Ok(new)
+    }
+
+    /// A new object in a register, its address in `r11`. Its fields are the top operands, which stay. Calls nothing after the object
+    /// exists.
+    fn make_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<Gpr, Refused> {
         for (depth, (_, ty)) in fields.iter().rev().enumerate() {
             if ty.is_func() {
                 self.number_func(depth)?;
@@ -124,9 +150,7 @@ impl Cx<'_> {
             // No card: the object is new (heap 2).
             self.put(at(R11, *offset as i32), *ty, v);
         }
-        self.truncate(height);
-        self.push_gpr(Kind::Gc, new);
-        Ok(())
+        Ok(new)
     }
 
     /// Pushes a new array of as many elements as the top operand says, which are all what the one below it is, or, without such a

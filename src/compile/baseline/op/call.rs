@@ -1,6 +1,6 @@
 //! Calls (Wasm 3.0, 4.6.13).
 
-use super::{exception, table};
+use super::{exception, reference, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{DefinedFuncIndex, FuncIndex, TableIndex, TypeIndex};
@@ -152,8 +152,8 @@ fn leave_with(cx: &mut Cx, on_stack: i32) {
     cx.asm.mov(W64, R11, at(RBP, 8));
     cx.asm.mov(W64, R10, at(RBP, 0));
     let to = 16 + incoming - on_stack;
-    // The homes that they had are in between, so nothing is overwritten that is still read.
-    for offset in (0..on_stack).step_by(16) {
+    // They go up, by less than their size where padding makes them larger than the homes in between: the uppermost first.
+    for offset in (0..on_stack).step_by(16).rev() {
         cx.asm.load_vector(XMM15, at(RSP, offset));
         cx.asm.store_vector(at(RBP, to + offset), XMM15);
     }
@@ -214,8 +214,7 @@ pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result
 fn referred(cx: &mut Cx) {
     let f = cx.pop();
     cx.move_to(f, R11);
-    cx.asm.test(W64, R11);
-    cx.trap_if(Cc::E, Trap::NullReference);
+    reference::check_null(cx, Kind::Func, R11);
 }
 
 pub fn call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {

@@ -11,7 +11,7 @@ use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
 use crate::compile::baseline::operands::{Kind, Operand, Place};
 use crate::wasm::decode::val_type;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem::offset_of;
 use wasmparser::{BlockType, BrTable, TryTable};
 
@@ -222,11 +222,10 @@ fn take_along(cx: &mut Cx, frame: usize) {
     }
 }
 
-/// Jumps to a block with the top operands in place.
-fn jump(cx: &mut Cx, frame: usize) {
+/// Where a branch to a block goes, which there is then.
+fn target(cx: &mut Cx, frame: usize) -> Label {
     cx.control[frame].used = true;
-    let label = cx.control[frame].label;
-    cx.asm.jmp(label);
+    cx.control[frame].label
 }
 
 pub fn br(cx: &mut Cx, depth: u32) {
@@ -238,7 +237,8 @@ pub fn br(cx: &mut Cx, depth: u32) {
 pub fn branch(cx: &mut Cx, depth: u32) {
     let frame = frame_of(cx, depth);
     take_along(cx, frame);
-    jump(cx, frame);
+    let label = target(cx, frame);
+    cx.asm.jmp(label);
 }
 
 pub fn br_if(cx: &mut Cx, depth: u32) {
@@ -250,8 +250,7 @@ pub fn br_if(cx: &mut Cx, depth: u32) {
 pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
     let frame = frame_of(cx, depth);
     if is_in_place(cx, frame) {
-        cx.control[frame].used = true;
-        let label = cx.control[frame].label;
+        let label = target(cx, frame);
         return cx.asm.jcc(cc, label);
     }
     let next = cx.asm.label();
@@ -265,15 +264,19 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     let depths: Result<Vec<u32>, _> = table.targets().collect();
     let depths = depths.map_err(|_| Refused("a table of branches that can not be read"))?;
     cx.move_to(index, RCX);
-    // The ways to blocks that want operands elsewhere, by depth.
-    let mut ways: HashMap<u32, Label> = HashMap::new();
+    // By depth: where it goes on, which for blocks that want operands elsewhere is a way behind the table.
+    let mut ways: BTreeMap<u32, Label> = BTreeMap::new();
+    let mut moving: Vec<(u32, Label)> = Vec::new();
     let mut way = |cx: &mut Cx, depth: u32| {
-        let frame = frame_of(cx, depth);
-        cx.control[frame].used = true;
-        match is_in_place(cx, frame) {
-            true => cx.control[frame].label,
-            false => *ways.entry(depth).or_insert_with(|| cx.asm.label()),
-        }
+        *ways.entry(depth).or_insert_with(|| {
+            let frame = frame_of(cx, depth);
+            if is_in_place(cx, frame) {
+                return target(cx, frame);
+            }
+            let label = cx.asm.label();
+            moving.push((depth, label));
+            label
+        })
     };
     let default = way(cx, table.default());
     let labels: Vec<Label> = depths.iter().map(|d| way(cx, *d)).collect();
@@ -286,9 +289,7 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     emit!(cx.asm, jmpq_m(RAX));
     cx.asm.bind(start);
     cx.asm.jump_table(&labels);
-    let mut ways: Vec<(u32, Label)> = ways.into_iter().collect();
-    ways.sort_by_key(|w| w.0);
-    for (depth, label) in ways {
+    for (depth, label) in moving {
         cx.asm.bind(label);
         branch(cx, depth);
     }

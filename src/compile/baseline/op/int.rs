@@ -19,6 +19,14 @@ fn is_register(o: Operand) -> bool {
     matches!(o.place, Place::Gpr(_))
 }
 
+/// Where the result of one operand goes: into its register, or a free one.
+fn result(cx: &mut Cx, src: GprMem) -> Gpr {
+    match src {
+        GprMem::Gpr(r) => r,
+        GprMem::Mem(_) => cx.gpr(),
+    }
+}
+
 pub fn alu(cx: &mut Cx, op: Alu) {
     let (mut b, mut a) = (cx.pop(), cx.pop());
     // Of two operands that may change places, the register becomes the result.
@@ -46,10 +54,7 @@ pub fn mul(cx: &mut Cx) {
     let (kind, w) = (a.kind, a.kind.width());
     if let Some(v) = short(b) {
         let src = cx.src(a);
-        let r = match src {
-            GprMem::Gpr(r) => r,
-            GprMem::Mem(_) => cx.gpr(),
-        };
+        let r = result(cx, src);
         match w {
             W32 => emit!(cx.asm, imull_rmi(r, src, v)),
             W64 => emit!(cx.asm, imulq_rmi_sxl(r, src, v)),
@@ -186,10 +191,7 @@ pub fn eqz(cx: &mut Cx) {
 pub fn extend(cx: &mut Cx, from: u32, to: Kind) {
     let a = cx.pop();
     let src = cx.src(a);
-    let r = match src {
-        GprMem::Gpr(r) => r,
-        GprMem::Mem(_) => cx.gpr(),
-    };
+    let r = result(cx, src);
     let w = to.width();
     match from {
         8 => emit!(cx.asm, w, movsbl_rm | movsbq_rm(r, src)),
@@ -206,10 +208,7 @@ pub fn low_half(cx: &mut Cx, to: Kind) {
         return cx.push_const(to, bits as u32 as u64);
     }
     let src = cx.src(a);
-    let r = match src {
-        GprMem::Gpr(r) => r,
-        GprMem::Mem(_) => cx.gpr(),
-    };
+    let r = result(cx, src);
     if a.kind.width() == W64 || src != GprMem::Gpr(r) {
         cx.asm.mov(W32, r, src);
     }

@@ -23,13 +23,13 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::I8x16GtS => binary(cx, inst!(pcmpgtb_a)),
         O::I16x8GtS => binary(cx, inst!(pcmpgtw_a)),
         O::I32x4GtS => binary(cx, inst!(pcmpgtd_a)),
-        O::I64x2GtS => { knows_greater_64()?; binary(cx, inst!(pcmpgtq_a)) }
+        O::I64x2GtS => { knows_greater_64(cx)?; binary(cx, inst!(pcmpgtq_a)) }
         O::I8x16LtS => swapped(cx, inst!(pcmpgtb_a)),
         O::I16x8LtS => swapped(cx, inst!(pcmpgtw_a)),
         O::I32x4LtS => swapped(cx, inst!(pcmpgtd_a)),
-        O::I64x2LtS => { knows_greater_64()?; swapped(cx, inst!(pcmpgtq_a)) }
-        O::I64x2LeS => { knows_greater_64()?; inverted(cx, false, inst!(pcmpgtq_a)) }
-        O::I64x2GeS => { knows_greater_64()?; inverted(cx, true, inst!(pcmpgtq_a)) }
+        O::I64x2LtS => { knows_greater_64(cx)?; swapped(cx, inst!(pcmpgtq_a)) }
+        O::I64x2LeS => { knows_greater_64(cx)?; inverted(cx, false, inst!(pcmpgtq_a)) }
+        O::I64x2GeS => { knows_greater_64(cx)?; inverted(cx, true, inst!(pcmpgtq_a)) }
         O::I8x16GeS => is_extreme(cx, inst!(pmaxsb_a), inst!(pcmpeqb_a)),
         O::I8x16GeU => is_extreme(cx, inst!(pmaxub_a), inst!(pcmpeqb_a)),
         O::I8x16LeS => is_extreme(cx, inst!(pminsb_a), inst!(pcmpeqb_a)),
@@ -151,8 +151,8 @@ const SIGNS_64: u8 = 0xf5;
 const ONES_8: u128 = repeated(1, 1);
 const ONES_16: u128 = repeated(1, 2);
 
-fn knows_greater_64() -> Result<(), Refused> {
-    match std::is_x86_feature_detected!("sse4.2") {
+fn knows_greater_64(cx: &Cx) -> Result<(), Refused> {
+    match cx.env.processor.sse42 {
         true => Ok(()),
         false => Err(Refused("the processor does not compare numbers of 64 bits")),
     }

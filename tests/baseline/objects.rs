@@ -1,11 +1,11 @@
 //! Objects in functions that are compiled while somebody waits: each program gives what it gives when everything is compiled
 //! first, with room in the nursery and without, by faults and by explicit checks.
 
-#[path = "baseline_objects/arrays.rs"]
+#[path = "objects/arrays.rs"]
 mod arrays;
-#[path = "baseline_objects/casts.rs"]
+#[path = "objects/casts.rs"]
 mod casts;
-#[path = "baseline_objects/structures.rs"]
+#[path = "objects/structures.rs"]
 mod structures;
 
 use wrt::api::*;

@@ -1,0 +1,142 @@
+//! Operands on their way: copied into registers and places in memory, and as sources of instructions.
+
+use super::{Kind, Operand, Place, XMM15};
+use crate::compile::baseline::asm::*;
+use crate::compile::baseline::func::Cx;
+
+impl Cx<'_> {
+    /// Where an operand is in the frame, if it is there.
+    pub fn in_frame(&self, o: Operand) -> Option<Mem> {
+        match o.place {
+            Place::Home => Some(at(RBP, -(o.home as i32))),
+            Place::Local(l) => Some(self.local(l)),
+            _ => None,
+        }
+    }
+
+    /// Reads a float or vector.
+    pub fn read_float(&mut self, kind: Kind, dst: Xmm, src: Mem) {
+        match kind {
+            Kind::V128 => self.asm.load_vector(dst, src),
+            _ => self.asm.load_float(kind.width(), dst, src),
+        }
+    }
+
+    /// Writes a float or vector.
+    pub fn write_float(&mut self, kind: Kind, dst: Mem, src: Xmm) {
+        match kind {
+            Kind::V128 => self.asm.store_vector(dst, src),
+            _ => self.asm.store_float(kind.width(), dst, src),
+        }
+    }
+
+    /// Copies an operand that is no float into a register. Leaves the flags.
+    pub fn load(&mut self, o: Operand, dst: Gpr) {
+        match o.place {
+            Place::Const(bits) => self.asm.mov_imm(dst, bits),
+            Place::Gpr(r) if r == dst => {}
+            Place::Gpr(r) => self.asm.mov(W64, dst, r),
+            Place::Flags(cc) => {
+                self.asm.set(cc, dst);
+                emit!(self.asm, movzbl_rm(dst, dst));
+            }
+            Place::Home | Place::Local(_) => {
+                let mem = self.in_frame(o).expect("it is there");
+                self.asm.mov(o.kind.width(), dst, mem);
+            }
+            Place::Xmm(x) => self.asm.bits_of_float(o.kind.width(), dst, x),
+        }
+    }
+
+    /// Copies a float into a register. Leaves the flags, changes `rax`.
+    pub fn load_float(&mut self, o: Operand, dst: Xmm) {
+        match o.place {
+            Place::Xmm(x) => self.asm.mov_float(dst, x),
+            Place::Home | Place::Local(_) => {
+                let mem = self.in_frame(o).expect("it is there");
+                self.read_float(o.kind, dst, mem);
+            }
+            _ => {
+                self.load(o, RAX);
+                self.asm.float_of_bits(o.kind.width(), dst, RAX);
+            }
+        }
+    }
+
+    /// The operand in a register that is the instruction's. Leaves the flags.
+    pub fn gpr_of(&mut self, o: Operand) -> Gpr {
+        if let Place::Gpr(r) = o.place {
+            return r;
+        }
+        let r = self.gpr();
+        self.load(o, r);
+        r
+    }
+
+    /// The operand in one of the registers that are free in each instruction.
+    pub fn move_to(&mut self, o: Operand, dst: Gpr) {
+        self.load(o, dst);
+        self.release(o);
+    }
+
+    pub fn xmm_of(&mut self, o: Operand) -> Xmm {
+        if let Place::Xmm(x) = o.place {
+            return x;
+        }
+        let x = self.xmm();
+        self.load_float(o, x);
+        x
+    }
+
+    /// The operand as the source of an instruction.
+    pub fn src(&mut self, o: Operand) -> GprMem {
+        match self.in_frame(o) {
+            Some(mem) => mem.into(),
+            None => self.gpr_of(o).into(),
+        }
+    }
+
+    pub fn float_src(&mut self, o: Operand) -> XmmMem {
+        match self.in_frame(o) {
+            // Vectors in memory would have to be aligned.
+            Some(mem) if o.kind != Kind::V128 => mem.into(),
+            _ => self.xmm_of(o).into(),
+        }
+    }
+
+    /// Takes the top operand into a register.
+    pub fn pop_gpr(&mut self) -> Gpr {
+        let o = self.pop();
+        self.gpr_of(o)
+    }
+
+    pub fn pop_xmm(&mut self) -> Xmm {
+        let o = self.pop();
+        self.xmm_of(o)
+    }
+
+    /// Writes an operand. Leaves the flags, changes `rax` and `xmm15`.
+    pub fn store(&mut self, o: Operand, dst: Mem) {
+        let w = o.kind.width();
+        match o.place {
+            Place::Gpr(r) => self.asm.store(w, dst, r),
+            Place::Xmm(x) => self.write_float(o.kind, dst, x),
+            Place::Const(bits) => match (w, i32::try_from(bits as i64)) {
+                (W32, _) => self.asm.store_imm(W32, dst, bits as i32),
+                (W64, Ok(short)) => self.asm.store_imm(W64, dst, short),
+                (W64, Err(_)) => {
+                    self.asm.mov_imm(RAX, bits);
+                    self.asm.store(W64, dst, RAX);
+                }
+            },
+            _ if o.kind == Kind::V128 => {
+                self.load_float(o, XMM15);
+                self.asm.store_vector(dst, XMM15);
+            }
+            Place::Home | Place::Local(_) | Place::Flags(_) => {
+                self.load(o, RAX);
+                self.asm.store(w, dst, RAX);
+            }
+        }
+    }
+}
