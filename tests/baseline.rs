@@ -3,6 +3,8 @@
 
 #[path = "baseline/conventions.rs"]
 mod conventions;
+#[path = "baseline/corners.rs"]
+mod corners;
 #[path = "baseline/tiers.rs"]
 mod tiers;
 #[path = "baseline/wide.rs"]

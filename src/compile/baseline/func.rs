@@ -274,10 +274,8 @@ impl<'m> Cx<'m> {
         for cold in std::mem::take(&mut self.cold) {
             self.emit_cold(cold);
         }
-        let frame_size = (self.operands.deepest_home + self.outgoing).next_multiple_of(16);
-        if frame_size > MAX_BASELINE_FRAME {
-            return Err(Refused("its frame is too large"));
-        }
+        self.check_frame()?;
+        let frame_size = self.frame_size();
         self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);
         let asm = &self.asm;
         let tries = std::mem::take(&mut self.caught).into_iter().map(|(return_at, handlers)| {
@@ -296,6 +294,19 @@ impl<'m> Cx<'m> {
             uses_heap: self.uses_heap,
             relocs: self.relocs,
         })
+    }
+
+    /// As far as it is known by now.
+    fn frame_size(&self) -> u32 {
+        (self.operands.deepest_home + self.outgoing).next_multiple_of(16)
+    }
+
+    /// Refuses a frame that is too large. Asked after each instruction, so that there are never many more operands than it has room for.
+    pub fn check_frame(&self) -> Result<(), Refused> {
+        match self.frame_size() > MAX_BASELINE_FRAME {
+            true => Err(Refused("its frame is too large")),
+            false => Ok(()),
+        }
     }
 
     /// Takes the frame down; the return address is on top of the stack then.
@@ -406,9 +417,10 @@ impl<'m> Cx<'m> {
     pub fn called_with_map(&mut self) -> Result<(), Refused> {
         self.called();
         let mut slots = self.references.clone();
-        let at_home = |o: &&Operand| o.kind == Kind::Gc && o.place == Place::Home;
-        slots.extend(self.operands.stack.iter().filter(at_home).map(|o| o.home()));
-        self.slots += slots.len();
+        let references = self.operands.references();
+        // Also those that are null count: each call looks at them.
+        self.slots += slots.len() + references.len();
+        slots.extend(references.filter(|o| o.place == Place::Home).map(|o| o.home()));
         if self.slots > MAX_STACK_MAP_SLOTS {
             return Err(Refused("too many references during calls"));
         }

@@ -114,6 +114,8 @@ pub const XMM15: Xmm = Xmm(15);
 #[derive(Default)]
 pub struct Operands {
     pub stack: Vec<Operand>,
+    /// Those among them that stack maps have to know, by their places on the stack.
+    references: Vec<usize>,
     /// As many from the bottom are constants or at home.
     settled: usize,
     /// By local: how many operands are `Place::Local` of it.
@@ -133,6 +135,11 @@ impl Operands {
         Operands { lazy, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
     }
 
+    /// The references to objects, lowest first.
+    pub fn references(&self) -> impl ExactSizeIterator<Item = &Operand> {
+        self.references.iter().map(|i| &self.stack[*i])
+    }
+
     /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
     pub fn end_of(&self, height: usize) -> u32 {
         height.checked_sub(1).map_or(self.first_home, |top| self.stack[top].home)
@@ -146,6 +153,9 @@ impl Cx<'_> {
         }
         let o = &mut self.operands;
         let home = o.end_of(o.stack.len()) + kind.size();
+        if kind == Kind::Gc {
+            o.references.push(o.stack.len());
+        }
         o.stack.push(Operand { kind, place, home });
         o.deepest_home = o.deepest_home.max(home);
     }
@@ -173,6 +183,9 @@ impl Cx<'_> {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
         o.settled = o.settled.min(o.stack.len());
+        if top.kind == Kind::Gc {
+            o.references.pop();
+        }
         if let Place::Local(l) = top.place {
             o.lazy[l as usize] -= 1;
         }

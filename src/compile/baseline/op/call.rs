@@ -152,8 +152,9 @@ fn leave_with(cx: &mut Cx, on_stack: i32) {
     cx.asm.mov(W64, R11, at(RBP, 8));
     cx.asm.mov(W64, R10, at(RBP, 0));
     let to = 16 + incoming - on_stack;
-    // The homes that they had are in between, so nothing is overwritten that is still read.
-    for offset in (0..on_stack).step_by(16) {
+    // They move up, and their new place may begin before the old one ends: the highest first, so nothing is overwritten that is still
+    // read.
+    for offset in (0..on_stack).step_by(16).rev() {
         cx.asm.load_vector(XMM15, at(RSP, offset));
         cx.asm.store_vector(at(RBP, to + offset), XMM15);
     }

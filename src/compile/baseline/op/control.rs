@@ -77,6 +77,10 @@ pub fn block(cx: &mut Cx, ty: BlockType) {
 }
 
 pub fn try_table(cx: &mut Cx, table: &TryTable) {
+    if table.catches.is_empty() {
+        // It catches nothing, and each call would look at it.
+        return block(cx, table.ty);
+    }
     let types = types(cx, table.ty);
     cx.settle_top(types.0.len());
     let label = cx.asm.label();
@@ -265,15 +269,21 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     let depths: Result<Vec<u32>, _> = table.targets().collect();
     let depths = depths.map_err(|_| Refused("a table of branches that can not be read"))?;
     cx.move_to(index, RCX);
-    // The ways to blocks that want operands elsewhere, by depth.
-    let mut ways: HashMap<u32, Label> = HashMap::new();
+    // Where it goes, by depth, each looked at once: there may be many targets, and many operands. And of these the ways to blocks that
+    // want operands elsewhere.
+    let mut known: HashMap<u32, Label> = HashMap::new();
+    let mut ways: Vec<(u32, Label)> = Vec::new();
     let mut way = |cx: &mut Cx, depth: u32| {
-        let frame = frame_of(cx, depth);
-        cx.control[frame].used = true;
-        match is_in_place(cx, frame) {
-            true => cx.control[frame].label,
-            false => *ways.entry(depth).or_insert_with(|| cx.asm.label()),
-        }
+        *known.entry(depth).or_insert_with(|| {
+            let frame = frame_of(cx, depth);
+            cx.control[frame].used = true;
+            if is_in_place(cx, frame) {
+                return cx.control[frame].label;
+            }
+            let label = cx.asm.label();
+            ways.push((depth, label));
+            label
+        })
     };
     let default = way(cx, table.default());
     let labels: Vec<Label> = depths.iter().map(|d| way(cx, *d)).collect();
@@ -286,8 +296,6 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     emit!(cx.asm, jmpq_m(RAX));
     cx.asm.bind(start);
     cx.asm.jump_table(&labels);
-    let mut ways: Vec<(u32, Label)> = ways.into_iter().collect();
-    ways.sort_by_key(|w| w.0);
     for (depth, label) in ways {
         cx.asm.bind(label);
         branch(cx, depth);
