@@ -74,3 +74,22 @@ fn calls_do_not_look_at_everything_around() {
         assert!(took < Duration::from_secs(6), "{open}{call_}: {took:?}");
     }
 }
+
+/// Code that is much larger than its function: there is no room for all of it beside the stubs, so the rest is entered when
+/// everything is compiled in full.
+#[test]
+fn what_has_no_room_is_called_all_the_same() {
+    const RESULTS: usize = 100;
+    const CHAIN: usize = 30;
+    let types = "i64 ".repeat(RESULTS);
+    let first: String = (0..RESULTS).map(|i| format!("(i64.const {})", i + 1)).collect();
+    let chain: String = (0..CHAIN).map(|i| format!("(func $f{i} (type $t) (call $f{}))", i + 1)).collect();
+    let wat = format!(
+        r#"(module (type $t (func (result {types}))) {chain} (func $f{CHAIN} (type $t) {first})
+          (func (export "run") (type $t) (call $f0)))"#
+    );
+    let wanted: Vec<Val> = (1..=RESULTS as i64).map(Val::I64).collect();
+    for config in [at_once(), at_once().signals(false), Config::new().lazy(true)] {
+        assert_eq!(call(&config, &wat, "run").unwrap(), wanted);
+    }
+}
