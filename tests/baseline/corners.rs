@@ -10,7 +10,7 @@ fn call(config: &Config, wat: &str, name: &str) -> Result<Vec<Val>> {
     let module = Module::new(&engine, wat.as_bytes()).unwrap();
     let i = Instance::new(&mut store, &module, &[]).unwrap();
     let Some(Extern::Func(f)) = i.export(&mut store, name).unwrap() else { panic!("no {name}") };
-    let mut results = vec![Val::I32(0); f.ty(&mut store).unwrap().results().len()];
+    let mut results = vec![Val::I32(0); f.ty(&store).unwrap().results().len()];
     f.call(&mut store, &[], &mut results).map(|()| results)
 }
 
