@@ -3,6 +3,8 @@
 
 #[path = "baseline/conventions.rs"]
 mod conventions;
+#[path = "baseline/corners.rs"]
+mod corners;
 #[path = "baseline/objects.rs"]
 mod objects;
 #[path = "baseline/tiers.rs"]

@@ -58,6 +58,40 @@ fn every_allocation_fails_once() {
     }
 }
 
+/// Compiled by the first calls, each time anew.
+#[test]
+fn every_allocation_of_first_calls_fails_once() {
+    for signals in [true, false] {
+        let config = Config::new().lazy(true).background(false).signals(signals);
+        let mut failures = 0;
+        for n in 1.. {
+            assert!(n < 100, "does not end");
+            fail_nth(n);
+            let run = || {
+                let engine = Engine::new(&config)?;
+                let mut store = Store::new(&engine)?;
+                let module = Module::new(&engine, WAT.as_bytes())?;
+                let first = scenario(&engine, &mut store, &module);
+                let happened = fail_nth(0) == 0;
+                // Without a failure, what failed works.
+                scenario(&engine, &mut store, &module).expect("it goes on");
+                first.map(|()| happened)
+            };
+            let result = run();
+            fail_nth(0);
+            match result {
+                Ok(false) => break,
+                Ok(true) => failures += 1,
+                Err(e) => {
+                    failures += 1;
+                    assert!(matches!(e.kind(), ErrorKind::OutOfMemory | ErrorKind::Limit), "allocation {n}: {e:?}");
+                }
+            }
+        }
+        assert!(failures >= 10, "only {failures} allocations can fail");
+    }
+}
+
 const OBJECTS: &str = r#"(module
     (type $f (func (result i32)))
     (type $n (struct (field $next (ref null $n)) (field $f (ref null $f)) (field $o externref)))

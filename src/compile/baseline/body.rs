@@ -56,7 +56,7 @@ pub fn compile(
         cx.at = ops.original_position() as u32;
         let op = ops.read().map_err(decode::invalid)?;
         let done = if cx.reachable { instruction(&mut cx, &op) } else { skipped(&mut cx, &op) };
-        if let Err(refused) = done {
+        if let Err(refused) = done.and_then(|()| cx.check_frame()) {
             return Ok(Err(refused));
         }
         if cx.asm.here() as usize > most {

@@ -44,6 +44,8 @@ const SAVED: u32 = 24;
 const KEPT: [Gpr; 3] = [RBX, R12, R13];
 /// Places of references that a function may have in all of its stack maps together, but for equal ones that follow one another.
 const MAX_STACK_MAP_SLOTS: usize = 1 << 18;
+/// References that all calls of a function may look at together for their stack maps.
+const MAX_LOOKED_AT: usize = 1 << 24;
 
 pub struct Cx<'m> {
     pub env: &'m ModuleEnv<'m>,
@@ -80,6 +82,7 @@ pub struct Cx<'m> {
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
     stack_maps: StackMaps,
+    looked_at: usize,
     /// Return address, and who catches, innermost first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<Call>,
@@ -141,6 +144,7 @@ impl<'m> Cx<'m> {
             traps: Vec::new(),
             calls: Vec::new(),
             stack_maps: StackMaps::default(),
+            looked_at: 0,
             caught: Vec::new(),
             relocs: Vec::new(),
         };
@@ -255,10 +259,8 @@ impl<'m> Cx<'m> {
         for cold in std::mem::take(&mut self.cold) {
             self.emit_cold(cold);
         }
-        let frame_size = (self.operands.deepest_home + self.outgoing).next_multiple_of(16);
-        if frame_size > MAX_BASELINE_FRAME {
-            return Err(Refused("its frame is too large"));
-        }
+        self.check_frame()?;
+        let frame_size = self.frame_size();
         self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);
         let asm = &self.asm;
         let tries = std::mem::take(&mut self.caught).into_iter().map(|(return_at, handlers)| {
@@ -277,6 +279,19 @@ impl<'m> Cx<'m> {
             uses_heap: self.uses_heap,
             relocs: self.relocs,
         })
+    }
+
+    /// As far as it is known by now.
+    fn frame_size(&self) -> u32 {
+        (self.operands.deepest_home + self.outgoing).next_multiple_of(16)
+    }
+
+    /// Refuses a frame that is too large. Asked after each instruction, so that there are never many more operands than it has room for.
+    pub fn check_frame(&self) -> Result<(), Refused> {
+        match self.frame_size() > MAX_BASELINE_FRAME {
+            true => Err(Refused("its frame is too large")),
+            false => Ok(()),
+        }
     }
 
     /// Takes the frame down; the return address is on top of the stack then.

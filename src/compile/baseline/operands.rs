@@ -138,10 +138,19 @@ impl Operands {
         Operands { lazy, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
     }
 
+    pub fn reference_count(&self) -> usize {
+        self.references.len()
+    }
+
     /// Where references are at home, in bytes below the frame pointer.
     pub fn reference_homes(&self) -> impl Iterator<Item = u32> {
         let references = self.references.iter().map(|i| &self.stack[*i]);
         references.filter(|o| o.place == Place::Home).map(|o| o.home)
+    }
+
+    /// How many registers are not free.
+    fn registers_in_use(&self) -> u32 {
+        (GPRS & !self.free_gprs).count_ones() + (XMMS & !self.free_xmms).count_ones()
     }
 
     /// Whether no register holds an operand.

@@ -1,6 +1,6 @@
 //! Calls of builtins, and what is known of any call: where it was, where references are meanwhile, who catches.
 
-use super::{CONTEXT, Cx, MAX_STACK_MAP_SLOTS};
+use super::{CONTEXT, Cx, MAX_LOOKED_AT, MAX_STACK_MAP_SLOTS};
 use crate::abi::builtin::{Builtin, Class};
 use crate::abi::code::CallSite;
 use crate::abi::vmstruct::VmContext;
@@ -47,7 +47,9 @@ impl Cx<'_> {
         if !slots.is_empty() {
             self.stack_maps.push(self.asm.here(), &slots);
         }
-        match self.stack_maps.len() > MAX_STACK_MAP_SLOTS {
+        // Also what is null, or as before, is looked at by each call.
+        self.looked_at += self.references.len() + self.operands.reference_count();
+        match self.stack_maps.len() > MAX_STACK_MAP_SLOTS || self.looked_at > MAX_LOOKED_AT {
             true => Err(Refused("too many references during calls")),
             false => Ok(()),
         }

@@ -77,6 +77,10 @@ pub fn block(cx: &mut Cx, ty: BlockType) {
 }
 
 pub fn try_table(cx: &mut Cx, table: &TryTable) {
+    if table.catches.is_empty() {
+        // It catches nothing, and each call would look at it.
+        return block(cx, table.ty);
+    }
     let types = types(cx, table.ty);
     cx.settle_top(types.0.len());
     let label = cx.asm.label();

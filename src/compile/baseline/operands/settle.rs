@@ -40,9 +40,15 @@ impl Cx<'_> {
     /// Puts operands that are in registers into their homes, and leaves those that are in locals there: for calls, but not for where
     /// control comes together. Leaves the flags.
     pub fn settle_registers(&mut self) {
-        for i in self.operands.settled..self.operands.stack.len() {
+        // There are never more of them than registers, and they are mostly the last ones: what is below is not looked at.
+        let mut left = self.operands.registers_in_use();
+        for i in (self.operands.settled..self.operands.stack.len()).rev() {
+            if left == 0 {
+                break;
+            }
             if matches!(self.operands.stack[i].place, Place::Gpr(_) | Place::Xmm(_)) {
                 self.send_home(i);
+                left -= 1;
             }
         }
     }

@@ -106,6 +106,10 @@ pub fn block(cx: &mut FuncCx, ty: BlockType) {
 }
 
 pub fn try_table(cx: &mut FuncCx, table: &TryTable) {
+    if table.catches.is_empty() {
+        // It catches nothing, and each call would look at it.
+        return block(cx, table.ty);
+    }
     if !cx.reachable {
         return push_unreachable(cx);
     }
