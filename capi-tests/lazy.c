@@ -10,15 +10,20 @@ static const char *const FIB =
     " (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))"
     "  (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1))) (call $fib (i32.sub (local.get 0) (i32.const 2))))))))";
 
-static wrt_engine_t *engine_with(bool lazy, const char *cache) {
+static wrt_engine_t *engine_in(bool lazy, bool background, const char *cache) {
     wrt_config_t *config = wrt_config_new();
     wrt_engine_t *engine;
     OK(wrt_config_set_lazy(config, lazy));
+    OK(wrt_config_set_background(config, background));
     OK(wrt_config_set_signals(config, !getenv("WRT_TEST_NO_SIGNALS")));
     if (cache) OK(wrt_config_set_cache(config, cache, strlen(cache), 1 << 20));
     OK(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
     return engine;
+}
+
+static wrt_engine_t *engine_with(bool lazy, const char *cache) {
+    return engine_in(lazy, true, cache);
 }
 
 /* Threads of this process. */
@@ -53,9 +58,11 @@ static int32_t call(wrt_store_t *store, const wrt_instance_t *instance, const ch
     return result.of.i32;
 }
 
-/* A child compiles for itself, and changes nothing of its parent's code. */
-static void forked(void) {
-    wrt_engine_t *engine = engine_with(true, NULL);
+/* A child compiles for itself, and changes nothing of its parent's code; also when threads have compiled some. They have ended then:
+ * what threads have in hand is lost in a child. */
+static void forked(bool background) {
+    int before = threads();
+    wrt_engine_t *engine = engine_in(true, background, NULL);
     wrt_module_t *module = module_of(engine, "(module (func (export \"a\") (result i32) (i32.const 1))"
                                              " (func (export \"b\") (result i32) (i32.const 2))"
                                              " (func (export \"c\") (result i32) (i32.const 3)))");
@@ -66,6 +73,7 @@ static void forked(void) {
     OK(wrt_store_new(engine, NULL, NULL, &store));
     OK(wrt_instance_new(store, module, NULL, 0, &instance));
     CHECK(call(store, &instance, "c") == 3);
+    while (threads() > before) usleep(1000);
     CHECK(!pipe(to_child));
     pid_t child = fork();
     CHECK(child >= 0);
@@ -97,7 +105,8 @@ static int files_in(const char *folder) {
 }
 
 int main(void) {
-    forked();
+    forked(false);
+    forked(true);
     char folder[] = "/tmp/wrt-lazy-XXXXXX", path[64], cache[64];
     CHECK(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/fib.wrt", folder);
@@ -149,12 +158,7 @@ int main(void) {
         CHECK(files_in(cache) == 1);
     }
     /* Without threads. All of the module is compiled by who asks for it. */
-    wrt_config_t *config = wrt_config_new();
-    OK(wrt_config_set_lazy(config, true));
-    OK(wrt_config_set_background(config, false));
-    OK(wrt_config_set_signals(config, !getenv("WRT_TEST_NO_SIGNALS")));
-    OK(wrt_engine_new(config, &engine));
-    wrt_config_delete(config);
+    engine = engine_in(true, false, NULL);
     int before = threads();
     module = module_of(engine, FIB);
     run(engine, module);
@@ -168,7 +172,7 @@ int main(void) {
     wrt_module_delete(module);
     wrt_engine_delete(engine);
 
-    config = wrt_config_new();
+    wrt_config_t *config = wrt_config_new();
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(config, NULL, 3, 1));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(config, cache, 0, 1));
     OK(wrt_config_set_cache(config, path, len, 1)); /* a file */
