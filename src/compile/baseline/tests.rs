@@ -92,6 +92,11 @@ fn what_is_too_large_is_refused() {
     let deep = |n| deep(n).replace("(module", "(module (memory 1)");
     assert_eq!(of(&deep(4000)), None);
     assert_eq!(of(&deep(5000)), Some("its frame is too large"));
+    // Each call looks at all references, also where the maps are alike and stand there once.
+    let calls = |n| format!("(local {}) {}", "externref ".repeat(2000), "(call 1 (local.get 0))".repeat(n));
+    let calls = |n| format!("(module (func {}) (func (param externref)))", calls(n));
+    assert_eq!(of(&calls(8000)), None);
+    assert_eq!(of(&calls(8500)), Some("too many references during calls"));
 }
 
 /// What makes much code of one instruction has it once where it can, so that many in a row are not too much.
