@@ -691,7 +691,7 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_lazy(wrt_config_t *config,
 
 // Whether lazy modules (`wrt_config_set_lazy`) have threads in the background (on by default). Without them a function is compiled at
 // its first call, in little time, and never again: for programs that run shortly, and for hosts that want no threads. Its
-// code takes about one and a half to two times as long then. `wrt_module_save` still compiles all, on the calling thread.
+// code takes 1.2 to 2.8 times as long then. `wrt_module_save` still compiles all, on the calling thread.
 WRT_MUST_USE wrt_error_t *wrt_config_set_background(wrt_config_t *config,
                                        bool on);
 

@@ -83,7 +83,7 @@ pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: bool
 
 /// Whether lazy modules (`wrt_config_set_lazy`) have threads in the background (on by default). Without them a function is compiled at
 /// its first call, in little time, and never again: for programs that run shortly, and for hosts that want no threads. Its
-/// code takes about one and a half to two times as long then. `wrt_module_save` still compiles all, on the calling thread.
+/// code takes 1.2 to 2.8 times as long then. `wrt_module_save` still compiles all, on the calling thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_background(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
