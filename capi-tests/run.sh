@@ -20,7 +20,8 @@ for source in *.c *.cpp; do
   esac
   if [ "$mode" = valgrind ]; then
     export WRT_TEST_NO_SIGNALS=1
-    run=(env LD_LIBRARY_PATH="$dist/lib/symbols" valgrind -q --suppressions=valgrind.supp --show-leak-kinds=definite,indirect --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
+    # As in a user's program: the library that is installed, without symbols, and no suppressions.
+    run=(valgrind -q --show-leak-kinds=definite,indirect --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
   else
     # Faults of machine code are ours to handle.
     export ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0

@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
-# usage: install.sh DIST PREFIX VERSION
+# usage: install.sh DIST PREFIX VERSION [DESTDIR]
+# Installs what `make build` made. Everything finds its neighbours by its own place, so the prefix can be moved afterwards.
 set -eu
-dist=$1 prefix=$2 version=$3
+dist=$1 prefix=$2 version=$3 to=${4-}$2
 here=$(cd "$(dirname "$0")/.." && pwd)
-install -d "$prefix/bin" "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/wrt"
-install -m 644 "$dist/include/wrt.h" "$prefix/include/"
-install -m 644 "$dist/lib/libwrt.a" "$prefix/lib/"
-install -m 755 "$dist/lib/libwrt.so.$version" "$prefix/lib/"
-install -m 755 "$dist/bin/wrt" "$prefix/bin/"
-ln -sf "libwrt.so.$version" "$prefix/lib/libwrt.so.0"
-ln -sf libwrt.so.0 "$prefix/lib/libwrt.so"
-fill() { sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$version|g" "$1" >"$2"; }
-fill "$here/packaging/wrt.pc.in" "$prefix/lib/pkgconfig/wrt.pc"
-fill "$here/packaging/wrtConfig.cmake.in" "$prefix/lib/cmake/wrt/wrtConfig.cmake"
-fill "$here/packaging/wrtConfigVersion.cmake.in" "$prefix/lib/cmake/wrt/wrtConfigVersion.cmake"
+[ -e "$dist/lib/libwrt.so.$version" ] || { echo "install: nothing is built yet: run \`make build\` first" >&2; exit 1; }
+install -d "$to/bin" "$to/include" "$to/lib/pkgconfig" "$to/lib/cmake/wrt"
+install -m 644 "$dist/include/wrt.h" "$to/include/"
+install -m 644 "$dist/lib/libwrt.a" "$to/lib/"
+install -m 755 "$dist/lib/libwrt.so.$version" "$to/lib/"
+install -m 755 "$dist/bin/wrt" "$to/bin/"
+ln -sf "libwrt.so.$version" "$to/lib/libwrt.so.0"
+ln -sf libwrt.so.0 "$to/lib/libwrt.so"
+for template in wrt.pc wrt-static.pc; do
+  sed "s|@VERSION@|$version|g" "$here/packaging/$template.in" >"$to/lib/pkgconfig/$template"
+done
+for template in wrtConfig.cmake wrtConfigVersion.cmake; do
+  sed "s|@VERSION@|$version|g" "$here/packaging/$template.in" >"$to/lib/cmake/wrt/$template"
+done
 echo "installed into $prefix"
+# A system folder is searched by the dynamic linker through its cache.
+if [ -z "${4-}" ] && [ "$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then
+  case $prefix in /usr | /usr/local) ldconfig ;; esac
+fi

@@ -6,11 +6,8 @@ archive=$1 out=$2 version=$3
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
 so=$out/libwrt.so.$version
-# With symbols, for Valgrind's suppressions; what is installed has none.
-mkdir -p "$out/symbols"
-cc -shared -o "$out/symbols/libwrt.so.0" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive \
+cc -shared -s -o "$so" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive \
   -Wl,-soname,libwrt.so.0 -Wl,-z,nodelete -Wl,-z,relro,-z,now -Wl,--gc-sections \
   -Wl,--version-script="$here/packaging/wrt.map" -lgcc_s -lpthread -lm -ldl -lc
-strip --strip-all -o "$so" "$out/symbols/libwrt.so.0"
 ln -sf "libwrt.so.$version" "$out/libwrt.so.0"
 ln -sf libwrt.so.0 "$out/libwrt.so"

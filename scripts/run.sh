@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # usage: run.sh DIST
 # Builds examples-c/run_real and runs it. SQLite and zlib come as C sources out of crates and are compiled to WebAssembly
-# here; without a registry or a compiler for wasm32-wasi the bundled modules run alone. Then a program in a language that
-# compiles to objects of WebAssembly's own heap (moonbit.sh), and WASI programs (wasi-programs.sh).
+# here; without a registry or a compiler for wasm32-wasi they are skipped, and the bundled modules run alone. Then a program
+# in a language that compiles to WebAssembly's own objects (moonbit.sh), and WASI programs (wasi-programs.sh). The last line
+# counts the programs and names those that were skipped.
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -10,6 +11,10 @@ real=$PWD/target/real src=examples-c/run_real
 sqlite=libsqlite3-sys-0.39.1 zlib=libz-sys-1.1.31
 clang=$(command -v clang-14 || command -v clang || true)
 mkdir -p "$real/src"
+export tally=$real/tally.txt
+: >"$tally"
+. scripts/registry.sh
+. scripts/tally.sh
 
 fetch() {
   [ -d "$real/vendor/$sqlite" ] && [ -d "$real/vendor/$zlib" ] && return 0
@@ -18,8 +23,9 @@ fetch() {
     "libsqlite3-sys = \"=${sqlite##*-}\"" "libz-sys = \"=${zlib##*-}\"" '[workspace]' >"$real/Cargo.toml"
   : >"$real/src/lib.rs"
   echo "fetching $sqlite and $zlib"
-  (cd "$real" && timeout 300 cargo vendor -q --versioned-dirs vendor >/dev/null 2>"$real/vendor.log")
+  three_tries vendor
 }
+vendor() { (cd "$real" && timeout 300 cargo vendor -q --versioned-dirs vendor >/dev/null 2>vendor.log); }
 
 # wasm NAME FLAG-OR-SOURCE...: one module without imports, kept while its guest source is older.
 wasm() {
@@ -31,20 +37,29 @@ wasm() {
     -Wl,--strip-debug -Wl,-z,stack-size=1048576 "$guest" "$@" -o "$out.part" && mv "$out.part" "$out"
 }
 
+# program NAME FLAG-OR-SOURCE...: compiled, or recorded as failed.
+program() {
+  if wasm "$@"; then record passed "$1 compiled"; else record failed "$1"; fi
+}
+
 if [ -z "$clang" ] || [ ! -e /usr/include/wasm32-wasi/stdlib.h ]; then
-  echo "no clang with wasi-libc: SQLite and zlib are left out"
+  record skipped zlib "no clang with wasi-libc"
+  record skipped SQLite "no clang with wasi-libc"
 elif ! fetch; then
-  echo "the crate registry can not be reached ($(grep -m 1 ^error "$real/vendor.log")): SQLite and zlib are left out"
+  why="the crates cannot be fetched ($(grep -m 1 ^error "$real/vendor.log"))"
+  record skipped zlib "$why"
+  record skipped SQLite "$why"
 else
   s=$real/vendor/$sqlite/sqlite3 z=$real/vendor/$zlib/src/zlib
-  wasm zlib -I"$z" "$z"/{adler32,compress,crc32,deflate,inffast,inflate,inftrees,trees,uncompr,zutil}.c ||
-    echo "zlib did not compile: left out"
-  wasm sqlite -I"$s" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
-    -DSQLITE_OMIT_WAL "$s/sqlite3.c" || echo "SQLite did not compile: left out"
+  program zlib -I"$z" "$z"/{adler32,compress,crc32,deflate,inffast,inflate,inftrees,trees,uncompr,zutil}.c
+  program sqlite -I"$s" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
+    -DSQLITE_OMIT_WAL "$s/sqlite3.c"
 fi
 
 cc -std=c11 -O2 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -I"$dist/include" "$src/main.c" -L"$dist/lib" -lwrt \
   -Wl,-rpath,"$dist/lib" -o "$real/run_real"
-"$real/run_real" "$real" "$src"
-bash scripts/moonbit.sh "$dist"
-exec bash scripts/wasi-programs.sh "$dist"
+if "$real/run_real" "$real" "$src"; then record passed "programs inside a C program"; else record failed "programs inside a C program"; fi
+bash scripts/moonbit.sh "$dist" || record failed MoonBit
+bash scripts/wasi-programs.sh "$dist" || record failed "WASI programs"
+echo
+summary

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and testing need, where it is missing. Says what to do where it can not.
+# Installs what running and testing need, where it is missing. Says what to do where it cannot. `make build` does not call it.
 set -eu
 missing=()
 need() { # program, package

@@ -9,7 +9,7 @@ use std::ffi::c_char;
 /// How an engine is made. Used by one thread at a time.
 pub struct wrt_config_t(pub(super) Config);
 
-/// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
+/// A configuration with the defaults: signals on (off when the process runs on Valgrind), interruption off, a WebAssembly stack of 1 MiB, as many compile threads
 /// as processors. Owned by the caller. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_config_new() -> *mut wrt_config_t {
@@ -35,7 +35,8 @@ pub(super) unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) ->
 }
 
 /// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
-/// is slower and needs no signals. Results are the same.
+/// is slower and needs no signals. Results are the same. Valgrind would report every such fault, so signals are off by default when the
+/// process runs on it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_signals(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.

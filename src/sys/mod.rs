@@ -9,3 +9,4 @@ pub mod signals;
 pub mod sigpipe;
 pub mod stack;
 pub mod thread;
+pub mod valgrind;

@@ -16,13 +16,14 @@ use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::barrier;
 use crate::sys::mmap::Executable;
+use crate::sys::valgrind;
 use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{TypeId, TypeRegistry};
 use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -51,10 +52,11 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
-            settings: Settings { signals: true, ..Settings::default() },
+            // Valgrind reports each fault of machine code, whatever becomes of it.
+            settings: Settings { signals: !valgrind::is_running(), ..Settings::default() },
             features: FeatureSet::default(),
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
-            threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            threads: processors(),
             lazy: false,
             background: true,
             cache: None,
@@ -63,6 +65,12 @@ impl Default for EngineConfig {
             max_memory64: DEFAULT_MAX_MEMORY64,
         }
     }
+}
+
+/// How many processors the process may use. Asked once, since the answer comes out of files.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
 }
 
 pub struct Engine {

@@ -12,6 +12,7 @@ use super::trace;
 use super::unwind::word;
 use crate::base::Slab;
 use crate::gc::collect::Tracer;
+use crate::sys::valgrind;
 use crate::wasm::types::{Top, ValType};
 use std::ops::Range;
 
@@ -109,7 +110,7 @@ impl Reach {
         for f in &store.held_funcs {
             self.func(*f);
         }
-        self.frames(store);
+        valgrind::unreported(|| self.frames(store));
     }
 
     fn part(&mut self, part: Part) {
@@ -191,9 +192,7 @@ impl Reach {
         }
     }
 
-    /// Keeps what a word of a frame could lead to. Not inlined: `capi-tests/valgrind.supp` names it, since words that nobody wrote
-    /// are looked at, too.
-    #[inline(never)]
+    /// Keeps what a word of a frame could lead to. Words that were never written are looked at, too.
     fn frames(&mut self, store: &Store) {
         // SAFETY: this is the store's thread (invariant 2).
         let vm = unsafe { &*store.vm.get() };

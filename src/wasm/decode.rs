@@ -11,6 +11,7 @@ use crate::base::index::*;
 use crate::base::limits::MAX_MODULE_SIZE;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
+use crate::sys::valgrind;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
@@ -133,7 +134,9 @@ fn walk<'a>(
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    for payload in parser.parse_all(bytes) {
+    let mut payloads = parser.parse_all(bytes);
+    // The optimizer compares a payload's content before it looks at its variant, and then discards the result.
+    while let Some(payload) = valgrind::unreported(|| payloads.next()) {
         let payload = payload.map_err(malformed)?;
         if let Payload::Version { encoding: Encoding::Component, .. } = payload {
             return Err(err!(Unsupported, "this is a component; only core modules are supported"));

@@ -1,0 +1,14 @@
+# Sourced by scripts that run several programs, in processes of their own: what each of them did is a line of the file $tally.
+: "${tally:=$real/tally.txt}"
+
+# record passed|failed|skipped NAME [WHY]
+record() {
+  [ "$1" = passed ] || echo "$2: $1${3:+: $3}"
+  printf '%s\t%s\n' "$1" "$2" >>"$tally"
+}
+
+# summary: the last line, "N passed, N failed, N skipped", and the names of those skipped. Fails if one failed.
+summary() {
+  awk -F '\t' '{n[$1]++} $1 == "skipped" {names = names (names ? ", " : ": ") $2}
+    END {printf "%d passed, %d failed, %d skipped%s\n", n["passed"], n["failed"], n["skipped"], names; exit n["failed"] > 0}' "$tally"
+}
