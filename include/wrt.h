@@ -654,7 +654,7 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
-// A configuration with the defaults: signals on, interruption off, a WebAssembly stack of 1 MiB, as many compile threads
+// A configuration with the defaults: signals on (off when the process runs on Valgrind), interruption off, a WebAssembly stack of 1 MiB, as many compile threads
 // as processors. Owned by the caller. Never NULL.
 wrt_config_t *wrt_config_new(void);
 
@@ -662,7 +662,8 @@ wrt_config_t *wrt_config_new(void);
 void wrt_config_delete(wrt_config_t *config);
 
 // Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
-// is slower and needs no signals. Results are the same.
+// is slower and needs no signals. Results are the same. Valgrind would report every such fault, so signals are off by default when the
+// process runs on it.
 WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
                                     bool on);
 
