@@ -29,7 +29,7 @@ int main(void) {
     STRUCT(wrt_export_t), FIELD(wrt_export_t, name), FIELD(wrt_export_t, name_len);
     STRUCT(wrt_frame_t), FIELD(wrt_frame_t, module_name), FIELD(wrt_frame_t, func_name);
     FIELD(wrt_frame_t, func_index), FIELD(wrt_frame_t, module_offset), FIELD(wrt_frame_t, func_offset);
-    FIELD(wrt_frame_t, reserved);
+    FIELD(wrt_frame_t, reserved), FIELD(wrt_frame_t, module_name_len), FIELD(wrt_frame_t, func_name_len);
     STRUCT(wrt_limits_t), FIELD(wrt_limits_t, size), FIELD(wrt_limits_t, memory_bytes);
     FIELD(wrt_limits_t, table_elements), FIELD(wrt_limits_t, instances);
     STRUCT(wrt_pool_options_t), FIELD(wrt_pool_options_t, size), FIELD(wrt_pool_options_t, memories);
@@ -49,7 +49,7 @@ int main(void) {
     STRUCT(wrt_size_limits_t), FIELD(wrt_size_limits_t, min), FIELD(wrt_size_limits_t, max);
     FIELD(wrt_size_limits_t, has_max);
     size_t value = 3;
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_abi_layout(TEXT("wrt_no_such_t"), &value));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_abi_layout(TEXT("wrt_no_such_t"), &value));
     CHECK(value == 0);
     return 0;
 }

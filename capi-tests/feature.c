@@ -41,14 +41,14 @@ static void sets_are_closed(void) {
 static void bad_names(void) {
     bool on = true;
     wrt_config_t *config = wrt_config_new();
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, TEXT("no such thing"), true));
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, TEXT(""), true));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_config_set_feature(config, TEXT("no such thing"), true));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_config_set_feature(config, TEXT(""), true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, NULL, 3, true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(config, "\xff", 1, true));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_feature(NULL, TEXT("gc"), true));
     FAILS(WRT_ERROR_KIND_UNSUPPORTED, wrt_config_set_feature(config, TEXT("stack-switching"), true));
     OK(wrt_config_set_feature(config, TEXT("stack-switching"), false));
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_get_feature(config, TEXT("no such thing"), &on));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_config_get_feature(config, TEXT("no such thing"), &on));
     CHECK(!on);
     on = true;
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_get_feature(NULL, TEXT("gc"), &on));

@@ -29,7 +29,7 @@ static void exports(void) {
     FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_instance_get_func(w.store, &instance, TEXT("m"), &f));
     CHECK(f.store == 0);
     FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_instance_get_memory(w.store, &instance, TEXT("f"), &m));
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_instance_get_table(w.store, &instance, TEXT("no"), &t));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_instance_get_table(w.store, &instance, TEXT("no"), &t));
     world_end(&w);
 }
 

@@ -67,7 +67,7 @@ static void exported(void) {
     MISMATCH(wrt_instance_get_tag(w.store, &i, TEXT("f"), &out));
     CHECK(EMPTY_HANDLE(out));
     MISMATCH(wrt_instance_get_func(w.store, &i, TEXT("e"), &f));
-    BAD(wrt_instance_get_tag(w.store, &i, TEXT("no"), &out));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_instance_get_tag(w.store, &i, TEXT("no"), &out));
     world_end(&w);
 }
 

@@ -40,8 +40,13 @@ static inline wrt_error_t *test_fails(uint8_t kind, wrt_error_t *error, const ch
                 wrt_error_message(error, NULL));
         exit(1);
     }
-    if (!wrt_error_message(error, NULL)[0]) {
-        fprintf(stderr, "%s:%d: %s: the error has no message\n", file, line, call);
+    /* Every message is one line of bounded length. */
+    size_t len;
+    const char *message = wrt_error_message(error, &len);
+    bool is_line = len == strlen(message) && len > 0 && len <= 1040;
+    for (size_t i = 0; i < len; i++) is_line = is_line && (unsigned char)message[i] >= ' ' && message[i] != 0x7f;
+    if (!is_line) {
+        fprintf(stderr, "%s:%d: %s: a message of %zu bytes that is not one line of at most 1040: %s\n", file, line, call, len, message);
         exit(1);
     }
     return error;

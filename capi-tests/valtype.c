@@ -233,7 +233,7 @@ static void questions_misused(wrt_engine_t *engine) {
     MISMATCH(wrt_type_functype(engine, &k.node, &ft));
     BAD(wrt_type_field(engine, &k.node, 2, &field));
     BAD(wrt_type_field(engine, &k.bytes, 1, &field));
-    BAD(wrt_type_find_field(engine, &k.node, TEXT("n"), &n));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_type_find_field(engine, &k.node, TEXT("n"), &n));
     BAD(wrt_type_find_field(engine, &k.bytes, TEXT("n"), &n));
     BAD(wrt_type_find_field(engine, &k.node, NULL, 1, &n));
     BAD(wrt_type_find_field(engine, &k.node, TEXT("\xff"), &n));
@@ -265,8 +265,8 @@ static void lists(wrt_engine_t *engine) {
     CHECK(is_no_type(t));
     BAD(wrt_types_get(NULL, 0, &t));
     BAD(wrt_types_get(k.types, 0, NULL));
-    BAD(wrt_types_find(k.types, TEXT("$node"), &t));
-    BAD(wrt_types_find(k.types, TEXT(""), &t));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_types_find(k.types, TEXT("$node"), &t));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_types_find(k.types, TEXT(""), &t));
     CHECK(is_no_type(t));
     BAD(wrt_types_find(NULL, TEXT("node"), &t));
     BAD(wrt_types_find(k.types, NULL, 4, &t));

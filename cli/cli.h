@@ -106,7 +106,7 @@ typedef struct {
     size_t size;
 } input_t;
 
-/* Reads a file, or standard input for "-", and says what it is. Complains where it is nothing that this program takes. */
+/* Reads a file, or standard input for "-", and tells what it is. Complains about what can not be read. */
 bool input_read(const char *path, input_t *out);
 void input_free(input_t *input);
 

@@ -4,15 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The message without the places at its end, which are shown in another way: "... at 2:12 (at offset 0x1a)", each where it
- * is known. Only its first line: what follows is a picture of data. */
-static size_t bare_length(const char *message, unsigned *line, unsigned *column) {
-    size_t len = strcspn(message, "\n");
-    *line = *column = 0;
-    for (size_t i = len; i-- > 0;) {
-        if (!strncmp(message + i, " (at offset ", 12)) len = i;
-        if (!strncmp(message + i, " at ", 4)) return sscanf(message + i, " at %u:%u", line, column) == 2 ? i : len;
-    }
+/* The message without the places at its ends, which are shown in another way: "2:12: ... (at offset 0x1a)", each where it is known.
+ * Gives its length, and moves the message to its beginning. */
+static size_t bare_length(const char **message, unsigned *line, unsigned *column) {
+    int start = 0;
+    if (sscanf(*message, "%u:%u: %n", line, column, &start) == 2 && start)
+        *message += start;
+    else
+        *line = *column = 0;
+    size_t len = strlen(*message);
+    for (size_t i = len; i-- > 0;)
+        if (!strncmp(*message + i, " (at offset ", 12)) return i;
     return len;
 }
 
@@ -53,8 +55,8 @@ static const struct { const char *part, *advice; } ADVICE[] = {
     {"is off", "turn it on: --feature NAME"},
     {"are off", "turn them on, each by --feature NAME"},
     {"unexpected end", "the file is cut off, perhaps by a download that did not finish"},
-    {"configuration", "it was saved under other settings, or by another version: make it anew with wrt compile"},
-    {"saved", "make it anew from the module: wrt compile"},
+    {"module was saved", "make it anew from the module: wrt compile"},
+    {"saved module is", "make it anew from the module: wrt compile"},
 };
 
 void explain_module_error(const input_t *input, wrt_error_t *error) {
@@ -62,7 +64,7 @@ void explain_module_error(const input_t *input, wrt_error_t *error) {
     unsigned line, column;
     uint64_t offset;
     char place[300];
-    int len = (int)bare_length(message, &line, &column);
+    int len = (int)bare_length(&message, &line, &column);
     const char *kind = wrt_error_kind_name(wrt_error_kind(error));
     if (line) {
         complain("%s:%u:%u: %s: %.*s", input->shown, line, column, kind, len, message);
@@ -96,12 +98,12 @@ static bool same_place(const wrt_frame_t *a, const wrt_frame_t *b) {
 static void show_frame(size_t i, const wrt_frame_t *f) {
     char name[300], at[40] = "";
     if (f->func_name)
-        snprintf(name, sizeof name, "%s", show_name(f->func_name, strlen(f->func_name)));
+        snprintf(name, sizeof name, "%s", show_name(f->func_name, f->func_name_len));
     else
         snprintf(name, sizeof name, "function %u", f->func_index);
     if (f->module_offset != UINT32_MAX) snprintf(at, sizeof at, " at byte 0x%x", f->module_offset);
-    const char *module = f->module_name ? f->module_name : "";
-    advise("%3zu: %s%s%s%s", i, show_name(module, strlen(module)), *module ? "!" : "", name, at);
+    const char *module = show_name(f->module_name ? f->module_name : "", f->module_name_len);
+    advise("%3zu: %s%s%s%s", i, module, *module ? "!" : "", name, at);
 }
 
 /* The backtrace, innermost first. Of frames that repeat one stands for all, and of many both ends. */

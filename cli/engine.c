@@ -31,8 +31,8 @@ wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_
 }
 
 bool is_other_setting(const wrt_error_t *error) {
-    /* Features are another matter. */
-    return wrt_error_kind(error) == WRT_ERROR_KIND_UNSUPPORTED && !strstr(wrt_error_message(error, NULL), "with the feature");
+    /* The library names the settings that differ. */
+    return wrt_error_kind(error) == WRT_ERROR_KIND_UNSUPPORTED && strstr(wrt_error_message(error, NULL), "set_interruption");
 }
 
 wrt_module_t *make_module(wrt_engine_t *engine, const input_t *input) {

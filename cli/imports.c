@@ -51,7 +51,8 @@ static const char *usual(const wrt_import_t *import) {
 static bool is_given(const wrt_import_t *import, const char *const *preloaded, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (!strncmp(preloaded[i], import->module, import->module_len) && preloaded[i][import->module_len] == '=') return true;
-    return !strcmp(import->module, "wasi_snapshot_preview1");
+    static const char wasi[] = "wasi_snapshot_preview1";
+    return import->module_len == sizeof wasi - 1 && !memcmp(import->module, wasi, sizeof wasi - 1);
 }
 
 bool imports_can_be_met(const wrt_module_t *module, const char *shown, const char *const *preloaded, size_t count) {

@@ -1,4 +1,4 @@
-/* Reads what is to be run and says what it is, by its first bytes: names of files mean nothing. */
+/* Reads what is to be run and tells what it is by its first bytes: names of files mean nothing. */
 #include "cli.h"
 
 #include <errno.h>
@@ -8,74 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What people give by mistake, by how it begins, and what to say about it. */
-static const struct {
-    const char *begins;
-    size_t len;
-    const char *what, *advice;
-} KNOWN[] = {
-#define BEGINS(text) text, sizeof text - 1
-    {BEGINS("\0asm\x0d\0\1\0"), "a component, not a core module",
-     "components are not supported: build a core module for WASI preview 1, such as wasm32-wasip1"},
-    {BEGINS("\177ELF"), "a native program (ELF)", "compile it for a WebAssembly target, such as wasm32-wasip1"},
-    {BEGINS("MZ"), "a native program for Windows", "compile it for a WebAssembly target, such as wasm32-wasip1"},
-    {BEGINS("\xcf\xfa\xed\xfe"), "a native program for macOS", "compile it for a WebAssembly target, such as wasm32-wasip1"},
-    {BEGINS("!<arch>"), "an archive of object files", "link it into a module first (wasm-ld)"},
-    {BEGINS("BC\xc0\xde"), "LLVM bitcode", "compile it for a WebAssembly target first"},
-    {BEGINS("\x1f\x8b"), "compressed with gzip", "unpack it first: gunzip -c FILE | wrt run -"},
-    {BEGINS("\x28\xb5\x2f\xfd"), "compressed with zstd", "unpack it first: zstd -dc FILE | wrt run -"},
-    {BEGINS("PK\3\4"), "a zip archive", "unpack it first"},
-    {BEGINS("version https://git-lfs"), "a Git LFS pointer, not the file itself", "fetch it: git lfs pull"},
-    {BEGINS("#!"), "a script", NULL},
-    {BEGINS("<"), "HTML or XML", "a download that failed often leaves such a page"},
-    {BEGINS("{"), "JSON, it seems", NULL},
-};
-
-/* Whether a text begins as WebAssembly text does: after blanks and comments comes "(". */
-static bool is_text(const uint8_t *s, size_t len) {
-    size_t i = len >= 3 && !memcmp(s, "\xef\xbb\xbf", 3) ? 3 : 0;
-    while (i < len) {
-        if (s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r')) {
-            i++;
-        } else if (i + 1 < len && s[i] == ';' && s[i + 1] == ';') {
-            while (i < len && s[i] != '\n') i++;
-        } else {
-            return s[i] == '(';
-        }
-    }
-    return false;
-}
-
 static bool is_saved(const uint8_t *s, size_t len) { return len >= 7 && !memcmp(s, "\0wrtmod", 7); }
 
-static bool recognise(input_t *in) {
-    if (in->kind == INPUT_SAVED) return true;
-    const uint8_t *s = in->bytes;
-    size_t len = in->size;
-    if (!len) {
-        complain("%s: the file is empty", in->shown);
-        return false;
-    }
-    for (size_t i = 0; i < COUNT(KNOWN); i++) {
-        if (len < KNOWN[i].len || memcmp(s, KNOWN[i].begins, KNOWN[i].len)) continue;
-        complain("%s: not a WebAssembly module: it is %s", in->shown, KNOWN[i].what);
-        if (KNOWN[i].advice) advise("%s", KNOWN[i].advice);
-        return false;
-    }
-    if (len >= 4 && !memcmp(s, "\0asm", 4))
-        in->kind = INPUT_BINARY;
-    else if (is_saved(s, len))
-        in->kind = INPUT_SAVED;
-    else if (is_text(s, len))
-        in->kind = INPUT_TEXT;
-    else {
-        char first[3 * 8 + 1] = "";
-        for (size_t i = 0; i < len && i < 8; i++) snprintf(first + 3 * i, 4, " %02x", s[i]);
-        complain("%s: not a WebAssembly module", in->shown);
-        advise("a binary begins with 00 61 73 6d, a text with \"(\"; this begins with%s", first);
-        return false;
-    }
-    return true;
+/* What is no module at all is taken for text: the library says what it is instead. */
+static input_kind_t kind_of(const input_t *in) {
+    if (in->kind == INPUT_SAVED || is_saved(in->bytes, in->size)) return INPUT_SAVED;
+    return in->size >= 4 && !memcmp(in->bytes, "\0asm", 4) ? INPUT_BINARY : INPUT_TEXT;
 }
 
 /* All that can be read from a file, pipe or terminal. */
@@ -142,9 +80,12 @@ static bool open_and_read(input_t *in) {
 
 bool input_read(const char *path, input_t *out) {
     *out = (input_t){.path = path, .shown = !*path ? "''" : strcmp(path, "-") ? path : "<stdin>"};
-    if (open_and_read(out) && recognise(out)) return true;
-    input_free(out);
-    return false;
+    if (!open_and_read(out)) {
+        input_free(out);
+        return false;
+    }
+    out->kind = kind_of(out);
+    return true;
 }
 
 void input_free(input_t *input) {

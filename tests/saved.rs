@@ -76,6 +76,51 @@ fn a_file_is_the_module() {
     assert_eq!(run(&load(&engine(), &path).unwrap()), [7, 7]);
 }
 
+/// A refusal says what is different: each setting by its name, another version, or that the bytes are something else.
+#[test]
+fn refusals_say_what_differs() {
+    let module = Module::new(&engine(), WAT.as_bytes()).unwrap();
+    let saved = module.save().unwrap();
+    // SAFETY: made by `save`, or changed where the checks find it.
+    let refused = |config: Config, bytes: &[u8]| unsafe { Module::load(&Engine::new(&config).unwrap(), bytes) }.err().unwrap();
+    let cases = [
+        (Config::new().signals(false), "signals on, and this engine has it off (wrt_config_set_signals)"),
+        (Config::new().interruption(true), "interruption off, and this engine has it on (wrt_config_set_interruption)"),
+        (
+            Config::new().relaxed_simd_deterministic(true),
+            "deterministic relaxed SIMD off, and this engine has it on (wrt_config_set_relaxed_simd_deterministic)",
+        ),
+    ];
+    for (config, difference) in cases {
+        let e = refused(config, &saved);
+        assert_eq!(e.kind(), ErrorKind::Unsupported);
+        assert_eq!(e.message(), format!("the module was saved with {difference}"));
+    }
+    let both = refused(Config::new().signals(false).interruption(true), &saved);
+    assert!(both.message().contains("signals on,") && both.message().contains("; with interruption off,"), "{both}");
+    // The words of the header: magic, contract, hash, version, processor.
+    let change = |at: usize| {
+        let mut bytes = saved.clone();
+        bytes[at] ^= 1;
+        bytes[8] ^= 1;
+        bytes
+    };
+    let own = env!("CARGO_PKG_VERSION");
+    let texts: [(Vec<u8>, ErrorKind, String); 7] = [
+        (change(24), ErrorKind::Unsupported, format!("this is {own}")),
+        (change(32), ErrorKind::Unsupported, "for a processor with other features".into()),
+        (change(200), ErrorKind::Unsupported, "another build of this version, or its header is damaged".into()),
+        (saved[..100].to_vec(), ErrorKind::Malformed, "cut off after 100 bytes".into()),
+        (b"\0wrtmod\x01 what an older version wrote".to_vec(), ErrorKind::Unsupported, "its format is 1".into()),
+        (b"\0asm\x01\0\0\0".to_vec(), ErrorKind::Malformed, "use wrt_module_new".into()),
+        (b"junk".to_vec(), ErrorKind::Malformed, "no compiled module".into()),
+    ];
+    for (bytes, kind, said) in texts {
+        let e = refused(Config::new(), &bytes);
+        assert!(e.kind() == kind && e.message().contains(&said), "{said}: {e:?}");
+    }
+}
+
 #[test]
 fn each_flipped_bit_is_found() {
     let folder = Folder::new("bits");

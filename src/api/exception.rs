@@ -1,6 +1,6 @@
 //! Exceptions made, looked into and thrown by the host: references of type `exn`.
 
-use super::object::{Place, Stored, holding};
+use super::object::{Place, Stored, holding, stored_all};
 use super::reference::no_memory;
 use super::{Ref, Store, Tag, Val};
 use crate::base::{Error, Result};
@@ -22,9 +22,7 @@ impl Ref {
         let identity = Ref::make(store, no_gc.root(object).ok_or_else(no_memory)?);
         let made = holding(store, |store| {
             let mut stored = vec![Stored::Ref(Some(identity))];
-            for (field, v) in def.fields()[1..].iter().zip(values) {
-                stored.push(Stored::new(store, *v, field.storage)?);
-            }
+            stored.extend(stored_all(store, "value", def.fields()[1..].iter().zip(values))?);
             Ref::new_object(store, def.id, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
                 places.zip(&stored).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))

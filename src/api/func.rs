@@ -162,7 +162,7 @@ impl Func {
             }
             let slots = slots_for((*entry).way.slots as usize, &mut few, &mut many);
             for (i, ty) in ty.params().iter().enumerate() {
-                V::put(args.add(i), store, ty, slots.add(i))?;
+                V::put(args.add(i), store, ty, slots.add(i)).map_err(|e| of_place(e, "argument", i))?;
             }
             call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), &raw const (*entry).way, slots)?;
             store.settle();
@@ -204,7 +204,7 @@ impl Func {
         // SAFETY: as in `call_values`; references are checked here.
         unsafe {
             let (ty, funcref) = ((*entry).ty.clone(), (*entry).funcref);
-            unroot_slots(store, slots, &references(ty.params()))?;
+            unroot_slots(store, slots, &references(ty.params()), "argument")?;
             let way = &raw const (*entry).way;
             call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), way, slots.as_mut_ptr())?;
             store.settle();
@@ -236,11 +236,11 @@ unsafe fn root_slots(store: &mut Store, slots: &mut [VmSlot], which: &[(usize, R
 }
 
 /// References to bits, which are good until something is collected.
-fn unroot_slots(store: &Store, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
+fn unroot_slots(store: &Store, slots: &mut [VmSlot], which: &[(usize, RefType)], what: &str) -> Result<()> {
     for (i, ty) in which {
         // SAFETY: any bits are words; what they name is checked.
         let words = unsafe { slots[*i].handle };
-        slots[*i].gc = val::raw(store, Ref::from_words(words), *ty)?;
+        slots[*i].gc = val::raw(store, Ref::from_words(words), *ty).map_err(|e| of_place(e, what, *i))?;
     }
     Ok(())
 }
@@ -251,7 +251,13 @@ fn count_mismatch(ty: &FuncType, args: usize, results: usize) -> Error {
         true => ("result", ty.results().len(), results),
         false => ("argument", ty.params().len(), args),
     };
-    err!(TypeMismatch, "the function has {want} {what}s, {got} were given")
+    err!(TypeMismatch, "the function has {want} {what}s, {got} were given; its type is {ty}")
+}
+
+/// An error about one of several values, counted from 0 on.
+#[cold]
+fn of_place(e: Error, what: &str, i: usize) -> Error {
+    e.about(format_args!("{what} {i}"))
 }
 
 #[cold]
@@ -315,7 +321,7 @@ unsafe fn run_checked<V: Value>(
         let (a, r) = (std::slice::from_raw_parts(args, nargs), std::slice::from_raw_parts_mut(results, nresults));
         f(&mut Caller { store }, a, r)?;
         for (i, ty) in ty.results().iter().enumerate() {
-            V::put(results.add(i), store, ty, slots.add(i))?;
+            V::put(results.add(i), store, ty, slots.add(i)).map_err(|e| of_place(e, "a host function's result", i))?;
         }
     }
     Ok(())
@@ -340,7 +346,7 @@ pub(super) unsafe fn raw_call(
                 store.in_callback(|store| {
                     root_slots(store, slots, &params)?;
                     f(&mut Caller { store }, slots)?;
-                    unroot_slots(store, slots, &results)
+                    unroot_slots(store, slots, &results, "a host function's result")
                 })
             })
         }

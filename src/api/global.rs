@@ -16,7 +16,7 @@ impl Global {
             if ty.content.is_gc() {
                 store.vm_mut().heap()?;
             }
-            value.to_slot(store, ty.content)?;
+            value.to_slot(store, ty.content).map_err(|e| e.about("the global"))?;
             Ok(store.vm_mut().globals.insert(vm::Global::of_host(ty)))
         })?;
         put(store, index, value)?;
@@ -49,7 +49,7 @@ impl Global {
     pub fn set(&self, store: &mut Store, value: Val) -> Result<()> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty();
-        value.to_slot(store, ty.content)?;
+        value.to_slot(store, ty.content).map_err(|e| e.about("the global"))?;
         if !ty.mutable {
             return Err(err!(TypeMismatch, "the global is immutable"));
         }

@@ -1,8 +1,8 @@
 //! Instances.
 
 pub use super::handle::defined::Instance;
-use super::{Extern, Func, Global, Memory, Module, Store, Table, Tag};
-use crate::base::Result;
+use super::{Extern, Func, Global, ImportType, Memory, Module, Store, Table, Tag};
+use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
 use crate::vm::instance::global_handle;
 use crate::vm::instantiate::{ImportValue, instantiate};
@@ -33,7 +33,7 @@ impl Instance {
         let mut values = Vec::with_capacity(imports.len());
         for (import, given) in module.imports().zip(imports) {
             let value = import_value(store, &import.ty, given)
-                .map_err(|e| err!(Link, "import {:?}.{:?}: {}", import.module, import.name, e.message()))?;
+                .map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
@@ -71,6 +71,13 @@ impl Instance {
         let index = store.vm().instances[i].info().exports.get(place).map(|e| e.index);
         index.map(|index| extern_of(store, i, index)).transpose()
     }
+}
+
+/// What was given for an import is no such thing, or not of this store.
+#[cold]
+fn misfit(e: Error, import: &ImportType<'_>) -> Error {
+    let (module, name) = (Quoted(import.module), Quoted(import.name));
+    Error::new(ErrorKind::Link, e.message()).about(format_args!("import {module}.{name}"))
 }
 
 fn extern_of(store: &mut Store, instance: u32, index: EntityIndex) -> Result<Extern> {

@@ -3,12 +3,16 @@
 use super::func::{checked_call, raw_call};
 use super::{Caller, Engine, Extern, Func, Instance, Module, Store, Val, Value};
 use crate::abi::vmstruct::VmSlot;
-use crate::base::Result;
+use crate::base::shown::list;
+use crate::base::{Error, Quoted, Result};
 use crate::err;
 use crate::vm::func::{Direct, HostCall};
 use crate::wasm::types::FuncType;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// How many missing imports are named.
+const SHOWN_IMPORTS: usize = 8;
 
 /// Names for what modules import. Host functions defined here serve every store of the engine; objects of a store only
 /// that store.
@@ -88,7 +92,7 @@ impl Linker {
     fn insert(&mut self, module: &str, name: &str, d: Definition) -> Result<()> {
         let items = self.modules.entry(module.into()).or_default();
         if items.contains_key(name) {
-            return Err(err!(InvalidArgument, "{module:?}.{name:?} is defined already"));
+            return Err(err!(InvalidArgument, "{}.{} is defined already", Quoted(module), Quoted(name)));
         }
         items.insert(name.into(), d);
         Ok(())
@@ -113,7 +117,7 @@ impl Linker {
         if let Some(items) = self.modules.get(module)
             && let Some(e) = compiled.exports().find(|e| items.contains_key(e.name))
         {
-            return Err(err!(InvalidArgument, "{module:?}.{:?} is defined already", e.name));
+            return Err(err!(InvalidArgument, "{}.{} is defined already", Quoted(module), Quoted(e.name)));
         }
         for (i, export) in compiled.exports().enumerate() {
             if let Some(item) = instance.export_at(store, i)? {
@@ -138,12 +142,18 @@ impl Linker {
             imports.push(match found {
                 Some(Definition::Extern(item)) => *item,
                 Some(Definition::Host(h)) => Extern::Func(Func::shared(store, h)?),
-                None => {
-                    let (m, n, ty) = (import.module, import.name, import.ty);
-                    return Err(err!(Link, "unknown import {m:?}.{n:?} ({ty})"));
-                }
+                None => return Err(self.missing(module)),
             });
         }
         Instance::link(store, module, &imports)
+    }
+
+    /// The error that names the imports of a module that are not defined here.
+    #[cold]
+    fn missing(&self, module: &Module) -> Error {
+        let missing: Vec<_> = module.imports().filter(|i| !self.is_defined(i.module, i.name)).collect();
+        let named = missing.iter().map(|i| format!("{}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
+        let what = if missing.len() == 1 { "unknown import".into() } else { format!("{} unknown imports:", missing.len()) };
+        err!(Link, "{what} {}", list(named, SHOWN_IMPORTS))
     }
 }

@@ -56,12 +56,20 @@ impl Memory {
         let i = self.check(store)?;
         let vm = store.vm_mut();
         let grown = vm.memories[i].grow(delta, &mut vm.account);
-        grown.ok_or_else(|| err!(Limit, "the memory can not grow by {delta} pages"))
+        grown.ok_or_else(|| err!(Limit, "a memory of {} pages can not grow by {delta}", vm.memories[i].pages()))
+    }
+
+    /// Where `len` bytes from `at` on are.
+    fn range(&self, store: &Store, at: u64, len: usize) -> Result<*mut u8> {
+        let memory = &store.vm().memories[self.check(store)?];
+        memory.range(at, len as u64).map_err(|trap| {
+            Error::trap(trap).about(format_args!("{len} bytes at {at} of a memory of {} bytes", memory.len()))
+        })
     }
 
     /// Copies bytes out of the memory.
     pub fn read(&self, store: &Store, at: u64, out: &mut [u8]) -> Result<()> {
-        let from = store.vm().memories[self.check(store)?].range(at, out.len() as u64).map_err(Error::trap)?;
+        let from = self.range(store, at, out.len())?;
         // SAFETY: the range was checked; `out` is the caller's and no part of the memory, or the caller broke Rust's
         // rules before.
         unsafe { std::ptr::copy(from, out.as_mut_ptr(), out.len()) };
@@ -70,7 +78,7 @@ impl Memory {
 
     /// Copies bytes into the memory.
     pub fn write(&self, store: &mut Store, at: u64, bytes: &[u8]) -> Result<()> {
-        let to = store.vm().memories[self.check(store)?].range(at, bytes.len() as u64).map_err(Error::trap)?;
+        let to = self.range(store, at, bytes.len())?;
         // SAFETY: as in `read`.
         unsafe { std::ptr::copy(bytes.as_ptr(), to, bytes.len()) };
         Ok(())

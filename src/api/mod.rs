@@ -12,6 +12,7 @@ mod handle;
 mod instance;
 mod linker;
 mod memory;
+mod mistaken;
 mod module;
 mod object;
 mod reference;
@@ -24,7 +25,7 @@ mod val;
 mod weak;
 
 pub use crate::abi::vmstruct::{VmCaller, VmSlot};
-pub use crate::base::{Error, ErrorKind, Frame, Result, Trap};
+pub use crate::base::{Error, ErrorKind, Frame, Quoted, Result, Trap};
 pub use crate::gc::Statistics;
 pub use crate::gc::config::{AllPauses, PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;

@@ -11,6 +11,7 @@ use crate::vm::array;
 use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::registry::TypeDef;
 use crate::wasm::types::{CompositeType, FieldType, StorageType, TypeId, ValType};
+use std::fmt;
 use std::sync::Arc;
 
 /// A value on its way into an object.
@@ -78,11 +79,26 @@ fn array_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
     }
 }
 
-fn check_mutable(field: &FieldType) -> Result<()> {
+fn check_mutable(field: &FieldType, what: impl fmt::Display) -> Result<()> {
     match field.mutable {
         true => Ok(()),
-        false => Err(err!(TypeMismatch, "it is immutable")),
+        false => Err(err!(TypeMismatch, "{what} is immutable")),
     }
+}
+
+/// What messages call the elements of an array, all of one type.
+const ELEMENTS: &str = "an element of the array";
+
+/// Values to be stored in fields or elements of these types.
+pub(super) fn stored_all<'a>(
+    store: &mut Store,
+    what: &str,
+    values: impl Iterator<Item = (&'a FieldType, &'a Val)>,
+) -> Result<Vec<Stored>> {
+    let stored = |(i, (field, value)): (usize, (&FieldType, &Val))| {
+        Stored::new(store, *value, field.storage).map_err(|e| e.about(format_args!("{what} {i}")))
+    };
+    values.enumerate().map(stored).collect()
 }
 
 /// The value at a place, as machine code has it. A reference in it is good until something is collected.
@@ -116,6 +132,13 @@ impl Place<'_> {
             slot.load(self.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
         };
         load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset))
+    }
+
+    /// The trap of an access to elements that this array has not.
+    #[cold]
+    fn outside(&self, at: u32, len: usize) -> Error {
+        let size = self.no_gc.array_len(self.object);
+        Error::trap(Trap::ArrayOutOfBounds).about(format_args!("{len} elements from {at} on of an array of {size}"))
     }
 }
 
@@ -174,8 +197,7 @@ impl Ref {
             return Err(err!(TypeMismatch, "the structure has {want} fields, {got} were given"));
         }
         holding(store, |store| {
-            let value = |(f, v): (&FieldType, &Val)| Stored::new(store, *v, f.storage);
-            let values: Vec<Stored> = def.fields().iter().zip(fields).map(value).collect::<Result<_>>()?;
+            let values = stored_all(store, "field", def.fields().iter().zip(fields))?;
             Ref::new_object(store, ty, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
                 places.zip(&values).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))
@@ -186,7 +208,7 @@ impl Ref {
     /// A structure whose fields are zero and null, which each must have.
     pub fn new_default_struct(store: &mut Store, ty: TypeId) -> Result<Ref> {
         let def = struct_type(store, ty)?;
-        def.fields().iter().try_for_each(check_default)?;
+        def.fields().iter().zip(0..).try_for_each(|(f, i)| check_default(f, format_args!("field {i}")))?;
         Ref::new_object(store, ty, 0, |_| Ok(()))
     }
 
@@ -211,8 +233,9 @@ impl Ref {
     pub fn set_field(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
         holding(store, |store| {
             let (_, field, offset) = self.field_of(store, i)?;
-            check_mutable(&field)?;
-            let value = Stored::new(store, value, field.storage)?;
+            check_mutable(&field, format_args!("field {i}"))?;
+            let value = Stored::new(store, value, field.storage);
+            let value = value.map_err(|e| e.about(format_args!("field {i}")))?;
             let (no_gc, object) = self.get(store)?;
             match value {
                 Stored::Ref(r) => {
@@ -234,7 +257,7 @@ impl Ref {
     pub fn new_array(store: &mut Store, ty: TypeId, init: Val, len: u32) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         holding(store, |store| {
-            let value = Stored::new(store, init, element.storage)?;
+            let value = Stored::new(store, init, element.storage).map_err(|e| e.about(ELEMENTS))?;
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 (0..len).try_for_each(|i| value.put(new, HEADER_SIZE + i * size, size))
@@ -244,7 +267,7 @@ impl Ref {
 
     /// An array whose elements are zero or null.
     pub fn new_default_array(store: &mut Store, ty: TypeId, len: u32) -> Result<Ref> {
-        check_default(&array_type(store, ty)?.fields()[0])?;
+        check_default(&array_type(store, ty)?.fields()[0], ELEMENTS)?;
         Ref::new_object(store, ty, len, |_| Ok(()))
     }
 
@@ -253,8 +276,7 @@ impl Ref {
         let element = array_type(store, ty)?.fields()[0];
         let len = u32::try_from(elements.len()).map_err(|_| err!(Limit, "an array of {} elements", elements.len()))?;
         holding(store, |store| {
-            let values = elements.iter().map(|v| Stored::new(store, *v, element.storage));
-            let values: Vec<Stored> = values.collect::<Result<_>>()?;
+            let values = stored_all(store, "element", elements.iter().map(|v| (&element, v)))?;
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 values.iter().zip(0..).try_for_each(|(v, i)| v.put(new, HEADER_SIZE + i * size, size))
@@ -287,7 +309,7 @@ impl Ref {
     /// An element of an array. Packed ones are zero-extended.
     pub fn element(&self, store: &mut Store, i: u32) -> Result<Val> {
         let (place, element) = self.elements_of(store)?;
-        let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(out_of_bounds)?;
+        let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(|| place.outside(i, 1))?;
         let slot = || {
             let slots = place.no_gc.array_slots(place.object, i, 1).expect("just checked");
             slots.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
@@ -300,8 +322,9 @@ impl Ref {
     /// The elements from `at` on.
     pub fn elements(&self, store: &mut Store, at: u32, count: usize) -> Result<Vec<Val>> {
         let end = (at as u64).saturating_add(count as u64);
-        if end > self.array_len(store)? as u64 {
-            return Err(out_of_bounds());
+        let (place, _) = self.elements_of(store)?;
+        if end > place.no_gc.array_len(place.object) as u64 {
+            return Err(place.outside(at, count));
         }
         (at..end as u32).map(|i| self.element(store, i)).collect()
     }
@@ -314,16 +337,18 @@ impl Ref {
     pub fn fill_elements(&self, store: &mut Store, at: u32, value: Val, len: u32) -> Result<()> {
         holding(store, |store| {
             let (_, element) = self.elements_of(store)?;
-            check_mutable(&element)?;
-            let value = Stored::new(store, value, element.storage)?;
-            let (no_gc, object) = self.get(store)?;
+            check_mutable(&element, ELEMENTS)?;
+            let value = Stored::new(store, value, element.storage).map_err(|e| e.about(ELEMENTS))?;
+            let place = self.object(store)?;
+            let (no_gc, object) = (place.no_gc, place.object);
+            let outside = || place.outside(at, len as usize);
             match value {
                 Stored::Ref(r) => {
                     let value = r.map(|r| r.get_in(no_gc)).transpose()?;
-                    no_gc.array_slots(object, at, len).ok_or_else(out_of_bounds)?.fill(no_gc, value);
+                    no_gc.array_slots(object, at, len).ok_or_else(outside)?.fill(no_gc, value);
                 }
                 Stored::Bytes(b) => {
-                    let (to, bytes) = no_gc.array_bytes(object, at, len).ok_or_else(out_of_bounds)?;
+                    let (to, bytes) = no_gc.array_bytes(object, at, len).ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
                     for at in (0..bytes).step_by(size) {
                         // SAFETY: an element that is no reference to an object, in bounds.
@@ -338,7 +363,7 @@ impl Ref {
     /// Copies `len` elements from `from` of `source` to `at`. Both may be the same, and the ranges may overlap.
     pub fn copy_elements(&self, store: &mut Store, at: u32, source: Ref, from: u32, len: u32) -> Result<()> {
         let ((to, element), (of, source_element)) = (self.elements_of(store)?, source.elements_of(store)?);
-        check_mutable(&element)?;
+        check_mutable(&element, ELEMENTS)?;
         let types = store.vm().engine.types.view();
         let fits = match (source_element.storage, element.storage) {
             (StorageType::Val(a), StorageType::Val(b)) => types.val_matches(a, b),
@@ -352,14 +377,19 @@ impl Ref {
                 to.def.heap_type()
             ));
         }
-        array::copy(to.no_gc, to.object, at, of.object, from, len).map_err(Error::trap)
+        let copied = array::copy(to.no_gc, to.object, at, of.object, from, len);
+        copied.map_err(|_| match from as u64 + len as u64 > of.no_gc.array_len(of.object) as u64 {
+            true => of.outside(from, len as usize),
+            false => to.outside(at, len as usize),
+        })
     }
 
     /// The bytes of numbers in an array, little-endian, one element behind the other.
     pub fn read_elements(&self, store: &Store, at: u32, out: &mut [u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
         let len = elements_in(&element, out.len())?;
-        let (from, bytes) = place.no_gc.array_bytes(place.object, at, len).ok_or_else(out_of_bounds)?;
+        let elements = place.no_gc.array_bytes(place.object, at, len);
+        let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
         // SAFETY: elements in bounds, as many bytes; `out` is no part of the heap.
         unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), bytes) };
         Ok(())
@@ -368,19 +398,16 @@ impl Ref {
     /// Writes numbers into an array, as `read_elements` gives them.
     pub fn write_elements(&self, store: &mut Store, at: u32, bytes: &[u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
-        check_mutable(&element)?;
+        check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
-        array::write_bytes(place.no_gc, place.object, at, len, bytes).map_err(Error::trap)
+        let written = array::write_bytes(place.no_gc, place.object, at, len, bytes);
+        written.map_err(|_| place.outside(at, len as usize))
     }
 }
 
-fn out_of_bounds() -> Error {
-    Error::trap(Trap::ArrayOutOfBounds)
-}
-
-fn check_default(field: &FieldType) -> Result<()> {
+fn check_default(field: &FieldType, what: impl fmt::Display) -> Result<()> {
     match field.storage {
-        StorageType::Val(t) if !t.is_defaultable() => Err(err!(TypeMismatch, "{t} has no default")),
+        StorageType::Val(t) if !t.is_defaultable() => Err(err!(TypeMismatch, "{what}: {t} has no default")),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ pub use super::handle::defined::Table;
 use super::{Ref, Store, Val, Value};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::Gc;
 use crate::gc::NoGc;
@@ -24,7 +24,7 @@ impl Table {
             if ValType::Ref(ty.element).is_gc() {
                 store.vm_mut().heap()?;
             }
-            init.to_slot(store, ValType::Ref(ty.element))?;
+            init.to_slot(store, ValType::Ref(ty.element)).map_err(of_element)?;
             let store_vm = store.vm_mut();
             let table = vm::Table::new(ty, None, &store_vm.engine, &mut store_vm.account)?;
             let index = store.vm_mut().tables.insert(table);
@@ -46,7 +46,7 @@ impl Table {
 
     /// A value as an element of this table. A reference in it is good until something is collected.
     fn element(&self, store: &Store, value: Val) -> Result<VmSlot> {
-        value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element))
+        value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element)).map_err(of_element)
     }
 
     /// `f` gets `len` elements from `at` on of a table of references to objects.
@@ -60,7 +60,8 @@ impl Table {
         let i = self.check(store)?;
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
         let tables = &*tables;
-        Ok(f(no_gc, tables[i].slots(no_gc, at, len).map_err(Error::trap)?))
+        let slots = tables[i].slots(no_gc, at, len);
+        Ok(f(no_gc, slots.map_err(|trap| outside(trap, at, len, &tables[i]))?))
     }
 
     /// The type as of now: its minimum is the present size.
@@ -93,10 +94,10 @@ impl Table {
         let ty = ValType::Ref(table.ty().element);
         let slot = if ty.is_gc() {
             let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
-            let slots = tables[place].slots(no_gc, i, 1).map_err(Error::trap)?;
+            let slots = tables[place].slots(no_gc, i, 1).map_err(|trap| outside(trap, i, 1, &tables[place]))?;
             VmSlot { gc: slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits) }
         } else {
-            VmSlot { funcref: table.get_func(i).map_err(Error::trap)? }
+            VmSlot { funcref: table.get_func(i).map_err(|trap| outside(trap, i, 1, table))? }
         };
         // SAFETY: an element of a table of this store, just read; the caller's promise.
         unsafe { V::get(out, store, &slot, &ty) }
@@ -104,7 +105,8 @@ impl Table {
 
     /// The elements `at..at + len`. References are ones of the innermost scope.
     pub fn get_many(&self, store: &mut Store, at: u64, len: u64) -> Result<Vec<Val>> {
-        self.vm(store)?.check_range(at, len).map_err(Error::trap)?;
+        let table = self.vm(store)?;
+        table.check_range(at, len).map_err(|trap| outside(trap, at, len, table))?;
         (at..at + len).map(|i| self.get(store, i)).collect()
     }
 
@@ -118,9 +120,9 @@ impl Table {
         if value.ty() != ValType::Ref(element.top().ref_type()) {
             return self.fill(store, i, value, 1);
         }
-        let raw = Ref::to_raw(r, store, element)?;
+        let raw = Ref::to_raw(r, store, element).map_err(of_element)?;
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
-        let slots = tables[place].slots(no_gc, i, 1).map_err(Error::trap)?;
+        let slots = tables[place].slots(no_gc, i, 1).map_err(|trap| outside(trap, i, 1, &tables[place]))?;
         // SAFETY: just checked, and nothing was collected since.
         slots.store(no_gc, 0, unsafe { no_gc.adopt(raw) });
         Ok(())
@@ -144,7 +146,7 @@ impl Table {
                 false => vm.tables[i].grow_func(delta, slot.funcref, &mut vm.account),
             }
         };
-        grown.ok_or_else(|| err!(Limit, "the table can not grow by {delta} elements"))
+        grown.ok_or_else(|| err!(Limit, "a table of {} elements can not grow by {delta}", store.vm().tables[i].len()))
     }
 
     pub fn fill(&self, store: &mut Store, at: u64, value: Val, len: u64) -> Result<()> {
@@ -154,7 +156,7 @@ impl Table {
         unsafe {
             match table.is_gc() {
                 true => self.with_slots(store, at, len, |no_gc, slots| slots.fill(no_gc, no_gc.adopt(slot.gc))),
-                false => table.fill_func(at, slot.funcref, len).map_err(Error::trap),
+                false => table.fill_func(at, slot.funcref, len).map_err(|trap| outside(trap, at, len, table)),
             }
         }
     }
@@ -168,13 +170,33 @@ impl Table {
             return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
         }
         if !dst_table.is_gc() {
-            return vm::Table::copy_func(dst_table, at, src_table, from, len).map_err(Error::trap);
+            return vm::Table::copy_func(dst_table, at, src_table, from, len)
+                .map_err(|trap| match src_table.check_range(from, len) {
+                    Err(_) => outside(trap, from, len, src_table),
+                    Ok(_) => outside(trap, at, len, dst_table),
+                });
         }
         let (d, s) = (self.check(store)?, src.check(store)?);
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
         let tables = &*tables;
-        let source = tables[s].slots(no_gc, from, len).map_err(Error::trap)?;
-        tables[d].slots(no_gc, at, len).map_err(Error::trap)?.copy_from(no_gc, source);
+        let source = tables[s].slots(no_gc, from, len).map_err(|trap| outside(trap, from, len, &tables[s]))?;
+        let target = tables[d].slots(no_gc, at, len).map_err(|trap| outside(trap, at, len, &tables[d]))?;
+        target.copy_from(no_gc, source);
         Ok(())
     }
+}
+
+/// The trap of an access beyond the end, with what was wanted.
+#[cold]
+fn outside(trap: Trap, at: u64, len: u64, table: &vm::Table) -> Error {
+    let (size, error) = (table.len(), Error::trap(trap));
+    match len {
+        1 => error.about(format_args!("element {at} of a table of {size}")),
+        _ => error.about(format_args!("{len} elements from {at} on of a table of {size}")),
+    }
+}
+
+#[cold]
+fn of_element(e: Error) -> Error {
+    e.about("an element of the table")
 }

@@ -1,44 +1,59 @@
 //! The text format: translated to the binary one, and where in the text an error of the binary is.
 
-use crate::base::{Error, Result};
+use super::mistaken::{first_keyword, mistaken};
+use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
+use crate::wasm::decode::COMPONENT;
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload};
 use wast::Wat;
 use wast::core::{FuncKind, ModuleField, ModuleKind};
+use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 
-/// Text is translated, binary goes through.
+/// Text is translated, binary goes through. What is neither is refused, with what it seems to be.
 pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
-    if bytes.starts_with(b"\0asm") || bytes.is_empty() {
+    if bytes.starts_with(b"\0asm") {
         return Ok(Cow::Borrowed(bytes));
     }
-    // Bytes that look like neither are reported as a bad binary, which is more likely.
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.contains('(') => text_to_binary("", text, "").map(Cow::Owned),
-        _ => Ok(Cow::Borrowed(bytes)),
+    match first_keyword(bytes) {
+        None => Err(mistaken(bytes)),
+        Some("component") => Err(Error::new(ErrorKind::Unsupported, COMPONENT)),
+        Some(_) => {
+            let text = std::str::from_utf8(bytes);
+            let text = text.map_err(|e| err!(Malformed, "the text is not UTF-8 from byte {} on", e.valid_up_to()))?;
+            text_to_binary("", text, "").map(Cow::Owned)
+        }
     }
 }
 
 /// The binary of a text between two others. Lines in errors are those of the text: what stands before it are whole lines.
-pub(super) fn text_to_binary(before: &str, text: &str, behind: &str) -> Result<Vec<u8>> {
-    let lines = before.lines().count();
-    let all = [before, text, behind].concat();
-    wat::parse_str(all).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string(), lines)))
+pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Vec<u8>> {
+    let all = [before, text, after].concat();
+    let buffer = tokens(&all);
+    let binary = buffer.and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode());
+    binary.map_err(|e| {
+        let (line, column) = e.span().linecol_in(&all);
+        let rest = all.get(e.span().offset()..all.len() - after.len()).unwrap_or_default();
+        let near = match rest.lines().next().unwrap_or_default().trim_end() {
+            "" => "the end of the line".into(),
+            excerpt => Quoted(excerpt).to_string(),
+        };
+        let message = format!("{}, at {near}", e.message());
+        Error::new(ErrorKind::Malformed, placed(line + 1 - before.lines().count().min(line), column + 1, &message))
+    })
 }
 
-/// The text parser's message and position, without its picture of the source.
-fn one_line(message: &str, lines_before: usize) -> String {
-    let mut lines = message.lines();
-    let first = lines.next().unwrap_or_default();
-    let place = lines.next().and_then(|l| l.trim().strip_prefix("--> "));
-    match place.and_then(|p| p.trim_start_matches("<anon>:").split_once(':')) {
-        Some((line, column)) => {
-            let line = line.parse::<usize>().map_or(0, |l| l.saturating_sub(lines_before));
-            format!("{first} at {line}:{column}")
-        }
-        None => first.to_string(),
-    }
+/// Names and comments may hold any character, also those that turn the direction of text.
+fn tokens(text: &str) -> wast::parser::Result<ParseBuffer<'_>> {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    ParseBuffer::new_with_lexer(lexer)
+}
+
+/// A message with its place in a text, from 1 on: `2:12: unknown operator`.
+fn placed(line: usize, column: usize, message: &str) -> String {
+    format!("{line}:{column}: {message}")
 }
 
 /// An error of the binary that `bytes` stand for. If they are text, and it is about an instruction, the message says where.
@@ -48,7 +63,7 @@ pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
     let Some((line, column)) = instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)) else {
         return error;
     };
-    Error::new(error.kind(), format!("{} at {line}:{column}", error.message())).at(offset)
+    Error::new(error.kind(), placed(line, column, error.message())).at(offset)
 }
 
 /// Which of the module's own functions, and which instruction of it, has the byte at an offset.
@@ -69,7 +84,7 @@ fn instruction_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
 
 /// Line and column, from 1 on, of an instruction; of the function where its end is meant, which has no place in the text.
 fn line_of(text: &str, function: usize, instruction: usize) -> Option<(usize, usize)> {
-    let mut buffer = ParseBuffer::new(text).ok()?;
+    let mut buffer = tokens(text).ok()?;
     buffer.track_instr_spans(true);
     let Wat::Module(module) = parser::parse::<Wat<'_>>(&buffer).ok()? else { return None };
     let ModuleKind::Text(fields) = module.kind else { return None };

@@ -1,6 +1,7 @@
 //! The one error of the engine.
 
 use super::Trap;
+use super::shown::one_line;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -47,11 +48,13 @@ pub enum ErrorKind {
     Internal = 17,
     /// A host function failed.
     Host = 18,
+    /// Nothing has the name that was asked for.
+    NotFound = 19,
 }
 
 impl ErrorKind {
     /// Every kind.
-    pub fn all() -> [ErrorKind; 18] {
+    pub fn all() -> [ErrorKind; 19] {
         [
             ErrorKind::InvalidArgument,
             ErrorKind::WrongStore,
@@ -71,6 +74,7 @@ impl ErrorKind {
             ErrorKind::Io,
             ErrorKind::Internal,
             ErrorKind::Host,
+            ErrorKind::NotFound,
         ]
     }
 
@@ -100,6 +104,7 @@ impl ErrorKind {
             ErrorKind::Io => "i/o\0",
             ErrorKind::Internal => "internal\0",
             ErrorKind::Host => "host\0",
+            ErrorKind::NotFound => "not found\0",
         }
     }
 }
@@ -136,10 +141,11 @@ struct Data {
 pub struct Error(Box<Data>);
 
 impl Error {
+    /// The message becomes one line of bounded length: it may hold names of modules and of hosts, and texts of other libraries.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error(Box::new(Data {
             kind,
-            message: message.into().into_boxed_str(),
+            message: one_line(message.into()).into_boxed_str(),
             trap: None,
             offset: None,
             exit_status: None,
@@ -168,6 +174,13 @@ impl Error {
         let mut e = Error::new(ErrorKind::Exception, message);
         e.0.thrown = Some(thrown);
         e
+    }
+
+    /// The same error about a part of what was asked for, which the message then names first.
+    #[cold]
+    pub fn about(mut self, part: impl fmt::Display) -> Error {
+        self.0.message = one_line(format!("{part}: {}", self.0.message)).into_boxed_str();
+        self
     }
 
     /// The same error at a byte offset of the module.

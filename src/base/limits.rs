@@ -37,3 +37,20 @@ pub const LAZY_STACK_RESERVE: usize = 512 << 10;
 /// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
 /// is in reach of a call.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;
+
+// What the validator takes at most of one module. It knows them by itself; they are here to say which was exceeded.
+
+/// Types, imports, functions, globals, tags, or exports.
+pub const MAX_ITEMS: u64 = 1_000_000;
+pub const MAX_TABLES: u64 = 100_000;
+pub const MAX_MEMORIES: u64 = 100;
+/// Segments of elements, or of data.
+pub const MAX_SEGMENTS: u64 = 100_000;
+/// Bytes of a function's body.
+pub const MAX_BODY: u64 = 7_654_321;
+/// A function's locals, parameters among them.
+pub const MAX_LOCALS: u64 = 50_000;
+/// Types above a type.
+pub const MAX_SUPERTYPES: u64 = 63;
+/// Bytes of a name.
+pub const MAX_NAME: usize = 100_000;

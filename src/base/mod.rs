@@ -3,9 +3,11 @@
 pub mod error;
 pub mod index;
 pub mod limits;
+pub mod shown;
 pub mod slab;
 pub mod trap;
 
 pub use error::{Error, ErrorKind, Frame, Result};
+pub use shown::Quoted;
 pub use slab::Slab;
 pub use trap::Trap;

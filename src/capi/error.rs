@@ -35,6 +35,10 @@ pub struct wrt_frame_t {
     pub func_offset: u32,
     /// Always 0.
     pub reserved: u32,
+    /// Bytes of the module's name, which may have NULs inside; 0 where unknown.
+    pub module_name_len: usize,
+    /// Bytes of the function's name, which may have NULs inside; 0 where unknown.
+    pub func_name_len: usize,
 }
 
 impl wrt_error_t {
@@ -73,7 +77,7 @@ fn kind_of(number: u8) -> Option<ErrorKind> {
 }
 
 /// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
-/// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
+/// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied, control characters escaped and cut where it is longer than 1000 bytes; NULL stands for the kind's name. Never returns NULL. Legal
 /// anywhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_new(kind: u8, message: *const c_char, message_len: usize) -> *mut wrt_error_t {
@@ -119,7 +123,8 @@ pub extern "C" fn wrt_error_kind_name(kind: u8) -> *const c_char {
     plain(c"unknown".as_ptr(), || kind_of(kind).map_or(c"unknown", |k| c_text(k.name_nul())).as_ptr())
 }
 
-/// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
+/// The message, NUL-terminated, borrowed from the error. It is one line of UTF-8 of at most 1040 bytes: control characters are escaped,
+/// long names cut. `out_len` may be NULL. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_message(error: *const wrt_error_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or an error, and NULL or a place for the length.
@@ -197,16 +202,18 @@ pub unsafe extern "C" fn wrt_error_frame(
             module_offset: u32::MAX,
             func_offset: u32::MAX,
             reserved: 0,
+            module_name_len: 0,
+            func_name_len: 0,
         };
         // SAFETY: the caller passes an error and a place for the frame, or NULLs, which are refused.
         let (out, error) = unsafe { (output(out_frame, empty, "out_frame")?, borrow(error, "error")?) };
         let (Some(frame), Some(text)) = (error.error.frames().get(index), error.frames.get(index)) else {
             return Err(err!(InvalidArgument, "there is no frame {index}"));
         };
-        // SAFETY: no length is asked for.
-        let lend = |t: &Option<CText>| t.as_ref().map_or(std::ptr::null(), |t| unsafe { t.lend(std::ptr::null_mut()) });
-        out.module_name = lend(&text.module);
-        out.func_name = lend(&text.func);
+        // SAFETY: the lengths' places are the caller's frame, which was just written.
+        let lend = |t: &Option<CText>, len: &mut usize| t.as_ref().map_or(std::ptr::null(), |t| unsafe { t.lend(len) });
+        out.module_name = lend(&text.module, &mut out.module_name_len);
+        out.func_name = lend(&text.func, &mut out.func_name_len);
         out.func_index = frame.func_index;
         out.module_offset = frame.module_offset.unwrap_or(u32::MAX);
         out.func_offset = frame.func_offset.unwrap_or(u32::MAX);

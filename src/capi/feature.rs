@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wrt_feature_summary(index: usize, out_len: *mut usize) 
 
 /// Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
 /// library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
-/// what it needs and where. Fails with `invalid argument` for names there are not, and with `unsupported` when a proposal is
+/// what it needs and where. Fails with `not found` for names there are not, and with `unsupported` when a proposal is
 /// turned on that the library does not have; the configuration is as before then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_feature(
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn wrt_config_set_feature(
     })
 }
 
-/// Whether a proposal is on. Fails with `invalid argument` for names there are not; what the library knows of and does not have is off.
+/// Whether a proposal is on. Fails with `not found` for names there are not; what the library knows of and does not have is off.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_get_feature(
     config: *const wrt_config_t,

@@ -7,7 +7,7 @@ use super::own::{borrow, output, slice, string};
 use super::store::wrt_store_t;
 use super::types::{WRT_EXTERN_FUNC, WRT_EXTERN_GLOBAL, WRT_EXTERN_MEMORY, WRT_EXTERN_TABLE, WRT_EXTERN_TAG};
 use super::val::{release, wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t};
-use crate::api::{Extern, Instance, Result};
+use crate::api::{Error, Extern, Instance, Quoted, Result};
 use crate::err;
 use std::ffi::c_char;
 
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn wrt_instance_drop(take_instance: *mut wrt_instance_t) {
     });
 }
 
-/// The export of a name. Fails with `invalid argument` when there is none.
+/// The export of a name. Fails with `not found` when there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get(
     store: *mut wrt_store_t,
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn wrt_instance_get(
             let (out, instance) = (out?, Instance::from(*borrow(instance, "instance")?));
             let name = string(name, name_len, "name")?;
             let found = instance.export(s, name)?;
-            *out = wrt_extern_t::new(found.ok_or_else(|| err!(InvalidArgument, "there is no export {name:?}"))?);
+            *out = wrt_extern_t::new(found.ok_or_else(|| no_export(name, "export"))?);
             Ok(())
         })
     }
@@ -155,6 +155,11 @@ pub unsafe extern "C" fn wrt_instance_export(
     }
 }
 
+#[cold]
+fn no_export(name: &str, what: &str) -> Error {
+    err!(NotFound, "the instance has no {what} {}", Quoted(name))
+}
+
 /// # Safety
 /// As the functions below.
 unsafe fn get_as<T>(
@@ -163,6 +168,7 @@ unsafe fn get_as<T>(
     name: *const c_char,
     name_len: usize,
     out: Result<&mut T>,
+    what: &str,
     pick: impl FnOnce(Extern) -> Option<T>,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
@@ -171,14 +177,16 @@ unsafe fn get_as<T>(
             let (out, instance) = (out?, Instance::from(*borrow(instance, "instance")?));
             let name = string(name, name_len, "name")?;
             let found = instance.export(s, name)?;
-            let found = found.ok_or_else(|| err!(InvalidArgument, "there is no export {name:?}"))?;
-            *out = pick(found).ok_or_else(|| err!(TypeMismatch, "export {name:?} is a {}", found.kind_name()))?;
+            let found = found.ok_or_else(|| no_export(name, what))?;
+            *out = pick(found).ok_or_else(|| {
+                err!(TypeMismatch, "the export {} is a {}, not a {what}", Quoted(name), found.kind_name())
+            })?;
             Ok(())
         })
     }
 }
 
-/// The exported function of a name. Fails with `invalid argument` when there is no such export, with `type mismatch` when
+/// The exported function of a name. Fails with `not found` when there is no such export, with `type mismatch` when
 /// it is something else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_func(
@@ -191,7 +199,7 @@ pub unsafe extern "C" fn wrt_instance_get_func(
     // SAFETY: the caller passes a store, an instance, a string of this length and a place, or NULLs, which are refused.
     unsafe {
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
-        get_as(store, instance, name, name_len, out, |e| match e {
+        get_as(store, instance, name, name_len, out, "function", |e| match e {
             Extern::Func(f) => Some(f.into()),
             _ => None,
         })
@@ -210,7 +218,7 @@ pub unsafe extern "C" fn wrt_instance_get_table(
     // SAFETY: as in `wrt_instance_get_func`.
     unsafe {
         let out = output(out_table, wrt_table_t::EMPTY, "out_table");
-        get_as(store, instance, name, name_len, out, |e| match e {
+        get_as(store, instance, name, name_len, out, "table", |e| match e {
             Extern::Table(t) => Some(t.into()),
             _ => None,
         })
@@ -229,7 +237,7 @@ pub unsafe extern "C" fn wrt_instance_get_memory(
     // SAFETY: as in `wrt_instance_get_func`.
     unsafe {
         let out = output(out_memory, wrt_memory_t::EMPTY, "out_memory");
-        get_as(store, instance, name, name_len, out, |e| match e {
+        get_as(store, instance, name, name_len, out, "memory", |e| match e {
             Extern::Memory(m) => Some(m.into()),
             _ => None,
         })
@@ -248,7 +256,7 @@ pub unsafe extern "C" fn wrt_instance_get_global(
     // SAFETY: as in `wrt_instance_get_func`.
     unsafe {
         let out = output(out_global, wrt_global_t::EMPTY, "out_global");
-        get_as(store, instance, name, name_len, out, |e| match e {
+        get_as(store, instance, name, name_len, out, "global", |e| match e {
             Extern::Global(g) => Some(g.into()),
             _ => None,
         })
@@ -267,7 +275,7 @@ pub unsafe extern "C" fn wrt_instance_get_tag(
     // SAFETY: as in `wrt_instance_get_func`.
     unsafe {
         let out = output(out_tag, wrt_tag_t::EMPTY, "out_tag");
-        get_as(store, instance, name, name_len, out, |e| match e {
+        get_as(store, instance, name, name_len, out, "tag", |e| match e {
             Extern::Tag(t) => Some(t.into()),
             _ => None,
         })

@@ -161,7 +161,7 @@ pub unsafe extern "C" fn wrt_linker_define_instance(
 }
 
 /// Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
-/// `link`, naming the import, or as the start function does. `*out_instance` is empty on failure.
+/// `link`, naming all imports that nothing was defined for or the one that does not fit, or as the start function does. `*out_instance` is empty on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_instantiate(
     linker: *const wrt_linker_t,

@@ -5,7 +5,7 @@ use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{self, CText, borrow, delete, give, output, slice, string};
 use super::types::wrt_externtype_t;
-use crate::api::{Module, ModuleOffer, Result};
+use crate::api::{Module, ModuleOffer, Quoted, Result};
 use crate::err;
 use std::ffi::{c_char, c_void};
 
@@ -279,7 +279,7 @@ pub unsafe extern "C" fn wrt_module_export(
     })
 }
 
-/// The export of a name. Fails with `invalid argument` when there is none.
+/// The export of a name. Fails with `not found` when there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_get_export(
     module: *const wrt_module_t,
@@ -294,7 +294,7 @@ pub unsafe extern "C" fn wrt_module_get_export(
             let (out, module) = (out?, borrow(module, "module")?);
             let name = string(name, name_len, "name")?;
             let index = module.module.exports().position(|e| e.name == name);
-            let index = index.ok_or_else(|| err!(InvalidArgument, "there is no export {name:?}"))?;
+            let index = index.ok_or_else(|| err!(NotFound, "the module has no export {}", Quoted(name)))?;
             *out = module.export(index)?;
             Ok(())
         })

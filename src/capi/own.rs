@@ -3,7 +3,7 @@
 use super::entry::null;
 use crate::api::{Error, Result};
 use crate::err;
-use std::ffi::{CString, OsStr, c_char, c_void};
+use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -138,13 +138,12 @@ pub unsafe fn delete<T>(p: *mut T) {
     });
 }
 
-/// A string that C gets to see: NUL-terminated, its length apart.
-pub struct CText(CString);
+/// A string that C gets to see: NUL-terminated, its length apart. Names may have NULs inside; then only the length says all of it.
+pub struct CText(Box<[u8]>);
 
 impl CText {
-    /// NULs inside, which names may have, become replacement characters: a C string can not hold them.
     pub fn new(text: &str) -> CText {
-        CText(CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
+        CText([text.as_bytes(), &[0]].concat().into_boxed_slice())
     }
 
     /// Writes the length, if it is wanted, and gives the borrowed string.
@@ -154,9 +153,9 @@ impl CText {
     pub unsafe fn lend(&self, out_len: *mut usize) -> *const c_char {
         if !out_len.is_null() {
             // SAFETY: the caller's promise.
-            unsafe { out_len.write(self.0.as_bytes().len()) };
+            unsafe { out_len.write(self.0.len() - 1) };
         }
-        self.0.as_ptr()
+        self.0.as_ptr().cast()
     }
 }
 

@@ -7,7 +7,7 @@ use super::module::wrt_module_t;
 use super::own::{borrow, delete, give, output, slice, string};
 use super::val::wrt_val_t;
 use super::valtype::*;
-use crate::api::{CompositeType, Engine, FieldType, FuncType, HeapType, Result, StorageType, SubType, Types, ValType};
+use crate::api::{CompositeType, Engine, FieldType, FuncType, HeapType, Quoted, Result, StorageType, SubType, Types, ValType};
 use crate::err;
 use crate::wasm::registry::in_group_place;
 use std::ffi::c_char;
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn wrt_types_get(
     })
 }
 
-/// A type by its name, without the dollar sign, nullable. Fails with `invalid argument` when there is none.
+/// A type by its name, without the dollar sign, nullable. Fails with `not found` when there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_find(
     types: *const wrt_types_t,
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn wrt_types_find(
         let (out, types, name) = unsafe {
             (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(types, "types")?, string(name, name_len, "name")?)
         };
-        let found = types.types.find(name).ok_or_else(|| err!(InvalidArgument, "there is no type ${name}"))?;
+        let found = types.types.find(name).ok_or_else(|| err!(NotFound, "there is no type {}", Quoted(name)))?;
         *out = wrt_type_t::of_heap(types.engine, found, true);
         Ok(())
     })

@@ -6,7 +6,7 @@ use super::error::wrt_error_t;
 use super::own::{borrow, output};
 use super::types::wrt_functype_t;
 use super::val::*;
-use crate::api::{CompositeType, Engine, FieldType, HeapType, RefType, Result, StorageType, TypeId, ValType};
+use crate::api::{CompositeType, Engine, FieldType, HeapType, Quoted, RefType, Result, StorageType, TypeId, ValType};
 use crate::err;
 use std::ffi::c_char;
 
@@ -350,8 +350,8 @@ pub unsafe extern "C" fn wrt_type_field(
     })
 }
 
-/// The number of a field by its name, where the first module that has this type gives names. Fails with `invalid argument`
-/// when there is none.
+/// The number of a field by its name, where the first module that has this type gives names. Fails with `not found` when there is
+/// none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_find_field(
     engine: *const wrt_engine_t,
@@ -373,7 +373,7 @@ pub unsafe extern "C" fn wrt_type_find_field(
         let count = fields(engine, ty)?.len() as u32;
         let def = engine.type_def(ty.defined(engine)?)?;
         let found = (0..count).find(|i| def.field_name(*i) == Some(name));
-        *out = found.ok_or_else(|| err!(InvalidArgument, "there is no field {name:?}"))?;
+        *out = found.ok_or_else(|| err!(NotFound, "there is no field {}", Quoted(name)))?;
         Ok(())
     })
 }

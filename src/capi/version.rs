@@ -12,7 +12,7 @@ use super::store::{wrt_growth_t, wrt_limits_t};
 use super::table::wrt_table_options_t;
 use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t, wrt_val_t};
-use crate::api::features;
+use crate::api::{Quoted, features};
 use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
 }
 
 /// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
-/// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
+/// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `not found` for items there are not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_abi_layout(
     item: *const c_char,
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn wrt_abi_layout(
         // SAFETY: the caller passes a string of this length and a place for the value, or NULLs, which are refused.
         let (out, item) = unsafe { (output(out_value, 0, "out_value")?, string(item, item_len, "item")?) };
         let found = layout().into_iter().find(|(name, _)| name == item);
-        *out = found.ok_or_else(|| err!(InvalidArgument, "there is no {item:?} in the interface"))?.1;
+        *out = found.ok_or_else(|| err!(NotFound, "there is no {} in the interface", Quoted(item)))?.1;
         Ok(())
     })
 }
@@ -98,7 +98,7 @@ layouts! {
     wrt_extern_t { kind, of }
     wrt_import_t { module, module_len, name, name_len, r#type }
     wrt_export_t { name, name_len, r#type }
-    wrt_frame_t { module_name, func_name, func_index, module_offset, func_offset, reserved }
+    wrt_frame_t { module_name, func_name, func_index, module_offset, func_offset, reserved, module_name_len, func_name_len }
     wrt_limits_t { size, memory_bytes, table_elements, instances }
     wrt_pool_options_t { size, memories, memory_resident_bytes, max_memories, tables, table_resident_bytes, heaps, heap_resident_bytes }
     wrt_pool_stats_t { size, memories_in_use, memories_kept, memory_bytes_resident, memories_reused, memories_made, tables_kept, table_bytes_resident, tables_reused, heaps_kept, heaps_reused }

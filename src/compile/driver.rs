@@ -35,7 +35,7 @@ pub struct Compiler {
     processor: Processor,
     settings: Settings,
     threads: usize,
-    contract: u64,
+    contract: Contract,
     progress: Progress,
 }
 
@@ -61,11 +61,33 @@ pub(super) fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
     err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32())
 }
 
+/// What code depends on. Code made under another hash must not run here; the rest says why.
+#[derive(Clone, Copy)]
+pub struct Contract {
+    /// Of all of it: the contract's text, settings, processor, version.
+    pub hash: u64,
+    /// Of the library: major, minor and patch, 16 bits each.
+    pub version: u64,
+    /// A hash of the processor and its features.
+    pub processor: u64,
+    pub settings: Settings,
+}
+
+fn packed_version() -> u64 {
+    let parts = [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+    parts.iter().fold(0, |v, part| v << 16 | part.parse::<u64>().unwrap_or(0) & 0xffff)
+}
+
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
     pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
         let isa = isa::host()?;
-        let contract = isa::contract(&*isa, settings);
+        let contract = Contract {
+            hash: isa::contract(&*isa, settings),
+            version: packed_version(),
+            processor: isa::processor(&*isa),
+            settings,
+        };
         Ok(Compiler {
             processor: Processor::new(&*isa),
             isa,
@@ -76,9 +98,8 @@ impl Compiler {
         })
     }
 
-    /// A hash of everything that code depends on: the contract, settings, processor, version. Code made under another one
-    /// must not run here.
-    pub fn contract(&self) -> u64 {
+    /// What code depends on.
+    pub fn contract(&self) -> Contract {
         self.contract
     }
 

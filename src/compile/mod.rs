@@ -13,5 +13,5 @@ mod env;
 
 pub use code::{ALIGN, CompiledFunc, link};
 pub use cranelift::{FuncCompiler, results_in_memory};
-pub use driver::{Compiler, Tier, compile_at_once};
+pub use driver::{Compiler, Contract, Tier, compile_at_once};
 pub use env::ModuleFacts;

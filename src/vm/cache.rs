@@ -38,7 +38,7 @@ impl CacheConfig {
         // Under other features the same bytes may be refused.
         let features = engine.config.features.bits().to_le_bytes();
         let name =
-            format!("{:032x}-{:016x}", xxh3_128(bytes), xxh3_64_with_seed(&features, engine.compiler.contract()));
+            format!("{:032x}-{:016x}", xxh3_128(bytes), xxh3_64_with_seed(&features, engine.compiler.contract().hash));
         self.directory.join(name).with_extension(EXTENSION)
     }
 

@@ -8,8 +8,9 @@ use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
 use crate::abi::code::{CATCH_ALL, StackMap, TrySite};
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::base::index::*;
+use crate::compile::Contract;
 use crate::err;
 use crate::sys::mmap::{Executable, FileMapping, check_file_size};
 use crate::sys::shared::{Plain, Shared, bytes_of};
@@ -26,11 +27,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x04";
+const MAGIC: [u8; 8] = *b"\0wrtmod\x05";
 /// The module, its text, its tables, its memories' images as records and as bytes, and facts.
 const PARTS: usize = 12;
-/// Magic, contract, hash of the rest, and place and length of each part.
-const HEADER: usize = (3 + 2 * PARTS) * 8;
+/// Words before the parts' places: magic, contract, hash of the rest, then what the contract was made of: version, processor, settings.
+const FIRST_PART: usize = 6;
+/// Those, and place and length of each part.
+const HEADER: usize = (FIRST_PART + 2 * PARTS) * 8;
 /// Where the hashed part begins.
 const HASHED: usize = 24;
 /// Parts start at multiples of this; the text at one of `PAGE`, the largest page there is.
@@ -97,7 +100,7 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(contract: u64, linked: &'a Linked, extra: &'a Extra) -> Pieces<'a> {
+    fn new(contract: Contract, linked: &'a Linked, extra: &'a Extra) -> Pieces<'a> {
         let t = linked.tables();
         let parts = [
             &*linked.source().bytes,
@@ -115,8 +118,11 @@ impl<'a> Pieces<'a> {
         ];
         let mut header = Vec::with_capacity(HEADER);
         header.extend_from_slice(&MAGIC);
-        header.extend_from_slice(&contract.to_le_bytes());
+        header.extend_from_slice(&contract.hash.to_le_bytes());
         header.extend_from_slice(&[0; 8]);
+        for word in [contract.version, contract.processor, contract.settings.bits()] {
+            header.extend_from_slice(&word.to_le_bytes());
+        }
         let (mut end, mut gaps) = (HEADER, [0; PARTS]);
         for (i, part) in parts.iter().enumerate() {
             let at = end.next_multiple_of(if i == TEXT || i == IMAGES { PAGE } else { ALIGN });
@@ -328,22 +334,51 @@ fn is_whole(saved: &[u8]) -> bool {
 /// Whether these can be bytes that `save` gave, here or somewhere alike; where the parts are.
 fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
     if saved.len() < HEADER || saved[..8] != MAGIC {
-        return Err(err!(Malformed, "these bytes are no saved module of this version"));
+        return Err(not_saved(saved));
     }
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().expect("eight bytes"));
-    if word(1) != engine.compiler.contract() {
-        return Err(err!(
-            Unsupported,
-            "the module was saved by another version, for another processor or other settings"
-        ));
+    if word(1) != engine.compiler.contract().hash {
+        return Err(other_contract(engine.compiler.contract(), word(3), word(4), word(5)));
     }
     let mut parts = [Part { at: 0, len: 0 }; PARTS];
     for (i, part) in parts.iter_mut().enumerate() {
         let number = |n: u64| usize::try_from(n).ok().filter(|n| *n <= saved.len());
-        let (at, len) = (number(word(3 + 2 * i)), number(word(4 + 2 * i)));
+        let (at, len) = (number(word(FIRST_PART + 2 * i)), number(word(FIRST_PART + 1 + 2 * i)));
         let found = at.zip(len).filter(|(at, len)| at + len <= saved.len());
         let (at, len) = found.ok_or_else(|| err!(Malformed, "the saved module is damaged"))?;
         *part = Part { at, len };
     }
     Ok(parts)
+}
+
+/// The error of bytes that do not begin as a saved module of this version does.
+#[cold]
+fn not_saved(bytes: &[u8]) -> Error {
+    let format = MAGIC.len() - 1;
+    if bytes.starts_with(b"\0asm") {
+        err!(Malformed, "this is a WebAssembly binary, not a compiled module: use wrt_module_new")
+    } else if bytes.starts_with(&MAGIC) {
+        err!(Malformed, "the saved module is cut off after {} bytes", bytes.len())
+    } else if bytes.len() > format && bytes.starts_with(&MAGIC[..format]) {
+        let (found, own) = (bytes[format], MAGIC[format]);
+        err!(Unsupported, "the module was saved by another version of wrt: its format is {found}, this version's is {own}")
+    } else {
+        err!(Malformed, "these bytes are no compiled module: one is made by wrt_module_save or wrt compile")
+    }
+}
+
+/// The error of code made under another contract: what is different.
+#[cold]
+fn other_contract(own: Contract, version: u64, processor: u64, settings: u64) -> Error {
+    let text = |v: u64| format!("{}.{}.{}", v >> 32, v >> 16 & 0xffff, v & 0xffff);
+    let differences = own.settings.differences(settings);
+    if version != own.version {
+        err!(Unsupported, "the module was saved by wrt {}, this is {}", text(version), text(own.version))
+    } else if !differences.is_empty() {
+        err!(Unsupported, "the module was saved with {}", differences.join("; with "))
+    } else if processor != own.processor {
+        err!(Unsupported, "the module was saved for a processor with other features than this one's")
+    } else {
+        err!(Unsupported, "the module was saved by another build of this version, or its header is damaged")
+    }
 }

@@ -28,6 +28,10 @@ pub fn again(b: &Body) -> Body {
     FuncToValidate { resources: b.resources.clone(), index: b.index, ty: b.ty, features: b.features }
 }
 
+/// What is said of components, binary or text.
+pub const COMPONENT: &str = "this is a component, not a core module; components are not supported: build a core module for WASI \
+    preview 1, such as wasm32-wasip1";
+
 pub struct Decoded {
     pub info: ModuleInfo,
     /// By defined function index.
@@ -139,7 +143,7 @@ fn walk<'a>(
     while let Some(payload) = valgrind::unreported(|| payloads.next()) {
         let payload = payload.map_err(malformed)?;
         if let Payload::Version { encoding: Encoding::Component, .. } = payload {
-            return Err(err!(Unsupported, "this is a component; only core modules are supported"));
+            return Err(err!(Unsupported, "{COMPONENT}"));
         }
         let body = match validator.payload(&payload).map_err(invalid)? {
             ValidPayload::Func(to_validate, body) => Some((to_validate, body)),
@@ -155,30 +159,9 @@ pub fn malformed(e: BinaryReaderError) -> Error {
     Error::new(ErrorKind::Malformed, e.message()).at(e.offset())
 }
 
-/// The error of a module that does not validate. Some of what the specification calls malformed is found by the validator
-/// (counts of sections that disagree, bytes that end too early), and is told by its message.
+/// The error of what the validator refuses. It reads while it validates: whether the bytes parse at all is found out by `refusal`.
 pub fn invalid(e: BinaryReaderError) -> Error {
-    const SYNTAX: [&str; 14] = [
-        "unexpected end",
-        "inconsistent lengths",
-        "out of order",
-        "data count",
-        "magic",
-        "invalid leading byte",
-        "malformed",
-        "integer representation too long",
-        "integer too large",
-        "trailing",
-        "length out of bounds",
-        "illegal opcode",
-        "unknown opcode",
-        "zero byte expected",
-    ];
-    let kind = match SYNTAX.iter().any(|s| e.message().contains(s)) {
-        true => ErrorKind::Malformed,
-        false => ErrorKind::InvalidModule,
-    };
-    Error::new(kind, e.message()).at(e.offset())
+    Error::new(ErrorKind::InvalidModule, e.message()).at(e.offset())
 }
 
 /// A validated value type of a module whose types so far are `types`.

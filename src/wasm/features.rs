@@ -1,7 +1,7 @@
 //! The proposals by name, and which of them an engine takes. One row a proposal: it feeds the validator, the configuration, the
 //! messages about modules that are refused, and the C API. docs/features.md has the same rows.
 
-use crate::base::Result;
+use crate::base::{Quoted, Result};
 use crate::err;
 use std::ffi::CStr;
 use wasmparser::WasmFeatures as Flags;
@@ -137,7 +137,7 @@ fn place(name: &str) -> usize {
 fn unknown(name: &str) -> crate::base::Error {
     let close = FEATURES.iter().find(|f| name.len() > 2 && (f.name().contains(name) || name.contains(f.name())));
     let hint = close.map_or(String::new(), |f| format!("; there is {:?}", f.name()));
-    err!(InvalidArgument, "there is no feature {name:?}{hint}")
+    err!(NotFound, "there is no feature {}{hint}", Quoted(name))
 }
 
 /// Which proposals an engine takes. Bit n is the table's row n; what a row needs is on with it.
@@ -182,13 +182,13 @@ impl FeatureSet {
         self.rows().fold(always, |all, f| all | f.flags)
     }
 
-    /// Whether a proposal is on. Fails with `invalid argument` for names there are not.
+    /// Whether a proposal is on. Fails with `not found` for names there are not.
     pub fn is_on(self, name: &str) -> Result<bool> {
         let f = find(name).ok_or_else(|| unknown(name))?;
         Ok(self.0 >> place(f.name()) & 1 != 0)
     }
 
-    /// Turns a proposal on, with what it needs; or off, with what needs it. Fails with `invalid argument` for names there are not,
+    /// Turns a proposal on, with what it needs; or off, with what needs it. Fails with `not found` for names there are not,
     /// and with `unsupported` where one should be turned on that the library does not have.
     pub fn set(&mut self, name: &str, on: bool) -> Result<()> {
         let f = find(name).ok_or_else(|| unknown(name))?;

@@ -4,6 +4,7 @@ pub mod const_expr;
 pub mod decode;
 pub mod descriptor;
 pub mod features;
+mod form;
 pub mod group;
 pub mod hints;
 mod matching;

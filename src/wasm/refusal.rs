@@ -1,17 +1,25 @@
-//! Why a module is refused: a proposal that is off or not there, which one and where; or the module itself. Found by validating
-//! again with other sets, after a failure only.
+//! Why a module is refused: a proposal that is off or not there, which one and where; or the module itself, which is malformed, too
+//! large, or invalid. Found by validating again with other sets and by reading without validating, after a failure only. Nothing is
+//! told by the words of an error, which may hold names of the module.
 
 use super::features::{FEATURES, Feature, FeatureSet, Status};
+use super::form;
 use super::mnemonic::mnemonic;
 use crate::base::{Error, ErrorKind};
 use wasmparser::{FunctionBody, Parser, Payload, TypeRef, Validator, WasmFeatures as Flags};
 
 /// The error of a module that was refused under a set. Of kind `unsupported`, with the proposals by name and the first place, if the
-/// module would be valid with more of them; else the same.
+/// module would be valid with more of them; of kind `malformed` if it can not be read, of kind `limit` if it has too much of something;
+/// else the same with the place in words.
 #[cold]
 pub fn explain(error: Error, bytes: &[u8], set: FeatureSet) -> Error {
     let refused = matches!(error.kind(), ErrorKind::Malformed | ErrorKind::InvalidModule);
-    let Some((offset, wanted)) = refused.then(|| wanted(bytes, set.flags())).flatten() else { return error };
+    if !refused {
+        return error;
+    }
+    let Some((offset, wanted)) = wanted(bytes, set.flags()) else {
+        return form::check(bytes, set.flags()).err().unwrap_or_else(|| placed(error, bytes));
+    };
     let names = |missing: bool| -> Vec<&str> {
         wanted.iter().filter(|f| (f.status == Status::Missing) == missing).map(|f| f.name()).collect()
     };
@@ -26,6 +34,12 @@ pub fn explain(error: Error, bytes: &[u8], set: FeatureSet) -> Error {
     }
     let message = format!("needs {} ({})", parts.join("; and "), place(bytes, offset));
     Error::new(ErrorKind::Unsupported, message).at(offset)
+}
+
+/// The same error, with the place in words.
+fn placed(error: Error, bytes: &[u8]) -> Error {
+    let Some(offset) = error.offset() else { return error };
+    Error::new(error.kind(), format!("{} ({})", error.message(), place(bytes, offset))).at(offset)
 }
 
 /// What a validator with these flags lacks to find the module valid, and where it misses it first. `None` if nothing helps.
@@ -65,7 +79,8 @@ fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)
     Some((offset, added))
 }
 
-/// Whether validation gets further than to an error, or meets another one: what is found first is not always what stands first.
+/// Whether validation gets further than to an error, or meets another one: what is found first is not always what stands first. The
+/// same error has the same words, whatever names are in them.
 fn helps(bytes: &[u8], flags: Flags, error: &wasmparser::Error) -> bool {
     first_error(bytes, flags).is_none_or(|e| e.offset() > error.offset() || e.message() != error.message())
 }

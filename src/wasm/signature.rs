@@ -1,7 +1,7 @@
 //! Function types as text: `(i32, i64) -> f64`, `()`, `(f32) -> (i32, i32)`.
 
 use super::types::{FuncType, HeapType, RefType, ValType};
-use crate::base::{Error, Result};
+use crate::base::{Error, Quoted, Result};
 use crate::err;
 
 /// Parses what `FuncType` prints.
@@ -44,9 +44,12 @@ impl Parser<'_> {
     }
 
     fn error(&mut self, expected: &str) -> Error {
-        let (found, text) = (self.rest().to_string(), self.text);
-        let found = if found.is_empty() { "the end".into() } else { format!("{found:?}") };
-        err!(InvalidArgument, "signature {text:?}, column {}: expected {expected}, found {found}", self.at + 1)
+        let found = match self.rest() {
+            "" => "the end".into(),
+            rest => Quoted(rest).to_string(),
+        };
+        let (text, column) = (Quoted(self.text), self.at + 1);
+        err!(InvalidArgument, "signature {text}, column {column}: expected {expected}, found {found}")
     }
 
     fn list(&mut self) -> Result<Vec<ValType>> {

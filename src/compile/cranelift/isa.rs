@@ -32,10 +32,18 @@ pub fn host() -> Result<OwnedTargetIsa> {
 
 /// A hash of the contract and of everything that shapes code.
 pub fn contract(isa: &dyn TargetIsa, settings: Settings) -> u64 {
-    let isa_flags: Vec<String> = isa.isa_flags().iter().map(|f| f.to_string()).collect();
-    let target = format!("{} {} {} {settings:?}", isa.triple(), isa.flags(), isa_flags.join(" "));
-    let parts = [env!("CARGO_PKG_VERSION"), &contract::text(), &target, &features::names()];
+    let parts = [env!("CARGO_PKG_VERSION"), &contract::text(), &target(isa), &format!("{settings:?}"), &features::names()];
     contract::hash(&parts.map(str::as_bytes))
+}
+
+/// A hash of the processor and its features.
+pub fn processor(isa: &dyn TargetIsa) -> u64 {
+    contract::hash(&[target(isa).as_bytes()])
+}
+
+fn target(isa: &dyn TargetIsa) -> String {
+    let isa_flags: Vec<String> = isa.isa_flags().iter().map(|f| f.to_string()).collect();
+    format!("{} {} {}", isa.triple(), isa.flags(), isa_flags.join(" "))
 }
 
 /// Without SSE 4.1 Cranelift calls library functions for rounding, by absolute address.
