@@ -211,6 +211,8 @@ enum wrt_error_kind_t
     WRT_ERROR_KIND_INTERNAL = 17,
     // A host function failed.
     WRT_ERROR_KIND_HOST = 18,
+    // Nothing has the name that was asked for.
+    WRT_ERROR_KIND_NOT_FOUND = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -279,6 +281,10 @@ typedef struct {
     uint32_t func_offset;
     // Always 0.
     uint32_t reserved;
+    // Bytes of the module's name, which may have NULs inside; 0 where unknown.
+    size_t module_name_len;
+    // Bytes of the function's name, which may have NULs inside; 0 where unknown.
+    size_t func_name_len;
 } wrt_frame_t;
 
 // A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
@@ -764,7 +770,7 @@ WRT_MUST_USE wrt_error_t *wrt_engine_compile_progress(const wrt_engine_t *engine
 void wrt_engine_delete(wrt_engine_t *engine);
 
 // Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
-// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied; NULL gives the kind's name. Never returns NULL. Legal
+// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied, control characters escaped and cut where it is longer than 1000 bytes; NULL stands for the kind's name. Never returns NULL. Legal
 // anywhere.
 wrt_error_t *wrt_error_new(uint8_t kind,
                            const char *message,
@@ -785,7 +791,8 @@ uint8_t wrt_error_kind(const wrt_error_t *error);
 // The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
 const char *wrt_error_kind_name(uint8_t kind);
 
-// The message, one line of UTF-8, NUL-terminated, borrowed from the error. `out_len` may be NULL. "" for NULL.
+// The message, NUL-terminated, borrowed from the error. It is one line of UTF-8 of at most 1040 bytes: control characters are escaped,
+// long names cut. `out_len` may be NULL. "" for NULL.
 const char *wrt_error_message(const wrt_error_t *error,
                               size_t *out_len);
 
@@ -901,14 +908,14 @@ const char *wrt_feature_summary(size_t index, size_t *out_len);
 
 // Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
 // library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
-// what it needs and where. Fails with `invalid argument` for names there are not, and with `unsupported` when a proposal is
+// what it needs and where. Fails with `not found` for names there are not, and with `unsupported` when a proposal is
 // turned on that the library does not have; the configuration is as before then.
 WRT_MUST_USE wrt_error_t *wrt_config_set_feature(wrt_config_t *config,
                                     const char *name,
                                     size_t name_len,
                                     bool on);
 
-// Whether a proposal is on. Fails with `invalid argument` for names there are not; what the library knows of and does not have is off.
+// Whether a proposal is on. Fails with `not found` for names there are not; what the library knows of and does not have is off.
 WRT_MUST_USE wrt_error_t *wrt_config_get_feature(const wrt_config_t *config,
                                     const char *name,
                                     size_t name_len,
@@ -1068,7 +1075,7 @@ WRT_MUST_USE wrt_error_t *wrt_instance_release(wrt_store_t *store,
 // What was released before does no harm.
 void wrt_instance_drop(wrt_instance_t *take_instance);
 
-// The export of a name. Fails with `invalid argument` when there is none.
+// The export of a name. Fails with `not found` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_instance_get(wrt_store_t *store,
                               const wrt_instance_t *instance,
                               const char *name,
@@ -1081,7 +1088,7 @@ WRT_MUST_USE wrt_error_t *wrt_instance_export(wrt_store_t *store,
                                  size_t index,
                                  wrt_extern_t *out_extern);
 
-// The exported function of a name. Fails with `invalid argument` when there is no such export, with `type mismatch` when
+// The exported function of a name. Fails with `not found` when there is no such export, with `type mismatch` when
 // it is something else.
 WRT_MUST_USE wrt_error_t *wrt_instance_get_func(wrt_store_t *store,
                                    const wrt_instance_t *instance,
@@ -1177,7 +1184,7 @@ WRT_MUST_USE wrt_error_t *wrt_linker_define_instance(wrt_linker_t *linker,
                                         const wrt_instance_t *instance);
 
 // Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
-// `link`, naming the import, or as the start function does. `*out_instance` is empty on failure.
+// `link`, naming all imports that nothing was defined for or the one that does not fit, or as the start function does. `*out_instance` is empty on failure.
 WRT_MUST_USE wrt_error_t *wrt_linker_instantiate(const wrt_linker_t *linker,
                                     wrt_store_t *store,
                                     const wrt_module_t *module,
@@ -1307,7 +1314,7 @@ size_t wrt_module_export_count(const wrt_module_t *module);
 // An export, in the order of the module. Fails with `invalid argument` when there is no such export.
 WRT_MUST_USE wrt_error_t *wrt_module_export(const wrt_module_t *module, size_t index, wrt_export_t *out_export);
 
-// The export of a name. Fails with `invalid argument` when there is none.
+// The export of a name. Fails with `not found` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_module_get_export(const wrt_module_t *module,
                                    const char *name,
                                    size_t name_len,
@@ -1704,7 +1711,7 @@ size_t wrt_types_count(const wrt_types_t *types);
 // A type by its number in the text or module, nullable. Fails with `invalid argument` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_types_get(const wrt_types_t *types, size_t index, wrt_type_t *out_type);
 
-// A type by its name, without the dollar sign, nullable. Fails with `invalid argument` when there is none.
+// A type by its name, without the dollar sign, nullable. Fails with `not found` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_types_find(const wrt_types_t *types,
                             const char *name,
                             size_t name_len,
@@ -1876,8 +1883,8 @@ WRT_MUST_USE wrt_error_t *wrt_type_field(const wrt_engine_t *engine,
                             uint32_t index,
                             wrt_field_t *out_field);
 
-// The number of a field by its name, where the first module that has this type gives names. Fails with `invalid argument`
-// when there is none.
+// The number of a field by its name, where the first module that has this type gives names. Fails with `not found` when there is
+// none.
 WRT_MUST_USE wrt_error_t *wrt_type_find_field(const wrt_engine_t *engine,
                                  const wrt_type_t *ty,
                                  const char *name,
@@ -1907,7 +1914,7 @@ uint32_t wrt_abi_version(void);
 bool wrt_has_feature(const char *name);
 
 // Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
-// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `invalid argument` for items there are not.
+// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `not found` for items there are not.
 WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t item_len,
                             size_t *out_value);

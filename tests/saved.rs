@@ -82,7 +82,8 @@ fn refusals_say_what_differs() {
     let module = Module::new(&engine(), WAT.as_bytes()).unwrap();
     let saved = module.save().unwrap();
     // SAFETY: made by `save`, or changed where the checks find it.
-    let refused = |config: Config, bytes: &[u8]| unsafe { Module::load(&Engine::new(&config).unwrap(), bytes) }.err().unwrap();
+    let refused =
+        |config: Config, bytes: &[u8]| unsafe { Module::load(&Engine::new(&config).unwrap(), bytes) }.err().unwrap();
     let cases = [
         (Config::new().signals(false), "signals on, and this engine has it off (wrt_config_set_signals)"),
         (Config::new().interruption(true), "interruption off, and this engine has it on (wrt_config_set_interruption)"),

@@ -32,8 +32,7 @@ impl Instance {
         }
         let mut values = Vec::with_capacity(imports.len());
         for (import, given) in module.imports().zip(imports) {
-            let value = import_value(store, &import.ty, given)
-                .map_err(|e| misfit(e, &import))?;
+            let value = import_value(store, &import.ty, given).map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.

@@ -153,7 +153,8 @@ impl Linker {
     fn missing(&self, module: &Module) -> Error {
         let missing: Vec<_> = module.imports().filter(|i| !self.is_defined(i.module, i.name)).collect();
         let named = missing.iter().map(|i| format!("{}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
-        let what = if missing.len() == 1 { "unknown import".into() } else { format!("{} unknown imports:", missing.len()) };
+        let what =
+            if missing.len() == 1 { "unknown import".into() } else { format!("{} unknown imports:", missing.len()) };
         err!(Link, "{what} {}", list(named, SHOWN_IMPORTS))
     }
 }

@@ -170,11 +170,12 @@ impl Table {
             return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
         }
         if !dst_table.is_gc() {
-            return vm::Table::copy_func(dst_table, at, src_table, from, len)
-                .map_err(|trap| match src_table.check_range(from, len) {
+            return vm::Table::copy_func(dst_table, at, src_table, from, len).map_err(|trap| {
+                match src_table.check_range(from, len) {
                     Err(_) => outside(trap, from, len, src_table),
                     Ok(_) => outside(trap, at, len, dst_table),
-                });
+                }
+            });
         }
         let (d, s) = (self.check(store)?, src.check(store)?);
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;

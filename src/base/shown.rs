@@ -110,7 +110,8 @@ mod tests {
             for n in [300, MAX_MESSAGE - 1, MAX_MESSAGE, MAX_MESSAGE + 1, 100_000] {
                 let line = one_line(c.repeat(n));
                 assert!(line.len() <= MAX_MESSAGE && line.len() > 290, "{c:?} {n}: {}", line.len());
-                let whole = if needs_escape(c.chars().next().unwrap()) { c.escape_default().to_string() } else { c.into() };
+                let whole =
+                    if needs_escape(c.chars().next().unwrap()) { c.escape_default().to_string() } else { c.into() };
                 let whole = whole.repeat(n);
                 let expected = if whole.len() <= MAX_MESSAGE { line == whole } else { line.ends_with(CUT) };
                 assert!(expected, "{c:?} {n}: {line}");

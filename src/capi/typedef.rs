@@ -7,7 +7,9 @@ use super::module::wrt_module_t;
 use super::own::{borrow, delete, give, output, slice, string};
 use super::val::wrt_val_t;
 use super::valtype::*;
-use crate::api::{CompositeType, Engine, FieldType, FuncType, HeapType, Quoted, Result, StorageType, SubType, Types, ValType};
+use crate::api::{
+    CompositeType, Engine, FieldType, FuncType, HeapType, Quoted, Result, StorageType, SubType, Types, ValType,
+};
 use crate::err;
 use crate::wasm::registry::in_group_place;
 use std::ffi::c_char;

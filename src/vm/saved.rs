@@ -8,8 +8,8 @@ use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
 use crate::abi::code::{CATCH_ALL, StackMap, TrySite};
-use crate::base::{Error, Result};
 use crate::base::index::*;
+use crate::base::{Error, Result};
 use crate::compile::Contract;
 use crate::err;
 use crate::sys::mmap::{Executable, FileMapping, check_file_size};
@@ -361,7 +361,10 @@ fn not_saved(bytes: &[u8]) -> Error {
         err!(Malformed, "the saved module is cut off after {} bytes", bytes.len())
     } else if bytes.len() > format && bytes.starts_with(&MAGIC[..format]) {
         let (found, own) = (bytes[format], MAGIC[format]);
-        err!(Unsupported, "the module was saved by another version of wrt: its format is {found}, this version's is {own}")
+        err!(
+            Unsupported,
+            "the module was saved by another version of wrt: its format is {found}, this version's is {own}"
+        )
     } else {
         err!(Malformed, "these bytes are no compiled module: one is made by wrt_module_save or wrt compile")
     }

@@ -6,8 +6,8 @@ use crate::base::limits::*;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ElementItems, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser, Payload, RecGroup, TypeRef,
-    WasmFeatures,
+    BinaryReader, CompositeInnerType, ElementItems, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser,
+    Payload, RecGroup, TypeRef, WasmFeatures,
 };
 
 type Read<T> = wasmparser::Result<T>;
@@ -21,7 +21,9 @@ pub fn check(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     for payload in parser.parse_all(bytes) {
         payload.and_then(|p| form.payload(p)).map_err(|e| unreadable(&e, bytes))?;
         if let Some(at) = form.without_data_count {
-            return Err(err!(Malformed, "an instruction names a data segment, and there is no data count section").at(at));
+            return Err(
+                err!(Malformed, "an instruction names a data segment, and there is no data count section").at(at)
+            );
         }
         if let Some((id, at)) = form.unknown_section {
             return Err(err!(Malformed, "there is no section with number {id}").at(at));

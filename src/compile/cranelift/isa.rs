@@ -32,7 +32,8 @@ pub fn host() -> Result<OwnedTargetIsa> {
 
 /// A hash of the contract and of everything that shapes code.
 pub fn contract(isa: &dyn TargetIsa, settings: Settings) -> u64 {
-    let parts = [env!("CARGO_PKG_VERSION"), &contract::text(), &target(isa), &format!("{settings:?}"), &features::names()];
+    let parts =
+        [env!("CARGO_PKG_VERSION"), &contract::text(), &target(isa), &format!("{settings:?}"), &features::names()];
     contract::hash(&parts.map(str::as_bytes))
 }
 
