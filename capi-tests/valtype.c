@@ -234,7 +234,7 @@ static void questions_misused(wrt_engine_t *engine) {
     BAD(wrt_type_field(engine, &k.node, 2, &field));
     BAD(wrt_type_field(engine, &k.bytes, 1, &field));
     FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_type_find_field(engine, &k.node, TEXT("n"), &n));
-    BAD(wrt_type_find_field(engine, &k.bytes, TEXT("n"), &n));
+    FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_type_find_field(engine, &k.bytes, TEXT("n"), &n));
     BAD(wrt_type_find_field(engine, &k.node, NULL, 1, &n));
     BAD(wrt_type_find_field(engine, &k.node, TEXT("\xff"), &n));
     BAD(wrt_type_field_count(engine, &k.node, NULL));

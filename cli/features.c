@@ -26,7 +26,7 @@ static const char *meant(const char *name) {
 
 static bool complain_about(const char *name, bool on, wrt_error_t *error) {
     const char *option = on ? "--feature" : "--no-feature", *shown = show_name(name, strlen(name)), *better = meant(name);
-    if (wrt_error_kind(error) != WRT_ERROR_KIND_INVALID_ARGUMENT)
+    if (wrt_error_kind(error) != WRT_ERROR_KIND_NOT_FOUND)
         complain("%s %s: %s", option, shown, wrt_error_message(error, NULL));
     else if (better)
         complain("%s: there is no feature '%s'; did you mean '%s'?", option, shown, better);

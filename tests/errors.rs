@@ -325,10 +325,10 @@ fn values_that_do_not_fit_are_named() {
     };
     let (i, one) = (Val::I32(1), &mut [Val::I32(0)]);
     assert_eq!(call("f", &[i, i], one), "argument 1: expected a value of type f64, found i32");
-    assert_eq!(call("f", &[i], one), "the function has 2 arguments, 1 were given; its type is (i32, f64) -> i32");
+    assert_eq!(call("f", &[i], one), "the function needs 2 arguments, not 1; its type is (i32, f64) -> i32");
     assert_eq!(
         call("f", &[i, Val::F64(0)], &mut []),
-        "the function has 1 results, 0 were given; its type is (i32, f64) -> i32"
+        "the function needs 1 results, not 0; its type is (i32, f64) -> i32"
     );
     let said = "a host function's result 1: expected a value of type i64, found f32";
     assert_eq!(call("g", &[], &mut [i, i]), said);

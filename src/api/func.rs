@@ -251,7 +251,7 @@ fn count_mismatch(ty: &FuncType, args: usize, results: usize) -> Error {
         true => ("result", ty.results().len(), results),
         false => ("argument", ty.params().len(), args),
     };
-    err!(TypeMismatch, "the function has {want} {what}s, {got} were given; its type is {ty}")
+    err!(TypeMismatch, "the function needs {want} {what}s, not {got}; its type is {ty}")
 }
 
 /// An error about one of several values, counted from 0 on.
@@ -262,7 +262,7 @@ fn of_place(e: Error, what: &str, i: usize) -> Error {
 
 #[cold]
 fn too_few_slots(want: u32, got: usize) -> Error {
-    err!(TypeMismatch, "the function needs {want} slots, {got} were given")
+    err!(TypeMismatch, "the function needs {want} slots, not {got}")
 }
 
 /// Room for `n` values: on the stack if they are few.

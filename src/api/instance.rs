@@ -28,7 +28,7 @@ impl Instance {
         }
         let wanted = module.imports().len();
         if wanted != imports.len() {
-            return Err(err!(Link, "the module has {wanted} imports, {} were given", imports.len()));
+            return Err(wrong_count(module, imports.len()));
         }
         let mut values = Vec::with_capacity(imports.len());
         for (import, given) in module.imports().zip(imports) {
@@ -70,6 +70,15 @@ impl Instance {
         let index = store.vm().instances[i].info().exports.get(place).map(|e| e.index);
         index.map(|index| extern_of(store, i, index)).transpose()
     }
+}
+
+/// There are more imports than what was given for them, or less.
+#[cold]
+fn wrong_count(module: &Module, given: usize) -> Error {
+    let first = module.imports().nth(given);
+    let missing = first.map(|i| format!("; the first that is missing is {}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
+    let (wanted, missing) = (module.imports().len(), missing.unwrap_or_default());
+    err!(Link, "the number of the module's imports is {wanted}, not {given}{missing}")
 }
 
 /// What was given for an import is no such thing, or not of this store.

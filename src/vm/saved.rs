@@ -279,7 +279,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         let (s, is) = if beyond.len() > 1 { ("s", "are") } else { ("", "is") };
         return Err(err!(
             Unsupported,
-            "the module was saved with the feature{s} {}, which {is} off here",
+            "the module was saved with the feature{s} {}, which {is} off here (wrt_config_set_feature)",
             beyond.join(" and ")
         ));
     }
@@ -365,6 +365,8 @@ fn not_saved(bytes: &[u8]) -> Error {
             Unsupported,
             "the module was saved by another version of wrt: its format is {found}, this version's is {own}"
         )
+    } else if bytes.trim_ascii_start().starts_with(b"(") {
+        err!(Malformed, "this is WebAssembly text, not a compiled module: use wrt_module_new")
     } else {
         err!(Malformed, "these bytes are no compiled module: one is made by wrt_module_save or wrt compile")
     }
