@@ -84,6 +84,11 @@ make_files() {
   printf '(module (tag (export "o")))' >tag.wat
   printf '(module (memory 1 1 shared))' >shared.wat
   printf '(module (func $f (export "f") (param i32) (result i32)\n (return_call $g (local.get 0))) (func $g (param i32) (result i32) (local.get 0)))' >tail.wat
+  printf '(module (import "wasi_snapshot_preview1" "none" (func)) (import "wasi_snapshot_preview1" "no\\0an" (func))
+    (memory (export "memory") 1) (func (export "_start")))' >missing.wat
+  printf '(module (import "a\\00b" "c" (func)) (func (export "_start")))' >nul.wat
+  printf '(component (core module))' >component.wat
+  printf 'plugin.wasm' >path
   echo data >stdin.txt
   printf '\x1f\x8b' >x.gz
   printf '<!DOCTYPE html>' >page.wasm
@@ -126,6 +131,8 @@ general() {
     check 1 'end.wat:1:10: invalid module: type mismatch.*    1 \| ' $c end.wat
     check 1 'twice.wat: invalid module: duplicate export.*of the binary that the text stands for' $c twice.wat
     check 1 'needs shared memories, which wrt does not have.*build without threads' $c shared.wat
+    check 1 'component.wat: unsupported: this is a component' $c component.wat
+    check 1 'path: malformed: "plugin.wasm" looks like a file.s path' $c path
     check 1 'x.gz: malformed: .*compressed with gzip; unpack it first' $c x.gz
     check 1 'HTML or XML' $c page.wasm
     check 1 'a native program' $c /bin/sh
@@ -286,6 +293,8 @@ wasi() {
   # Imports.
   check 1 'env.emscripten_sleep: func \(i32\)\|    made by Emscripten.*wbg.f: func.*wasm-bindgen.*wasi:cli/run@0.2.0.run: .*WASI 0.2.*host.memory: memory 1\|.*--preload' run "$g/imports.wat"
   check 1 '!proc_exit' run "$g/imports.wat"
+  check 1 'link: 2 unknown imports: "wasi_snapshot_preview1"."none" \(func \(\)\), "wasi_snapshot_preview1"."no..n" \(func \(\)\)' run missing.wat
+  check 1 'a.x00b.c: func' run nul.wat
   check 0 '^21\|$' run --preload values="$g/values.wat" -i thrice "$g/user.wat" 7
   check 1 'values.add: func' run -i thrice "$g/user.wat" 7
   check 1 'nosuch: No such file' run --preload values=nosuch -i thrice "$g/user.wat" 7

@@ -76,7 +76,8 @@ impl Instance {
 #[cold]
 fn wrong_count(module: &Module, given: usize) -> Error {
     let first = module.imports().nth(given);
-    let missing = first.map(|i| format!("; the first that is missing is {}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
+    let missing =
+        first.map(|i| format!("; the first that is missing is {}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
     let (wanted, missing) = (module.imports().len(), missing.unwrap_or_default());
     err!(Link, "the number of the module's imports is {wanted}, not {given}{missing}")
 }

@@ -291,7 +291,10 @@ impl Store {
     fn check_interruption(&self) -> Result<()> {
         match self.is_interruptible() {
             true => Ok(()),
-            false => Err(err!(InvalidArgument, "the engine is not configured for interruption (wrt_config_set_interruption)")),
+            false => Err(err!(
+                InvalidArgument,
+                "the engine is not configured for interruption (wrt_config_set_interruption)"
+            )),
         }
     }
 }

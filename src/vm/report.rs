@@ -14,7 +14,10 @@ impl Store {
     /// Fails if the engine was not configured to note where references are made.
     pub fn reference_report(&mut self) -> Result<String> {
         if !self.heap_config.debug_roots {
-            return Err(err!(InvalidArgument, "the engine is not configured to note where references are made (wrt_config_set_debug_references)"));
+            return Err(err!(
+                InvalidArgument,
+                "the engine is not configured to note where references are made (wrt_config_set_debug_references)"
+            ));
         }
         Ok(self.places().map_or_else(|| "no reference is alive\n".into(), |(_, report)| report))
     }
