@@ -42,6 +42,8 @@ static bool fits(const char *pattern, const char *name) {
 }
 
 static const char *usual(const wrt_import_t *import) {
+    /* Nobody's names have NULs inside. */
+    if (strlen(import->module) != import->module_len || strlen(import->name) != import->name_len) return NULL;
     for (size_t i = 0; i < COUNT(USUAL); i++)
         if (fits(USUAL[i].module, import->module) && (!USUAL[i].name || fits(USUAL[i].name, import->name)))
             return USUAL[i].advice;
