@@ -200,7 +200,7 @@ fn text_of(wat: &str) -> Vec<u8> {
     let engine = Engine::new(&Config::new().feature("wide-arithmetic", true).unwrap()).unwrap();
     let saved = Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap();
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().unwrap()) as usize;
-    saved[word(5)..word(5) + word(6)].to_vec()
+    saved[word(8)..word(8) + word(9)].to_vec()
 }
 
 /// Numbers of 128 bits are added with the carry, and multiplied by one instruction: no comparisons, no smaller products.
