@@ -143,6 +143,7 @@ static void nothing_is_a_process(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_linker_define_wasi(NULL));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_store_set_wasi(NULL, NULL));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_wasi_inherit_stdio(NULL));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_wasi_inherit_stream(NULL, 1));
     CHECK(wrt_has_feature("wasi"));
 }
 
@@ -309,6 +310,51 @@ static int64_t deleting(void *userdata, uint8_t *bytes, size_t len) {
     return (int64_t)len;
 }
 
+/* A finalizer may use the process while its clock or random source is replaced: each data is finalized once. */
+static wrt_wasi_t *replaced;
+static int finalized[4];
+static wrt_error_t *(*replace)(int32_t data);
+
+static int32_t no_time(void *userdata, uint32_t id, uint64_t *out) {
+    (void)userdata;
+    *out = id;
+    return 0;
+}
+
+static int32_t no_chance(void *userdata, uint8_t *bytes, size_t len) {
+    (void)userdata;
+    memset(bytes, 0, len);
+    return 0;
+}
+
+static void replaces_again(void *userdata) {
+    intptr_t data = (intptr_t)userdata;
+    finalized[data]++;
+    if (data == 1) OK(replace(3));
+}
+
+static wrt_error_t *replace_clock(int32_t data) {
+    return wrt_wasi_set_clock(replaced, no_time, (void *)(intptr_t)data, replaces_again);
+}
+
+static wrt_error_t *replace_random(int32_t data) {
+    return wrt_wasi_set_random(replaced, no_chance, (void *)(intptr_t)data, replaces_again);
+}
+
+static void replaced_by_a_finalizer(void) {
+    wrt_error_t *(*const both[])(int32_t) = {replace_clock, replace_random};
+    for (int i = 0; i < 2; i++) {
+        replace = both[i];
+        replaced = wasi();
+        memset(finalized, 0, sizeof finalized);
+        OK(replace(1));
+        OK(replace(2));
+        CHECK(finalized[1] == 1 && finalized[2] + finalized[3] == 1);
+        wrt_wasi_delete(replaced);
+        CHECK(finalized[1] == 1 && finalized[2] == 1 && finalized[3] == 1);
+    }
+}
+
 static void deleted_while_it_writes(void) {
     callback_t c = {0};
     wrt_wasi_t *w = wasi();
@@ -418,6 +464,23 @@ static void inherited(void) {
     CHECK(file_is("inherited", "to a file!"));
 }
 
+/* One stream is the process's, the others are not. */
+static void one_inherited(void) {
+    int saved = dup(1), file = open(path_of("inherited"), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    CHECK(file >= 0 && dup2(file, 1) == 1);
+    wrt_wasi_t *w = wasi();
+    OK(wrt_wasi_inherit_stream(w, 1));
+    OK(wrt_wasi_capture(w, 2, 100));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_wasi_inherit_stream(w, 3));
+    guest_t g = guest(w);
+    CHECK(call(&g, "read", 2, 0, 60) == 0 && has_read(&g, ""));
+    CHECK(write_text(&g, 1, "the process's") == 0 && write_text(&g, 2, "captured") == 0 && output_is(&g, 2, "captured"));
+    world_end(&g.w);
+    CHECK(dup2(saved, 1) == 1);
+    close(saved), close(file);
+    CHECK(file_is("inherited", "the process's"));
+}
+
 static void *write_soon(void *end) {
     usleep(200000);
     CHECK(write(*(int *)end, "late", 4) == 4);
@@ -494,7 +557,7 @@ static void missing_parts(void) {
     wrt_linker_t *linker;
     OK(wrt_linker_new(w.engine, &linker));
     OK(wrt_linker_define_wasi(linker));
-    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_linker_define_wasi(linker));
+    OK(wrt_linker_define_wasi(linker)); /* What is defined stays. */
     wrt_module_t *module = module_of(w.engine, "(module" IMPORT("args_sizes_get", "i32 i32") PASS2("args_sizes_get") ")");
     wrt_instance_t instance;
     int32_t got;
@@ -525,10 +588,12 @@ int main(void) {
     exits();
     callbacks();
     refused_callbacks_are_finalized();
+    replaced_by_a_finalizer();
     deleted_while_it_writes();
     streams_from_files();
     directories();
     inherited();
+    one_inherited();
     inherited_without_blocking();
     interrupted();
     missing_parts();

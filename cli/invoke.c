@@ -90,6 +90,16 @@ static int call(guest_t *g, const char *name, const wrt_val_t *args, size_t coun
     return error ? explain_guest_error(error, g->options->timeout) : STATUS_OK;
 }
 
+/* A program's entry. Some compilers let it return something, which says nothing about how the program ended. */
+static int call_start(guest_t *g, const wrt_functype_t *type) {
+    size_t count = wrt_functype_result_count(type);
+    wrt_val_t *results = calloc(count + 1, sizeof *results);
+    if (!results) return STATUS_FAILED;
+    int status = call(g, "_start", NULL, 0, results, count);
+    free(results);
+    return status;
+}
+
 static bool arguments(guest_t *g, const wrt_functype_t *type, wrt_val_t *out) {
     for (size_t i = 0; i < g->options->arg_count; i++) {
         char what[40];
@@ -121,7 +131,8 @@ static int invoke(guest_t *g) {
 
 int call_entry(guest_t *g) {
     wrt_export_t e;
-    if (!g->options->invoke) return exports_func(g->module, "_start", &e) ? call(g, "_start", NULL, 0, NULL, 0) : STATUS_OK;
+    if (!g->options->invoke)
+        return exports_func(g->module, "_start", &e) ? call_start(g, wrt_externtype_func(e.type)) : STATUS_OK;
     /* A library made with WASI sets itself up here. */
     int status = STATUS_OK;
     if (strcmp(g->options->invoke, "_initialize") && exports_func(g->module, "_initialize", &e))

@@ -93,6 +93,7 @@ make_files() {
   printf '\x1f\x8b' >x.gz
   printf '<!DOCTYPE html>' >page.wasm
   cp answer.wat ./-dash.wat
+  echo '(module (func (export "_start") (result i32 i64) (i32.const 3) (i64.const 4)))' >results.wat
   for status in -1 256; do
     printf '(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1)
       (func (export "_start") (call 0 (i32.const %s))))' $status >exit$status.wat
@@ -231,6 +232,7 @@ invoking() {
   check 1 "exports no function 'ad'; did you mean 'add'.*its functions:.*add: \(i32, i32\) -> i32" run -i ad "$v"
   check 1 'exports no function _start.*--invoke NAME.*add:' run "$v"
   check 0 '^$' run start.wat
+  check 0 '^$' run results.wat
   check 134 'trap: unreachable' run -i f trapstart.wat
   check 0 '^42\|$' run -i get "$g/reactor.wat"
   check 2 'option --invoke needs a value: --invoke FUNCTION' run --invoke

@@ -101,6 +101,13 @@ pub unsafe extern "C" fn wrt_wasi_inherit_stdio(wasi: *mut wrt_wasi_t) -> *mut w
     })
 }
 
+/// Makes one of the guest's 0, 1 and 2 that of the host's process, as `wrt_wasi_inherit_stdio` does with all of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_wasi_inherit_stream(wasi: *mut wrt_wasi_t, fd: u32) -> *mut wrt_error_t {
+    // SAFETY: the caller passes a process, or NULL, which is refused.
+    entry(|| unsafe { process(wasi)?.inherit_stream(fd) })
+}
+
 /// Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and
 /// appended to, so that 1 and 2 may be the same. Fails with `i/o`.
 #[unsafe(no_mangle)]
@@ -234,12 +241,14 @@ pub unsafe extern "C" fn wrt_wasi_set_clock(
         // SAFETY: the caller passes a process, or NULL, which is refused.
         let wasi = unsafe { process(wasi)? };
         let callback = callback.ok_or_else(|| null("callback"))?;
-        wasi.set_clock(Box::new(move |id| {
+        let old = wasi.set_clock(Box::new(move |id| {
             let data = &data;
             let mut nanoseconds = 0;
             // SAFETY: the host gave the callback for this.
             status(unsafe { callback(data.ptr, id, &mut nanoseconds) }).map(|()| nanoseconds)
         }));
+        // Its finalizer may set another clock.
+        drop(old);
         Ok(())
     })
 }
@@ -258,18 +267,20 @@ pub unsafe extern "C" fn wrt_wasi_set_random(
         // SAFETY: the caller passes a process, or NULL, which is refused.
         let wasi = unsafe { process(wasi)? };
         let callback = callback.ok_or_else(|| null("callback"))?;
-        wasi.set_random(Box::new(move |bytes| {
+        let old = wasi.set_random(Box::new(move |bytes| {
             let data = &data;
             // SAFETY: the host gave the callback for this; there are so many bytes.
             status(unsafe { callback(data.ptr, bytes.as_mut_ptr(), bytes.len()) })
         }));
+        // Its finalizer may set another source.
+        drop(old);
         Ok(())
     })
 }
 
 /// Defines the functions of `wasi_snapshot_preview1`, for every store of the engine; what a guest may use is its store's
-/// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". If one of the names is taken,
-/// nothing is defined. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
+/// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". A function of this module that is
+/// defined already stays as it is, so a host replaces single functions by defining its own first. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_define_wasi(linker: *mut wrt_linker_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a linker, or NULL, which is refused.

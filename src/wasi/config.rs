@@ -140,6 +140,13 @@ impl Wasi {
         }
     }
 
+    /// The same for one of them.
+    pub fn inherit_stream(&mut self, fd: u32) -> Result<()> {
+        check_fd(fd, 0..=2)?;
+        self.set_stream(fd, Stream::Inherited(fd as u8));
+        Ok(())
+    }
+
     /// Reads 0 from a file, or writes 1 or 2 to one, which is created or emptied.
     pub fn set_stdio_file(&mut self, fd: u32, path: &Path) -> Result<()> {
         check_fd(fd, 0..=2)?;
@@ -195,13 +202,16 @@ impl Wasi {
         added.map(|_| ()).map_err(|_: Errno| err!(Limit, "the guest can not have more descriptors"))
     }
 
-    /// What the guest's clocks say: nanoseconds, for a clock's number. It runs while the store can not be used.
-    pub fn set_clock(&mut self, clock: Clock) {
-        self.clock = Some(clock);
+    /// What the guest's clocks say: nanoseconds, for a clock's number. It runs while the store can not be used. Returns the clock that
+    /// it replaces, to be dropped once nothing of this process is borrowed: it may be the host's, and use the process as it goes.
+    #[must_use]
+    pub fn set_clock(&mut self, clock: Clock) -> Option<Clock> {
+        self.clock.replace(clock)
     }
 
-    /// Where the guest's random bytes come from. It runs while the store can not be used.
-    pub fn set_random(&mut self, random: Random) {
-        self.random = Some(random);
+    /// Where the guest's random bytes come from. It runs while the store can not be used. Returns what it replaces, as `set_clock`.
+    #[must_use]
+    pub fn set_random(&mut self, random: Random) -> Option<Random> {
+        self.random.replace(random)
     }
 }

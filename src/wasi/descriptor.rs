@@ -103,13 +103,9 @@ impl Descriptor {
         }
     }
 
-    pub fn is_preopen(&self) -> bool {
-        matches!(&self.kind, Kind::Dir(d) if d.preopen.is_some())
-    }
-
-    /// Whether a read or a write may have to wait for someone.
-    pub fn may_wait(&self) -> bool {
-        !matches!(self.file_type, FileType::REGULAR_FILE | FileType::DIRECTORY)
+    /// Whether the system may have to wait for someone in a read or a write.
+    pub fn waits(&self) -> bool {
+        !matches!(self.file_type, FileType::REGULAR_FILE | FileType::DIRECTORY) && self.as_fd().is_some()
     }
 
     /// Whether a write may find that nobody reads any more: pipes and sockets.

@@ -111,6 +111,7 @@ impl From<io::Error> for Errno {
                 io::ErrorKind::PermissionDenied => Errno::PERM,
                 io::ErrorKind::NotFound => Errno::NOENT,
                 io::ErrorKind::NotADirectory => Errno::NOTDIR,
+                io::ErrorKind::IsADirectory => Errno::ISDIR,
                 io::ErrorKind::InvalidInput => Errno::INVAL,
                 io::ErrorKind::OutOfMemory => Errno::NOMEM,
                 _ => Errno::IO,

@@ -186,11 +186,7 @@ pub fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, path: u32, path_len: u3
     Ok(())
 }
 
-/// Preopened directories keep their numbers: programs remember them.
+/// Preopened directories are no exception, as source and as target: this is how `dup2` is done.
 pub fn fd_renumber(call: &mut Call<'_>, fd: u32, to: u32) -> Done {
-    let table = &mut call.wasi.table;
-    if table.get(fd)?.is_preopen() || table.get(to)?.is_preopen() {
-        return Err(Errno::NOTSUP.into());
-    }
-    Ok(table.renumber(fd, to)?)
+    Ok(call.wasi.table.renumber(fd, to)?)
 }

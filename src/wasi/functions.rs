@@ -112,8 +112,6 @@ impl Param for u64 {
 
 macro_rules! define {
     ($([$class:ident] $name:ident($($p:ident: $t:ty),*);)*) => {
-        const NAMES: &[&str] = &[$(stringify!($name)),*];
-
         fn definitions() -> Result<Vec<(&'static str, HostDefinition)>> {
             Ok(vec![$({
                 let params: &[ValType] = &[$(<$t as Param>::TYPE),*];
@@ -149,6 +147,7 @@ struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(wasi) = self.wasi.take() {
+            // Callbacks find the store closed, so none has put another state here (invariant 2).
             *self.store.attached() = Some(wasi);
         }
     }
@@ -193,13 +192,15 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
 }
 
 impl Linker {
-    /// Defines the functions of WASI preview 1, for every store of the engine. If one of the names is taken, nothing is
-    /// defined.
+    /// Defines the functions of WASI preview 1, for every store of the engine. What is defined already stays, so that a host can
+    /// replace single functions.
     pub fn define_wasi(&mut self) -> Result<()> {
-        if let Some(name) = NAMES.iter().find(|n| self.is_defined(MODULE, n)) {
-            return Err(err!(InvalidArgument, "{MODULE:?}.{name:?} is defined already"));
+        for (name, definition) in definitions()? {
+            if !self.is_defined(MODULE, name) {
+                self.define_func(MODULE, name, definition)?;
+            }
         }
-        definitions()?.into_iter().try_for_each(|(name, definition)| self.define_func(MODULE, name, definition))
+        Ok(())
     }
 }
 

@@ -189,6 +189,26 @@ impl Iovecs<'_> {
         }
     }
 
+    /// The buffers from `skip` bytes on, `max` bytes at most.
+    pub fn piece(&self, mut skip: usize, max: usize) -> Result<Iovecs<'_>, Errno> {
+        let mut many = Vec::new();
+        many.try_reserve_exact(self.count).map_err(|_| Errno::NOMEM)?;
+        let mut total = 0;
+        for iovec in self.list() {
+            let from = skip.min(iovec.iov_len);
+            skip -= from;
+            let iov_len = (iovec.iov_len - from).min(max - total);
+            if iov_len > 0 {
+                // SAFETY: inside of the buffer.
+                let iov_base = unsafe { iovec.iov_base.cast::<u8>().add(from) }.cast();
+                many.push(libc::iovec { iov_base, iov_len });
+                total += iov_len;
+            }
+        }
+        let few = [const { MaybeUninit::uninit() }; FEW];
+        Ok(Iovecs { few, count: many.len(), many, total, call: PhantomData })
+    }
+
     fn list(&self) -> &[libc::iovec] {
         match self.many.is_empty() {
             // SAFETY: so many are written.

@@ -1,7 +1,7 @@
 //! Reading, writing and seeking.
 
 use super::descriptor::{Descriptor, Kind};
-use super::errno::{Done, Errno};
+use super::errno::{Done, Errno, Stop};
 use super::functions::Call;
 use super::guest::Iovecs;
 use super::rights::*;
@@ -14,14 +14,48 @@ use rustix::fs::SeekFrom;
 /// Bytes that a pipe takes without waiting when it says that it can be written: `PIPE_BUF`.
 const PIPE_PIECE: usize = 4096;
 
+/// Bytes that are transferred between two looks at whether the store was interrupted.
+const PIECE: usize = 256 << 10;
+
+/// Transfers between buffers and what does not wait: regular files, memory, callbacks. Where the store can be interrupted, in pieces, so that
+/// a guest that reads a gigabyte is stopped in time; `f` is called with each and the bytes transferred before it.
+fn in_pieces<'a>(
+    store: &mut Store,
+    iovecs: &Iovecs<'a>,
+    mut f: impl FnMut(&mut Store, &Iovecs<'_>, usize) -> Done<usize>,
+) -> Done<usize> {
+    if iovecs.total() <= PIECE || !store.is_interruptible() {
+        return f(store, iovecs, 0);
+    }
+    let mut done = 0;
+    loop {
+        let piece = iovecs.piece(done, PIECE)?;
+        let n = match f(store, &piece, done) {
+            // What was transferred before was transferred.
+            Err(Stop::Errno(_)) if done > 0 => 0,
+            result => result?,
+        };
+        done += n;
+        if n < piece.total() || done == iovecs.total() {
+            return Ok(done);
+        }
+        store.take_interrupt()?;
+    }
+}
+
 /// An offset of the guest's, as the system has them.
 fn offset_of(offset: u64) -> Result<i64, Errno> {
     i64::try_from(offset).map_err(|_| Errno::INVAL)
 }
 
+/// Where a transfer goes on after `done` bytes.
+fn at(offset: Option<i64>, done: usize) -> Option<i64> {
+    offset.map(|o| o.saturating_add(done as i64))
+}
+
 /// Waits for a descriptor on which a read or a write may block, as the guest wants it.
 fn before(store: &mut Store, d: &Descriptor, events: PollFlags) -> Done {
-    let Some(fd) = d.as_fd().filter(|_| d.may_wait()) else { return Ok(()) };
+    let fd = d.as_fd().ok_or(Errno::BADF)?;
     if d.flags & NONBLOCK == 0 {
         // Those of the process block in the system as well.
         let needed = store.is_interruptible() || matches!(d.kind, Kind::File(_));
@@ -30,17 +64,26 @@ fn before(store: &mut Store, d: &Descriptor, events: PollFlags) -> Done {
     if is_ready(fd, events) { Ok(()) } else { Err(Errno::AGAIN.into()) }
 }
 
-fn read(call: &mut Call<'_>, fd: u32, iovecs: &Iovecs<'_>, offset: Option<i64>) -> Done<usize> {
+fn read(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i64>) -> Done<usize> {
     let d = call.wasi.table.get_mut(fd)?;
     if let Kind::Dir(_) = d.kind {
         return Err(Errno::ISDIR.into());
     }
     d.need(if offset.is_some() { FD_READ | FD_SEEK } else { FD_READ })?;
+    if !d.waits() {
+        return in_pieces(call.store, iovecs, |store, piece, done| match &mut d.kind {
+            Kind::Stream(s) if s.as_fd().is_none() => s.read(&mut call.wasi.streams, &store.gate(), piece),
+            _ => Ok(piece.read(d.as_fd().ok_or(Errno::BADF)?, at(offset, done))?),
+        });
+    }
+    if call.store.is_interruptible() {
+        iovecs.limit(PIECE);
+    }
     loop {
         if iovecs.total() > 0 {
             before(call.store, d, PollFlags::IN)?;
         }
-        let Some(fd) = d.as_fd() else { break };
+        let fd = d.as_fd().ok_or(Errno::BADF)?;
         match iovecs.read(fd, offset) {
             // Someone else has read what was there, or the process's own descriptor does not block.
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
@@ -48,10 +91,6 @@ fn read(call: &mut Call<'_>, fd: u32, iovecs: &Iovecs<'_>, offset: Option<i64>) 
             }
             result => return Ok(result?),
         }
-    }
-    match &mut d.kind {
-        Kind::Stream(s) => s.read(&mut call.wasi.streams, &call.store.gate(), iovecs),
-        _ => Err(Errno::BADF.into()),
     }
 }
 
@@ -61,15 +100,21 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
         return Err(Errno::ISDIR.into());
     }
     d.need(if offset.is_some() { FD_WRITE | FD_SEEK } else { FD_WRITE })?;
+    if !d.waits() {
+        return in_pieces(call.store, iovecs, |store, piece, done| match &mut d.kind {
+            Kind::Stream(s) if s.as_fd().is_none() => s.write(&mut call.wasi.streams, &store.gate(), piece),
+            _ => Ok(piece.write(d.as_fd().ok_or(Errno::BADF)?, at(offset, done))?),
+        });
+    }
     // Where it might be needed, a write is kept so short that it does not wait in the system.
-    if d.may_wait() && call.store.is_interruptible() {
+    if call.store.is_interruptible() {
         iovecs.limit(PIPE_PIECE);
     }
     loop {
         if iovecs.total() > 0 {
             before(call.store, d, PollFlags::OUT)?;
         }
-        let Some(fd) = d.as_fd() else { break };
+        let fd = d.as_fd().ok_or(Errno::BADF)?;
         let written = match d.may_break() {
             true => sigpipe::without(|| iovecs.write(fd, offset)),
             false => iovecs.write(fd, offset),
@@ -81,23 +126,19 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
             result => return Ok(result?),
         }
     }
-    match &mut d.kind {
-        Kind::Stream(s) => s.write(&mut call.wasi.streams, &call.store.gate(), iovecs),
-        _ => Err(Errno::BADF.into()),
-    }
 }
 
 pub fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, out_read: u32) -> Done {
     let out = call.memory.out::<u32>(out_read)?;
-    let iovecs = call.memory.iovecs(iovs, iovs_len)?;
-    out.set(read(call, fd, &iovecs, None)? as u32);
+    let mut iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(read(call, fd, &mut iovecs, None)? as u32);
     Ok(())
 }
 
 pub fn fd_pread(call: &mut Call<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, out_read: u32) -> Done {
     let out = call.memory.out::<u32>(out_read)?;
-    let iovecs = call.memory.iovecs(iovs, iovs_len)?;
-    out.set(read(call, fd, &iovecs, Some(offset_of(offset)?))? as u32);
+    let mut iovecs = call.memory.iovecs(iovs, iovs_len)?;
+    out.set(read(call, fd, &mut iovecs, Some(offset_of(offset)?))? as u32);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What is done by path. `cap-std` resolves every path beneath the directory it is relative to.
 
 use super::descriptor::Descriptor;
-use super::errno::{Done, Errno};
+use super::errno::{Done, Errno, Stop};
 use super::fd::times;
 use super::filestat::{FILESTAT_SIZE, FileStat, FileType};
 use super::functions::Call;
@@ -182,7 +182,21 @@ pub fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) 
     let d = call.wasi.table.get(fd)?;
     let dir = d.directory(PATH_UNLINK_FILE)?;
     d.need_writable()?;
+    if says_directory(&path) {
+        return Err(slash_after_file(&dir.dir, path.as_os_str().as_bytes()));
+    }
     Ok(dir.dir.remove_file(path)?)
+}
+
+/// Why a path with a slash at its end cannot be unlinked. The system looks at what has the name, and follows no link there; `cap-std` would
+/// remove a link.
+fn slash_after_file(dir: &Dir, path: &[u8]) -> Stop {
+    let end = path.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+    match dir.symlink_metadata(OsStr::from_bytes(&path[..end])) {
+        Ok(metadata) if metadata.is_dir() => Errno::ISDIR.into(),
+        Ok(_) => Errno::NOTDIR.into(),
+        Err(e) => e.into(),
+    }
 }
 
 /// How a file is to be opened.
@@ -203,8 +217,7 @@ impl Wish {
         if unknown || (directory && oflags & (CREAT | EXCL | TRUNC) != 0) {
             return Err(Errno::INVAL);
         }
-        // Directories are not written to, whatever their descriptors are asked to be able to do.
-        let (read, write) = (directory || rights & FD_READ != 0, !directory && rights & FD_WRITE != 0);
+        let (read, write) = (directory || rights & FD_READ != 0, rights & FD_WRITE != 0);
         Ok(Wish { read, write, oflags, fdflags, follow: follow(dirflags)? })
     }
 
@@ -229,17 +242,19 @@ impl Wish {
         options
     }
 
-    /// Opens a directory, and nothing else.
+    /// Opens a directory, and nothing else. None can be written to.
     fn open_directory(&self, dir: &Dir, path: PathBuf) -> std::io::Result<File> {
         let mut options = self.options(false);
+        options.write(false);
         let file = match dir.open_with(&path, options.custom_flags(self.custom_flags() | libc::O_DIRECTORY)) {
             // On systems without `openat2`, `cap-std` does not follow a link with this flag.
             Err(e) if e.kind() == std::io::ErrorKind::NotADirectory && self.follow == FollowSymlinks::Yes => {
-                dir.open_with(path, &self.options(false))?
+                dir.open_with(path, self.options(false).write(false))?
             }
             result => result?,
         };
         match FileStat::of(file.as_fd())?.file_type {
+            FileType::DIRECTORY if self.write => Err(std::io::ErrorKind::IsADirectory.into()),
             FileType::DIRECTORY => Ok(file.into_std()),
             _ => Err(std::io::ErrorKind::NotADirectory.into()),
         }
@@ -263,7 +278,7 @@ impl Wish {
 
     /// The same where nothing may be changed.
     fn open_read_only(mut self, dir: &Dir, path: PathBuf) -> Result<File, Errno> {
-        if self.write || self.has(TRUNC) || (self.has(CREAT) && self.has(EXCL)) {
+        if (self.write && !self.has(OPEN_DIRECTORY)) || self.has(TRUNC) || (self.has(CREAT) && self.has(EXCL)) {
             return Err(Errno::ROFS);
         }
         let create = self.has(CREAT);
@@ -273,6 +288,18 @@ impl Wish {
             result => result,
         }
     }
+}
+
+/// Refuses files by which the system shows and changes processes, in a directory that contains a procfs: through `/proc/self/mem` a guest
+/// would read and write all memory of the host. What any user may read (`/proc/cpuinfo`) can be read.
+fn refuse_processes(file: &File, stat: &FileStat, write: bool) -> Result<(), Errno> {
+    // Their sizes are 0, which spares most files a look at their file system.
+    if stat.file_type != FileType::REGULAR_FILE || stat.size != 0 {
+        return Ok(());
+    }
+    let is_procfs = rustix::fs::fstatfs(file)?.f_type == libc::PROC_SUPER_MAGIC as _;
+    let is_public = rustix::fs::fstat(file)?.st_mode & libc::S_IROTH != 0;
+    if is_procfs && (write || !is_public) { Err(Errno::ACCES) } else { Ok(()) }
 }
 
 #[allow(clippy::too_many_arguments)] // As preview 1 has it.
@@ -311,12 +338,13 @@ pub fn path_open(
     if !wish.write {
         rights &= !(FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE);
     }
-    let flags = wish.fdflags;
+    let (flags, write) = (wish.fdflags, wish.write);
     let file = match read_only {
         true => wish.open_read_only(&dir.dir, path)?,
         false => wish.open(&dir.dir, path)?,
     };
     let stat = FileStat::of(file.as_fd())?;
+    refuse_processes(&file, &stat, write)?;
     let opened = match stat.file_type {
         FileType::DIRECTORY => Descriptor::dir(file, None, rights, inheriting, read_only),
         _ => Descriptor::file(file, &stat, rights, flags, read_only),

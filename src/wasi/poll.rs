@@ -82,7 +82,7 @@ fn descriptor(call: &Call<'_>, fd: u32, kind: u8) -> What {
     let found = call.wasi.table.get(fd).and_then(|d| d.need(POLL_FD_READWRITE).map(|()| d));
     match found {
         Err(e) => What::Failed(e),
-        Ok(d) if d.as_fd().is_some() && d.may_wait() => {
+        Ok(d) if d.waits() => {
             What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT })
         }
         // Files, and what the host has in memory or answers itself, are always ready.

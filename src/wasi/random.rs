@@ -7,7 +7,7 @@ use super::functions::Call;
 pub type Random = Box<dyn FnMut(&mut [u8]) -> Result<(), Errno> + Send>;
 
 /// Bytes that are made between two looks at whether the store was interrupted.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 256 << 10;
 
 pub fn random_get(call: &mut Call<'_>, buf: u32, buf_len: u32) -> Done {
     let span = call.memory.span(buf, buf_len)?;

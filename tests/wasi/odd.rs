@@ -199,10 +199,7 @@ fn renumbering() {
     let mut renumber = |from: u32, to: u32| g.done("fd_renumber", &[from.into(), to.into()]);
     assert_eq!(renumber(a, a), Ok(()));
     assert_eq!((renumber(a, 99), renumber(99, a)), (Err(errno::BADF), Err(errno::BADF)));
-    assert_eq!(
-        (renumber(3, 3), renumber(a, 3), renumber(3, a)),
-        (Err(errno::NOTSUP), Err(errno::NOTSUP), Err(errno::NOTSUP))
-    );
+    assert_eq!(renumber(3, 3), Ok(()));
     assert_eq!(renumber(b, a), Ok(()));
     assert_eq!(renumber(b, a), Err(errno::BADF));
     assert_eq!(g.read(a, 9).unwrap(), b"b");
@@ -213,6 +210,62 @@ fn renumbering() {
     // A directory that the host gave can be closed; then it is gone.
     g.close(3);
     assert_eq!(g.open("a", 0, READ), Err(errno::BADF));
+}
+
+/// `dup2` onto the number of a preopened directory, and from it: the descriptor takes its name with it.
+#[test]
+fn renumbering_preopened_directories() {
+    let dir = Dir::new();
+    dir.write("sub/f", "text");
+    let mut g = Guest::with_dir(dir.path());
+    let name_len = |g: &mut Guest, fd: u32| g.done("fd_prestat_get", &[fd.into(), OUT.into()]).map(|()| g.u32(OUT + 4));
+    let sub = g.open("sub", DIRECTORY, READ).unwrap();
+    let file = g.open("sub/f", 0, READ).unwrap();
+    assert_eq!(g.done("fd_renumber", &[3, file.into()]), Ok(()));
+    assert_eq!((name_len(&mut g, 3), name_len(&mut g, file)), (Err(errno::BADF), Ok(1)));
+    assert_eq!(g.open_with(file, b"sub/f", 1, 0, READ, 0), Ok(3));
+    assert_eq!(g.done("fd_renumber", &[sub.into(), file.into()]), Ok(()));
+    assert_eq!(name_len(&mut g, file), Err(errno::BADF));
+    assert!(g.open_with(file, b"f", 1, 0, READ, 0).is_ok());
+}
+
+/// No directory is opened to be written, by whatever path and flags.
+#[test]
+fn directories_are_not_written() {
+    let dir = Dir::new();
+    dir.write("sub/f", "text");
+    std::os::unix::fs::symlink("sub", dir.path().join("link")).unwrap();
+    let mut wasi = Wasi::new();
+    wasi.add_dir(dir.path(), b"/", false).unwrap();
+    wasi.add_dir(dir.path(), b"/ro", true).unwrap();
+    let mut g = Guest::new(wasi);
+    for path in [".", "sub", "sub/", "link", "link/"] {
+        assert_eq!(g.open(path, DIRECTORY, ALL), Err(errno::ISDIR), "{path}");
+        assert_eq!(g.open(path, 0, ALL), Err(errno::ISDIR), "{path}");
+        assert_eq!(g.open_with(4, path.as_bytes(), 1, DIRECTORY, ALL, 0), Err(errno::ISDIR), "{path}");
+        assert!(g.open(path, DIRECTORY, READ).is_ok());
+    }
+    assert_eq!(g.open("sub/f", DIRECTORY, ALL), Err(errno::NOTDIR));
+    assert_eq!(g.open("none", DIRECTORY, ALL), Err(errno::NOENT));
+}
+
+/// A slash at the end of a path that is to be unlinked: an error, and the file, directory or link stays.
+#[test]
+fn unlinking_with_a_slash() {
+    let dir = Dir::new();
+    dir.write("sub/f", "text");
+    for (name, to) in [("to_dir", "sub"), ("to_file", "sub/f"), ("to_none", "none")] {
+        std::os::unix::fs::symlink(to, dir.path().join(name)).unwrap();
+    }
+    let mut g = Guest::with_dir(dir.path());
+    for name in ["to_dir/", "to_file/", "to_none/", "sub/f/", "to_dir//"] {
+        assert_eq!(g.path("path_unlink_file", name), Err(errno::NOTDIR), "{name}");
+    }
+    assert_eq!(g.path("path_unlink_file", "sub/"), Err(errno::ISDIR));
+    assert_eq!(g.path("path_unlink_file", "none/"), Err(errno::NOENT));
+    assert_eq!(dir.read("to_file"), b"text");
+    assert!(dir.path().join("to_dir/f").exists() && dir.path().join("to_none").is_symlink());
+    assert_eq!(g.path("path_unlink_file", "to_dir"), Ok(()));
 }
 
 #[test]

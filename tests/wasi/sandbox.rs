@@ -2,6 +2,7 @@
 
 use super::guest::*;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wrt::wasi::Wasi;
@@ -191,6 +192,35 @@ fn races_lead_nowhere() {
     over.store(true, Relaxed);
     assert!(racer.join().unwrap() > 10);
     assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+}
+
+/// A guest that is given the whole file system, or a procfs, does not get at the memory of its host.
+#[test]
+fn processes_are_not_files() {
+    if !Path::new("/proc/self/mem").exists() {
+        return;
+    }
+    let mut wasi = Wasi::new();
+    wasi.add_dir(Path::new("/"), b"/", false).unwrap();
+    wasi.add_dir(Path::new("/proc"), b"/proc", false).unwrap();
+    let mut g = Guest::new(wasi);
+    let id = std::process::id();
+    for (dir, prefix) in [(3, "proc/"), (4, "")] {
+        for file in ["self/mem".into(), format!("{id}/mem"), format!("{id}/task/{id}/mem"), "self/environ".into()] {
+            for rights in [ALL, READ] {
+                let opened = g.open_with(dir, format!("{prefix}{file}").as_bytes(), 1, 0, rights, 0);
+                assert!(opened.is_err(), "{file} with {rights:x}");
+            }
+        }
+        assert!(g.open_with(dir, format!("{prefix}self/comm").as_bytes(), 1, 0, ALL, 0).is_err());
+        let info = g.open_with(dir, format!("{prefix}cpuinfo").as_bytes(), 1, 0, READ, 0).unwrap();
+        assert!(!g.read(info, 100).unwrap().is_empty());
+    }
+    // Other empty files can be written.
+    let dir = Dir::new();
+    dir.write("empty", "");
+    let mut g = Guest::with_dir(dir.path());
+    assert!(g.open("empty", 0, ALL).is_ok() && g.open("new", CREAT, ALL).is_ok());
 }
 
 /// Every change of a read-only directory is refused, also through what was opened from it.

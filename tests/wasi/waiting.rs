@@ -212,3 +212,56 @@ fn deadlines_end_reading_from_the_terminal() {
     assert_eq!(child.wait().unwrap().code(), Some(7));
     drop(input);
 }
+
+/// Puts a list of iovecs where it is not in the way; the two arguments.
+fn iovecs(g: &mut Guest, list: &[(u32, u32)]) -> (u64, u64) {
+    let bytes: Vec<u8> = list.iter().flat_map(|(at, len)| [at.to_le_bytes(), len.to_le_bytes()].concat()).collect();
+    g.put(EVENTS, &bytes);
+    (EVENTS.into(), list.len() as u64)
+}
+
+/// A long write to a callback ends after the piece during which the interruption came: 256 KiB.
+#[test]
+fn interruptions_end_long_transfers() {
+    let taken = std::sync::Arc::new(std::sync::Mutex::new((0, None::<InterruptHandle>)));
+    let mut wasi = Wasi::new();
+    let by_writer = taken.clone();
+    let writer = move |bytes: &mut [u8]| {
+        let mut taken = by_writer.lock().unwrap();
+        taken.0 += bytes.len();
+        taken.1.as_ref().unwrap().interrupt();
+        Ok(bytes.len())
+    };
+    wasi.set_writer(1, Box::new(writer)).unwrap();
+    let mut g = Guest::on(&interruptible(), wasi);
+    taken.lock().unwrap().1 = Some(g.store.interrupt_handle().unwrap());
+    let (p, n) = iovecs(&mut g, &[(65536, 131_072); 32]);
+    assert_eq!(g.try_call("fd_write", &[1, p, n, OUT.into()]).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert!((1..=256 << 10).contains(&taken.lock().unwrap().0));
+}
+
+/// In pieces or not, a transfer is the same: buffers that do not end where pieces do, and offsets.
+#[test]
+fn long_transfers_are_whole() {
+    let dir = Dir::new();
+    let content: Vec<u8> = (0..1_000_000u32).map(|i| (i ^ (i >> 8)) as u8).collect();
+    std::fs::write(dir.path().join("f"), &content).unwrap();
+    for engine in [interruptible(), Engine::new(&Config::new()).unwrap()] {
+        let mut wasi = Wasi::new();
+        wasi.add_dir(dir.path(), b"/", false).unwrap();
+        let mut g = Guest::on(&engine, wasi);
+        g.memory.grow(&mut g.store, 40).unwrap();
+        let fd = u64::from(g.open("f", 0, ALL).unwrap());
+        let list = [(65536, 100_001), (0, 0), (262_144, 700_003), (165_537, 7), (1_500_000, 500_000)];
+        let (p, n) = iovecs(&mut g, &list);
+        assert_eq!((g.call("fd_pread", &[fd, p, n, 1000, OUT.into()]), g.u32(OUT)), (0, 999_000));
+        let got: Vec<u8> = list.iter().flat_map(|(at, len)| g.get(*at, *len as usize)).take(999_000).collect();
+        assert!(got == content[1000..], "interruptible: {}", g.store.is_interruptible());
+        assert_eq!((g.call("fd_read", &[fd, p, n, OUT.into()]), g.u32(OUT)), (0, 1_000_000));
+        assert_eq!((g.call("fd_read", &[fd, p, n, OUT.into()]), g.u32(OUT)), (0, 0));
+        let copy = u64::from(g.open("copy", CREAT | TRUNC, ALL).unwrap());
+        assert_eq!((g.call("fd_pwrite", &[copy, p, n, 5, OUT.into()]), g.u32(OUT)), (0, 1_300_011));
+        let written = dir.read("copy");
+        assert!(written.len() == 1_300_016 && written[5..1_000_005] == content[..]);
+    }
+}
