@@ -1943,6 +1943,10 @@ WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_env(wrt_wasi_t *wasi);
 // itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads is an error for the guest, never a signal.
 WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stdio(wrt_wasi_t *wasi);
 
+// Makes one of the guest's 0, 1 and 2 that of the host's process, as `wrt_wasi_inherit_stdio` does with all of them.
+WRT_MUST_USE wrt_error_t *wrt_wasi_inherit_stream(wrt_wasi_t *wasi,
+                                     uint32_t fd);
+
 // Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and
 // appended to, so that 1 and 2 may be the same. Fails with `i/o`.
 WRT_MUST_USE wrt_error_t *wrt_wasi_set_stdio_file(wrt_wasi_t *wasi,
@@ -1990,8 +1994,8 @@ WRT_MUST_USE wrt_error_t *wrt_wasi_set_random(wrt_wasi_t *wasi,
                                  wrt_finalizer_t finalizer);
 
 // Defines the functions of `wasi_snapshot_preview1`, for every store of the engine; what a guest may use is its store's
-// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". If one of the names is taken,
-// nothing is defined. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
+// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". A function of this module that is
+// defined already stays as it is, so a host replaces single functions by defining its own first. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
 WRT_MUST_USE wrt_error_t *wrt_linker_define_wasi(wrt_linker_t *linker);
 
 // Gives a store's guest what it may use; what was there before is deleted. `take_wasi` is taken, also when this fails, and must not
