@@ -37,6 +37,9 @@ fn main() {
     config.layout.aligned_n = Some("WRT_ALIGNED".into());
     config.export.include = vec!["ErrorKind".into()];
     config.export.rename.insert("ErrorKind".into(), "wrt_error_kind_t".into());
+    // Of one byte that may have any value; C writes it as what it is meant to be.
+    config.export.rename.insert("wrt_bool".into(), "bool".into());
+    config.export.exclude = vec!["wrt_bool".into()];
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
     config.enumeration.enum_class = false;
     let mut builder = cbindgen::Builder::new().with_config(config);

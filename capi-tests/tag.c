@@ -285,6 +285,33 @@ static void misused(void) {
     world_end(&w);
 }
 
+/* The store's own ways to know its tags are no references of the host's. */
+static void not_counted(void) {
+    world_t w = gc_world();
+    wrt_heap_stats_t stats;
+    wrt_functype_t *type;
+    wrt_tag_t tags[3];
+    wrt_ref_t r;
+    wrt_weak_t weak;
+    memset(&stats, 0, sizeof stats), stats.size = sizeof stats;
+    OK(wrt_functype_parse(TEXT("(i32)"), &type));
+    for (int i = 0; i < 3; i++) OK(wrt_tag_new(w.store, type, &tags[i]));
+    wrt_functype_delete(type);
+    OK(wrt_store_heap_stats(w.store, &stats));
+    CHECK(stats.weak_references == 0 && stats.references == 0);
+    OK(wrt_externref_new(w.store, NULL, NULL, 0, &r));
+    OK(wrt_weak_new(w.store, &r, &weak));
+    OK(wrt_tag_release(w.store, &tags[1]));
+    OK(wrt_store_gc(w.store));
+    OK(wrt_store_heap_stats(w.store, &stats));
+    CHECK(stats.weak_references == 1 && stats.references == 1);
+    OK(wrt_weak_release(w.store, &weak));
+    OK(wrt_ref_release(w.store, &r));
+    OK(wrt_store_heap_stats(w.store, &stats));
+    CHECK(stats.weak_references == 0 && stats.references == 0);
+    world_end(&w);
+}
+
 int main(void) {
     for (zeal = 0; zeal < 3; zeal++) {
         made_by_the_host();
@@ -297,6 +324,7 @@ int main(void) {
         of_a_released_instance();
         many();
         misused();
+        not_counted();
     }
     return 0;
 }

@@ -40,6 +40,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/api/val.rs", "function references are pointers"),
     ("src/api/reference.rs", "bits of machine code become references"),
     ("src/api/weak.rs", "bits of the heap become references"),
+    ("src/base/stable.rs", "an owner that claims no uniqueness"),
     ("src/gc/", "objects in a heap's address space"),
     ("src/sys/", "system calls, signal contexts, mapped memory"),
     ("src/wasm/descriptor.rs", "descriptors that machine code reads without a lock"),

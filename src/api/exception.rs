@@ -2,7 +2,7 @@
 
 use super::object::{Place, Stored, holding, stored_all};
 use super::reference::no_memory;
-use super::{Ref, Store, Tag, Val};
+use super::{Ref, StoreMut, Tag, Val};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::vm::exception::{Thrown, tag_of};
@@ -10,7 +10,7 @@ use crate::wasm::descriptor::KIND_EXCEPTION;
 
 impl Ref {
     /// An exception of a tag with a value for each parameter of its type.
-    pub fn new_exception(store: &mut Store, tag: Tag, values: &[Val]) -> Result<Ref> {
+    pub fn new_exception(store: &mut StoreMut<'_>, tag: Tag, values: &[Val]) -> Result<Ref> {
         let def = store.vm().engine.types.exception(tag.type_id(store)?)?;
         let (want, got) = (def.fields().len() - 1, values.len());
         if want != got {
@@ -25,14 +25,15 @@ impl Ref {
             stored.extend(stored_all(store, "value", def.fields()[1..].iter().zip(values))?);
             Ref::new_object(store, def.id, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                places.zip(&stored).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))
+                // SAFETY: the fields of the type, with values made for their storage.
+                places.zip(&stored).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         });
         identity.release(store)?;
         made
     }
 
-    fn exception<'s>(&self, store: &'s Store) -> Result<Place<'s>> {
+    fn exception<'s>(&self, store: &'s StoreMut<'_>) -> Result<Place<'s>> {
         let (no_gc, object) = self.get(store)?;
         let types = &store.vm().engine.types;
         let id = no_gc.type_of(object).filter(|id| types.view().get(*id).kind == KIND_EXCEPTION);
@@ -41,7 +42,7 @@ impl Ref {
     }
 
     /// The tag of an exception.
-    pub fn exception_tag(&self, store: &mut Store) -> Result<Tag> {
+    pub fn exception_tag(&self, store: &mut StoreMut<'_>) -> Result<Tag> {
         let place = self.exception(store)?;
         let tag = tag_of(place.no_gc, place.object).ok_or_else(|| err!(Internal, "an exception without a tag"))?;
         let bits = tag.bits();
@@ -50,12 +51,12 @@ impl Ref {
     }
 
     /// How many values an exception carries.
-    pub fn exception_len(&self, store: &Store) -> Result<u32> {
+    pub fn exception_len(&self, store: &StoreMut<'_>) -> Result<u32> {
         Ok(self.exception(store)?.def.fields().len() as u32 - 1)
     }
 
     /// A value that an exception carries. A reference is one of the innermost scope.
-    pub fn exception_value(&self, store: &mut Store, i: u32) -> Result<Val> {
+    pub fn exception_value(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let place = self.exception(store)?;
         let at = i as usize;
         let Some(field) = place.def.fields()[1..].get(at) else {
@@ -63,25 +64,27 @@ impl Ref {
             return Err(err!(InvalidArgument, "there is no value {i}, the exception carries {len}"));
         };
         let (field, offset) = (*field, place.def.offsets[at + 1]);
-        let slot = place.load(store, field, offset);
-        // SAFETY: a value of the field's type, of an object of this store, just read.
-        unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
+        // SAFETY: the field is the type's; the value is of its type, of an object of this store, just read.
+        unsafe {
+            let slot = place.load(store, field, offset);
+            Val::from_slot(store, &slot, field.storage.unpacked())
+        }
     }
 
     /// All values that an exception carries.
-    pub fn exception_values(&self, store: &mut Store) -> Result<Vec<Val>> {
+    pub fn exception_values(&self, store: &mut StoreMut<'_>) -> Result<Vec<Val>> {
         (0..self.exception_len(store)?).map(|i| self.exception_value(store, i)).collect()
     }
 
     /// An error that holds an exception: a host function that returns it throws the exception.
-    pub fn to_error(&self, store: &mut Store) -> Result<Error> {
+    pub fn to_error(&self, store: &mut StoreMut<'_>) -> Result<Error> {
         let bits = self.exception(store)?.object.bits();
         // SAFETY: just read.
         Ok(unsafe { store.vm_mut().exception_error(bits) })
     }
 }
 
-impl Store {
+impl StoreMut<'_> {
     /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none. One of another store is
     /// an error of kind `wrong store`.
     pub fn exception_of(&mut self, error: &Error) -> Result<Option<Ref>> {

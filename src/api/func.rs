@@ -2,7 +2,7 @@
 
 pub use super::handle::defined::Func;
 use super::val;
-use super::{HostDefinition, Instance, Ref, Store, Val, Value};
+use super::{HostDefinition, Instance, Ref, StoreMut, Val, Value};
 use crate::abi::vmstruct::{VmCaller, VmSlot};
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
@@ -20,14 +20,13 @@ const FEW: usize = 16;
 
 /// What a host function learns of its call.
 pub struct Caller<'a> {
-    store: &'a mut Store,
+    store: StoreMut<'a>,
 }
 
-impl Caller<'_> {
-    /// The store, for everything that can be done with it, calls into WebAssembly included. It must not be dropped or
-    /// exchanged for another.
-    pub fn store(&mut self) -> &mut Store {
-        self.store
+impl<'a> Caller<'a> {
+    /// The store, for everything that can be done with it, calls into WebAssembly included.
+    pub fn store(&mut self) -> &mut StoreMut<'a> {
+        &mut self.store
     }
 
     /// The call, for `instance_of`.
@@ -40,12 +39,12 @@ impl Caller<'_> {
     /// The instance whose code called, if it was WebAssembly.
     pub fn instance(&self) -> Option<Instance> {
         // SAFETY: this call is in progress.
-        unsafe { Caller::instance_of(self.store, &self.call()) }
+        unsafe { Caller::instance_of(&self.store, &self.call()) }
     }
 
     /// # Safety
     /// The call is in progress, in this store.
-    pub unsafe fn instance_of(store: &Store, call: &VmCaller) -> Option<Instance> {
+    pub unsafe fn instance_of(store: &StoreMut<'_>, call: &VmCaller) -> Option<Instance> {
         // SAFETY: called by an exit trampoline that published its frame.
         let (pc, fp) = unsafe { unwind::calling_frame(call) }?;
         // Mostly there is one that can have called; looking the code up takes as long as the rest of a short call.
@@ -63,7 +62,7 @@ impl Caller<'_> {
 impl Func {
     /// A host function. `f` gets the arguments, and the results to fill in, which start as zeros and nulls.
     pub fn new(
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Func> {
@@ -76,7 +75,7 @@ impl Func {
     /// `f` must leave values of the result types, with funcrefs of this store. References to objects are `Ref`s in their
     /// slots, as `VmSlot::handle`; they are checked.
     pub unsafe fn new_raw(
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Func> {
@@ -85,7 +84,12 @@ impl Func {
         Func::from_call(store, ty, call, None)
     }
 
-    pub(super) fn from_call(store: &mut Store, ty: &FuncType, call: HostCall, direct: Option<Direct>) -> Result<Func> {
+    pub(super) fn from_call(
+        store: &mut StoreMut<'_>,
+        ty: &FuncType,
+        call: HostCall,
+        direct: Option<Direct>,
+    ) -> Result<Func> {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let (id, _) = store.vm().engine.types.register_func(ty)?;
         let funcref = store.with_room(|store| store.vm_mut().add_host_func(id, call.clone(), direct))?;
@@ -95,18 +99,19 @@ impl Func {
 
     /// # Safety
     /// `f` is a funcref of this store.
-    pub(super) unsafe fn from_ref(store: &mut Store, f: FuncRefPtr) -> Result<Func> {
-        let index = store.vm_mut().func_handle(f)?;
+    pub(super) unsafe fn from_ref(store: &mut StoreMut<'_>, f: FuncRefPtr) -> Result<Func> {
+        // SAFETY: the caller's promise.
+        let index = unsafe { store.vm_mut().func_handle(f) }?;
         Ok(Func::make(store, index))
     }
 
     /// A function of this store from a definition.
-    pub fn from_definition(store: &mut Store, d: &HostDefinition) -> Result<Func> {
+    pub fn from_definition(store: &mut StoreMut<'_>, d: &HostDefinition) -> Result<Func> {
         Func::from_call(store, &d.ty, d.call.clone(), d.direct)
     }
 
     /// The function of a definition in this store. There is one, which lives as long as something refers to it.
-    pub(super) fn shared(store: &mut Store, d: &HostDefinition) -> Result<Func> {
+    pub(super) fn shared(store: &mut StoreMut<'_>, d: &HostDefinition) -> Result<Func> {
         let (id, _) = store.vm().engine.types.register_func(&d.ty)?;
         let funcref = store.vm_mut().shared_host_func(id, &d.call, d.direct)?;
         // SAFETY: a function of this store.
@@ -114,24 +119,24 @@ impl Func {
     }
 
     /// Gives up the host's hold on a function that the host made: it lives as long as something refers to it.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_func(i)
     }
 
-    pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<Arc<FuncType>> {
         Ok(store.vm().funcs[self.check(store)?].ty.clone())
     }
 
     /// The id of its type, which supertypes' ids are not equal to.
-    pub(super) fn type_id(&self, store: &Store) -> Result<TypeId> {
+    pub(super) fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let funcref = store.vm().funcs[self.check(store)?].funcref;
         // SAFETY: a function of this store.
         Ok(unsafe { (*funcref).type_id })
     }
 
     /// Calls the function. `args` and `results` must be exactly as many as the type says.
-    pub fn call(&self, store: &mut Store, args: &[Val], results: &mut [Val]) -> Result<()> {
+    pub fn call(&self, store: &mut StoreMut<'_>, args: &[Val], results: &mut [Val]) -> Result<()> {
         // SAFETY: slices are as many values as they are long.
         unsafe { self.call_values(store, args.as_ptr(), args.len(), results.as_mut_ptr(), results.len()) }
     }
@@ -143,7 +148,7 @@ impl Func {
     #[inline(always)]
     pub unsafe fn call_values<V: Value>(
         &self,
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         args: *const V,
         arg_count: usize,
         results: *mut V,
@@ -180,7 +185,7 @@ impl Func {
     /// # Safety
     /// `slots` are `count` slots; the arguments are of the types, funcrefs of this store.
     #[inline(always)]
-    pub unsafe fn call_raw(&self, store: &mut Store, slots: *mut VmSlot, count: usize) -> Result<()> {
+    pub unsafe fn call_raw(&self, store: &mut StoreMut<'_>, slots: *mut VmSlot, count: usize) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
         // SAFETY: as in `call_values`.
         unsafe {
@@ -199,7 +204,7 @@ impl Func {
 
     /// # Safety
     /// As `call_raw`; the slots are enough.
-    unsafe fn call_raw_references(&self, store: &mut Store, slots: &mut [VmSlot]) -> Result<()> {
+    unsafe fn call_raw_references(&self, store: &mut StoreMut<'_>, slots: &mut [VmSlot]) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
         // SAFETY: as in `call_values`; references are checked here.
         unsafe {
@@ -226,7 +231,7 @@ fn references(types: &[ValType]) -> Box<[(usize, RefType)]> {
 ///
 /// # Safety
 /// The slots of `which` hold bits of this store, from after the last collection.
-unsafe fn root_slots(store: &mut Store, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
+unsafe fn root_slots(store: &mut StoreMut<'_>, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
     for (i, _) in which {
         // SAFETY: the caller's promise.
         let r = unsafe { Ref::from_raw(store, slots[*i].gc) }?;
@@ -236,7 +241,7 @@ unsafe fn root_slots(store: &mut Store, slots: &mut [VmSlot], which: &[(usize, R
 }
 
 /// References to bits, which are good until something is collected.
-fn unroot_slots(store: &Store, slots: &mut [VmSlot], which: &[(usize, RefType)], what: &str) -> Result<()> {
+fn unroot_slots(store: &StoreMut<'_>, slots: &mut [VmSlot], which: &[(usize, RefType)], what: &str) -> Result<()> {
     for (i, ty) in which {
         // SAFETY: any bits are words; what they name is checked.
         let words = unsafe { slots[*i].handle };
@@ -293,14 +298,14 @@ pub(super) fn checked_call<V: Value>(
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
         // SAFETY: called by the runtime with its store, on its thread, and with as many slots as the type has values,
         // the arguments in place.
-        unsafe { Store::with(store, |store| store.in_callback(|store| run_checked(store, &ty, &f, slots))) }
+        unsafe { StoreMut::from_ptr(store).in_callback(|store| run_checked(store, &ty, &f, slots)) }
     }))
 }
 
 /// # Safety
 /// `slots` hold the arguments of `ty` and have room for its results.
 unsafe fn run_checked<V: Value>(
-    store: &mut Store,
+    store: &mut StoreMut<'_>,
     ty: &FuncType,
     f: &impl Fn(&mut Caller<'_>, &[V], &mut [V]) -> Result<()>,
     slots: *mut VmSlot,
@@ -319,7 +324,7 @@ unsafe fn run_checked<V: Value>(
             results.add(i).write(V::default_of(*ty));
         }
         let (a, r) = (std::slice::from_raw_parts(args, nargs), std::slice::from_raw_parts_mut(results, nresults));
-        f(&mut Caller { store }, a, r)?;
+        f(&mut Caller { store: store.reborrow() }, a, r)?;
         for (i, ty) in ty.results().iter().enumerate() {
             V::put(results.add(i), store, ty, slots.add(i)).map_err(|e| of_place(e, "a host function's result", i))?;
         }
@@ -342,12 +347,10 @@ pub(super) unsafe fn raw_call(
         // SAFETY: as in `checked_call`; the trampoline has that many slots.
         unsafe {
             let slots: &mut [VmSlot] = if count == 0 { &mut [] } else { std::slice::from_raw_parts_mut(slots, count) };
-            Store::with(store, |store| {
-                store.in_callback(|store| {
-                    root_slots(store, slots, &params)?;
-                    f(&mut Caller { store }, slots)?;
-                    unroot_slots(store, slots, &results, "a host function's result")
-                })
+            StoreMut::from_ptr(store).in_callback(|store| {
+                root_slots(store, slots, &params)?;
+                f(&mut Caller { store: store.reborrow() }, slots)?;
+                unroot_slots(store, slots, &results, "a host function's result")
             })
         }
     }))

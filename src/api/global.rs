@@ -1,7 +1,7 @@
 //! Globals.
 
 pub use super::handle::defined::Global;
-use super::{Store, Val};
+use super::{StoreMut, Val};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::Result;
@@ -10,7 +10,7 @@ use crate::vm::global as vm;
 use crate::wasm::types::GlobalType;
 
 impl Global {
-    pub fn new(store: &mut Store, ty: GlobalType, value: Val) -> Result<Global> {
+    pub fn new(store: &mut StoreMut<'_>, ty: GlobalType, value: Val) -> Result<Global> {
         store.engine().check_type(ty.content)?;
         let index = store.with_room(|store| {
             if ty.content.is_gc() {
@@ -23,17 +23,17 @@ impl Global {
         Ok(Global::make(store, index))
     }
 
-    pub fn ty(&self, store: &Store) -> Result<GlobalType> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<GlobalType> {
         Ok(store.vm().globals[self.check(store)?].ty())
     }
 
     /// Gives up the host's hold on a global that `new` made: it lives as long as something refers to it.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_global(i)
     }
 
-    pub fn get(&self, store: &mut Store) -> Result<Val> {
+    pub fn get(&self, store: &mut StoreMut<'_>) -> Result<Val> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty().content;
         let slot = if ty.is_gc() {
@@ -46,7 +46,7 @@ impl Global {
         unsafe { Val::from_slot(store, &slot, ty) }
     }
 
-    pub fn set(&self, store: &mut Store, value: Val) -> Result<()> {
+    pub fn set(&self, store: &mut StoreMut<'_>, value: Val) -> Result<()> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty();
         value.to_slot(store, ty.content).map_err(|e| e.about("the global"))?;
@@ -58,7 +58,7 @@ impl Global {
 }
 
 /// Writes a value, which is checked, into the global at a place of the store.
-fn put(store: &mut Store, i: u32, value: Val) -> Result<()> {
+fn put(store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
     let ty = store.vm().globals[i].ty().content;
     let slot = value.to_slot(store, ty)?;
     if !ty.is_gc() {

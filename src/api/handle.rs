@@ -1,6 +1,6 @@
 //! What the handles of store objects share.
 
-use super::{Func, Global, Memory, Store, Table, Tag};
+use super::{Func, Global, Memory, StoreMut, Table, Tag};
 use crate::base::{Error, Result};
 use crate::err;
 use crate::wasm::types::ExternType;
@@ -20,13 +20,13 @@ macro_rules! handles {
         }
 
         impl $name {
-            pub(in crate::api) fn make(store: &Store, index: u32) -> $name {
+            pub(in crate::api) fn make(store: &StoreMut<'_>, index: u32) -> $name {
                 $name { store: store.id(), index, generation: store.vm().$list.generation(index) }
             }
 
             /// The place in the store, if the handle is one of this store's.
             #[inline]
-            pub(in crate::api) fn check(&self, store: &Store) -> Result<u32> {
+            pub(in crate::api) fn check(&self, store: &StoreMut<'_>) -> Result<u32> {
                 if self.store == store.id() && store.vm().$list.is_current(self.index, self.generation) {
                     return Ok(self.index);
                 }
@@ -55,7 +55,7 @@ pub(super) mod defined {
 }
 
 #[cold]
-fn refused(store: &Store, id: u64, what: &str) -> Error {
+fn refused(store: &StoreMut<'_>, id: u64, what: &str) -> Error {
     match id {
         0 => err!(StaleHandle, "the {what} handle is empty"),
         id if id == store.id() => err!(StaleHandle, "the handle names no {what} of this store, or no longer"),
@@ -75,7 +75,7 @@ pub enum Extern {
 
 impl Extern {
     /// The type as of now: the minimum of a table or memory is its present size.
-    pub fn ty(&self, store: &Store) -> Result<ExternType> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<ExternType> {
         Ok(match self {
             Extern::Func(f) => ExternType::Func(f.type_id(store)?, f.ty(store)?),
             Extern::Table(t) => ExternType::Table(t.ty(store)?),

@@ -1,7 +1,7 @@
 //! Instances.
 
 pub use super::handle::defined::Instance;
-use super::{Extern, Func, Global, ImportType, Memory, Module, Store, Table, Tag};
+use super::{Extern, Func, Global, ImportType, Memory, Module, StoreMut, Table, Tag};
 use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
 use crate::vm::instance::global_handle;
@@ -14,12 +14,12 @@ use std::sync::Arc;
 impl Instance {
     /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. It lives until it is
     /// released; when that traps, as long as something refers to it.
-    pub fn new(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
+    pub fn new(store: &mut StoreMut<'_>, module: &Module, imports: &[Extern]) -> Result<Instance> {
         store.with_room(|store| Instance::link(store, module, imports))
     }
 
     /// Frees nothing before the imports are in place.
-    pub(super) fn link(store: &mut Store, module: &Module, imports: &[Extern]) -> Result<Instance> {
+    pub(super) fn link(store: &mut StoreMut<'_>, module: &Module, imports: &[Extern]) -> Result<Instance> {
         if !Arc::ptr_eq(&module.0.engine, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
         }
@@ -43,7 +43,7 @@ impl Instance {
 
     /// Gives up the host's hold on it: the instance lives as long as something refers to it, and is freed by a full collection
     /// after that.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_instance(i)
     }
@@ -53,19 +53,19 @@ impl Instance {
         mailbox::send(self.store, Release::Instance { index: self.index, generation: self.generation });
     }
 
-    pub fn module(&self, store: &Store) -> Result<Module> {
+    pub fn module(&self, store: &StoreMut<'_>) -> Result<Module> {
         Ok(Module(Arc::clone(&store.vm().instances[self.check(store)?].module)))
     }
 
     /// The export of a name, if there is one.
-    pub fn export(&self, store: &mut Store, name: &str) -> Result<Option<Extern>> {
+    pub fn export(&self, store: &mut StoreMut<'_>, name: &str) -> Result<Option<Extern>> {
         let i = self.check(store)?;
         let index = store.vm().instances[i].info().export(name);
         index.map(|index| extern_of(store, i, index)).transpose()
     }
 
     /// The export at a place in the order of `Module::exports`.
-    pub fn export_at(&self, store: &mut Store, place: usize) -> Result<Option<Extern>> {
+    pub fn export_at(&self, store: &mut StoreMut<'_>, place: usize) -> Result<Option<Extern>> {
         let i = self.check(store)?;
         let index = store.vm().instances[i].info().exports.get(place).map(|e| e.index);
         index.map(|index| extern_of(store, i, index)).transpose()
@@ -89,7 +89,7 @@ fn misfit(e: Error, import: &ImportType<'_>) -> Error {
     Error::new(ErrorKind::Link, e.message()).about(format_args!("import {module}.{name}"))
 }
 
-fn extern_of(store: &mut Store, instance: u32, index: EntityIndex) -> Result<Extern> {
+fn extern_of(store: &mut StoreMut<'_>, instance: u32, index: EntityIndex) -> Result<Extern> {
     let inst = &store.vm().instances[instance];
     Ok(match index {
         EntityIndex::Func(f) => {
@@ -112,7 +112,7 @@ fn extern_of(store: &mut Store, instance: u32, index: EntityIndex) -> Result<Ext
 }
 
 /// Checks that `given` may stand where `wanted` is imported (Wasm 3.0, 4.7.2).
-fn import_value(store: &Store, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
+fn import_value(store: &StoreMut<'_>, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
     let types = store.vm().engine.types.view();
     let (fits, value) = match (wanted, given) {
         (ExternType::Func(w, _), Extern::Func(f)) => {

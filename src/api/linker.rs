@@ -1,7 +1,7 @@
 //! Linking by name.
 
 use super::func::{checked_call, raw_call};
-use super::{Caller, Engine, Extern, Func, Instance, Module, Store, Val, Value};
+use super::{Caller, Engine, Extern, Func, Instance, Module, StoreMut, Val, Value};
 use crate::abi::vmstruct::VmSlot;
 use crate::base::shown::list;
 use crate::base::{Error, Quoted, Result};
@@ -99,7 +99,7 @@ impl Linker {
     }
 
     /// Defines an object of a store.
-    pub fn define(&mut self, store: &Store, module: &str, name: &str, item: Extern) -> Result<()> {
+    pub fn define(&mut self, store: &StoreMut<'_>, module: &str, name: &str, item: Extern) -> Result<()> {
         item.ty(store)?;
         self.insert(module, name, Definition::Extern(item))
     }
@@ -112,7 +112,7 @@ impl Linker {
 
     /// Defines every export of an instance under one module name. Fails before anything is defined if one of the names
     /// is taken.
-    pub fn define_instance(&mut self, store: &mut Store, module: &str, instance: Instance) -> Result<()> {
+    pub fn define_instance(&mut self, store: &mut StoreMut<'_>, module: &str, instance: Instance) -> Result<()> {
         let compiled = instance.module(store)?;
         if let Some(items) = self.modules.get(module)
             && let Some(e) = compiled.exports().find(|e| items.contains_key(e.name))
@@ -128,11 +128,11 @@ impl Linker {
     }
 
     /// Makes an instance with imports found by name.
-    pub fn instantiate(&self, store: &mut Store, module: &Module) -> Result<Instance> {
+    pub fn instantiate(&self, store: &mut StoreMut<'_>, module: &Module) -> Result<Instance> {
         store.with_room(|store| self.link(store, module))
     }
 
-    fn link(&self, store: &mut Store, module: &Module) -> Result<Instance> {
+    fn link(&self, store: &mut StoreMut<'_>, module: &Module) -> Result<Instance> {
         if !Arc::ptr_eq(&self.engine.0, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the linker belongs to another engine than the store"));
         }

@@ -1,6 +1,6 @@
 //! Memories.
 
-use super::Store;
+use super::StoreMut;
 pub use super::handle::defined::Memory;
 use crate::base::{Error, Result};
 use crate::err;
@@ -8,7 +8,7 @@ use crate::vm::memory as vm;
 use crate::wasm::types::MemoryType;
 
 impl Memory {
-    pub fn new(store: &mut Store, ty: MemoryType) -> Result<Memory> {
+    pub fn new(store: &mut StoreMut<'_>, ty: MemoryType) -> Result<Memory> {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "memory limits {}: the maximum is below the minimum", ty.limits));
         }
@@ -21,38 +21,38 @@ impl Memory {
     }
 
     /// Gives up the host's hold on a memory that `new` made: it lives as long as something refers to it.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_memory(i)
     }
 
     /// The type as of now: its minimum is the present size.
-    pub fn ty(&self, store: &Store) -> Result<MemoryType> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<MemoryType> {
         Ok(store.vm().memories[self.check(store)?].current_type())
     }
 
     /// The type as declared.
-    pub fn declared_type(&self, store: &Store) -> Result<MemoryType> {
+    pub fn declared_type(&self, store: &StoreMut<'_>) -> Result<MemoryType> {
         Ok(store.vm().memories[self.check(store)?].ty())
     }
 
     /// Where the memory starts. Stays so for its life.
-    pub fn data_ptr(&self, store: &Store) -> Result<*mut u8> {
+    pub fn data_ptr(&self, store: &StoreMut<'_>) -> Result<*mut u8> {
         Ok(store.vm().memories[self.check(store)?].base())
     }
 
     /// Bytes.
-    pub fn data_size(&self, store: &Store) -> Result<usize> {
+    pub fn data_size(&self, store: &StoreMut<'_>) -> Result<usize> {
         Ok(store.vm().memories[self.check(store)?].len())
     }
 
     /// Pages, of which the type says the size.
-    pub fn size(&self, store: &Store) -> Result<u64> {
+    pub fn size(&self, store: &StoreMut<'_>) -> Result<u64> {
         Ok(store.vm().memories[self.check(store)?].pages())
     }
 
     /// Grows by `delta` pages; gives the old size in pages.
-    pub fn grow(&self, store: &mut Store, delta: u64) -> Result<u64> {
+    pub fn grow(&self, store: &mut StoreMut<'_>, delta: u64) -> Result<u64> {
         let i = self.check(store)?;
         let vm = store.vm_mut();
         let grown = vm.memories[i].grow(delta, &mut vm.account);
@@ -60,7 +60,7 @@ impl Memory {
     }
 
     /// Where `len` bytes from `at` on are.
-    fn range(&self, store: &Store, at: u64, len: usize) -> Result<*mut u8> {
+    fn range(&self, store: &StoreMut<'_>, at: u64, len: usize) -> Result<*mut u8> {
         let memory = &store.vm().memories[self.check(store)?];
         memory.range(at, len as u64).map_err(|trap| {
             Error::trap(trap).about(format_args!("{len} bytes at {at} of a memory of {} bytes", memory.len()))
@@ -68,7 +68,7 @@ impl Memory {
     }
 
     /// Copies bytes out of the memory.
-    pub fn read(&self, store: &Store, at: u64, out: &mut [u8]) -> Result<()> {
+    pub fn read(&self, store: &StoreMut<'_>, at: u64, out: &mut [u8]) -> Result<()> {
         let from = self.range(store, at, out.len())?;
         // SAFETY: the range was checked; `out` is the caller's and no part of the memory, or the caller broke Rust's
         // rules before.
@@ -77,7 +77,7 @@ impl Memory {
     }
 
     /// Copies bytes into the memory.
-    pub fn write(&self, store: &mut Store, at: u64, bytes: &[u8]) -> Result<()> {
+    pub fn write(&self, store: &mut StoreMut<'_>, at: u64, bytes: &[u8]) -> Result<()> {
         let to = self.range(store, at, bytes.len())?;
         // SAFETY: as in `read`.
         unsafe { std::ptr::copy(bytes.as_ptr(), to, bytes.len()) };

@@ -52,7 +52,7 @@ pub use linker::{HostDefinition, Linker};
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module, ModuleOffer};
 pub use reference::Ref;
-pub use store::{Gate, InterruptHandle, Store};
+pub use store::{Gate, InterruptHandle, Store, StoreMut};
 pub use table::Table;
 pub use tag::Tag;
 pub use types::Types;

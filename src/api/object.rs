@@ -1,6 +1,6 @@
 //! Structures and arrays (Wasm 3.0, 4.2.12), made and used by the host.
 
-use super::{Ref, Store, Val};
+use super::{Ref, StoreMut, Val};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result, Trap};
@@ -24,7 +24,7 @@ pub(super) enum Stored {
 
 impl Stored {
     /// A value that may stand in such a field. Functions live as long as `Store::held_funcs` says.
-    pub(super) fn new(store: &mut Store, v: Val, storage: StorageType) -> Result<Stored> {
+    pub(super) fn new(store: &mut StoreMut<'_>, v: Val, storage: StorageType) -> Result<Stored> {
         let slot = v.to_slot(store, storage.unpacked())?;
         if storage.is_gc() {
             return Ok(Stored::Ref(v.reference()));
@@ -40,30 +40,34 @@ impl Stored {
         }
     }
 
-    pub(super) fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
-        match self {
-            Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
-            // SAFETY: the field's place, and its size.
-            Stored::Bytes(b) => unsafe { std::ptr::copy_nonoverlapping(b.as_ptr(), new.bytes(offset), size as usize) },
+    /// # Safety
+    /// The object has a field of the storage that this was made for at `offset`, and `size` is that one's.
+    pub(super) unsafe fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
+                Stored::Bytes(b) => std::ptr::copy_nonoverlapping(b.as_ptr(), new.bytes(offset), size as usize),
+            }
         }
         Ok(())
     }
 }
 
 /// Runs `f`; functions it holds are let go afterwards.
-pub(super) fn holding<R>(store: &mut Store, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
     let held = store.vm().held_funcs.len();
     let result = f(store);
     store.vm_mut().held_funcs.truncate(held);
     result
 }
 
-fn type_def(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+fn type_def(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
     let found = store.vm().engine.types.find(ty);
     found.ok_or_else(|| err!(InvalidArgument, "the type is none of this store's engine"))
 }
 
-fn struct_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+fn struct_type(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Struct(_) => Ok(def),
@@ -71,7 +75,7 @@ fn struct_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
     }
 }
 
-fn array_type(store: &Store, ty: TypeId) -> Result<Arc<TypeDef>> {
+fn array_type(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Array(_) => Ok(def),
@@ -91,7 +95,7 @@ const ELEMENTS: &str = "an element of the array";
 
 /// Values to be stored in fields or elements of these types.
 pub(super) fn stored_all<'a>(
-    store: &mut Store,
+    store: &mut StoreMut<'_>,
     what: &str,
     values: impl Iterator<Item = (&'a FieldType, &'a Val)>,
 ) -> Result<Vec<Stored>> {
@@ -102,12 +106,15 @@ pub(super) fn stored_all<'a>(
 }
 
 /// The value at a place, as machine code has it. A reference in it is good until something is collected.
-fn load(store: &Store, storage: StorageType, slot: impl FnOnce() -> RawRef, bytes: *const u8) -> VmSlot {
+///
+/// # Safety
+/// `bytes` is the place of a value of this storage, unless that is a reference, which `slot` gives.
+unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -> RawRef, bytes: *const u8) -> VmSlot {
     if storage.is_gc() {
         return VmSlot { gc: slot() };
     }
     let mut b = [0; 16];
-    // SAFETY: callers give the place of such a value.
+    // SAFETY: the caller's promise.
     unsafe { std::ptr::copy_nonoverlapping(bytes, b.as_mut_ptr(), storage.size() as usize) };
     if !storage.is_func() {
         return VmSlot { v128: b };
@@ -125,26 +132,34 @@ pub(super) struct Place<'s> {
 
 impl Place<'_> {
     /// The value of a field at an offset.
-    pub fn load(&self, store: &Store, field: FieldType, offset: u32) -> VmSlot {
+    ///
+    /// # Safety
+    /// The object has this field there.
+    pub unsafe fn load(&self, store: &StoreMut<'_>, field: FieldType, offset: u32) -> VmSlot {
         let slot = || {
-            // SAFETY: the offset of a field that is a reference, where it is asked for.
+            // SAFETY: the caller's promise; it is asked for if the field is a reference.
             let slot = unsafe { self.no_gc.field_slot(self.object, offset) };
             slot.load(self.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
         };
-        load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset))
+        // SAFETY: the caller's promise.
+        unsafe { load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset)) }
     }
 
     /// The trap of an access to elements that this array has not.
     #[cold]
     fn outside(&self, at: u32, len: usize) -> Error {
-        let size = self.no_gc.array_len(self.object);
+        let size = match self.def.sub.composite {
+            // SAFETY: an array.
+            CompositeType::Array(_) => unsafe { self.no_gc.array_len(self.object) },
+            _ => 0,
+        };
         Error::trap(Trap::ArrayOutOfBounds).about(format_args!("{len} elements from {at} on of an array of {size}"))
     }
 }
 
 impl Ref {
     /// The object, and its type.
-    fn object<'s>(&self, store: &'s Store) -> Result<Place<'s>> {
+    fn object<'s>(&self, store: &'s StoreMut<'_>) -> Result<Place<'s>> {
         let (no_gc, object) = self.get(store)?;
         let def = no_gc.type_of(object).and_then(|id| store.vm().engine.types.find(id));
         let def = def.ok_or_else(|| err!(TypeMismatch, "the reference is to no structure or array"))?;
@@ -152,7 +167,7 @@ impl Ref {
     }
 
     /// A structure, and a field of it.
-    fn field_of<'s>(&self, store: &'s Store, i: u32) -> Result<(Place<'s>, FieldType, u32)> {
+    fn field_of<'s>(&self, store: &'s StoreMut<'_>, i: u32) -> Result<(Place<'s>, FieldType, u32)> {
         let place = self.object(store)?;
         let CompositeType::Struct(fields) = &place.def.sub.composite else {
             return Err(err!(TypeMismatch, "the reference is to an array, not to a structure"));
@@ -165,7 +180,7 @@ impl Ref {
     }
 
     /// An array, and the type of its elements.
-    fn elements_of<'s>(&self, store: &'s Store) -> Result<(Place<'s>, FieldType)> {
+    fn elements_of<'s>(&self, store: &'s StoreMut<'_>) -> Result<(Place<'s>, FieldType)> {
         let place = self.object(store)?;
         let CompositeType::Array(element) = place.def.sub.composite else {
             return Err(err!(TypeMismatch, "the reference is to a structure, not to an array"));
@@ -174,7 +189,7 @@ impl Ref {
     }
 
     pub(super) fn new_object(
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         ty: TypeId,
         len: u32,
         fill: impl FnOnce(&NewObject<'_>) -> Result<()>,
@@ -190,7 +205,7 @@ impl Ref {
     }
 
     /// A structure with these fields.
-    pub fn new_struct(store: &mut Store, ty: TypeId, fields: &[Val]) -> Result<Ref> {
+    pub fn new_struct(store: &mut StoreMut<'_>, ty: TypeId, fields: &[Val]) -> Result<Ref> {
         let def = struct_type(store, ty)?;
         let (want, got) = (def.fields().len(), fields.len());
         if want != got {
@@ -200,20 +215,21 @@ impl Ref {
             let values = stored_all(store, "field", def.fields().iter().zip(fields))?;
             Ref::new_object(store, ty, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                places.zip(&values).try_for_each(|((f, offset), v)| v.put(new, *offset, f.storage.size()))
+                // SAFETY: the fields of the type, with values made for their storage.
+                places.zip(&values).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         })
     }
 
     /// A structure whose fields are zero and null, which each must have.
-    pub fn new_default_struct(store: &mut Store, ty: TypeId) -> Result<Ref> {
+    pub fn new_default_struct(store: &mut StoreMut<'_>, ty: TypeId) -> Result<Ref> {
         let def = struct_type(store, ty)?;
         def.fields().iter().zip(0..).try_for_each(|(f, i)| check_default(f, format_args!("field {i}")))?;
         Ref::new_object(store, ty, 0, |_| Ok(()))
     }
 
     /// How many fields the structure has.
-    pub fn field_count(&self, store: &Store) -> Result<u32> {
+    pub fn field_count(&self, store: &StoreMut<'_>) -> Result<u32> {
         let place = self.object(store)?;
         match &place.def.sub.composite {
             CompositeType::Struct(fields) => Ok(fields.len() as u32),
@@ -222,15 +238,17 @@ impl Ref {
     }
 
     /// A field of a structure. Packed ones are zero-extended.
-    pub fn field(&self, store: &mut Store, i: u32) -> Result<Val> {
+    pub fn field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
-        let slot = place.load(store, field, offset);
-        // SAFETY: a value of the field's type, of an object of this store, just read.
-        unsafe { Val::from_slot(store, &slot, field.storage.unpacked()) }
+        // SAFETY: the field is the type's; the value is of its type, of an object of this store, just read.
+        unsafe {
+            let slot = place.load(store, field, offset);
+            Val::from_slot(store, &slot, field.storage.unpacked())
+        }
     }
 
     /// Packed fields take the low bits.
-    pub fn set_field(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
+    pub fn set_field(&self, store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
         holding(store, |store| {
             let (_, field, offset) = self.field_of(store, i)?;
             check_mutable(&field, format_args!("field {i}"))?;
@@ -254,38 +272,40 @@ impl Ref {
     }
 
     /// An array of `len` elements that are all `init`.
-    pub fn new_array(store: &mut Store, ty: TypeId, init: Val, len: u32) -> Result<Ref> {
+    pub fn new_array(store: &mut StoreMut<'_>, ty: TypeId, init: Val, len: u32) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         holding(store, |store| {
             let value = Stored::new(store, init, element.storage).map_err(|e| e.about(ELEMENTS))?;
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
-                (0..len).try_for_each(|i| value.put(new, HEADER_SIZE + i * size, size))
+                // SAFETY: the elements of the array, with a value made for their storage.
+                (0..len).try_for_each(|i| unsafe { value.put(new, HEADER_SIZE + i * size, size) })
             })
         })
     }
 
     /// An array whose elements are zero or null.
-    pub fn new_default_array(store: &mut Store, ty: TypeId, len: u32) -> Result<Ref> {
+    pub fn new_default_array(store: &mut StoreMut<'_>, ty: TypeId, len: u32) -> Result<Ref> {
         check_default(&array_type(store, ty)?.fields()[0], ELEMENTS)?;
         Ref::new_object(store, ty, len, |_| Ok(()))
     }
 
     /// An array of these elements.
-    pub fn new_array_of(store: &mut Store, ty: TypeId, elements: &[Val]) -> Result<Ref> {
+    pub fn new_array_of(store: &mut StoreMut<'_>, ty: TypeId, elements: &[Val]) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         let len = u32::try_from(elements.len()).map_err(|_| err!(Limit, "an array of {} elements", elements.len()))?;
         holding(store, |store| {
             let values = stored_all(store, "element", elements.iter().map(|v| (&element, v)))?;
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
-                values.iter().zip(0..).try_for_each(|(v, i)| v.put(new, HEADER_SIZE + i * size, size))
+                // SAFETY: the elements of the array, with values made for their storage.
+                values.iter().zip(0..).try_for_each(|(v, i)| unsafe { v.put(new, HEADER_SIZE + i * size, size) })
             })
         })
     }
 
     /// An array of numbers, from their bytes, little-endian, one element behind the other.
-    pub fn new_array_of_bytes(store: &mut Store, ty: TypeId, bytes: &[u8]) -> Result<Ref> {
+    pub fn new_array_of_bytes(store: &mut StoreMut<'_>, ty: TypeId, bytes: &[u8]) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         let size = bytes_of_numbers(&element)?;
         if !bytes.len().is_multiple_of(size) {
@@ -301,40 +321,45 @@ impl Ref {
     }
 
     /// How many elements the array has.
-    pub fn array_len(&self, store: &Store) -> Result<u32> {
+    pub fn array_len(&self, store: &StoreMut<'_>) -> Result<u32> {
         let (place, _) = self.elements_of(store)?;
-        Ok(place.no_gc.array_len(place.object))
+        // SAFETY: `elements_of` found an array.
+        Ok(unsafe { place.no_gc.array_len(place.object) })
     }
 
     /// An element of an array. Packed ones are zero-extended.
-    pub fn element(&self, store: &mut Store, i: u32) -> Result<Val> {
+    pub fn element(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, element) = self.elements_of(store)?;
-        let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(|| place.outside(i, 1))?;
-        let slot = || {
-            let slots = place.no_gc.array_slots(place.object, i, 1).expect("just checked");
-            slots.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
-        };
-        let slot = load(store, element.storage, slot, bytes);
-        // SAFETY: a value of the element's type, of an object of this store, just read.
-        unsafe { Val::from_slot(store, &slot, element.storage.unpacked()) }
+        // SAFETY: `elements_of` found an array with such elements, and the slot is asked for if they are references. The value
+        // is of the element's type, of an object of this store, just read.
+        unsafe {
+            let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(|| place.outside(i, 1))?;
+            let slot = || {
+                let slots = place.no_gc.array_slots(place.object, i, 1).expect("just checked");
+                slots.load(place.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
+            };
+            let slot = load(store, element.storage, slot, bytes);
+            Val::from_slot(store, &slot, element.storage.unpacked())
+        }
     }
 
     /// The elements from `at` on.
-    pub fn elements(&self, store: &mut Store, at: u32, count: usize) -> Result<Vec<Val>> {
+    pub fn elements(&self, store: &mut StoreMut<'_>, at: u32, count: usize) -> Result<Vec<Val>> {
         let end = (at as u64).saturating_add(count as u64);
         let (place, _) = self.elements_of(store)?;
-        if end > place.no_gc.array_len(place.object) as u64 {
+        // SAFETY: `elements_of` found an array.
+        if end > unsafe { place.no_gc.array_len(place.object) } as u64 {
             return Err(place.outside(at, count));
         }
         (at..end as u32).map(|i| self.element(store, i)).collect()
     }
 
     /// Packed elements take the low bits.
-    pub fn set_element(&self, store: &mut Store, i: u32, value: Val) -> Result<()> {
+    pub fn set_element(&self, store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
         self.fill_elements(store, i, value, 1)
     }
 
-    pub fn fill_elements(&self, store: &mut Store, at: u32, value: Val, len: u32) -> Result<()> {
+    pub fn fill_elements(&self, store: &mut StoreMut<'_>, at: u32, value: Val, len: u32) -> Result<()> {
         holding(store, |store| {
             let (_, element) = self.elements_of(store)?;
             check_mutable(&element, ELEMENTS)?;
@@ -345,10 +370,13 @@ impl Ref {
             match value {
                 Stored::Ref(r) => {
                     let value = r.map(|r| r.get_in(no_gc)).transpose()?;
-                    no_gc.array_slots(object, at, len).ok_or_else(outside)?.fill(no_gc, value);
+                    // SAFETY: `elements_of` found an array, and its elements are references as the value is.
+                    let slots = unsafe { no_gc.array_slots(object, at, len) };
+                    slots.ok_or_else(outside)?.fill(no_gc, value);
                 }
                 Stored::Bytes(b) => {
-                    let (to, bytes) = no_gc.array_bytes(object, at, len).ok_or_else(outside)?;
+                    // SAFETY: `elements_of` found an array.
+                    let (to, bytes) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
                     for at in (0..bytes).step_by(size) {
                         // SAFETY: an element that is no reference to an object, in bounds.
@@ -361,7 +389,7 @@ impl Ref {
     }
 
     /// Copies `len` elements from `from` of `source` to `at`. Both may be the same, and the ranges may overlap.
-    pub fn copy_elements(&self, store: &mut Store, at: u32, source: Ref, from: u32, len: u32) -> Result<()> {
+    pub fn copy_elements(&self, store: &mut StoreMut<'_>, at: u32, source: Ref, from: u32, len: u32) -> Result<()> {
         let ((to, element), (of, source_element)) = (self.elements_of(store)?, source.elements_of(store)?);
         check_mutable(&element, ELEMENTS)?;
         let types = store.vm().engine.types.view();
@@ -377,30 +405,35 @@ impl Ref {
                 to.def.heap_type()
             ));
         }
-        let copied = array::copy(to.no_gc, to.object, at, of.object, from, len);
-        copied.map_err(|_| match from as u64 + len as u64 > of.no_gc.array_len(of.object) as u64 {
+        // SAFETY: arrays, whose elements are of the same kind since the types match.
+        let (copied, source_len) =
+            unsafe { (array::copy(to.no_gc, to.object, at, of.object, from, len), of.no_gc.array_len(of.object)) };
+        copied.map_err(|_| match from as u64 + len as u64 > source_len as u64 {
             true => of.outside(from, len as usize),
             false => to.outside(at, len as usize),
         })
     }
 
     /// The bytes of numbers in an array, little-endian, one element behind the other.
-    pub fn read_elements(&self, store: &Store, at: u32, out: &mut [u8]) -> Result<()> {
+    pub fn read_elements(&self, store: &StoreMut<'_>, at: u32, out: &mut [u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
         let len = elements_in(&element, out.len())?;
-        let elements = place.no_gc.array_bytes(place.object, at, len);
-        let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
-        // SAFETY: elements in bounds, as many bytes; `out` is no part of the heap.
-        unsafe { std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), bytes) };
+        // SAFETY: `elements_of` found an array; elements in bounds, as many bytes; `out` is no part of the heap.
+        unsafe {
+            let elements = place.no_gc.array_bytes(place.object, at, len);
+            let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
+            std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), bytes);
+        }
         Ok(())
     }
 
     /// Writes numbers into an array, as `read_elements` gives them.
-    pub fn write_elements(&self, store: &mut Store, at: u32, bytes: &[u8]) -> Result<()> {
+    pub fn write_elements(&self, store: &mut StoreMut<'_>, at: u32, bytes: &[u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
         check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
-        let written = array::write_bytes(place.no_gc, place.object, at, len, bytes);
+        // SAFETY: `elements_of` found an array, `elements_in` that its elements are numbers.
+        let written = unsafe { array::write_bytes(place.no_gc, place.object, at, len, bytes) };
         written.map_err(|_| place.outside(at, len as usize))
     }
 }

@@ -1,6 +1,6 @@
 //! References to objects, and the scopes they belong to.
 
-use super::{Func, Store, WeakRef};
+use super::{Func, StoreMut, WeakRef};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
 use crate::err;
@@ -30,7 +30,7 @@ pub struct Ref {
 
 impl Ref {
     #[inline(always)]
-    pub(super) fn make(store: &Store, root: Root) -> Ref {
+    pub(super) fn make(store: &StoreMut<'_>, root: Root) -> Ref {
         Ref { store: store.id(), root: root.index as u64 | (root.generation as u64) << 32 }
     }
 
@@ -49,12 +49,12 @@ impl Ref {
 
     /// Whether it is of this store.
     #[inline(always)]
-    fn check(&self, store: &Store) -> Result<()> {
+    fn check(&self, store: &StoreMut<'_>) -> Result<()> {
         if self.store == store.id() { Ok(()) } else { Err(self.refused(store)) }
     }
 
     #[cold]
-    fn refused(&self, store: &Store) -> Error {
+    fn refused(&self, store: &StoreMut<'_>) -> Error {
         match self.store {
             0 => err!(StaleHandle, "the reference is empty"),
             id => err!(WrongStore, "the reference belongs to store {id}, not to store {}", store.id()),
@@ -63,7 +63,7 @@ impl Ref {
 
     /// What it refers to, for as long as nothing is collected.
     #[inline(always)]
-    pub(super) fn get<'s>(&self, store: &'s Store) -> Result<(NoGc<'s>, Gc<'s>)> {
+    pub(super) fn get<'s>(&self, store: &'s StoreMut<'_>) -> Result<(NoGc<'s>, Gc<'s>)> {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
         Ok((no_gc, no_gc.get(self.root()).map_err(|_| stale())?))
@@ -76,7 +76,7 @@ impl Ref {
 
     /// Its bits for machine code, if it is of type `ty`; good until something is collected.
     #[inline(always)]
-    pub fn to_raw(r: Option<Ref>, store: &Store, ty: RefType) -> Result<RawRef> {
+    pub fn to_raw(r: Option<Ref>, store: &StoreMut<'_>, ty: RefType) -> Result<RawRef> {
         super::val::raw(store, r, ty)
     }
 
@@ -85,7 +85,7 @@ impl Ref {
     /// # Safety
     /// The bits are a reference of this store, and nothing was collected since they were one.
     #[inline(always)]
-    pub unsafe fn from_raw(store: &mut Store, raw: RawRef) -> Result<Option<Ref>> {
+    pub unsafe fn from_raw(store: &mut StoreMut<'_>, raw: RawRef) -> Result<Option<Ref>> {
         if raw == RawRef::NULL {
             return Ok(None);
         }
@@ -100,7 +100,7 @@ impl Ref {
     /// An `externref` to data of the host, which is dropped after the last reference is gone, at the latest with the store;
     /// always outside of collections, and while nothing of the store is in use. `external_bytes` live and die with it: the
     /// collector counts them as it counts its own.
-    pub fn host(store: &mut Store, data: impl Any + Send + Sync, external_bytes: usize) -> Result<Ref> {
+    pub fn host(store: &mut StoreMut<'_>, data: impl Any + Send + Sync, external_bytes: usize) -> Result<Ref> {
         store.vm_mut().callback_scope()?;
         let root = store.vm_mut().alloc_host(|| HostData::Rust(Box::new(data)), external_bytes)?;
         let r = Ref::make(store, root);
@@ -110,7 +110,7 @@ impl Ref {
 
     /// As `host`; the object refers to `fields` other ones, to none at first. So cycles through it are collected.
     pub fn host_with_fields(
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         data: impl Any + Send + Sync,
         external_bytes: usize,
         fields: u32,
@@ -123,23 +123,24 @@ impl Ref {
     }
 
     /// `f` gets the references of an object of the host.
-    fn with_host_fields<R>(&self, store: &Store, i: u32, f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R) -> Result<R> {
+    fn with_host_fields<R>(&self, store: &StoreMut<'_>, i: u32, f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R) -> Result<R> {
         let (no_gc, gc) = self.get(store)?;
         let fields = no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
         let array = fields.load(no_gc, 0);
-        let slots = array.and_then(|a| no_gc.array_slots(a, i, 1));
+        // SAFETY: the references of an object of the host are in an array of references.
+        let slots = array.and_then(|a| unsafe { no_gc.array_slots(a, i, 1) });
         Ok(f(no_gc, slots.ok_or_else(|| err!(InvalidArgument, "the host object has no field {i}"))?))
     }
 
     /// A reference of an object of the host.
-    pub fn host_field(&self, store: &mut Store, i: u32) -> Result<Option<Ref>> {
+    pub fn host_field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Option<Ref>> {
         let raw =
             self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
         // SAFETY: a reference of this store, just read.
         unsafe { Ref::from_raw(store, raw) }
     }
 
-    pub fn set_host_field(&self, store: &mut Store, i: u32, value: Option<Ref>) -> Result<()> {
+    pub fn set_host_field(&self, store: &mut StoreMut<'_>, i: u32, value: Option<Ref>) -> Result<()> {
         if let Some(r) = value {
             r.check(store)?;
         }
@@ -150,17 +151,18 @@ impl Ref {
     }
 
     /// A reference that keeps a function, and its instance, alive.
-    pub fn of_func(store: &mut Store, f: Func) -> Result<Ref> {
+    pub fn of_func(store: &mut StoreMut<'_>, f: Func) -> Result<Ref> {
         let funcref = store.vm().funcs[f.check(store)?].funcref;
         store.vm_mut().callback_scope()?;
-        let root = store.vm_mut().alloc_held_func(funcref)?;
+        // SAFETY: a function of this store, whose handle was checked.
+        let root = unsafe { store.vm_mut().alloc_held_func(funcref) }?;
         let r = Ref::make(store, root);
         store.settle();
         Ok(r)
     }
 
     /// The function of a reference that `of_func` made; `None` for others.
-    pub fn as_func(&self, store: &mut Store) -> Result<Option<Func>> {
+    pub fn as_func(&self, store: &mut StoreMut<'_>) -> Result<Option<Func>> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(None) };
         let funcref = store.vm().numbered[number as usize];
@@ -169,7 +171,7 @@ impl Ref {
     }
 
     /// Whether it refers to something of a type (Wasm 3.0, 4.6.7 `ref.test`).
-    pub fn is(&self, store: &Store, ty: RefType) -> Result<bool> {
+    pub fn is(&self, store: &StoreMut<'_>, ty: RefType) -> Result<bool> {
         let types = &store.vm().engine.types;
         if let Some(id) = ty.heap.concrete()
             && types.find(id).is_none_or(|def| def.heap_type() != ty.heap)
@@ -186,7 +188,7 @@ impl Ref {
 
     /// A number that stays the same while the object lives, although it moves. Different objects of a heap have different
     /// ones; equal i31s equal ones.
-    pub fn identity_hash(&self, store: &mut Store) -> Result<u64> {
+    pub fn identity_hash(&self, store: &mut StoreMut<'_>) -> Result<u64> {
         if let Some(f) = self.as_func(store)? {
             return Ok(spread(!(f.index as u64)));
         }
@@ -196,7 +198,7 @@ impl Ref {
     }
 
     /// A weak reference to what it refers to.
-    pub fn downgrade(&self, store: &mut Store) -> Result<WeakRef> {
+    pub fn downgrade(&self, store: &mut StoreMut<'_>) -> Result<WeakRef> {
         self.get(store)?;
         let weak = store.vm_mut().heap()?.new_weak(self.root()).map_err(|_| stale())?;
         let weak = weak.ok_or_else(|| err!(OutOfMemory, "no memory for a weak reference"))?;
@@ -206,7 +208,7 @@ impl Ref {
     /// As `host_with_fields`, of a pointer of the host's with a finalizer; `data` is only asked for it if this succeeds.
     #[inline(always)]
     pub fn host_pointer(
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         data: impl FnOnce() -> HostPointer,
         external_bytes: usize,
         fields: u32,
@@ -223,7 +225,7 @@ impl Ref {
     }
 
     /// The data behind an object that `host` made; `None` for others.
-    pub fn data<'s>(&self, store: &'s Store) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
+    pub fn data<'s>(&self, store: &'s StoreMut<'_>) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
         let (no_gc, gc) = self.get(store)?;
         Ok(match no_gc.host_data(gc) {
             Some(HostData::Rust(data)) => Some(&**data),
@@ -232,7 +234,7 @@ impl Ref {
     }
 
     /// The pointer behind an object that `host_pointer` made; `None` for others.
-    pub fn pointer(&self, store: &Store) -> Result<Option<*mut c_void>> {
+    pub fn pointer(&self, store: &StoreMut<'_>) -> Result<Option<*mut c_void>> {
         let (no_gc, gc) = self.get(store)?;
         Ok(match no_gc.host_data(gc) {
             Some(HostData::C(data)) => Some(data.pointer),
@@ -241,18 +243,18 @@ impl Ref {
     }
 
     /// An i31 with the low 31 bits of a number.
-    pub fn i31(store: &mut Store, v: i32) -> Result<Ref> {
+    pub fn i31(store: &mut StoreMut<'_>, v: i32) -> Result<Ref> {
         // SAFETY: an i31 is a reference of every heap.
         Ok(unsafe { Ref::from_raw(store, RawRef::i31(v)) }?.expect("not null"))
     }
 
     /// The number of an i31, sign-extended; `None` for an object.
-    pub fn as_i31(&self, store: &Store) -> Result<Option<i32>> {
+    pub fn as_i31(&self, store: &StoreMut<'_>) -> Result<Option<i32>> {
         self.get(store).map(|(_, gc)| gc.as_i31())
     }
 
     /// The most special type of what it refers to; an object of the host is `any`.
-    pub fn heap_type(&self, store: &Store) -> Result<HeapType> {
+    pub fn heap_type(&self, store: &StoreMut<'_>) -> Result<HeapType> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(no_gc.ref_type(gc, Top::Any).heap) };
         // SAFETY: a function of this store, alive since the object holds it.
@@ -260,20 +262,20 @@ impl Ref {
     }
 
     /// Whether both refer to the same object, or are the same i31, or hold the same function.
-    pub fn same(&self, store: &Store, other: Ref) -> Result<bool> {
+    pub fn same(&self, store: &StoreMut<'_>, other: Ref) -> Result<bool> {
         let ((no_gc, a), (_, b)) = (self.get(store)?, other.get(store)?);
         Ok(a == b || no_gc.held_func(a).is_some() && no_gc.held_func(a) == no_gc.held_func(b))
     }
 
     /// Another reference to the same object, in the innermost scope.
-    pub fn duplicate(&self, store: &mut Store) -> Result<Ref> {
+    pub fn duplicate(&self, store: &mut StoreMut<'_>) -> Result<Ref> {
         let raw = self.get(store)?.1.bits();
         // SAFETY: just read.
         Ok(unsafe { Ref::from_raw(store, raw) }?.expect("not null"))
     }
 
     /// Makes it belong to the scope around the innermost one, or to the store if that is the outermost.
-    pub fn escape(&self, store: &mut Store) -> Result<()> {
+    pub fn escape(&self, store: &mut StoreMut<'_>) -> Result<()> {
         // Which is the innermost one.
         store.vm_mut().callback_scope()?;
         self.get(store)?;
@@ -286,7 +288,7 @@ impl Ref {
     }
 
     /// Ends the reference now.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         self.check(store)?;
         let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;
         heap.roots().release(self.root()).map_err(|_| stale())
@@ -329,12 +331,12 @@ impl Drop for Callback {
     }
 }
 
-impl Store {
+impl StoreMut<'_> {
     /// Runs `f` in a scope: references made in it end with it, but for those that escape.
-    pub fn scope<R>(&mut self, f: impl FnOnce(&mut Store) -> R) -> Result<R> {
+    pub fn scope<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> Result<R> {
         let depth = self.open_scope()?;
         let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1 };
-        Ok(f(self))
+        Ok(f(&mut self.reborrow()))
     }
 
     /// Opens a scope; gives its depth, from 1.
@@ -354,7 +356,7 @@ impl Store {
 
     /// Runs a host function. References that are made in it end with it.
     #[inline(always)]
-    pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
+    pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         self.settle();
         // SAFETY: a host function runs, so WebAssembly was left here.
         let exit_fp = unsafe { (*self.vm().vm.get()).exit_fp };

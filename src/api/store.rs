@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
-use crate::base::{Error, ErrorKind, Result, Trap};
+use crate::base::{Error, ErrorKind, Result, Stable, Trap};
 use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
@@ -12,48 +12,134 @@ use crate::vm::interrupt::SharedVmStore;
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
 use std::any::Any;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Duration;
 
-/// Owns instances and everything else that runs. One thread at a time; may move between threads.
-///
-/// The store itself is behind a pointer: while WebAssembly runs, the host functions it calls get the same store, and no
-/// reference to it is alive elsewhere (invariant 3 of the runtime).
+/// Owns instances and everything else that runs. One thread at a time; may move between threads. All operations are
+/// `StoreMut`'s, which it dereferences to.
 #[repr(transparent)]
-pub struct Store(NonNull<vm::Store>);
+pub struct Store(StoreMut<'static>);
 
-// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`.
+/// A store in use: what a `Store` dereferences to, and what host functions and scopes get of the store they run in.
+///
+/// It owns nothing, and the store it stands for cannot be freed or exchanged through it: there is no `Store` to be had
+/// from it, none is ever given by value, and the lifetime tells each borrow from all others. So two of them can only be swapped
+/// if both were borrowed from a `Store` that nothing runs in.
+///
+/// ```compile_fail,E0308
+/// use wrt::api::{Config, Engine, Store};
+/// let engine = Engine::new(&Config::new()).unwrap();
+/// let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
+/// store.scope(|inner| std::mem::swap(inner, &mut other));
+/// ```
+///
+/// Nor by its target:
+///
+/// ```compile_fail,E0521
+/// use wrt::api::{Config, Engine, Store};
+/// let engine = Engine::new(&Config::new()).unwrap();
+/// let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
+/// store.scope(|inner| std::mem::swap(inner, &mut *other));
+/// ```
+///
+/// Nor with the one of a scope around it:
+///
+/// ```compile_fail
+/// use wrt::api::{Config, Engine, Store};
+/// let engine = Engine::new(&Config::new()).unwrap();
+/// let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
+/// store.scope(|a| other.scope(|b| std::mem::swap(a, b)));
+/// ```
+///
+/// And in a host function:
+///
+/// ```compile_fail,E0521
+/// use wrt::api::{Config, Engine, Func, FuncType, Store};
+/// let engine = Engine::new(&Config::new()).unwrap();
+/// let (inner, mut store) = (engine.clone(), Store::new(&engine).unwrap());
+/// Func::new(&mut store, &FuncType::new([], []), move |caller, _, _| {
+///     let mut other = Store::new(&inner)?;
+///     std::mem::swap(caller.store(), &mut *other);
+///     Ok(())
+/// });
+/// ```
+#[repr(transparent)]
+pub struct StoreMut<'a>(NonNull<vm::Store>, PhantomData<&'a mut vm::Store>);
+
+// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`. A `StoreMut` of a host
+// function is not: its frames are on this thread's stack.
 unsafe impl Send for Store {}
 
 impl Store {
     pub fn new(engine: &Engine) -> Result<Store> {
-        Ok(Store(NonNull::from(Box::leak(vm::Store::new(&engine.0)))))
+        Ok(Store(StoreMut(vm::Store::new(&engine.0).into_raw(), PhantomData)))
     }
+}
 
+impl Deref for Store {
+    type Target = StoreMut<'static>;
+
+    #[inline(always)]
+    fn deref(&self) -> &StoreMut<'static> {
+        &self.0
+    }
+}
+
+impl DerefMut for Store {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut StoreMut<'static> {
+        &mut self.0
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `into_raw` and is dropped once. Nothing of the store runs: who runs it borrows its
+        // owner, and what runs in it gets a `StoreMut`, which does not lead to the owner. The C API, whose callbacks can
+        // reach the owner, defers the end (`capi::life`).
+        drop(unsafe { Stable::from_raw(self.0.0) });
+    }
+}
+
+impl StoreMut<'_> {
+    // The store itself is after a pointer: while WebAssembly runs, the host functions it calls use the same store, and no
+    // reference to it is alive elsewhere (invariant 3 of the runtime).
+    #[inline(always)]
     pub(super) fn vm(&self) -> &vm::Store {
-        // SAFETY: the pointer is the store's own; `self` is borrowed, and code that runs has its own borrow (invariant 3).
+        // SAFETY: the store outlives what was borrowed of it; `self` is borrowed, and code that runs has its own borrow
+        // (invariant 3).
         unsafe { self.0.as_ref() }
     }
 
+    #[inline(always)]
     pub(super) fn vm_mut(&mut self) -> &mut vm::Store {
         // SAFETY: as in `vm`.
         unsafe { self.0.as_mut() }
     }
 
+    #[inline(always)]
     pub(super) fn as_ptr(&self) -> *mut vm::Store {
         self.0.as_ptr()
     }
 
-    /// The store that a host function was called from, for the time of `f`.
+    /// The store that a host function was called from. The lifetime is for the caller to choose: what is handed to the host's
+    /// closures must be a borrow whose lifetime they are generic over, so that they cannot exchange it.
     ///
     /// # Safety
-    /// `store` is alive, this is its thread, and no other reference to it is in use during `f`.
-    pub(super) unsafe fn with<R>(store: *mut vm::Store, f: impl FnOnce(&mut Store) -> R) -> R {
-        // Not dropped: the owner is elsewhere.
-        let mut borrowed = std::mem::ManuallyDrop::new(Store(NonNull::new(store).expect("a store's address")));
-        f(&mut borrowed)
+    /// `store` is alive for `'a`, this is its thread, and no other reference to it is in use meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn from_ptr<'a>(store: *mut vm::Store) -> StoreMut<'a> {
+        StoreMut(NonNull::new(store).expect("a store's address"), PhantomData)
+    }
+
+    /// The same store for a shorter time, as a value of its own.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> StoreMut<'_> {
+        StoreMut(self.0, PhantomData)
     }
 
     /// Lends the store to `f`, as a value of its own. Calls may nest: what a host function that runs inside of `f` does
@@ -61,9 +147,10 @@ impl Store {
     ///
     /// # Safety
     /// This is the store's thread, and no reference obtained from this store is in use.
-    pub unsafe fn lend<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
+    #[inline(always)]
+    pub unsafe fn lend<R>(&self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
         // SAFETY: alive with self; the rest is the caller's promise.
-        unsafe { Store::with(self.as_ptr(), f) }
+        f(&mut unsafe { StoreMut::from_ptr(self.as_ptr()) })
     }
 
     /// A pointer of whoever embeds the store, never looked at. Null at first.
@@ -178,7 +265,7 @@ impl Store {
 
     /// Runs `f`, which makes a part of the store, in a store that frees what was released when that is worth it, or when a limit
     /// or the system refuses `f` otherwise.
-    pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut Store) -> Result<R>) -> Result<R> {
+    pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         // Finalizers have to wait until `f` is over: they might delete what it has borrowed.
         self.vm_mut().free_released_if_due()?;
         let placed = self.vm().placed;
@@ -215,6 +302,7 @@ impl Store {
         if self.is_closed() {
             return;
         }
+        // Finalizers run (invariant 7), here without a reference to the store.
         self.vm_mut().read_mail();
         self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
         let shared = self.vm().vm.clone();
@@ -296,14 +384,6 @@ impl Store {
                 "the engine is not configured for interruption (wrt_config_set_interruption)"
             )),
         }
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from a leaked box and is dropped once. Who drops a store that runs, by tricks with
-        // raw pointers, breaks the promise of `Caller`; the C API marks such a store instead.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

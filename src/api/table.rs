@@ -1,7 +1,7 @@
 //! Tables.
 
 pub use super::handle::defined::Table;
-use super::{Ref, Store, Val, Value};
+use super::{Ref, StoreMut, Val, Value};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result, Trap};
@@ -14,7 +14,7 @@ use crate::wasm::types::{TableType, ValType};
 
 impl Table {
     /// A table whose elements all are `init`.
-    pub fn new(store: &mut Store, ty: TableType, init: Val) -> Result<Table> {
+    pub fn new(store: &mut StoreMut<'_>, ty: TableType, init: Val) -> Result<Table> {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
@@ -35,24 +35,24 @@ impl Table {
     }
 
     /// Gives up the host's hold on a table that `new` made: it lives as long as something refers to it.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_table(i)
     }
 
-    fn vm<'a>(&self, store: &'a Store) -> Result<&'a vm::Table> {
+    fn vm<'a>(&self, store: &'a StoreMut<'_>) -> Result<&'a vm::Table> {
         Ok(&store.vm().tables[self.check(store)?])
     }
 
     /// A value as an element of this table. A reference in it is good until something is collected.
-    fn element(&self, store: &Store, value: Val) -> Result<VmSlot> {
+    fn element(&self, store: &StoreMut<'_>, value: Val) -> Result<VmSlot> {
         value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element)).map_err(of_element)
     }
 
     /// `f` gets `len` elements from `at` on of a table of references to objects.
     fn with_slots<R>(
         &self,
-        store: &mut Store,
+        store: &mut StoreMut<'_>,
         at: u64,
         len: u64,
         f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R,
@@ -65,18 +65,18 @@ impl Table {
     }
 
     /// The type as of now: its minimum is the present size.
-    pub fn ty(&self, store: &Store) -> Result<TableType> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<TableType> {
         let t = self.vm(store)?;
         Ok(TableType { limits: t.current_limits(), ..t.ty() })
     }
 
     /// Elements.
-    pub fn size(&self, store: &Store) -> Result<u64> {
+    pub fn size(&self, store: &StoreMut<'_>) -> Result<u64> {
         Ok(self.vm(store)?.len())
     }
 
     /// The element at `i`. A reference is one of the innermost scope.
-    pub fn get(&self, store: &mut Store, i: u64) -> Result<Val> {
+    pub fn get(&self, store: &mut StoreMut<'_>, i: u64) -> Result<Val> {
         let mut value = Val::I32(0);
         // SAFETY: a place of our own.
         unsafe { self.get_value(store, i, &mut value)? };
@@ -88,7 +88,7 @@ impl Table {
     /// # Safety
     /// `out` can be written.
     #[inline(always)]
-    pub unsafe fn get_value<V: Value>(&self, store: &mut Store, i: u64, out: *mut V) -> Result<()> {
+    pub unsafe fn get_value<V: Value>(&self, store: &mut StoreMut<'_>, i: u64, out: *mut V) -> Result<()> {
         let place = self.check(store)?;
         let table = &store.vm().tables[place];
         let ty = ValType::Ref(table.ty().element);
@@ -104,14 +104,14 @@ impl Table {
     }
 
     /// The elements `at..at + len`. References are ones of the innermost scope.
-    pub fn get_many(&self, store: &mut Store, at: u64, len: u64) -> Result<Vec<Val>> {
+    pub fn get_many(&self, store: &mut StoreMut<'_>, at: u64, len: u64) -> Result<Vec<Val>> {
         let table = self.vm(store)?;
         table.check_range(at, len).map_err(|trap| outside(trap, at, len, table))?;
         (at..at + len).map(|i| self.get(store, i)).collect()
     }
 
     #[inline(always)]
-    pub fn set(&self, store: &mut Store, i: u64, value: Val) -> Result<()> {
+    pub fn set(&self, store: &mut StoreMut<'_>, i: u64, value: Val) -> Result<()> {
         let place = self.check(store)?;
         let element = store.vm().tables[place].ty().element;
         let (Val::ExternRef(r) | Val::AnyRef(r) | Val::ExnRef(r)) = value else {
@@ -129,7 +129,7 @@ impl Table {
     }
 
     /// Grows by `delta` elements that are `init`; gives the old size.
-    pub fn grow(&self, store: &mut Store, delta: u64, init: Val) -> Result<u64> {
+    pub fn grow(&self, store: &mut StoreMut<'_>, delta: u64, init: Val) -> Result<u64> {
         let slot = self.element(store, init)?;
         let i = self.check(store)?;
         let is_gc = self.vm(store)?.is_gc();
@@ -149,7 +149,7 @@ impl Table {
         grown.ok_or_else(|| err!(Limit, "a table of {} elements can not grow by {delta}", store.vm().tables[i].len()))
     }
 
-    pub fn fill(&self, store: &mut Store, at: u64, value: Val, len: u64) -> Result<()> {
+    pub fn fill(&self, store: &mut StoreMut<'_>, at: u64, value: Val, len: u64) -> Result<()> {
         let slot = self.element(store, value)?;
         let table = self.vm(store)?;
         // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
@@ -162,7 +162,7 @@ impl Table {
     }
 
     /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine.
-    pub fn copy(&self, store: &mut Store, at: u64, src: Table, from: u64, len: u64) -> Result<()> {
+    pub fn copy(&self, store: &mut StoreMut<'_>, at: u64, src: Table, from: u64, len: u64) -> Result<()> {
         let (dst_table, src_table) = (self.vm(store)?, src.vm(store)?);
         let types = store.vm().engine.types.view();
         let (to, of) = (dst_table.ty().element, src_table.ty().element);

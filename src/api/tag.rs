@@ -1,6 +1,6 @@
 //! Tags.
 
-use super::Store;
+use super::StoreMut;
 pub use super::handle::defined::Tag;
 use crate::abi::heap::RawRef;
 use crate::base::Result;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 impl Tag {
     /// A tag whose exceptions carry values of the parameters' types. There may be no results.
-    pub fn new(store: &mut Store, ty: &FuncType) -> Result<Tag> {
+    pub fn new(store: &mut StoreMut<'_>, ty: &FuncType) -> Result<Tag> {
         if !ty.results().is_empty() {
             return Err(err!(InvalidArgument, "the type of a tag has no results, {ty} has"));
         }
@@ -23,14 +23,14 @@ impl Tag {
 
     /// # Safety
     /// `bits` are a tag of the store, and nothing was collected since they were one.
-    pub(super) unsafe fn from_raw(store: &mut Store, bits: RawRef) -> Result<Tag> {
+    pub(super) unsafe fn from_raw(store: &mut StoreMut<'_>, bits: RawRef) -> Result<Tag> {
         // SAFETY: the caller's promise.
         let place = unsafe { store.vm_mut().tag_place(bits) }?;
         Ok(Tag::make(store, place))
     }
 
     /// The place in the store, and the object, if it still lives.
-    pub(super) fn object<'s>(&self, store: &'s Store) -> Result<(u32, NoGc<'s>, Gc<'s>)> {
+    pub(super) fn object<'s>(&self, store: &'s StoreMut<'_>) -> Result<(u32, NoGc<'s>, Gc<'s>)> {
         let place = self.check(store)?;
         let found = store.vm().heap.as_ref().and_then(|heap| {
             let no_gc = heap.no_gc();
@@ -39,18 +39,18 @@ impl Tag {
         found.ok_or_else(|| err!(StaleHandle, "the tag was freed: nothing referred to it"))
     }
 
-    pub(super) fn type_id(&self, store: &Store) -> Result<TypeId> {
+    pub(super) fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let (place, ..) = self.object(store)?;
         Ok(store.vm().tags[place].ty)
     }
 
     /// Its type, whose parameters are what its exceptions carry.
-    pub fn ty(&self, store: &Store) -> Result<Arc<FuncType>> {
+    pub fn ty(&self, store: &StoreMut<'_>) -> Result<Arc<FuncType>> {
         Ok(store.vm().engine.types.func(self.type_id(store)?))
     }
 
     /// Gives up the host's hold on a tag that `new` made: it lives as long as something refers to it.
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let place = self.check(store)?;
         store.vm_mut().release_tag(place)
     }

@@ -1,6 +1,6 @@
 //! Values.
 
-use super::{Func, Ref, Store};
+use super::{Func, Ref, StoreMut};
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result};
@@ -18,14 +18,14 @@ pub trait Value: Copy {
     ///
     /// # Safety
     /// `this` is a value, `slot` a place.
-    unsafe fn put(this: *const Self, store: &Store, ty: &ValType, slot: *mut VmSlot) -> Result<()>;
+    unsafe fn put(this: *const Self, store: &StoreMut<'_>, ty: &ValType, slot: *mut VmSlot) -> Result<()>;
 
     /// Writes the value of type `ty` in a slot to `this`. A reference becomes one of the innermost scope.
     ///
     /// # Safety
     /// `this` is a place; the slot holds a value of this type, and a reference in it is of this store, from after the last
     /// collection.
-    unsafe fn get(this: *mut Self, store: &mut Store, slot: *const VmSlot, ty: &ValType) -> Result<()>;
+    unsafe fn get(this: *mut Self, store: &mut StoreMut<'_>, slot: *const VmSlot, ty: &ValType) -> Result<()>;
 }
 
 impl Value for Val {
@@ -33,13 +33,13 @@ impl Value for Val {
         Val::default_of(ty)
     }
 
-    unsafe fn put(this: *const Val, store: &Store, ty: &ValType, slot: *mut VmSlot) -> Result<()> {
+    unsafe fn put(this: *const Val, store: &StoreMut<'_>, ty: &ValType, slot: *mut VmSlot) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe { *slot = (*this).to_slot(store, *ty)? };
         Ok(())
     }
 
-    unsafe fn get(this: *mut Val, store: &mut Store, slot: *const VmSlot, ty: &ValType) -> Result<()> {
+    unsafe fn get(this: *mut Val, store: &mut StoreMut<'_>, slot: *const VmSlot, ty: &ValType) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe { this.write(Val::from_slot(store, &*slot, *ty)?) };
         Ok(())
@@ -114,7 +114,7 @@ impl Val {
     /// The value as machine code takes it, if it is of type `ty` and of this store. A reference in it is good until
     /// something is collected.
     #[inline]
-    pub(super) fn to_slot(self, store: &Store, ty: ValType) -> Result<VmSlot> {
+    pub(super) fn to_slot(self, store: &StoreMut<'_>, ty: ValType) -> Result<VmSlot> {
         let mut slot = VmSlot::ZERO;
         match (self, ty) {
             (Val::I32(v), ValType::I32) => slot.i32 = v,
@@ -136,7 +136,7 @@ impl Val {
     /// # Safety
     /// The slot holds a value of this type, and a reference in it is of this store, from after the last collection.
     #[inline]
-    pub(super) unsafe fn from_slot(store: &mut Store, slot: &VmSlot, ty: ValType) -> Result<Val> {
+    pub(super) unsafe fn from_slot(store: &mut StoreMut<'_>, slot: &VmSlot, ty: ValType) -> Result<Val> {
         // SAFETY: the caller's promise.
         unsafe {
             Ok(match ty {
@@ -153,7 +153,7 @@ impl Val {
     }
 }
 
-fn func_slot(store: &Store, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
+fn func_slot(store: &StoreMut<'_>, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
     let Some(f) = f else { return null(ty) };
     let funcref = store.vm().funcs[f.check(store)?].funcref;
     let types = store.vm().engine.types.view();
@@ -167,7 +167,7 @@ fn func_slot(store: &Store, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
 
 /// The bits of a reference, if it is of type `ty`.
 #[inline(always)]
-pub(super) fn raw(store: &Store, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
+pub(super) fn raw(store: &StoreMut<'_>, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
     let Some(r) = v else { return null(ty).map(|_| RawRef::NULL) };
     let (no_gc, gc) = r.get(store)?;
     match no_gc.is(Some(gc), ty) {

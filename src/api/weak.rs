@@ -1,6 +1,6 @@
 //! Weak references.
 
-use super::{Ref, Store};
+use super::{Ref, StoreMut};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
 use crate::err;
@@ -24,7 +24,7 @@ impl WeakRef {
         Weak { index: self.index, generation: self.generation }
     }
 
-    fn check(&self, store: &Store) -> Result<()> {
+    fn check(&self, store: &StoreMut<'_>) -> Result<()> {
         match self.store {
             id if id == store.id() => Ok(()),
             0 => Err(err!(StaleHandle, "the weak reference is empty")),
@@ -33,7 +33,7 @@ impl WeakRef {
     }
 
     /// A reference to the object, in the innermost scope; `None` if it has died.
-    pub fn upgrade(&self, store: &mut Store) -> Result<Option<Ref>> {
+    pub fn upgrade(&self, store: &mut StoreMut<'_>) -> Result<Option<Ref>> {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
         let raw = no_gc.get_weak(self.weak()).map_err(|_| stale())?.map_or(RawRef::NULL, |gc| gc.bits());
@@ -46,7 +46,7 @@ impl WeakRef {
         mailbox::send(self.store, Release::Weak(self.weak()));
     }
 
-    pub fn release(&self, store: &mut Store) -> Result<()> {
+    pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         self.check(store)?;
         let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;
         heap.release_weak(self.weak()).map_err(|_| stale())

@@ -5,9 +5,11 @@ pub mod index;
 pub mod limits;
 pub mod shown;
 pub mod slab;
+pub mod stable;
 pub mod trap;
 
 pub use error::{Error, ErrorKind, Frame, Result};
 pub use shown::Quoted;
 pub use slab::Slab;
+pub use stable::Stable;
 pub use trap::Trap;

@@ -2,7 +2,7 @@
 
 use super::entry::entry;
 use super::error::wrt_error_t;
-use super::own::{delete, give, path};
+use super::own::{delete, give, path, wrt_bool};
 use crate::api::Config;
 use std::ffi::c_char;
 
@@ -38,16 +38,16 @@ pub(super) unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) ->
 /// is slower and needs no signals. Results are the same. Valgrind would report every such fault, so signals are off by default when the
 /// process runs on it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_config_set_signals(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_config_set_signals(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.signals(on)) }
+    unsafe { change(config, |c| c.signals(on.get())) }
 }
 
 /// Whether stores can be interrupted and have deadlines. Off by default; costs nothing then.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.interruption(on)) }
+    unsafe { change(config, |c| c.interruption(on.get())) }
 }
 
 /// Whether relaxed vector instructions give the same results on every processor: those of the specification's deterministic profile.
@@ -56,10 +56,10 @@ pub unsafe extern "C" fn wrt_config_set_interruption(config: *mut wrt_config_t, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_relaxed_simd_deterministic(
     config: *mut wrt_config_t,
-    on: bool,
+    on: wrt_bool,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.relaxed_simd_deterministic(on)) }
+    unsafe { change(config, |c| c.relaxed_simd_deterministic(on.get())) }
 }
 
 /// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
@@ -77,18 +77,18 @@ pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t
 /// call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
 /// threads have finished their functions.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.lazy(on)) }
+    unsafe { change(config, |c| c.lazy(on.get())) }
 }
 
 /// Whether lazy modules (`wrt_config_set_lazy`) have threads in the background (on by default). Without them a function is compiled at
 /// its first call, in little time, and never again: for programs that run shortly, and for hosts that want no threads. Its
 /// code takes 1.2 to 2.8 times as long then. `wrt_module_save` still compiles all, on the calling thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_config_set_background(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_config_set_background(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.background(on)) }
+    unsafe { change(config, |c| c.background(on.get())) }
 }
 
 /// A directory, as a path of `len` bytes, in which compiled modules are kept for this process and others, and how many bytes all of
@@ -174,9 +174,9 @@ pub unsafe extern "C" fn wrt_config_set_heap_growth(
 /// Whether it is noted where each reference of the host is made, for `wrt_store_write_reference_report`; and when a store is
 /// deleted, references that nobody has released are reported on standard error. Slow: for finding leaks. Off by default.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_config_set_debug_references(config: *mut wrt_config_t, on: bool) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_config_set_debug_references(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
-    unsafe { change(config, |c| c.debug_references(on)) }
+    unsafe { change(config, |c| c.debug_references(on.get())) }
 }
 
 /// For tests of hosts: every `n`-th allocation collects everything, moves all that lives, and overwrites the rest, so that

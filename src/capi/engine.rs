@@ -56,7 +56,8 @@ pub unsafe extern "C" fn wrt_engine_compile_progress(
     entry(|| {
         // SAFETY: the caller passes an engine and places for the numbers.
         let (done, total, engine) = unsafe {
-            (output(out_done, 0, "out_done")?, output(out_total, 0, "out_total")?, borrow(engine, "engine")?)
+            let (done, total) = (output(out_done, 0, "out_done"), output(out_total, 0, "out_total"));
+            (done?, total?, borrow(engine, "engine")?)
         };
         (*done, *total) = engine.0.compile_progress();
         Ok(())

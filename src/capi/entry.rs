@@ -2,7 +2,7 @@
 
 use super::error::wrt_error_t;
 use super::store::wrt_store_t;
-use crate::api::{Error, ErrorKind, Result, Store};
+use crate::api::{Error, ErrorKind, Result, StoreMut};
 use crate::err;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 /// # Safety
 /// `store` is NULL or a store that lives, and this is its thread.
 #[inline(always)]
-pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
+pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
         if store.is_null() || wrt_store_t::has_closed(store) {
@@ -56,8 +56,8 @@ pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Re
 /// # Safety
 /// As `on_store`, which has checked the store.
 #[inline(always)]
-unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise. The temporary `Store` is this call's own (`Store::with`), so calls may nest.
+unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise. The temporary `StoreMut` is this call's own (`lend`), so calls may nest.
     unsafe {
         match guarded(|| (*store).with(f)) {
             Ok(()) => std::ptr::null_mut(),
@@ -72,7 +72,7 @@ unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> R
 /// # Safety
 /// As `on_store`.
 #[inline(always)]
-pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut Store) -> Result<()>) -> *mut wrt_error_t {
+pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     // SAFETY: the caller's promise; between `enter` and `leave` the store stays.
     unsafe {
         if store.is_null() || wrt_store_t::has_closed(store) {

@@ -128,15 +128,7 @@ pub extern "C" fn wrt_error_kind_name(kind: u8) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_message(error: *const wrt_error_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or an error, and NULL or a place for the length.
-    plain(c"".as_ptr(), || unsafe {
-        match error.as_ref() {
-            Some(e) => e.message.lend(out_len),
-            None => {
-                let _ = output(out_len, 0, "out_len");
-                c"".as_ptr()
-            }
-        }
-    })
+    plain(c"".as_ptr(), || unsafe { CText::lend_or(error.as_ref().map(|e| &e.message), Some(c""), out_len) })
 }
 
 /// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.

@@ -3,7 +3,7 @@
 use super::config::wrt_config_t;
 use super::entry::{entry, null, plain};
 use super::error::wrt_error_t;
-use super::own::{borrow, output, string};
+use super::own::{borrow, output, string, wrt_bool};
 use crate::api::{Feature, features};
 use std::ffi::{CStr, c_char};
 
@@ -50,13 +50,13 @@ pub unsafe extern "C" fn wrt_config_set_feature(
     config: *mut wrt_config_t,
     name: *const c_char,
     name_len: usize,
-    on: bool,
+    on: wrt_bool,
 ) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes a configuration nobody else uses, and a string of this length.
         let (config, name) =
             unsafe { (config.as_mut().ok_or_else(|| null("config"))?, string(name, name_len, "name")?) };
-        config.0 = config.0.clone().feature(name, on)?;
+        config.0 = config.0.clone().feature(name, on.get())?;
         Ok(())
     })
 }

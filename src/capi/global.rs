@@ -2,7 +2,7 @@
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, output};
+use super::own::{borrow, output, wrt_bool};
 use super::store::wrt_store_t;
 use super::val::{kind_of, release, take, type_of, wrt_global_t, wrt_val_t};
 use super::valtype::wrt_type_t;
@@ -13,7 +13,7 @@ use crate::api::{Global, GlobalType};
 pub unsafe extern "C" fn wrt_global_new(
     store: *mut wrt_store_t,
     kind: u8,
-    mutable: bool,
+    mutable: wrt_bool,
     take_value: *mut wrt_val_t,
     out_global: *mut wrt_global_t,
 ) -> *mut wrt_error_t {
@@ -23,7 +23,7 @@ pub unsafe extern "C" fn wrt_global_new(
         running(store, |s| {
             take(take_value, s, |s, value| {
                 let (out, content) = (out?, type_of(kind)?);
-                *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
+                *out = Global::new(s, GlobalType { content, mutable: mutable.get() }, value)?.into();
                 Ok(())
             })
         })
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn wrt_global_new(
 pub unsafe extern "C" fn wrt_global_new_of(
     store: *mut wrt_store_t,
     ty: *const wrt_type_t,
-    mutable: bool,
+    mutable: wrt_bool,
     take_value: *mut wrt_val_t,
     out_global: *mut wrt_global_t,
 ) -> *mut wrt_error_t {
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wrt_global_new_of(
         running(store, |s| {
             take(take_value, s, |s, value| {
                 let (out, content) = (out?, borrow(ty, "type")?.val(&s.engine())?);
-                *out = Global::new(s, GlobalType { content, mutable }, value)?.into();
+                *out = Global::new(s, GlobalType { content, mutable: mutable.get() }, value)?.into();
                 Ok(())
             })
         })

@@ -53,7 +53,8 @@ pub struct wrt_heap_stats_t {
 }
 const _: () = assert!(PAUSE_CLASSES == 32);
 
-/// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure the struct stays as it is.
+/// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure everything else is 0, unless the size
+/// is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_stats(
     store: *mut wrt_store_t,
@@ -61,10 +62,11 @@ pub unsafe extern "C" fn wrt_store_heap_stats(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a struct whose size it has set, or NULLs, which are refused.
     unsafe {
+        let size = sized(out_stats, "stats");
         on_store(store, |s| {
             let (h, pauses) = (s.heap_statistics(), s.heap_pauses());
             let all = wrt_heap_stats_t {
-                size: sized(out_stats, |s| s.size, "stats")?,
+                size: size?,
                 minor_collections: h.minor_collections,
                 full_collections: h.full_collections,
                 promoted_bytes: h.promoted,
@@ -130,7 +132,7 @@ pub struct wrt_heap_census_t {
 }
 
 /// Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
-/// collection, and collects nothing. `census->size` must be set. On failure the struct stays as it is.
+/// collection, and collects nothing. `census->size` must be set. On failure everything else is 0, unless the size is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_census(
     store: *mut wrt_store_t,
@@ -138,8 +140,9 @@ pub unsafe extern "C" fn wrt_store_heap_census(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a struct whose size it has set, or NULLs, which are refused.
     unsafe {
+        let size = sized(out_census, "census");
         running(store, |s| {
-            let size = sized(out_census, |c| c.size, "census")?;
+            let size = size?;
             let c = s.heap_census()?;
             let all = wrt_heap_census_t {
                 size,

@@ -2,7 +2,7 @@
 
 use super::entry::{on_store, plain, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, options_of, output, slice};
+use super::own::{borrow, options_of, output, output_bytes, slice};
 use super::store::wrt_store_t;
 use super::types::wrt_size_limits_t;
 use super::val::{release, wrt_memory_t};
@@ -204,7 +204,8 @@ pub unsafe extern "C" fn wrt_memory_grow(
     }
 }
 
-/// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`.
+/// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; all
+/// bytes are 0 then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_read(
     store: *mut wrt_store_t,
@@ -215,11 +216,8 @@ pub unsafe extern "C" fn wrt_memory_read(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a memory and room for `len` bytes, or NULLs, which are refused.
     unsafe {
-        running(store, |s| {
-            let memory = Memory::from(*borrow(memory, "memory")?);
-            slice(out.cast::<u8>(), len, "out")?;
-            let out = if len == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out.cast(), len) };
-            memory.read(s, offset, out)
+        output_bytes(out, len, "out", |out| {
+            running(store, |s| Memory::from(*borrow(memory, "memory")?).read(s, offset, out?))
         })
     }
 }

@@ -114,11 +114,8 @@ pub unsafe extern "C" fn wrt_module_save(
     entry(|| {
         // SAFETY: the caller passes a module and places for the bytes and their number.
         let (out, out_len, module) = unsafe {
-            (
-                output(out_bytes, std::ptr::null_mut(), "out_bytes")?,
-                output(out_len, 0, "out_len")?,
-                borrow(module, "module")?,
-            )
+            let (out, len) = (output(out_bytes, std::ptr::null_mut(), "out_bytes"), output(out_len, 0, "out_len"));
+            (out?, len?, borrow(module, "module")?)
         };
         let bytes = module.module.save()?.into_boxed_slice();
         *out_len = bytes.len();
@@ -216,7 +213,7 @@ pub unsafe extern "C" fn wrt_module_delete(module: *mut wrt_module_t) {
 pub unsafe extern "C" fn wrt_module_name(module: *const wrt_module_t, out_len: *mut usize) -> *const c_char {
     plain(std::ptr::null(), || {
         // SAFETY: the caller passes NULL or a module, and NULL or a place for the length.
-        unsafe { module.as_ref().and_then(|m| m.name.as_ref()).map_or(std::ptr::null(), |n| n.lend(out_len)) }
+        unsafe { CText::lend_or(module.as_ref().and_then(|m| m.name.as_ref()), None, out_len) }
     })
 }
 

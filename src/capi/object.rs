@@ -2,12 +2,12 @@
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
-use super::own::{borrow, output, slice};
+use super::own::{borrow, output, output_bytes, slice};
 use super::reference::given;
 use super::store::wrt_store_t;
 use super::val::{give_all, outputs, take, take_all, wrt_ref_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Ref, Result, Store, Val};
+use crate::api::{Ref, Result, StoreMut, Val};
 use std::ffi::c_void;
 
 /// # Safety
@@ -16,7 +16,7 @@ unsafe fn make(
     store: *mut wrt_store_t,
     ty: *const wrt_type_t,
     out_reference: *mut wrt_ref_t,
-    f: impl FnOnce(&mut Store, crate::api::TypeId) -> Result<Ref>,
+    f: impl FnOnce(&mut StoreMut<'_>, crate::api::TypeId) -> Result<Ref>,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
@@ -74,7 +74,7 @@ pub(super) unsafe fn count_of(
     reference: *const wrt_ref_t,
     out_count: *mut u32,
     what: &'static str,
-    count: impl FnOnce(&Store, Ref) -> Result<u32>,
+    count: impl FnOnce(&StoreMut<'_>, Ref) -> Result<u32>,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
@@ -95,7 +95,7 @@ pub(super) unsafe fn value_of(
     store: *mut wrt_store_t,
     reference: *const wrt_ref_t,
     out_value: *mut wrt_val_t,
-    value: impl FnOnce(&mut Store, Ref) -> Result<Val>,
+    value: impl FnOnce(&mut StoreMut<'_>, Ref) -> Result<Val>,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
@@ -329,7 +329,7 @@ pub unsafe extern "C" fn wrt_array_copy(
 
 /// Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
 /// with `type mismatch` if the elements are references, with `invalid argument` if the bytes are no whole elements, and as
-/// `wrt_array_get`.
+/// `wrt_array_get`; all bytes are 0 then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_read(
     store: *mut wrt_store_t,
@@ -340,10 +340,8 @@ pub unsafe extern "C" fn wrt_array_read(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and room for so many bytes, or NULLs, which are refused.
     unsafe {
-        running(store, |s| {
-            slice(out_bytes.cast::<u8>(), size, "out_bytes")?;
-            let out = if size == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out_bytes.cast::<u8>(), size) };
-            given(*borrow(reference, "reference")?)?.read_elements(s, index, out)
+        output_bytes(out_bytes, size, "out_bytes", |out| {
+            running(store, |s| given(*borrow(reference, "reference")?)?.read_elements(s, index, out?))
         })
     }
 }

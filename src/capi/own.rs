@@ -1,9 +1,10 @@
 //! Pointer conventions: borrowed objects, strings, outputs, owned objects, and the host's data with its finalizer.
 
 use super::entry::null;
+use super::error::wrt_error_t;
 use crate::api::{Error, Result};
 use crate::err;
-use std::ffi::{OsStr, c_char, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -44,17 +45,20 @@ fn no_slice<T>(p: *const T, len: usize, what: &str) -> Error {
     }
 }
 
-/// The size that the caller has set in a struct to be filled in: as much of it as it knows.
+/// The size that the caller has set in a struct to be filled in, which begins with it: as much of it as it knows. The rest of
+/// the struct becomes zeros right away, so that it is defined whatever happens.
 ///
 /// # Safety
-/// `p` is NULL or a struct whose size field is set.
-pub unsafe fn sized<T>(p: *const T, size: impl Fn(&T) -> usize, what: &str) -> Result<usize> {
+/// `p` is NULL or a struct whose size field is set, and can be written.
+pub unsafe fn sized<T>(p: *mut T, what: &str) -> Result<usize> {
     // SAFETY: the caller's promise: only the size is read.
-    let size = size(unsafe { borrow(p, what)? });
+    let size = unsafe { *borrow(p.cast::<usize>(), what)? };
     let least = 2 * size_of::<usize>();
     if size < least || size > size_of::<T>() || !size.is_multiple_of(8) {
         return Err(err!(InvalidArgument, "{what}.size is {size}, not the size of the struct, {}", size_of::<T>()));
     }
+    // SAFETY: the caller's promise, as far as it knows the struct.
+    unsafe { p.cast::<u8>().add(size_of::<usize>()).write_bytes(0, size - size_of::<usize>()) };
     Ok(size)
 }
 
@@ -120,6 +124,41 @@ pub unsafe fn output<'a, T>(p: *mut T, initial: T, what: &str) -> Result<&'a mut
     }
 }
 
+/// Bytes to be written by `f`, which become zeros when it fails.
+///
+/// # Safety
+/// `p` is NULL or has room for `len` bytes.
+pub unsafe fn output_bytes(
+    p: *mut c_void,
+    len: usize,
+    what: &str,
+    f: impl FnOnce(Result<&mut [u8]>) -> *mut wrt_error_t,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    let bytes = || unsafe {
+        slice(p.cast::<u8>(), len, what)?;
+        Ok(if len == 0 { &mut [] } else { std::slice::from_raw_parts_mut(p.cast::<u8>(), len) })
+    };
+    let error = f(bytes());
+    if !error.is_null()
+        && let Ok(bytes) = bytes()
+    {
+        bytes.fill(0);
+    }
+    error
+}
+
+/// A `bool` as C gives it. Foreign callers may put any byte there: 0 is false, everything else is true.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct wrt_bool(u8);
+
+impl wrt_bool {
+    pub fn get(self) -> bool {
+        self.0 != 0
+    }
+}
+
 /// Gives an object away.
 pub fn give<T>(object: T) -> *mut T {
     Box::into_raw(Box::new(object))
@@ -151,11 +190,24 @@ impl CText {
     /// # Safety
     /// `out_len` is NULL or can be written.
     pub unsafe fn lend(&self, out_len: *mut usize) -> *const c_char {
-        if !out_len.is_null() {
-            // SAFETY: the caller's promise.
-            unsafe { out_len.write(self.0.len() - 1) };
-        }
+        // SAFETY: the caller's promise.
+        let _ = unsafe { output(out_len, self.0.len() - 1, "") };
         self.0.as_ptr().cast()
+    }
+
+    /// The same, of a string that may not be there: `or` is lent then, or NULL.
+    ///
+    /// # Safety
+    /// As `lend`.
+    pub unsafe fn lend_or(text: Option<&CText>, or: Option<&'static CStr>, out_len: *mut usize) -> *const c_char {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if let Some(text) = text {
+                return text.lend(out_len);
+            }
+            let _ = output(out_len, or.map_or(0, CStr::count_bytes), "");
+            or.map_or(std::ptr::null(), CStr::as_ptr)
+        }
     }
 }
 

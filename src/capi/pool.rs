@@ -102,8 +102,8 @@ pub struct wrt_pool_stats_t {
     pub heaps_reused: u64,
 }
 
-/// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure the struct stays as it is. From any
-/// thread; while others make instances the numbers are not of one moment.
+/// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure everything else is 0, unless the size
+/// is wrong. From any thread; while others make instances the numbers are not of one moment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_pool_stats(
     engine: *const wrt_engine_t,
@@ -112,9 +112,10 @@ pub unsafe extern "C" fn wrt_engine_pool_stats(
     entry(|| {
         // SAFETY: the caller passes an engine and a struct whose size it has set, or NULLs, which are refused.
         unsafe {
+            let size = sized(out_stats, "stats")?;
             let s = borrow(engine, "engine")?.0.pool_statistics();
             let all = wrt_pool_stats_t {
-                size: sized(out_stats, |s| s.size, "stats")?,
+                size,
                 memories_in_use: s.memories_in_use,
                 memories_kept: s.memories_kept,
                 memory_bytes_resident: s.memory_bytes_resident,

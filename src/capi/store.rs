@@ -5,7 +5,7 @@ use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
 use super::life::Life;
 use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits};
+use crate::api::{Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
 use crate::err;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
@@ -23,9 +23,9 @@ pub struct wrt_store_t {
 }
 
 impl wrt_store_t {
-    /// Lends the store, as a `Store` of the call's own.
+    /// Lends the store, as a `StoreMut` of the call's own.
     #[inline(always)]
-    pub fn with<R>(&self, f: impl FnOnce(&mut Store) -> R) -> R {
+    pub fn with<R>(&self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
         // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
         // the other (invariant 3 of the runtime).
         unsafe { self.store.lend(f) }
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
                 Box::new(move |g: Growth| {
                     let data = &data;
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
-                    // SAFETY: the host gave the callback for this.
+                    // SAFETY: the host gave the callback for this, which finds the store closed (invariant 7 of the runtime).
                     gate.closed_during(|| callback(data.ptr, &growth)) != 0
                 })
             }))
@@ -294,7 +294,8 @@ pub unsafe extern "C" fn wrt_interrupt_new(
     unsafe {
         let out: Result<_> = output(out_interrupt, std::ptr::null_mut(), "out_interrupt");
         on_store(store, |s| {
-            *out? = give(wrt_interrupt_t(s.interrupt_handle()?));
+            let out = out?;
+            *out = give(wrt_interrupt_t(s.interrupt_handle()?));
             Ok(())
         })
     }

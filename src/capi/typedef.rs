@@ -4,7 +4,7 @@ use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::module::wrt_module_t;
-use super::own::{borrow, delete, give, output, slice, string};
+use super::own::{borrow, delete, give, output, slice, string, wrt_bool};
 use super::val::wrt_val_t;
 use super::valtype::*;
 use crate::api::{
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn wrt_typebuilder_delete(builder: *mut wrt_typebuilder_t)
 pub unsafe extern "C" fn wrt_typebuilder_ref(
     position: u32,
     kind: u8,
-    nullable: bool,
+    nullable: wrt_bool,
     out_type: *mut wrt_type_t,
 ) -> *mut wrt_error_t {
     entry(|| {
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn wrt_typebuilder_ref(
         if !(WRT_DEFINED_FUNC..=WRT_DEFINED_ARRAY).contains(&kind) || position >= 1 << 30 {
             return Err(err!(InvalidArgument, "a group has no member {position} of kind {kind}"));
         }
-        *out = wrt_type_t::in_group(position, kind, nullable);
+        *out = wrt_type_t::in_group(position, kind, nullable.get());
         Ok(())
     })
 }
@@ -219,13 +219,13 @@ pub unsafe extern "C" fn wrt_typebuilder_struct(
     builder: *mut wrt_typebuilder_t,
     fields: *const wrt_field_t,
     field_count: usize,
-    is_final: bool,
+    is_final: wrt_bool,
     supertype: *const wrt_type_t,
     out_position: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder, an array of this length, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final, supertype, out_position, |engine| {
+        add(builder, is_final.get(), supertype, out_position, |engine| {
             let fields = slice(fields, field_count, "fields")?;
             Ok(CompositeType::Struct(fields.iter().map(|f| field(engine, f)).collect::<Result<_>>()?))
         })
@@ -237,13 +237,13 @@ pub unsafe extern "C" fn wrt_typebuilder_struct(
 pub unsafe extern "C" fn wrt_typebuilder_array(
     builder: *mut wrt_typebuilder_t,
     element: *const wrt_field_t,
-    is_final: bool,
+    is_final: wrt_bool,
     supertype: *const wrt_type_t,
     out_position: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder and an element, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final, supertype, out_position, |engine| {
+        add(builder, is_final.get(), supertype, out_position, |engine| {
             Ok(CompositeType::Array(field(engine, borrow(element, "element")?)?))
         })
     }
@@ -257,13 +257,13 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
     param_count: usize,
     results: *const wrt_type_t,
     result_count: usize,
-    is_final: bool,
+    is_final: wrt_bool,
     supertype: *const wrt_type_t,
     out_position: *mut u32,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder, arrays of these lengths, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final, supertype, out_position, |engine| {
+        add(builder, is_final.get(), supertype, out_position, |engine| {
             let all = |types: &[wrt_type_t]| {
                 let val = |t: &wrt_type_t| match t.storage(engine)? {
                     StorageType::Val(t) => Ok(t),

@@ -227,7 +227,7 @@ pub unsafe extern "C" fn wrt_functype_result(ty: *const wrt_functype_t, index: u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_text(ty: *const wrt_functype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
-    plain(c"".as_ptr(), || unsafe { ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len)) })
+    plain(c"".as_ptr(), || unsafe { CText::lend_or(ty.as_ref().map(|t| &t.text), Some(c""), out_len) })
 }
 
 /// One of `WRT_EXTERN_*`; 0 for NULL.
@@ -337,5 +337,5 @@ pub unsafe extern "C" fn wrt_externtype_is_mutable(ty: *const wrt_externtype_t) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_text(ty: *const wrt_externtype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
-    plain(c"".as_ptr(), || unsafe { ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len)) })
+    plain(c"".as_ptr(), || unsafe { CText::lend_or(ty.as_ref().map(|t| &t.text), Some(c""), out_len) })
 }

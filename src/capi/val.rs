@@ -197,7 +197,12 @@ impl api::Value for wrt_val_t {
     }
 
     #[inline(always)]
-    unsafe fn put(this: *const wrt_val_t, store: &api::Store, ty: &ValType, slot: *mut api::VmSlot) -> Result<()> {
+    unsafe fn put(
+        this: *const wrt_val_t,
+        store: &api::StoreMut<'_>,
+        ty: &ValType,
+        slot: *mut api::VmSlot,
+    ) -> Result<()> {
         // SAFETY: the caller's promise; any bits are a value of each member, and handles are checked.
         unsafe {
             match ((*this).kind, ty) {
@@ -218,7 +223,12 @@ impl api::Value for wrt_val_t {
     }
 
     #[inline(always)]
-    unsafe fn get(this: *mut wrt_val_t, store: &mut api::Store, slot: *const api::VmSlot, ty: &ValType) -> Result<()> {
+    unsafe fn get(
+        this: *mut wrt_val_t,
+        store: &mut api::StoreMut<'_>,
+        slot: *const api::VmSlot,
+        ty: &ValType,
+    ) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe {
             match ty {
@@ -305,9 +315,9 @@ impl wrt_val_t {
 /// `slot` is NULL or a handle that can be written.
 pub unsafe fn release<H: Handle>(
     slot: *mut H,
-    store: &mut api::Store,
+    store: &mut api::StoreMut<'_>,
     empty: H,
-    f: impl FnOnce(&mut api::Store, H) -> Result<()>,
+    f: impl FnOnce(&mut api::StoreMut<'_>, H) -> Result<()>,
 ) -> Result<()> {
     // SAFETY: the caller's promise.
     let handle = unsafe { *super::own::borrow(slot, "handle")? };
@@ -351,8 +361,8 @@ pub trait Handle: Copy {
 pub unsafe fn take_all<R>(
     slots: *mut wrt_val_t,
     count: usize,
-    store: &mut api::Store,
-    f: impl FnOnce(&mut api::Store, &[Val]) -> Result<R>,
+    store: &mut api::StoreMut<'_>,
+    f: impl FnOnce(&mut api::StoreMut<'_>, &[Val]) -> Result<R>,
 ) -> Result<R> {
     // SAFETY: the caller's promise.
     let given: Vec<Result<Val>> =
@@ -390,8 +400,8 @@ fn owner(v: &Val, id: u64) -> u64 {
 #[inline(always)]
 pub unsafe fn take<R>(
     slot: *mut wrt_val_t,
-    store: &mut api::Store,
-    f: impl FnOnce(&mut api::Store, Val) -> Result<R>,
+    store: &mut api::StoreMut<'_>,
+    f: impl FnOnce(&mut api::StoreMut<'_>, Val) -> Result<R>,
 ) -> Result<R> {
     if slot.is_null() {
         return Err(super::entry::null("value"));

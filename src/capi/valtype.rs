@@ -3,7 +3,7 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, plain};
 use super::error::wrt_error_t;
-use super::own::{borrow, output};
+use super::own::{borrow, output, wrt_bool};
 use super::types::wrt_functype_t;
 use super::val::*;
 use crate::api::{CompositeType, Engine, FieldType, HeapType, Quoted, RefType, Result, StorageType, TypeId, ValType};
@@ -197,7 +197,7 @@ impl wrt_field_t {
 /// A type that needs no definition: a number type, a packed type (`WRT_I8`, `WRT_I16`), or an abstract reference type.
 /// `nullable` counts for reference types. Fails with `invalid argument` for another kind.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: bool, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
+pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: wrt_bool, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes a place for the type or NULL, which is refused.
         let out = unsafe { output(out_type, wrt_type_t::EMPTY, "out_type")? };
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: bool, out_type: *mut w
         if !is_ref && !(WRT_I32..=WRT_V128).contains(&kind) && kind != WRT_I8 && kind != WRT_I16 {
             return Err(err!(InvalidArgument, "kind {kind} is no type that needs no definition"));
         }
-        *out = wrt_type_t { kind, nullable: (is_ref && nullable) as u8, ..wrt_type_t::EMPTY };
+        *out = wrt_type_t { kind, nullable: (is_ref && nullable.get()) as u8, ..wrt_type_t::EMPTY };
         Ok(())
     })
 }
@@ -216,7 +216,12 @@ pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: bool, out_type: *mut w
 pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
-        let (ty, out) = unsafe { (*borrow(ty, "type")?, output(out_type, wrt_type_t::EMPTY, "out_type")?) };
+        let (ty, out) = unsafe {
+            // A copy first: both may be the same place.
+            let ty = borrow(ty, "type").copied();
+            let out = output(out_type, wrt_type_t::EMPTY, "out_type")?;
+            (ty?, out)
+        };
         let heap = ty.heap(ty.engine)?.ok_or_else(|| err!(TypeMismatch, "the type is no reference type"))?;
         *out = wrt_type_t::of_heap(0, heap.top().heap(), true);
         Ok(())

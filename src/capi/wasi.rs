@@ -3,7 +3,7 @@
 use super::entry::{entry, null, on_store, running};
 use super::error::wrt_error_t;
 use super::linker::{change, wrt_linker_t};
-use super::own::{UserData, delete, give, output, slice, wrt_finalizer_t};
+use super::own::{UserData, delete, give, output, slice, wrt_bool, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use crate::api::Result;
 use crate::err;
@@ -217,13 +217,13 @@ pub unsafe extern "C" fn wrt_wasi_add_dir(
     host_path_len: usize,
     guest_path: *const c_char,
     guest_path_len: usize,
-    read_only: bool,
+    read_only: wrt_bool,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process and strings of these lengths, or NULLs, which are refused.
     entry(|| unsafe {
         let (host, guest) =
             (path(host_path, host_path_len, "host_path")?, bytes(guest_path, guest_path_len, "guest_path")?);
-        process(wasi)?.add_dir(host, guest, read_only)
+        process(wasi)?.add_dir(host, guest, read_only.get())
     })
 }
 

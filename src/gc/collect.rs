@@ -227,8 +227,11 @@ impl Tracer<'_> {
     }
 
     /// A reference at rest.
-    pub fn slot(&mut self, slot: *const RefSlot) {
-        // SAFETY: callers give places of references (heap 1).
+    ///
+    /// # Safety
+    /// `slot` is the place of one, which nothing borrows: it is written when the object moves.
+    pub unsafe fn slot(&mut self, slot: *const RefSlot) {
+        // SAFETY: the caller's promise (heap 1).
         unsafe { self.visit(slot as *mut u32) }
     }
 

@@ -181,7 +181,7 @@ impl Heap {
             used: self.old.used() + nursery,
             nursery_size: self.nursery_size,
             nursery_used: nursery,
-            roots: self.no_gc().roots_ref().len(),
+            roots: self.no_gc().root_count(),
             weak_references: self.weak.refs.len(),
             host_objects: self.weak.hosts.len(),
             external: self.weak.hosts.external(),

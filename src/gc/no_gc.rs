@@ -67,9 +67,12 @@ impl<'h> NewObject<'h> {
     }
 
     /// Writes a reference at a byte offset of the object.
-    pub fn put(&self, offset: u32, value: Option<Gc<'h>>) {
-        // SAFETY: offsets come from the type's layout. A new object needs no card: it is in the nursery, or large and all
-        // its cards are dirty (heap 2).
+    ///
+    /// # Safety
+    /// The layout of the object's type has a reference there.
+    pub unsafe fn put(&self, offset: u32, value: Option<Gc<'h>>) {
+        // SAFETY: the caller's promise. A new object needs no card: it is in the nursery, or large and all its cards are
+        // dirty (heap 2).
         unsafe { *self.no_gc.heap.objects.at::<u32>(self.r.get() + offset) = value.map_or(0, |v| v.raw.get()) };
     }
 
@@ -106,18 +109,33 @@ impl<'h> Gc<'h> {
 }
 
 impl<'h> NoGc<'h> {
-    #[allow(clippy::mut_from_ref)]
-    pub(super) fn roots_ref(self) -> &'h mut Roots {
-        // SAFETY: the store's thread, and no reference to the roots outlives a method of `NoGc` or `Heap`.
-        unsafe { &mut *self.heap.roots.get() }
+    /// For the heap's own files: `f` must not reach the roots but by its argument, which is exclusive.
+    ///
+    /// # Safety
+    /// `f` calls nothing that uses the heap's roots.
+    #[inline(always)]
+    pub(super) unsafe fn with_roots<R>(self, f: impl FnOnce(&mut Roots) -> R) -> R {
+        // SAFETY: the store's thread; whoever needs the roots gets them for the time of such a call, or by `&mut Heap`; and
+        // `f` does not ask for them again.
+        f(unsafe { &mut *self.heap.roots.get() })
     }
 
     pub(super) fn heap_ref(self) -> &'h Heap {
         self.heap
     }
 
-    pub(super) fn roots_for_each(self, f: impl FnMut(u32, bool)) {
-        self.roots_ref().for_each(f);
+    /// `f` may look at the roots, but `root` is none of what it may call.
+    ///
+    /// # Safety
+    /// `f` makes and releases no root.
+    pub(super) unsafe fn roots_for_each(self, f: impl FnMut(u32, bool)) {
+        // SAFETY: shared, and the caller promises that they are not written meanwhile.
+        unsafe { &*self.heap.roots.get() }.for_each(f);
+    }
+
+    pub(super) fn root_count(self) -> usize {
+        // SAFETY: `len` calls nothing.
+        unsafe { self.with_roots(|roots| roots.len()) }
     }
 
     fn objects(self) -> Objects {
@@ -140,7 +158,8 @@ impl<'h> NoGc<'h> {
 
     #[inline(always)]
     pub fn get(self, root: Root) -> Result<Gc<'h>, Stale> {
-        let bits = self.roots_ref().get(root)?;
+        // SAFETY: `get` calls nothing that uses roots.
+        let bits = unsafe { self.with_roots(|roots| roots.get(root)) }?;
         Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
     }
 
@@ -153,7 +172,8 @@ impl<'h> NoGc<'h> {
     /// Makes a root, which is not a collection. `None` if there is no memory for it.
     #[inline(always)]
     pub fn root(self, gc: Gc<'h>) -> Option<Root> {
-        self.roots_ref().add(gc.raw.get())
+        // SAFETY: `add` calls nothing that uses roots.
+        unsafe { self.with_roots(|roots| roots.add(gc.raw.get())) }
     }
 
     /// The type of the object; `None` for an i31.
@@ -234,8 +254,11 @@ impl<'h> NoGc<'h> {
     }
 
     /// The length of an array.
-    pub fn array_len(self, array: Gc<'h>) -> u32 {
-        // SAFETY: callers know that it is an array.
+    ///
+    /// # Safety
+    /// `array` is one.
+    pub unsafe fn array_len(self, array: Gc<'h>) -> u32 {
+        // SAFETY: the caller's promise (heap 1).
         unsafe { self.objects().array_len(array.raw.get()) }
     }
 
@@ -257,9 +280,12 @@ impl<'h> NoGc<'h> {
     }
 
     /// The bytes of elements of an array that are not references to objects, or `None` outside of it.
-    pub fn array_bytes(self, array: Gc<'h>, at: u32, len: u32) -> Option<(*mut u8, usize)> {
+    ///
+    /// # Safety
+    /// `array` is one.
+    pub unsafe fn array_bytes(self, array: Gc<'h>, at: u32, len: u32) -> Option<(*mut u8, usize)> {
         let r = array.raw.get();
-        // SAFETY: callers know that it is an array.
+        // SAFETY: the caller's promise (heap 1).
         unsafe {
             let log2 = self.objects().descriptor(r).size;
             let end = at.checked_add(len)?;
@@ -269,18 +295,27 @@ impl<'h> NoGc<'h> {
         }
     }
 
-    /// Whether the elements of an array are references to objects.
-    pub fn has_references(self, gc: Gc<'h>) -> bool {
-        // SAFETY: callers know that it is an object.
+    /// Whether an object has references to objects; of an array, whether its elements are some.
+    ///
+    /// # Safety
+    /// `gc` is an object, and no i31.
+    pub unsafe fn has_references(self, gc: Gc<'h>) -> bool {
+        // SAFETY: the caller's promise (heap 1).
         unsafe { self.objects().has_references(gc.raw.get()) }
     }
 
     /// Elements of an array of references, or `None` outside of it.
-    pub fn array_slots(self, array: Gc<'h>, at: u32, len: u32) -> Option<Slots<'h>> {
-        debug_assert!(self.has_references(array));
-        let (first, _) = self.array_bytes(array, at, len)?;
+    ///
+    /// # Safety
+    /// `array` is one whose elements are references to objects.
+    pub unsafe fn array_slots(self, array: Gc<'h>, at: u32, len: u32) -> Option<Slots<'h>> {
         let offset = (array.raw.get() + HEADER_SIZE) as usize + at as usize * 4;
-        // SAFETY: the elements stay where they are while nothing is collected; the heap's cards count from its base.
-        Some(unsafe { Slots::new(first.cast(), len as usize, self.objects().at(CARDS as u32), offset) })
+        // SAFETY: the caller's promise. The elements stay where they are while nothing is collected (heap 6); the heap's
+        // cards count from its base.
+        unsafe {
+            debug_assert!(self.has_references(array));
+            let (first, _) = self.array_bytes(array, at, len)?;
+            Some(Slots::new(first.cast(), len as usize, self.objects().at(CARDS as u32), offset))
+        }
     }
 }

@@ -56,7 +56,8 @@ impl super::no_gc::NoGc<'_> {
                 result = r;
             }
         };
-        self.roots_for_each(|r, young| note(heap.verify_reference(r, young, "a root")));
+        // SAFETY: checking a reference reads objects only.
+        unsafe { self.roots_for_each(|r, young| note(heap.verify_reference(r, young, "a root"))) };
         heap.weak.hosts.for_each(|index, r, young| {
             note(heap.verify_reference(r, young, "a host entry"));
             // SAFETY: checked just before.

@@ -84,8 +84,12 @@ impl Heap {
     }
 
     /// The references of the host.
-    pub fn each_root(&self, mut f: impl FnMut(u32)) {
-        self.no_gc().roots_for_each(|bits, _| f(bits));
+    ///
+    /// # Safety
+    /// `f` makes and releases none.
+    pub unsafe fn each_root(&self, mut f: impl FnMut(u32)) {
+        // SAFETY: the caller's promise.
+        unsafe { self.no_gc().roots_for_each(|bits, _| f(bits)) };
     }
 
     /// Bytes outside of the heap that an object of the host has declared.

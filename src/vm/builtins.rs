@@ -21,13 +21,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Cx = *mut VmContext;
 
-/// The store and the instance that machine code runs in.
+/// The store and the instance that machine code runs in. What changes the instance goes through the store, and the reference
+/// to the instance is not used after that (invariant 8).
 ///
 /// # Safety
 /// `cx` is the context of the running instance; nobody else holds a reference into its store (invariant 3).
-unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a mut Instance) {
-    // SAFETY: the caller's promise. The instance is boxed in the store, and bodies reach it by this reference only.
-    unsafe { (&mut *((*(*cx).header.store).store as *mut Store), &mut *((*cx).instance as *mut Instance)) }
+unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a Instance) {
+    // SAFETY: the caller's promise. They are apart (invariant 8), and an instance that runs is not freed (invariant 1).
+    unsafe { (&mut *((*(*cx).header.store).store as *mut Store), &*((*cx).instance as *const Instance)) }
 }
 
 fn table<'a>(store: &'a mut Store, instance: &Instance, t: u32) -> &'a mut Table {
@@ -161,7 +162,8 @@ mod body {
 
     pub unsafe fn data_drop(cx: Cx, data: u32) -> R<()> {
         // SAFETY: see the module.
-        unsafe { parts(cx) }.1.drop_data(DataIndex::from_u32(data));
+        let (store, instance) = unsafe { parts(cx) };
+        store.instances[instance.index].drop_data(DataIndex::from_u32(data));
         Ok(())
     }
 
@@ -238,7 +240,7 @@ mod body {
 
     pub unsafe fn func_number(cx: Cx, func: FuncRefPtr) -> R<u32> {
         // SAFETY: see the module.
-        unsafe { parts(cx) }.0.func_number(func)
+        unsafe { parts(cx).0.func_number(func) }
     }
 
     pub unsafe fn struct_new(cx: Cx, ty: u32) -> R<RawRef> {
@@ -274,7 +276,8 @@ mod body {
         let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, len as usize * size as usize)?;
         let new = store.alloc(id, len)?;
         let (no_gc, array) = (new.no_gc(), new.finish());
-        array::write_bytes(no_gc, array, 0, len, bytes)?;
+        // SAFETY: an array of numbers, which the validator made sure of.
+        unsafe { array::write_bytes(no_gc, array, 0, len, bytes)? };
         Ok(array.bits())
     }
 
@@ -285,7 +288,8 @@ mod body {
         let e = ElemIndex::from_u32(elem);
         array::check_segment(instance, e, src, len)?;
         let bits = store.alloc(id, len)?.finish().bits();
-        array::init_elem(store, instance, bits, 0, e, src, len)?;
+        // SAFETY: the array that was just made; validated to have the segment's elements.
+        unsafe { array::init_elem(store, instance, bits, 0, e, src, len)? };
         Ok(bits)
     }
 
@@ -295,9 +299,12 @@ mod body {
         let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
         // SAFETY: machine code's reference; nothing is collected here.
         let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        let (_, size) = no_gc.array_bytes(array, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
-        let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, size)?;
-        array::write_bytes(no_gc, array, dst, len, bytes)
+        // SAFETY: validated to be an array of numbers.
+        unsafe {
+            let (_, size) = no_gc.array_bytes(array, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
+            let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, size)?;
+            array::write_bytes(no_gc, array, dst, len, bytes)
+        }
     }
 
     pub unsafe fn array_init_elem(cx: Cx, array: RawRef, dst: u32, elem: u32, src: u32, len: u32) -> R<()> {
@@ -306,10 +313,12 @@ mod body {
         let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
         // SAFETY: machine code's reference; nothing is collected here.
         let found = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        no_gc.array_bytes(found, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
+        // SAFETY: validated to be an array.
+        unsafe { no_gc.array_bytes(found, dst, len) }.ok_or(Trap::ArrayOutOfBounds)?;
         let e = ElemIndex::from_u32(elem);
         array::check_segment(instance, e, src, len)?;
-        array::init_elem(store, instance, array, dst, e, src, len)
+        // SAFETY: as above, of the segment's elements; nothing was collected.
+        unsafe { array::init_elem(store, instance, array, dst, e, src, len) }
     }
 
     pub unsafe fn array_copy(cx: Cx, dst: RawRef, dst_at: u32, src: RawRef, src_at: u32, len: u32) -> R<()> {
@@ -317,7 +326,9 @@ mod body {
         let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
         // SAFETY: machine code's references; nothing is collected here.
         let (dst, src) = unsafe { (no_gc.adopt(dst), no_gc.adopt(src)) };
-        array::copy(no_gc, dst.ok_or(Trap::NullReference)?, dst_at, src.ok_or(Trap::NullReference)?, src_at, len)
+        let (dst, src) = (dst.ok_or(Trap::NullReference)?, src.ok_or(Trap::NullReference)?);
+        // SAFETY: validated to be arrays whose elements match.
+        unsafe { array::copy(no_gc, dst, dst_at, src, src_at, len) }
     }
 
     pub unsafe fn array_fill(cx: Cx, array: RawRef, at: u32, value: u64, len: u32) -> R<()> {
@@ -325,12 +336,14 @@ mod body {
         let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
         // SAFETY: machine code's reference; nothing is collected here.
         let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        array::fill(no_gc, array, at, value, len)
+        // SAFETY: validated to be an array, and an element of it.
+        unsafe { array::fill(no_gc, array, at, value, len) }
     }
 
     pub unsafe fn elem_drop(cx: Cx, elem: u32) -> R<()> {
         // SAFETY: see the module.
-        unsafe { parts(cx) }.1.drop_elem(ElemIndex::from_u32(elem));
+        let (store, instance) = unsafe { parts(cx) };
+        store.instances[instance.index].drop_elem(ElemIndex::from_u32(elem));
         Ok(())
     }
 }

@@ -155,7 +155,7 @@ impl Evaluator {
 
     /// An operation; `is_last`: of its expression. Leaves its value on the stack.
     fn op(&mut self, store: &mut Store, op: &ConstOp, is_last: bool) -> Result<(), Trap> {
-        // SAFETY: the instance lives (`new`), and evaluating changes nothing of it.
+        // SAFETY: the instance lives (`new`), beside the store (invariant 8).
         let instance = unsafe { &*self.instance };
         let info = instance.info();
         let of_type = |t: TypeIndex| &info.types[t];
@@ -226,7 +226,9 @@ impl Evaluator {
             // The object exists before the values are looked at, so their number costs no roots.
             let number = self.number(store, value, element)?;
             let new = store.alloc(ty.id, n)?;
-            (0..n).try_for_each(|i| put(&new, at(i), element, value, number)).map_err(|_| Trap::HeapExhausted)?;
+            // SAFETY: the elements of the array, of whose type the validator made sure.
+            let mut each = (0..n).map(|i| unsafe { put(&new, at(i), element, value, number) });
+            each.try_for_each(|done| done).map_err(|_| Trap::HeapExhausted)?;
             self.stack.push(made(new, is_last)?);
             return Ok(());
         }
@@ -252,7 +254,9 @@ impl Evaluator {
         }
         let new = store.alloc(ty.id, len)?;
         for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
-            put(&new, at, field, *value, numbers.get(i).copied().unwrap_or(0)).map_err(|_| Trap::HeapExhausted)?;
+            let number = numbers.get(i).copied().unwrap_or(0);
+            // SAFETY: the fields or elements of the type, and values that the validator made sure of.
+            unsafe { put(&new, at, field, *value, number) }.map_err(|_| Trap::HeapExhausted)?;
         }
         self.stack.truncate(from);
         self.stack.push(made(new, is_last)?);
@@ -262,8 +266,8 @@ impl Evaluator {
     /// The number of a function that is to be put into a field.
     fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
         match field.storage {
-            // SAFETY: validated to be a function.
-            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => store.func_number(unsafe { value.slot().funcref }),
+            // SAFETY: validated to be a function; those of an instance are its store's.
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_number(value.slot().funcref) },
             _ => Ok(0),
         }
     }
@@ -275,12 +279,16 @@ fn made(new: NewObject<'_>, is_last: bool) -> Result<Val, Trap> {
 }
 
 /// Writes a value into a field of an object that is being made; `number` is a function's.
-pub fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u32) -> Result<(), Stale> {
+///
+/// # Safety
+/// The object has this field at `at`, and `value` is of its type.
+pub unsafe fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u32) -> Result<(), Stale> {
     if field.storage.is_gc() {
-        new.put(at, value.reference(new.no_gc())?);
+        // SAFETY: the caller's promise.
+        unsafe { new.put(at, value.reference(new.no_gc())?) };
         return Ok(());
     }
-    // SAFETY: the layout gave the place; little-endian, so that the low bytes of the slot are the packed value.
+    // SAFETY: the caller's promise; little-endian, so that the low bytes of the slot are the packed value.
     unsafe {
         let slot = match field.storage {
             StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },

@@ -5,7 +5,7 @@ use super::keeper::Keeper;
 use super::store::Store;
 use super::trap;
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Stable};
 use crate::err;
 use crate::wasm::registry::TypeId;
 use std::ffi::c_void;
@@ -46,8 +46,8 @@ impl HostFunc {
         direct: Option<Direct>,
         keeper: Keeper,
         owner: u32,
-    ) -> Box<HostFunc> {
-        let mut f = Box::new(HostFunc {
+    ) -> Stable<HostFunc> {
+        let mut f = Stable::new(HostFunc {
             vm: VmHostFunc {
                 header: VmHeader { store },
                 call: call_host,

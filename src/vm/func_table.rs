@@ -58,17 +58,31 @@ impl Table {
         self.remembers = false;
     }
 
-    fn slot(&self, i: u64) -> *mut FuncRefPtr {
+    /// Elements of the other kind of table are no functions.
+    fn assert_funcs(&self) {
+        assert!(!self.is_gc(), "a table of functions");
+    }
+
+    fn check_funcs(&self, at: u64, len: u64) -> Result<(), Trap> {
+        self.assert_funcs();
+        self.check_range(at, len)
+    }
+
+    /// # Safety
+    /// `i` is in bounds, and this is a table of functions.
+    unsafe fn slot(&self, i: u64) -> *mut FuncRefPtr {
         debug_assert!(i < self.len() && !self.is_gc());
-        // SAFETY: callers checked the index against the length.
+        // SAFETY: the caller's promise; `vm` lives (invariant 1).
         unsafe { (*self.vm()).elements.cast::<FuncRefPtr>().add(i as usize) }
     }
 
-    /// The element at `i`, which must be in bounds, written down if it was not yet.
-    fn touch(&self, i: u64) -> FuncRefPtr {
-        let slot = self.slot(i);
-        // SAFETY: in bounds (`slot`).
-        let stored = unsafe { *slot };
+    /// The element at `i`, written down if it was not yet.
+    ///
+    /// # Safety
+    /// As `slot`.
+    unsafe fn touch(&self, i: u64) -> FuncRefPtr {
+        // SAFETY: the caller's promise.
+        let stored = unsafe { *self.slot(i) };
         if stored == null_func() {
             return std::ptr::null_mut();
         }
@@ -78,19 +92,23 @@ impl Table {
         // The last segment that covers it is the one that would have been written last.
         let found = self.lazy.iter().rev().find(|l| i >= l.start && i - l.start < l.len);
         let element = found.map_or(std::ptr::null_mut(), |l| (l.source)(i - l.start));
-        self.write(i, element);
+        // SAFETY: as above.
+        unsafe { self.write(i, element) };
         element
     }
 
-    fn write(&self, i: u64, f: FuncRefPtr) {
-        // SAFETY: in bounds (`slot`); elements of a table are written on its store's thread only (invariant 2).
+    /// # Safety
+    /// As `slot`.
+    unsafe fn write(&self, i: u64, f: FuncRefPtr) {
+        // SAFETY: the caller's promise; elements of a table are written on its store's thread only (invariant 2).
         unsafe { *self.slot(i) = if f.is_null() { null_func() } else { f } };
     }
 
     /// The functions that were written down. Those that were not yet are the instance's own, or it imports them.
     pub fn each_written(&self, mut f: impl FnMut(FuncRefPtr)) {
+        self.assert_funcs();
         for i in 0..self.len() {
-            // SAFETY: in bounds (`slot`).
+            // SAFETY: in bounds, of a table of functions.
             let stored = unsafe { *self.slot(i) };
             if stored != null_func() {
                 f(stored);
@@ -100,28 +118,32 @@ impl Table {
 
     /// Wasm 2.0, 4.4.7 `table.get`.
     pub fn get_func(&self, i: u64) -> Result<FuncRefPtr, Trap> {
-        self.check_range(i, 1)?;
-        Ok(self.touch(i))
+        self.check_funcs(i, 1)?;
+        // SAFETY: just checked.
+        Ok(unsafe { self.touch(i) })
     }
 
     pub fn fill_func(&self, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
-        self.check_range(at, len)?;
-        (at..at + len).for_each(|i| self.write(i, f));
+        self.check_funcs(at, len)?;
+        // SAFETY: just checked.
+        (at..at + len).for_each(|i| unsafe { self.write(i, f) });
         Ok(())
     }
 
     /// Writes the elements that `source` makes.
     pub fn init_func(&self, at: u64, len: u64, source: impl Fn(u64) -> FuncRefPtr) -> Result<(), Trap> {
-        self.check_range(at, len)?;
-        (0..len).for_each(|i| self.write(at + i, source(i)));
+        self.check_funcs(at, len)?;
+        // SAFETY: just checked.
+        (0..len).for_each(|i| unsafe { self.write(at + i, source(i)) });
         Ok(())
     }
 
     /// Copies within a table or between two, overlap included.
     pub fn copy_func(dst: &Table, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
-        src.check_range(from, len)?;
-        dst.check_range(at, len)?;
-        let one = |i: u64| dst.write(at + i, src.touch(from + i));
+        src.check_funcs(from, len)?;
+        dst.check_funcs(at, len)?;
+        // SAFETY: just checked.
+        let one = |i: u64| unsafe { dst.write(at + i, src.touch(from + i)) };
         if at <= from {
             (0..len).for_each(one)
         } else {
@@ -132,8 +154,10 @@ impl Table {
 
     /// Grows by `delta` elements that are `f`. Gives the old size, or `None`, and then nothing has changed.
     pub fn grow_func(&mut self, delta: u64, f: FuncRefPtr, account: &mut Account) -> Option<u64> {
+        self.assert_funcs();
         let old = self.grow_zeroed(delta, account)?;
-        (old..old + delta).for_each(|i| self.write(i, f));
+        // SAFETY: in bounds since it has grown, of a table of functions.
+        (old..old + delta).for_each(|i| unsafe { self.write(i, f) });
         Some(old)
     }
 }

@@ -3,6 +3,7 @@
 use super::keeper::Keeper;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::{VmGlobal, VmRefGlobal, VmSlot};
+use crate::base::Stable;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
@@ -11,7 +12,7 @@ use crate::wasm::types::GlobalType;
 pub struct Global {
     pub keeper: Keeper,
     vm: *mut VmGlobal,
-    own: Option<Box<Own>>,
+    own: Option<Stable<Own>>,
     ty: GlobalType,
 }
 
@@ -29,7 +30,7 @@ impl Global {
 
     /// A global of the host; 0 or null at first.
     pub fn of_host(ty: GlobalType) -> Global {
-        let mut own = Box::new(Own { vm: VmGlobal { value: VmSlot::ZERO }, card: 0 });
+        let mut own = Stable::new(Own { vm: VmGlobal { value: VmSlot::ZERO }, card: 0 });
         let vm = &raw mut own.vm;
         if ty.content.is_gc() {
             let global = VmRefGlobal { value: RefSlot::null(), card: &raw mut own.card };
@@ -80,7 +81,7 @@ impl Global {
         {
             own.card = 0;
             // SAFETY: the struct of a global that holds a reference.
-            tracer.slot(unsafe { &raw const (*(&raw const own.vm as *const VmRefGlobal)).value });
+            unsafe { tracer.slot(&raw const (*(&raw const own.vm as *const VmRefGlobal)).value) };
         }
     }
 }

@@ -10,7 +10,7 @@ use super::table::Table;
 use super::trace;
 use crate::abi::heap::LARGE;
 use crate::abi::vmstruct::ATTENTION_DEAD;
-use crate::base::{Error, Result, Slab, Trap};
+use crate::base::{Error, Result, Slab, Stable, Trap};
 use crate::err;
 use crate::gc::collect::{Kind, Moving};
 use crate::gc::host::HostData;
@@ -80,7 +80,7 @@ impl Store {
 
     /// The same, and the tables beside it.
     #[inline(always)]
-    pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Slab<Box<Table>>)> {
+    pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Slab<Stable<Table>>)> {
         self.heap()?;
         let Store { heap, tables, .. } = self;
         Ok((heap.as_ref().expect("just there").no_gc(), tables))
@@ -128,6 +128,7 @@ impl Store {
         if let (Some(hook), Some(before), Some(after), Ok(())) = (&mut self.gc_hook, before, after, &collected) {
             let promoted = after.promoted - before.promoted;
             let event = GcEvent { full: kind != Kind::Minor, pause: start.elapsed(), promoted, used: after.used };
+            // It runs while the store is borrowed (invariant 7).
             self.vm.closed_during(|| hook(&event));
         }
         collected.map_err(|panic| {
@@ -150,8 +151,13 @@ impl Store {
         Ok(())
     }
 
+    /// What the heap has done and holds. Roots and weak references are those of the host: by which the store itself knows its
+    /// tags does not count.
     pub fn heap_statistics(&self) -> Statistics {
-        self.heap.as_ref().map_or_else(Statistics::default, |h| h.statistics())
+        let Some(heap) = &self.heap else { return Statistics::default() };
+        let (all, tags) = (heap.statistics(), self.tags.values());
+        let rooted = tags.filter(|t| t.is_rooted()).count();
+        Statistics { roots: all.roots - rooted, weak_references: all.weak_references - self.tags.len(), ..all }
     }
 
     /// SAFEPOINT. Makes room for an object of `size` bytes.
@@ -275,8 +281,12 @@ impl Store {
     }
 
     /// SAFEPOINT. An object by which the host holds a function.
-    pub fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
-        let number = self.func_number(f).map_err(Error::trap)?;
+    ///
+    /// # Safety
+    /// As `func_number`.
+    pub unsafe fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
+        // SAFETY: the caller's promise.
+        let number = unsafe { self.func_number(f) }.map_err(Error::trap)?;
         // It has to live until the object holds it.
         self.held_funcs.push(f);
         let made = self.alloc(HELD_FUNC_TYPE, 0).map(|new| {
@@ -290,8 +300,11 @@ impl Store {
     }
 
     /// The number by which objects refer to a function.
-    pub fn func_number(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
-        // SAFETY: null, or a funcref of this store, alive (invariant 1).
+    ///
+    /// # Safety
+    /// `f` is null, or a funcref of this store, alive.
+    pub unsafe fn func_number(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
+        // SAFETY: the caller's promise (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
         if funcref.index == 0 {
             if scarcity::check().is_err() || self.numbered.try_reserve(2).is_err() {

@@ -119,7 +119,7 @@ unsafe fn evaluate_globals(
     instance: *mut Instance,
     eval: &mut Evaluator,
 ) -> Result<()> {
-    // SAFETY: boxed in the store; evaluation changes nothing of it but the global's place, through a raw pointer.
+    // SAFETY: in the store, which evaluation uses beside it (invariant 8); the global's place is in the context.
     let inst = unsafe { &*instance };
     for g in &module.template.evaluated_globals {
         let (g, decl) = (*g, &module.info().globals[*g]);

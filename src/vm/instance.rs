@@ -22,6 +22,7 @@ use crate::sys::scarcity;
 use crate::wasm::module::*;
 use crate::wasm::types::ValType;
 use std::alloc::{Layout, alloc, dealloc};
+use std::cell::Cell;
 use std::ptr::NonNull;
 
 pub struct Instance {
@@ -42,8 +43,8 @@ pub struct Instance {
     /// Passive segments of references that had to be evaluated, by segment, until they are dropped.
     pub segments: Vec<Option<RefSegment>>,
     pub(super) dropped_data: Vec<bool>,
-    /// Whether one of its functions has a number by which the host or objects know it.
-    pub(super) has_known_funcs: bool,
+    /// Whether one of its functions has a number by which the host or objects know it. Set while it is borrowed.
+    pub(super) has_known_funcs: Cell<bool>,
 }
 
 /// The memory of a context.

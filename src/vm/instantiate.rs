@@ -14,9 +14,10 @@ use super::store::Store;
 use super::table::Table;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::*;
-use crate::base::Result;
 use crate::base::index::*;
+use crate::base::{Result, Stable};
 use crate::err;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// What fills an import, already checked to be of the right store and type.
@@ -49,10 +50,10 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
         if made.needs_tracing() {
             store.traced.push(index);
         }
-        store.instances.insert(Box::new(made));
+        store.instances.insert(Stable::new(made));
         store.placed += 1;
-        let instance: *mut Instance = &raw mut *store.instances[index];
-        // SAFETY: boxed, lives as long as the store (invariant 1).
+        let instance = store.instances[index].as_ptr();
+        // SAFETY: it never moves, and lives as long as the store (invariant 1).
         unsafe { (*(*instance).vmctx()).instance = instance.cast() };
         // The roots that evaluation makes are gone after it, whatever happened.
         // SAFETY: as above.
@@ -92,7 +93,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         dropped_elems: template.declared_elems.to_vec(),
         segments: std::iter::repeat_with(|| None).take(info.elems.len()).collect(),
         dropped_data: vec![false; info.data.len()],
-        has_known_funcs: false,
+        has_known_funcs: Cell::new(false),
     };
     // SAFETY: a context, which nobody else knows yet.
     unsafe {
@@ -107,11 +108,11 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         for m in made_memories {
             let bytes = m.len() as u64;
             store.account.give_back(Growth { resource: Resource::Memory, current: 0, desired: bytes });
-            m.free(&store.engine);
+            m.into_inner().free(&store.engine);
         }
         for t in made_tables {
             store.account.give_back(Growth { resource: Resource::Table, current: 0, desired: t.len() });
-            t.free(&store.engine);
+            t.into_inner().free(&store.engine);
         }
         return Err(e);
     }
@@ -180,13 +181,12 @@ unsafe fn put_memory(instance: &Instance, place: u32, memory: &mut Memory) {
 }
 
 /// Makes the memories and tables of the module's own. They join the store when all could be made.
-#[allow(clippy::vec_box)]
 fn make_owned(
     store: &mut Store,
     module: &Module,
     instance: &mut Instance,
-    memories: &mut Vec<Box<Memory>>,
-    tables: &mut Vec<Box<Table>>,
+    memories: &mut Vec<Stable<Memory>>,
+    tables: &mut Vec<Stable<Table>>,
 ) -> Result<()> {
     let info = module.info();
     for (i, ty) in info.memories.iter().skip(info.imported_memories) {

@@ -5,6 +5,7 @@ use super::global::Global;
 use super::instance::Instance;
 use super::memory::Memory;
 use super::table::Table;
+use crate::base::Stable;
 
 /// What has no keeper of its own lives as long as something refers to it (`reach`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,4 +32,4 @@ macro_rules! kept {
         }
     )* };
 }
-kept! { Box<Instance> Box<HostFunc> Box<Table> Box<Memory> Global }
+kept! { Stable<Instance> Stable<HostFunc> Stable<Table> Stable<Memory> Global }

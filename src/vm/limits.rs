@@ -40,7 +40,7 @@ pub struct Growth {
     pub desired: u64,
 }
 
-/// Answers whether it may grow. It is asked while WebAssembly waits: it can not use the store.
+/// Answers whether it may grow. It is asked while the store is borrowed: it can not use it (invariant 7 of `vm`).
 pub type Limiter = Box<dyn FnMut(Growth) -> bool + Send>;
 
 /// The store's account.

@@ -8,7 +8,7 @@ use super::pool::{Counted, Use};
 use super::space::Space;
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MEMORY_GUARD, MEMORY32_SPAN};
-use crate::base::{Result, Trap};
+use crate::base::{Result, Stable, Trap};
 use crate::err;
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{IndexType, Limits, MemoryType};
@@ -67,7 +67,7 @@ impl Memory {
         image: Option<&Arc<Image>>,
         engine: &Engine,
         account: &mut Account,
-    ) -> Result<Box<Memory>> {
+    ) -> Result<Stable<Memory>> {
         let (room, min) = (Room::of(&ty, engine), ty.limits.min);
         let Some(bytes) = ty.min_bytes().filter(|_| min <= ty.max_pages()) else {
             // A valid 64-bit memory may have 2^64 bytes, which no number here says.
@@ -89,7 +89,7 @@ impl Memory {
         match engine.pool.take(Use::Memory, room.reserved, whole_pages(bytes as usize), image) {
             Ok(space) => {
                 let vm = VmMemory { base: space.base(), length: bytes as usize };
-                Ok(Box::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, room, _counted: counted }))
+                Ok(Stable::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, room, _counted: counted }))
             }
             Err(e) => {
                 account.give_back(growth);

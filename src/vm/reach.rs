@@ -127,8 +127,10 @@ impl Reach {
         }
     }
 
+    /// Of a function that something holds which was reached, so that its owner was not freed: `f` is null, or what the
+    /// store's own lists, tables, globals and contexts have.
     fn func(&mut self, f: FuncRefPtr) {
-        // SAFETY: null, or a funcref of the store; whatever holds it was reached, so its owner was not freed (invariant 1).
+        // SAFETY: null, or a funcref of the store, alive (invariant 1).
         let Some(f) = (unsafe { f.as_ref() }) else { return };
         self.part(f.host_owner().map_or(Part::Instance(f.owner), Part::HostFunc));
     }

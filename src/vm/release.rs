@@ -165,7 +165,7 @@ impl Store {
             }
         }
         // They are many, and mostly nobody knows any of them.
-        let known = instance.has_known_funcs.then(|| instance.funcrefs());
+        let known = instance.has_known_funcs.get().then(|| instance.funcrefs());
         for (_, f) in known.into_iter().flatten() {
             if instance.info().defined_func(f).is_some() {
                 // SAFETY: in the instance's context, which is still there.
@@ -188,7 +188,7 @@ impl Store {
     pub(super) fn free_table(&mut self, t: u32) {
         if let Some(table) = self.tables.remove(t) {
             self.account.give_back(Growth { resource: Resource::Table, current: 0, desired: table.len() });
-            table.free(&self.engine);
+            table.into_inner().free(&self.engine);
         }
     }
 
@@ -196,7 +196,7 @@ impl Store {
         if let Some(memory) = self.memories.remove(m) {
             let desired = memory.len() as u64;
             self.account.give_back(Growth { resource: Resource::Memory, current: 0, desired });
-            memory.free(&self.engine);
+            memory.into_inner().free(&self.engine);
         }
     }
 

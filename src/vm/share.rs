@@ -130,6 +130,7 @@ impl<T: Shared> Drop for Offer<T> {
 mod tests {
     use super::*;
     use crate::abi::settings::Settings;
+    use crate::base::Stable;
     use crate::vm::engine::EngineConfig;
     use crate::vm::instantiate::instantiate;
     use crate::vm::store::Store;
@@ -139,10 +140,10 @@ mod tests {
         Engine::new(config).unwrap()
     }
 
-    fn store_with(engine: &Arc<Engine>, module: &Arc<Module>) -> Box<Store> {
-        let mut store = Store::new(engine);
+    fn store_with(engine: &Arc<Engine>, module: &Arc<Module>) -> Stable<Store> {
+        let store = Store::new(engine);
         // SAFETY: this is its thread, and nothing is imported.
-        unsafe { instantiate(&raw mut *store, module, &[]) }.unwrap();
+        unsafe { instantiate(store.as_ptr(), module, &[]) }.unwrap();
         store
     }
 
@@ -203,7 +204,7 @@ mod tests {
         }
     }
 
-    struct Sent(#[allow(dead_code)] Box<Store>);
+    struct Sent(#[allow(dead_code)] Stable<Store>);
     // SAFETY: a store may move between threads (invariant 2); this one has nothing of a host.
     unsafe impl Send for Sent {}
 }

@@ -126,12 +126,14 @@ impl Store {
             groups[i].1.push((name, to));
         };
         let mut n = 0;
-        heap.each_root(|r| {
+        let references = |r: u32| {
             if r & 1 == 0 {
                 add(Group::References, format!("reference {n}"), r);
             }
             n += 1;
-        });
+        };
+        // SAFETY: no root is made.
+        unsafe { heap.each_root(references) };
         trace::each_root(self, heap, |r, holder| match holder {
             Holder::Table(t, i) => add(Group::Table(t), format!("{i}"), r),
             Holder::Global(i, g) => add(Group::Instance(i), format!("own global {}", g.index()), r),

@@ -17,7 +17,7 @@ use super::share::Share;
 use super::table::Table;
 use super::tag::Tag;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
-use crate::base::{Error, Result, Slab};
+use crate::base::{Error, Result, Slab, Stable};
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
 use crate::wasm::registry::TypeId;
@@ -83,25 +83,23 @@ pub struct Store {
     /// Modules of instances that were freed while something ran.
     pub(super) left_modules: Vec<Arc<Module>>,
     /// Host functions that are gone, whose finalizers wait.
-    // Moved as they are.
-    #[allow(clippy::vec_box)]
-    pub dead_funcs: Vec<Box<HostFunc>>,
+    pub dead_funcs: Vec<Stable<HostFunc>>,
     /// Host functions that have no store of their own, by what they call.
     pub(super) host_by_call: FxHashMap<HostKey, u32>,
     /// The instances with globals or segments that the collector has to look at.
     pub traced: Vec<u32>,
     pub funcs: Slab<FuncEntry>,
     // Dropped in this order: tables and globals point into contexts.
-    // Boxes, since machine code and contexts hold their addresses.
-    pub tables: Slab<Box<Table>>,
-    pub memories: Slab<Box<Memory>>,
+    // Stable, since machine code and contexts hold their addresses.
+    pub tables: Slab<Stable<Table>>,
+    pub memories: Slab<Stable<Memory>>,
     pub globals: Slab<Global>,
     /// Tags that the host knows.
     pub tags: Slab<Tag>,
     /// So many there may be before it is looked which of them have died.
     pub(super) tags_at_next_look: usize,
-    pub(super) hosts: Slab<Box<HostFunc>>,
-    pub instances: Slab<Box<Instance>>,
+    pub(super) hosts: Slab<Stable<HostFunc>>,
+    pub instances: Slab<Stable<Instance>>,
     /// Last: the rest may need it for its own end.
     pub engine: Share<Engine>,
 }
@@ -113,12 +111,12 @@ unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
 impl Store {
-    pub fn new(engine: &Arc<Engine>) -> Box<Store> {
+    pub fn new(engine: &Arc<Engine>) -> Stable<Store> {
         let (id, shared) = {
             let mut kept = engine.pool.shelf();
             (kept.next_id(), Share::from_shelf(engine, &mut kept))
         };
-        let mut store = Box::new(Store {
+        let store = Stable::new(Store {
             vm: Arc::default(),
             id,
             account: Account::default(),
@@ -155,7 +153,7 @@ impl Store {
             engine: shared,
         });
         mailbox::register(store.id, &store.vm);
-        let address = &raw mut *store as *mut ();
+        let address = store.as_ptr().cast();
         // SAFETY: nobody else knows the store yet.
         unsafe {
             (*store.vm.get()).store = address;
@@ -194,8 +192,11 @@ impl Store {
     }
 
     /// The host's handle of a function, the same for the same funcref.
-    pub fn func_handle(&mut self, f: FuncRefPtr) -> Result<u32> {
-        // SAFETY: a funcref of this store, alive (invariant 1).
+    ///
+    /// # Safety
+    /// `f` is a funcref of this store, alive.
+    pub unsafe fn func_handle(&mut self, f: FuncRefPtr) -> Result<u32> {
+        // SAFETY: the caller's promise (invariant 1).
         let funcref = unsafe { &mut *f };
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
@@ -209,7 +210,7 @@ impl Store {
     /// A function gets a number, which has to be taken back at its end.
     pub(super) fn note_known(&mut self, f: &VmFuncRef) {
         if f.host_owner().is_none() {
-            self.instances[f.owner].has_known_funcs = true;
+            self.instances[f.owner].has_known_funcs.set(true);
         }
     }
 
@@ -251,10 +252,10 @@ impl Drop for Store {
         // First: it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
         for table in std::mem::take(&mut self.tables).into_values() {
-            table.free(&self.engine);
+            table.into_inner().free(&self.engine);
         }
         for memory in std::mem::take(&mut self.memories).into_values() {
-            memory.free(&self.engine);
+            memory.into_inner().free(&self.engine);
         }
     }
 }

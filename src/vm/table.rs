@@ -10,7 +10,7 @@ use super::space::Space;
 use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::VmTable;
 use crate::base::limits::MAX_TABLE_ELEMENTS;
-use crate::base::{Result, Trap};
+use crate::base::{Result, Stable, Trap};
 use crate::err;
 use crate::sys::mmap::page_size;
 use crate::sys::scarcity;
@@ -25,7 +25,7 @@ pub struct Table {
     /// What machine code reads: in the context of the instance that made the table, or in `own`.
     vm: *mut VmTable,
     /// Keeps the struct of a table that the host made.
-    _own: Option<Box<VmTable>>,
+    _own: Option<Stable<VmTable>>,
     /// Elements there is room for.
     capacity: u64,
     /// Where the elements are, if not in memory of the allocator.
@@ -39,7 +39,12 @@ pub struct Table {
 impl Table {
     /// A table of `ty`'s minimum size, all null. `vm` is its place in a context, which outlives it; `None` for a table of
     /// the host.
-    pub fn new(ty: TableType, vm: Option<*mut VmTable>, engine: &Engine, account: &mut Account) -> Result<Box<Table>> {
+    pub fn new(
+        ty: TableType,
+        vm: Option<*mut VmTable>,
+        engine: &Engine,
+        account: &mut Account,
+    ) -> Result<Stable<Table>> {
         let min = ty.limits.min;
         if min > MAX_TABLE_ELEMENTS {
             return Err(err!(Limit, "table of {min} elements, {MAX_TABLE_ELEMENTS} is the most"));
@@ -49,7 +54,7 @@ impl Table {
             return Err(err!(Limit, "a limit of the store refuses a table of {min} elements"));
         }
         let empty = || VmTable { elements: std::ptr::null_mut(), length: 0, cards: std::ptr::null_mut() };
-        let mut own = vm.is_none().then(|| Box::new(empty()));
+        let mut own = vm.is_none().then(|| Stable::new(empty()));
         let vm = vm.unwrap_or_else(|| &raw mut **own.as_mut().expect("made where vm is none"));
         // SAFETY: `vm` points to `own` or into a context that is being made.
         unsafe { vm.write(empty()) };
@@ -69,7 +74,7 @@ impl Table {
         }
         // SAFETY: as above.
         unsafe { (*vm).length = min };
-        Ok(Box::new(table))
+        Ok(Stable::new(table))
     }
 
     /// Its end. The engine may keep what it was made of.

@@ -28,6 +28,11 @@ impl Tag {
     pub fn object<'h>(&self, no_gc: NoGc<'h>) -> Option<Gc<'h>> {
         no_gc.get_weak(self.object).ok().flatten()
     }
+
+    /// Whether a root of the heap is the store's, for this.
+    pub fn is_rooted(&self) -> bool {
+        self.root.is_some()
+    }
 }
 
 /// The function type of a tag.

@@ -199,9 +199,11 @@ impl Instance {
         // SAFETY: the context lives (invariant 1).
         let card = unsafe { &mut (*self.vmctx()).global_card };
         if *card != 0 || !tracer.is_minor() {
-            // SAFETY: globals of the context.
-            self.each_global(|g, _| tracer.slot(unsafe { &raw const (*g.as_ptr()).value }));
-            self.info().tags.keys().for_each(|t| tracer.slot(self.at::<RefSlot>(self.module.layout.tag(t))));
+            // SAFETY: globals and tags of the context, which hold references (invariants 1 and 5).
+            unsafe {
+                self.each_global(|g, _| tracer.slot(&raw const (*g.as_ptr()).value));
+                self.info().tags.keys().for_each(|t| tracer.slot(self.at::<RefSlot>(self.module.layout.tag(t))));
+            }
             *card = 0;
         }
         for segment in self.segments.iter().flatten() {

@@ -13,7 +13,7 @@ use super::poll::*;
 use super::process::*;
 use super::random::*;
 use super::sock::*;
-use crate::api::{Caller, Extern, FuncType, HostDefinition, Linker, Result, Store, ValType, VmSlot};
+use crate::api::{Caller, Extern, FuncType, HostDefinition, Linker, Result, StoreMut, ValType, VmSlot};
 use crate::err;
 
 /// The name that modules import the functions from.
@@ -76,7 +76,7 @@ macro_rules! for_each_function {
 
 /// One call.
 pub struct Call<'a> {
-    pub store: &'a mut Store,
+    pub store: StoreMut<'a>,
     pub wasi: &'a mut Wasi,
     pub memory: Guest<'a>,
 }
@@ -140,7 +140,7 @@ for_each_function!(define);
 
 /// A store's state, taken out of it for a call, and put back whatever happens.
 struct Lent<'a> {
-    store: &'a mut Store,
+    store: StoreMut<'a>,
     wasi: Option<Box<Wasi>>,
 }
 
@@ -155,7 +155,7 @@ impl Drop for Lent<'_> {
 
 fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) -> Done) -> Result<Errno> {
     let instance = if class == Class::memory { caller.instance() } else { None };
-    let store = caller.store();
+    let mut store = caller.store().reborrow();
     let taken = store.attached().take().and_then(|state| state.downcast::<Wasi>().ok());
     let mut lent = Lent { store, wasi: taken };
     let Some(wasi) = &mut lent.wasi else {
@@ -165,8 +165,8 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
     if class == Class::memory {
         let found = match (instance, wasi.memory) {
             (Some(i), Some((of, memory))) if of == i => Some(memory),
-            (Some(i), _) => match i.export(lent.store, "memory")? {
-                Some(Extern::Memory(m)) if m.declared_type(lent.store)?.index.is_64() => {
+            (Some(i), _) => match i.export(&mut lent.store, "memory")? {
+                Some(Extern::Memory(m)) if m.declared_type(&lent.store)?.index.is_64() => {
                     return Err(err!(
                         Unsupported,
                         "WASI preview 1 needs a memory with 32-bit indexes, this one has 64-bit ones"
@@ -181,9 +181,9 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
             return Err(err!(Link, "a WASI function was called by code whose instance exports no memory \"memory\""));
         };
         wasi.memory = Some((instance, found));
-        memory = Guest::new(lent.store, &found)?;
+        memory = Guest::new(&mut lent.store, &found)?;
     }
-    let mut call = Call { store: lent.store, wasi, memory };
+    let mut call = Call { store: lent.store.reborrow(), wasi, memory };
     match f(&mut call) {
         Ok(()) => Ok(Errno::SUCCESS),
         Err(Stop::Errno(e)) => Ok(e),
@@ -204,7 +204,7 @@ impl Linker {
     }
 }
 
-impl Store {
+impl StoreMut<'_> {
     /// Gives the store's guest what it may use; what was there before is dropped.
     pub fn set_wasi(&mut self, wasi: Wasi) {
         let old = self.attached().replace(Box::new(wasi));

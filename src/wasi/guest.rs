@@ -1,7 +1,7 @@
 //! The guest's memory, as one WASI call sees it. Everything that is read or written goes through here and is checked.
 
 use super::errno::Errno;
-use crate::api::{Memory, Result, Store};
+use crate::api::{Memory, Result, StoreMut};
 use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -56,7 +56,7 @@ pub struct Span<'a> {
 
 impl<'a> Guest<'a> {
     /// A memory for the time in which `store` is not used for anything that runs code or frees memories.
-    pub fn new(store: &Store, memory: &Memory) -> Result<Guest<'a>> {
+    pub fn new(store: &StoreMut<'_>, memory: &Memory) -> Result<Guest<'a>> {
         Ok(Guest { base: memory.data_ptr(store)?, len: memory.data_size(store)?, call: PhantomData })
     }
 

@@ -6,7 +6,7 @@ use super::functions::Call;
 use super::guest::Iovecs;
 use super::rights::*;
 use super::wait::{is_ready, wait_for};
-use crate::api::Store;
+use crate::api::StoreMut;
 use crate::sys::sigpipe;
 use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
@@ -20,9 +20,9 @@ const PIECE: usize = 256 << 10;
 /// Transfers between buffers and what does not wait: regular files, memory, callbacks. Where the store can be interrupted, in pieces, so that
 /// a guest that reads a gigabyte is stopped in time; `f` is called with each and the bytes transferred before it.
 fn in_pieces<'a>(
-    store: &mut Store,
+    store: &mut StoreMut<'_>,
     iovecs: &Iovecs<'a>,
-    mut f: impl FnMut(&mut Store, &Iovecs<'_>, usize) -> Done<usize>,
+    mut f: impl FnMut(&mut StoreMut<'_>, &Iovecs<'_>, usize) -> Done<usize>,
 ) -> Done<usize> {
     if iovecs.total() <= PIECE || !store.is_interruptible() {
         return f(store, iovecs, 0);
@@ -54,7 +54,7 @@ fn at(offset: Option<i64>, done: usize) -> Option<i64> {
 }
 
 /// Waits for a descriptor on which a read or a write may block, as the guest wants it.
-fn before(store: &mut Store, d: &Descriptor, events: PollFlags) -> Done {
+fn before(store: &mut StoreMut<'_>, d: &Descriptor, events: PollFlags) -> Done {
     let fd = d.as_fd().ok_or(Errno::BADF)?;
     if d.flags & NONBLOCK == 0 {
         // Those of the process block in the system as well.
@@ -71,7 +71,7 @@ fn read(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i6
     }
     d.need(if offset.is_some() { FD_READ | FD_SEEK } else { FD_READ })?;
     if !d.waits() {
-        return in_pieces(call.store, iovecs, |store, piece, done| match &mut d.kind {
+        return in_pieces(&mut call.store, iovecs, |store, piece, done| match &mut d.kind {
             Kind::Stream(s) if s.as_fd().is_none() => s.read(&mut call.wasi.streams, &store.gate(), piece),
             _ => Ok(piece.read(d.as_fd().ok_or(Errno::BADF)?, at(offset, done))?),
         });
@@ -81,13 +81,13 @@ fn read(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i6
     }
     loop {
         if iovecs.total() > 0 {
-            before(call.store, d, PollFlags::IN)?;
+            before(&mut call.store, d, PollFlags::IN)?;
         }
         let fd = d.as_fd().ok_or(Errno::BADF)?;
         match iovecs.read(fd, offset) {
             // Someone else has read what was there, or the process's own descriptor does not block.
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
-                wait_for(call.store, fd, PollFlags::IN)?;
+                wait_for(&mut call.store, fd, PollFlags::IN)?;
             }
             result => return Ok(result?),
         }
@@ -101,7 +101,7 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
     }
     d.need(if offset.is_some() { FD_WRITE | FD_SEEK } else { FD_WRITE })?;
     if !d.waits() {
-        return in_pieces(call.store, iovecs, |store, piece, done| match &mut d.kind {
+        return in_pieces(&mut call.store, iovecs, |store, piece, done| match &mut d.kind {
             Kind::Stream(s) if s.as_fd().is_none() => s.write(&mut call.wasi.streams, &store.gate(), piece),
             _ => Ok(piece.write(d.as_fd().ok_or(Errno::BADF)?, at(offset, done))?),
         });
@@ -112,7 +112,7 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
     }
     loop {
         if iovecs.total() > 0 {
-            before(call.store, d, PollFlags::OUT)?;
+            before(&mut call.store, d, PollFlags::OUT)?;
         }
         let fd = d.as_fd().ok_or(Errno::BADF)?;
         let written = match d.may_break() {
@@ -121,7 +121,7 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
         };
         match written {
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
-                wait_for(call.store, fd, PollFlags::OUT)?;
+                wait_for(&mut call.store, fd, PollFlags::OUT)?;
             }
             result => return Ok(result?),
         }

@@ -82,9 +82,7 @@ fn descriptor(call: &Call<'_>, fd: u32, kind: u8) -> What {
     let found = call.wasi.table.get(fd).and_then(|d| d.need(POLL_FD_READWRITE).map(|()| d));
     match found {
         Err(e) => What::Failed(e),
-        Ok(d) if d.waits() => {
-            What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT })
-        }
+        Ok(d) if d.waits() => What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT }),
         // Files, and what the host has in memory or answers itself, are always ready.
         Ok(d) => What::Ready(available(d, kind)),
     }
@@ -177,7 +175,7 @@ fn wait_for_any(call: &mut Call<'_>, all: &[Subscription], now: Instant) -> Done
             fds.push(PollFd::from_borrowed_fd(fd, events));
         }
     }
-    wait(call.store, &mut fds, until)?;
+    wait(&mut call.store, &mut fds, until)?;
     let mut results = vec![PollFlags::empty(); all.len()];
     places.iter().zip(&fds).for_each(|(i, fd)| results[*i] = fd.revents());
     Ok(results)

@@ -1,7 +1,7 @@
 //! Waiting, in a way that an interruption of the store ends.
 
 use super::errno::Done;
-use crate::api::Store;
+use crate::api::StoreMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
@@ -12,7 +12,7 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// Waits until one of the descriptors is ready, or the time has come; gives how many are ready. Ends the guest when the store is
 /// interrupted.
-pub fn wait(store: &mut Store, fds: &mut [PollFd<'_>], until: Option<Instant>) -> Done<usize> {
+pub fn wait(store: &mut StoreMut<'_>, fds: &mut [PollFd<'_>], until: Option<Instant>) -> Done<usize> {
     let slice = store.is_interruptible().then_some(SLICE);
     loop {
         store.take_interrupt()?;
@@ -36,7 +36,7 @@ fn timespec(d: Duration) -> Timespec {
 }
 
 /// Waits until a descriptor can be read or written.
-pub fn wait_for(store: &mut Store, fd: BorrowedFd<'_>, events: PollFlags) -> Done {
+pub fn wait_for(store: &mut StoreMut<'_>, fd: BorrowedFd<'_>, events: PollFlags) -> Done {
     wait(store, &mut [PollFd::from_borrowed_fd(fd, events)], None).map(|_| ())
 }
 
