@@ -34,6 +34,10 @@ test: setup
 	$(MAKE) dist
 	bash scripts/test.sh $(DIST)
 
+# What takes too long for `make test`.
+test-full:
+	bash scripts/test-full.sh
+
 headers:
 	WRT_BLESS=1 cargo test --test header
 

@@ -93,7 +93,7 @@ static void no_place(void) {
     world_end(&w);
 }
 
-/* A function that takes a bool, as a caller sees it that knows it to be a byte. */
+/* Functions that take a bool, as a caller sees them that knows it to be a byte. */
 typedef void (*any_t)(void);
 typedef wrt_error_t *(*set_byte_t)(wrt_config_t *, uint8_t);
 typedef wrt_error_t *(*set_feature_t)(wrt_config_t *, const char *, size_t, uint8_t);
@@ -101,7 +101,12 @@ typedef wrt_error_t *(*new_type_t)(uint8_t, uint8_t, wrt_type_t *);
 typedef wrt_error_t *(*member_t)(uint32_t, uint8_t, uint8_t, wrt_type_t *);
 typedef wrt_error_t *(*structure_t)(wrt_typebuilder_t *, const wrt_field_t *, size_t, uint8_t, const wrt_type_t *, uint32_t *);
 typedef wrt_error_t *(*global_t)(wrt_store_t *, uint8_t, uint8_t, wrt_val_t *, wrt_global_t *);
-#define AS(type, function) ((type)(any_t)(function))
+static set_byte_t volatile set_signals = (set_byte_t)(any_t)wrt_config_set_signals;
+static set_feature_t volatile set_feature = (set_feature_t)(any_t)wrt_config_set_feature;
+static new_type_t volatile new_type = (new_type_t)(any_t)wrt_type_new;
+static member_t volatile member_of_group = (member_t)(any_t)wrt_typebuilder_ref;
+static structure_t volatile add_structure = (structure_t)(any_t)wrt_typebuilder_struct;
+static global_t volatile new_global = (global_t)(any_t)wrt_global_new;
 
 static void bool_of(uint8_t byte) {
     wrt_config_t *config = wrt_config_new();
@@ -113,8 +118,8 @@ static void bool_of(uint8_t byte) {
         (any_t)wrt_config_set_debug_references,
     };
     for (size_t i = 0; i < sizeof setters / sizeof *setters; i++) OK(((set_byte_t)setters[i])(config, byte));
-    OK(AS(set_byte_t, wrt_config_set_signals)(config, may_use_signals() ? byte : 0));
-    OK(AS(set_feature_t, wrt_config_set_feature)(config, TEXT("tail-call"), byte));
+    OK(set_signals(config, may_use_signals() ? byte : 0));
+    OK(set_feature(config, TEXT("tail-call"), byte));
     bool is_on;
     OK(wrt_config_get_feature(config, TEXT("tail-call"), &is_on));
     CHECK(is_on == (byte != 0));
@@ -130,14 +135,14 @@ static void bool_of(uint8_t byte) {
     else BAD(wrt_store_set_deadline(w.store, 0));
 
     wrt_type_t type, member;
-    OK(AS(new_type_t, wrt_type_new)(WRT_ANYREF, byte, &type));
+    OK(new_type(WRT_ANYREF, byte, &type));
     CHECK(type.nullable == (byte != 0));
-    OK(AS(member_t, wrt_typebuilder_ref)(0, WRT_DEFINED_STRUCT, byte, &member));
+    OK(member_of_group(0, WRT_DEFINED_STRUCT, byte, &member));
     CHECK(member.nullable == (byte != 0));
     wrt_typebuilder_t *builder;
     wrt_types_t *types;
     OK(wrt_typebuilder_new(w.engine, &builder));
-    OK(AS(structure_t, wrt_typebuilder_struct)(builder, NULL, 0, byte, NULL, NULL));
+    OK(add_structure(builder, NULL, 0, byte, NULL, NULL));
     OK(wrt_typebuilder_finish(builder, &types));
     OK(wrt_types_get(types, 0, &type));
     bool is_final;
@@ -148,7 +153,7 @@ static void bool_of(uint8_t byte) {
 
     wrt_global_t global;
     wrt_val_t value = i32_val(1);
-    OK(AS(global_t, wrt_global_new)(w.store, WRT_I32, byte, &value, &global));
+    OK(new_global(w.store, WRT_I32, byte, &value, &global));
     value = i32_val(2);
     if (byte) OK(wrt_global_set(w.store, &global, &value));
     else MISMATCH(wrt_global_set(w.store, &global, &value));

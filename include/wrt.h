@@ -1017,12 +1017,13 @@ WRT_MUST_USE wrt_error_t *wrt_global_release(wrt_store_t *store,
 // Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
 WRT_MUST_USE wrt_error_t *wrt_store_gc(wrt_store_t *store);
 
-// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure the struct stays as it is.
+// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure everything else is 0, unless the size
+// is wrong.
 WRT_MUST_USE wrt_error_t *wrt_store_heap_stats(wrt_store_t *store,
                                   wrt_heap_stats_t *out_stats);
 
 // Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
-// collection, and collects nothing. `census->size` must be set. On failure the struct stays as it is.
+// collection, and collects nothing. `census->size` must be set. On failure everything else is 0, unless the size is wrong.
 WRT_MUST_USE wrt_error_t *wrt_store_heap_census(wrt_store_t *store,
                                    wrt_heap_census_t *out_census);
 
@@ -1229,7 +1230,8 @@ WRT_MUST_USE wrt_error_t *wrt_memory_grow(wrt_store_t *store,
                              uint64_t delta,
                              uint64_t *out_old_pages);
 
-// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`.
+// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; all
+// bytes are 0 then.
 WRT_MUST_USE wrt_error_t *wrt_memory_read(wrt_store_t *store,
                              const wrt_memory_t *memory,
                              uint64_t offset,
@@ -1426,7 +1428,7 @@ WRT_MUST_USE wrt_error_t *wrt_array_copy(wrt_store_t *store,
 
 // Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
 // with `type mismatch` if the elements are references, with `invalid argument` if the bytes are no whole elements, and as
-// `wrt_array_get`.
+// `wrt_array_get`; all bytes are 0 then.
 WRT_MUST_USE wrt_error_t *wrt_array_read(wrt_store_t *store,
                             const wrt_ref_t *reference,
                             uint32_t index,
@@ -1450,8 +1452,8 @@ void wrt_pool_options_init(wrt_pool_options_t *out_options);
 WRT_MUST_USE wrt_error_t *wrt_config_set_pool(wrt_config_t *config,
                                  const wrt_pool_options_t *options);
 
-// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure the struct stays as it is. From any
-// thread; while others make instances the numbers are not of one moment.
+// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure everything else is 0, unless the size
+// is wrong. From any thread; while others make instances the numbers are not of one moment.
 WRT_MUST_USE wrt_error_t *wrt_engine_pool_stats(const wrt_engine_t *engine,
                                    wrt_pool_stats_t *out_stats);
 

@@ -1,31 +1,11 @@
 #!/usr/bin/env bash
 # usage: test.sh DIST
-# All tests, step by step; a step's output is shown when it fails. A step counts as the tests that its last line names
-# ("N passed, N failed, N skipped: NAMES"), or else as one. Ends with the names of what was skipped, and a line that sums up.
+# All tests, step by step (scripts/steps.sh says how they count).
 set -u
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-passed=0 failed=0 skipped=0 names= log=target/test.log
-step() { # name, command...
-  local name=$1 start=$SECONDS ok=0 p=0 f=0 s=0
-  shift
-  "$@" >"$log" 2>&1 && ok=1
-  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped(:\ (.*))?)?$ ]]; then
-    p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[4]:-0}
-    [ "$s" = 0 ] || names+="${names:+, }${BASH_REMATCH[6]:-$name}"
-  elif [ $ok = 1 ]; then
-    p=1
-  fi
-  # A step that fails is never counted as passed, whatever it printed.
-  [ $ok = 1 ] || [ "$f" -gt 0 ] || f=1
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  if [ "$f" = 0 ]; then
-    echo "ok      $name ($((SECONDS - start)) s)  $(tail -n 1 "$log" | cut -c -90)"
-  else
-    echo "FAILED  $name ($((SECONDS - start)) s)"
-    grep -vE '^test .* ok$' "$log" | tail -n 100
-  fi
-}
+log=target/test.log
+. scripts/steps.sh
 cargo_tests() {
   local ok=0
   cargo test --no-fail-fast && ok=1
@@ -64,6 +44,5 @@ step "installed program" installed_program
 step "README's commands" bash scripts/readme.sh
 step "packaging" bash scripts/packaging-test.sh
 step "Python, ctypes" python3 tests/ctypes_smoke.py "$dist/lib/libwrt.so"
-[ "$skipped" = 0 ] || echo "skipped: $names"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+step "outputs of all functions" python3 tests/ctypes_outputs.py "$dist/lib/libwrt.so" "$dist/include/wrt.h"
+sum_up

@@ -209,3 +209,36 @@ fn late_elements_are_the_right_ones() {
         }
     }
 }
+
+/// A host function may exchange and end any store but its own, of which it has a view only (the documentation of `StoreMut` shows
+/// what does not compile).
+#[test]
+fn a_host_function_ends_other_stores() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let text = b"(module (import \"\" \"h\" (func $h)) (func (export \"run\") (param i32) (result i32) (call $h) (local.get 0)))";
+    let module = Module::new(&engine, text).unwrap();
+    let mut store = Store::new(&engine).unwrap();
+    let (id, inner) = (store.id(), engine.clone());
+    let h = Func::new(&mut store, &FuncType::new([], []), move |caller, _, _| {
+        let (mut a, mut b) = (Store::new(&inner)?, Store::new(&inner)?);
+        let (a_id, b_id) = (a.id(), b.id());
+        let of_a = Ref::host(&mut a, "in a", 0)?;
+        // The owners, and what they dereference to.
+        std::mem::swap(&mut a, &mut b);
+        std::mem::swap(&mut *a, &mut *b);
+        assert_eq!((a.id(), b.id()), (a_id, b_id));
+        assert!(of_a.data(&a)?.is_some());
+        drop(std::mem::replace(&mut a, b));
+        // Scopes of two stores, one in the other.
+        let inner_id = caller.store().scope(|s| {
+            let r = Ref::host(s, "of the caller", 0)?;
+            a.scope(|other| Ref::host(other, "of the other", 0).map(|o| (o.store, r.store)))?
+        })??;
+        assert_eq!(inner_id, (b_id, id));
+        Ok(())
+    });
+    let i = Instance::new(&mut store, &module, &[Extern::Func(h.unwrap())]).unwrap();
+    let run = func(&mut store, i, "run");
+    assert_eq!(call1(&mut store, run, &[Val::I32(7)]).unwrap(), Val::I32(7));
+    assert_eq!(store.id(), id);
+}

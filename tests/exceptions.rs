@@ -26,7 +26,7 @@ impl World {
     }
 
     /// With imports that `make` gives.
-    pub fn linked(config: Config, text: &str, make: impl FnOnce(&mut Store) -> Vec<Extern>) -> World {
+    pub fn linked(config: Config, text: &str, make: impl FnOnce(&mut StoreMut<'_>) -> Vec<Extern>) -> World {
         let mut store = Store::new(&Engine::new(&config).unwrap()).unwrap();
         let imports = make(&mut store);
         let instance = instance(&mut store, text, &imports);
@@ -75,19 +75,19 @@ impl World {
     }
 }
 
-pub fn instance(store: &mut Store, text: &str, imports: &[Extern]) -> Instance {
+pub fn instance(store: &mut StoreMut<'_>, text: &str, imports: &[Extern]) -> Instance {
     let module = Module::new(&store.engine(), text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
     Instance::new(store, &module, imports).unwrap_or_else(|e| panic!("{e}"))
 }
 
-pub fn func(store: &mut Store, instance: Instance, name: &str) -> Func {
+pub fn func(store: &mut StoreMut<'_>, instance: Instance, name: &str) -> Func {
     match instance.export(store, name).unwrap() {
         Some(Extern::Func(f)) => f,
         other => panic!("{name}: {other:?}"),
     }
 }
 
-pub fn call(store: &mut Store, f: Func, args: &[Val]) -> Result<Vec<Val>> {
+pub fn call(store: &mut StoreMut<'_>, f: Func, args: &[Val]) -> Result<Vec<Val>> {
     let mut results = vec![Val::I32(0); f.ty(store)?.results().len()];
     f.call(store, args, &mut results)?;
     Ok(results)

@@ -19,7 +19,7 @@ fn instance(module: &Module) -> (Store, Instance) {
     (store, instance)
 }
 
-fn func(store: &mut Store, i: Instance, name: &str) -> Func {
+fn func(store: &mut StoreMut<'_>, i: Instance, name: &str) -> Func {
     match i.export(store, name).unwrap() {
         Some(Extern::Func(f)) => f,
         other => panic!("{name}: {other:?}"),

@@ -125,7 +125,7 @@ impl World {
     }
 }
 
-fn object(store: &mut Store, counts: &Arc<Counts>) -> Val {
+fn object(store: &mut StoreMut<'_>, counts: &Arc<Counts>) -> Val {
     counts.created.fetch_add(1, SeqCst);
     Val::ExternRef(Some(Ref::host(store, Counted(counts.clone()), 0).unwrap()))
 }

@@ -126,7 +126,7 @@ impl Drop for Counted {
     }
 }
 
-fn with_objects(store: &mut Store, module: &Module, dropped: &Arc<AtomicUsize>) -> Result<()> {
+fn with_objects(store: &mut StoreMut<'_>, module: &Module, dropped: &Arc<AtomicUsize>) -> Result<()> {
     let instance = Instance::new(store, module, &[])?;
     let object = Ref::host(store, Counted(dropped.clone()), 0)?;
     let Some(Extern::Func(f)) = instance.export(store, "run")? else { panic!("no run") };

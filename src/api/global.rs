@@ -57,12 +57,13 @@ impl Global {
     }
 }
 
-/// Writes a value, which is checked, into the global at a place of the store.
+/// Writes a value into the global at a place of the store, which is mutable or was just made.
 fn put(store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
     let ty = store.vm().globals[i].ty().content;
     let slot = value.to_slot(store, ty)?;
     if !ty.is_gc() {
-        store.vm().globals[i].set(slot);
+        // SAFETY: `to_slot` made it of the global's type; callers checked that it may be written.
+        unsafe { store.vm().globals[i].set(slot) };
         return Ok(());
     }
     let (no_gc, globals) = store.vm_mut().no_gc_and_globals()?;

@@ -31,6 +31,8 @@ pub mod old;
 pub mod region;
 pub mod root;
 pub mod slot;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 pub mod walk;
 pub mod weak;

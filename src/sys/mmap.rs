@@ -1,6 +1,10 @@
 //! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
 
+#[cfg(miri)]
+use super::pretend::{madvise, mmap, mprotect, munmap};
 use super::{scarcity, thread};
+#[cfg(not(miri))]
+use libc::{madvise, mmap, mprotect, munmap};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
@@ -34,7 +38,7 @@ impl Mapping {
         let len = round_up(len.max(1));
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
-        let ptr = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
+        let ptr = unsafe { mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
@@ -49,14 +53,14 @@ impl Mapping {
         scarcity::check()?;
         let len = len.max(1);
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
-        let ptr = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, file.as_raw_fd(), at as libc::off_t) };
+        let ptr = unsafe { mmap(ptr::null_mut(), len, prot, flags, file.as_raw_fd(), at as libc::off_t) };
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
     fn protect(&self, offset: usize, len: usize, prot: libc::c_int) -> io::Result<()> {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.len), "outside of the mapping");
         // SAFETY: inside of our own mapping.
-        match unsafe { libc::mprotect(self.ptr.add(offset).cast(), len, prot) } {
+        match unsafe { mprotect(self.ptr.add(offset).cast(), len, prot) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
@@ -66,7 +70,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: our own mapping, given up once.
-        unsafe { libc::munmap(self.ptr.cast(), self.len) };
+        unsafe { munmap(self.ptr.cast(), self.len) };
     }
 }
 
@@ -88,9 +92,9 @@ impl Reservation {
         // SAFETY: the ends of our own mapping, which from here on is what lies between them.
         unsafe {
             if before > 0 {
-                libc::munmap(all.ptr.cast(), before);
+                munmap(all.ptr.cast(), before);
             }
-            libc::munmap(start.add(len).cast(), end as usize - start as usize - len);
+            munmap(start.add(len).cast(), end as usize - start as usize - len);
         }
         std::mem::forget(all);
         Ok(Reservation(Mapping { ptr: start, len }))
@@ -125,7 +129,7 @@ impl Reservation {
     pub fn prefer_huge(&self, offset: usize, len: usize) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
         // SAFETY: a part of the reservation; only advice, which may be refused.
-        unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_HUGEPAGE) };
+        unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_HUGEPAGE) };
     }
 
     /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.
@@ -142,7 +146,7 @@ impl Reservation {
     pub fn try_discard(&self, offset: usize, len: usize) -> bool {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
         // SAFETY: inside of our own mapping.
-        len == 0 || unsafe { libc::madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
+        len == 0 || unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
     /// Maps `len` bytes of a file from `at` over `offset`, copy-on-write. All are multiples of the page size.
@@ -153,7 +157,7 @@ impl Reservation {
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
         let p = unsafe {
             let place = self.0.ptr.add(offset).cast();
-            libc::mmap(place, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), at as libc::off_t)
+            mmap(place, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), at as libc::off_t)
         };
         if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
@@ -168,7 +172,7 @@ impl Reservation {
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees zeros.
         let p = unsafe {
             let at = self.0.ptr.add(offset).cast();
-            libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+            mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
         };
         if p == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
@@ -250,7 +254,7 @@ impl CodeSpace {
         // SAFETY: replaces pages of our own mapping, by such as have the same in them where anything was written.
         let p = unsafe {
             let at = self.space.0.ptr.add(self.data).cast();
-            libc::mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
+            mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
         };
         if p == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());

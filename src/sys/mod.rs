@@ -3,6 +3,8 @@
 pub mod barrier;
 pub mod mmap;
 pub mod pagemap;
+#[cfg(miri)]
+mod pretend;
 pub mod scarcity;
 pub mod shared;
 pub mod signals;

@@ -177,13 +177,16 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let t = instance.tables[t as usize];
-        Ok(store.tables[t].grow_func(delta, init, &mut store.account).unwrap_or(u64::MAX))
+        // SAFETY: machine code's function.
+        Ok(unsafe { store.tables[t].grow_func(delta, init, &mut store.account) }.unwrap_or(u64::MAX))
     }
 
     pub unsafe fn table_fill(cx: Cx, t: u32, dst: u64, value: FuncRefPtr, len: u64) -> R<()> {
-        // SAFETY: see the module.
-        let (store, instance) = unsafe { parts(cx) };
-        table(store, instance, t).fill_func(dst, value, len)
+        // SAFETY: see the module; the function is machine code's.
+        unsafe {
+            let (store, instance) = parts(cx);
+            table(store, instance, t).fill_func(dst, value, len)
+        }
     }
 
     pub unsafe fn table_copy(cx: Cx, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) -> R<()> {
@@ -208,7 +211,8 @@ mod body {
         src.checked_add(len).filter(|end| *end <= instance.elem_len(e)).ok_or(Trap::TableOutOfBounds)?;
         let place = instance.tables[t as usize];
         if !store.tables[place].is_gc() {
-            return store.tables[place].init_func(dst, len, |i| instance.elem_func(e, src + i));
+            // SAFETY: functions of the instance, or that it imports.
+            return unsafe { store.tables[place].init_func(dst, len, |i| instance.elem_func(e, src + i)) };
         }
         let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
         let slots = tables[place].slots(no_gc, dst, len)?;

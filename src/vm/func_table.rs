@@ -43,7 +43,10 @@ pub const MAX_LAZY: usize = 8;
 impl Table {
     /// Remembers a segment instead of writing it. Only for a table no code has seen yet; false when the table has enough
     /// of them, or the segment is out of bounds.
-    pub fn add_lazy(&mut self, lazy: Lazy) -> bool {
+    ///
+    /// # Safety
+    /// The source makes functions of this store, and lives as long as the table.
+    pub unsafe fn add_lazy(&mut self, lazy: Lazy) -> bool {
         let fits = lazy.start.checked_add(lazy.len).is_some_and(|end| end <= self.len());
         if !fits || !self.remembers || self.lazy.len() >= MAX_LAZY {
             self.remembers = false;
@@ -123,7 +126,9 @@ impl Table {
         Ok(unsafe { self.touch(i) })
     }
 
-    pub fn fill_func(&self, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
+    /// # Safety
+    /// `f` is null, or a function of this store.
+    pub unsafe fn fill_func(&self, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
         self.check_funcs(at, len)?;
         // SAFETY: just checked.
         (at..at + len).for_each(|i| unsafe { self.write(i, f) });
@@ -131,7 +136,10 @@ impl Table {
     }
 
     /// Writes the elements that `source` makes.
-    pub fn init_func(&self, at: u64, len: u64, source: impl Fn(u64) -> FuncRefPtr) -> Result<(), Trap> {
+    ///
+    /// # Safety
+    /// They are null, or functions of this store.
+    pub unsafe fn init_func(&self, at: u64, len: u64, source: impl Fn(u64) -> FuncRefPtr) -> Result<(), Trap> {
         self.check_funcs(at, len)?;
         // SAFETY: just checked.
         (0..len).for_each(|i| unsafe { self.write(at + i, source(i)) });
@@ -153,7 +161,10 @@ impl Table {
     }
 
     /// Grows by `delta` elements that are `f`. Gives the old size, or `None`, and then nothing has changed.
-    pub fn grow_func(&mut self, delta: u64, f: FuncRefPtr, account: &mut Account) -> Option<u64> {
+    ///
+    /// # Safety
+    /// `f` is null, or a function of this store.
+    pub unsafe fn grow_func(&mut self, delta: u64, f: FuncRefPtr, account: &mut Account) -> Option<u64> {
         self.assert_funcs();
         let old = self.grow_zeroed(delta, account)?;
         // SAFETY: in bounds since it has grown, of a table of functions.

@@ -57,10 +57,11 @@ impl Global {
         // SAFETY: `vm` lives as long as the store and is used by one thread at a time (invariants 1 and 2).
         unsafe { (*self.vm).value }
     }
-    /// The caller checked the type, that it is no reference to an object, and that the global is mutable.
-    pub fn set(&self, value: VmSlot) {
+    /// # Safety
+    /// The value is of the global's type, of this store, and no reference to an object; the global is mutable, or just made.
+    pub unsafe fn set(&self, value: VmSlot) {
         debug_assert!(!self.ty.content.is_gc());
-        // SAFETY: as in `get`.
+        // SAFETY: as in `get`; the caller's promise.
         unsafe { (*self.vm).value = value }
     }
     pub fn get_ref<'h>(&'h self, no_gc: NoGc<'h>) -> Option<Gc<'h>> {

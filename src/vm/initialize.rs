@@ -158,9 +158,8 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
             let (no_gc, tables) = store.no_gc_and_tables()?;
             tables[place].slots(no_gc, 0, len).map_err(Error::trap)?.fill(no_gc, reference(value, no_gc)?);
         } else {
-            // SAFETY: validated to be a function.
-            let f = unsafe { value.slot().funcref };
-            store.tables[place].fill_func(0, f, len).map_err(Error::trap)?;
+            // SAFETY: validated to be a function; those of an instance are its store's.
+            unsafe { store.tables[place].fill_func(0, value.slot().funcref, len) }.map_err(Error::trap)?;
         }
     }
     Ok(())
@@ -231,16 +230,18 @@ unsafe fn init_table(
     let is_own = inst.info().defined_table(target).is_some() && is_only_funcs(items);
     let table = &mut store.tables[place];
     if is_own && inst.info().tables[target].init.is_none() {
-        // SAFETY: tables are dropped before instances, and both live as long as the store (invariant 1).
+        // SAFETY: as below.
         let source = Box::new(move |i| unsafe { (*instance).elem_func(e, i) });
-        if table.add_lazy(Lazy { start: at, len, source }) {
+        // SAFETY: functions of the instance. Its table is dropped before it (invariant 1).
+        if unsafe { table.add_lazy(Lazy { start: at, len, source }) } {
             return Ok(());
         }
         // Written segments hide remembered ones, so the order stays right.
     }
     table.stop_remembering();
     table.check_range(at, len).map_err(Error::trap)?;
-    table.init_func(at, len, |i| inst.elem_func(e, i)).map_err(Error::trap)
+    // SAFETY: functions of the instance, or that it imports.
+    unsafe { table.init_func(at, len, |i| inst.elem_func(e, i)) }.map_err(Error::trap)
 }
 
 /// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made. The

@@ -36,13 +36,20 @@ impl Tag {
 }
 
 /// The function type of a tag.
-pub fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
-    TypeId(word(no_gc, tag, TAG_FUNC_TYPE))
+///
+/// # Safety
+/// `tag` is one.
+pub unsafe fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
+    // SAFETY: the caller's promise.
+    TypeId(unsafe { word(no_gc, tag, TAG_FUNC_TYPE) })
 }
 
 /// A word of a tag.
-fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
-    // SAFETY: tags have words at all the offsets that callers give.
+///
+/// # Safety
+/// `tag` is one, and `offset` one of `TAG_*`.
+unsafe fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
+    // SAFETY: the caller's promise.
     unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() }
 }
 
@@ -62,9 +69,13 @@ impl Store {
     }
 
     /// A tag's name for people, where the module has one in which it was made.
-    pub fn tag_name<'h>(&self, no_gc: NoGc<'h>, tag: Gc<'h>) -> Option<&str> {
-        let place = word(no_gc, tag, TAG_INSTANCE).checked_sub(1)?;
-        let (instance, index) = (self.instances.get(place)?, word(no_gc, tag, TAG_INDEX) as usize);
+    ///
+    /// # Safety
+    /// `tag` is one of this store.
+    pub unsafe fn tag_name<'h>(&self, no_gc: NoGc<'h>, tag: Gc<'h>) -> Option<&str> {
+        // SAFETY: the caller's promise.
+        let (place, index) = unsafe { (word(no_gc, tag, TAG_INSTANCE), word(no_gc, tag, TAG_INDEX) as usize) };
+        let instance = self.instances.get(place.checked_sub(1)?)?;
         // The instance may have died before the tag, and another one be there now.
         let info = instance.info();
         let is_its = index < info.tags.len() && instance.tag(TagIndex::new(index)) == tag.bits();

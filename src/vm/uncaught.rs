@@ -25,9 +25,11 @@ impl Store {
         // SAFETY: the caller's promise, and nothing is collected here.
         let found = unsafe { no_gc.adopt(exception) }.and_then(|e| Some((e, tag_of(no_gc, e)?)));
         let Some((exception, tag)) = found else { return text };
-        match self.tag_name(no_gc, tag) {
+        // SAFETY: the tag of an exception of this store.
+        let (name, ty) = unsafe { (self.tag_name(no_gc, tag), func_type(no_gc, tag)) };
+        match name {
             Some(name) => text.extend([" ", &shown(name)]),
-            None => drop(write!(text, " of type {}", self.engine.types.func(func_type(no_gc, tag)))),
+            None => drop(write!(text, " of type {}", self.engine.types.func(ty))),
         }
         text + &self.carried(no_gc, exception)
     }

@@ -21,7 +21,7 @@ const LEVELS: &str = r#"(module
       (return (try_table (result i32) (catch_all_ref $h) (call $host (local.get 0))))))))"#;
 
 /// At level 0 throws; above calls the guest, which calls this again.
-fn levels(store: &mut Store) -> Vec<Extern> {
+fn levels(store: &mut StoreMut<'_>) -> Vec<Extern> {
     let host = Func::new(store, &ty(&[I32], &[I32]), |caller, args, results| {
         let Val::I32(n) = args[0] else { panic!("no number") };
         let instance = caller.instance().expect("called by WebAssembly");

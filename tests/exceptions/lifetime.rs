@@ -21,7 +21,7 @@ impl Drop for Counted {
     }
 }
 
-fn object(store: &mut Store, alive: &Arc<AtomicUsize>) -> Val {
+fn object(store: &mut StoreMut<'_>, alive: &Arc<AtomicUsize>) -> Val {
     Val::ExternRef(Some(Ref::host(store, Counted::new(alive), 0).unwrap()))
 }
 

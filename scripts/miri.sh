@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# usage: miri.sh
+# Runs Miri, an interpreter that finds undefined behaviour, over the unit tests that need neither machine code nor address space:
+# src/base, src/wasm, src/abi, and the heap on its own (src/gc). Ends with "N passed, M failed", or, where there is no Miri,
+# with "0 passed, 0 failed, 1 skipped: Miri: WHY".
+set -u
+cd "$(dirname "$0")/.."
+toolchain=${WRT_MIRI_TOOLCHAIN:-nightly}
+skip() {
+  echo "SKIPPED: Miri did not run: $*" >&2
+  echo "0 passed, 0 failed, 1 skipped: Miri ($*)"
+  exit 0
+}
+command -v rustup >/dev/null || skip "there is no rustup"
+rustup run "$toolchain" rustc --version >/dev/null 2>&1 || skip "there is no toolchain '$toolchain' (rustup toolchain install $toolchain)"
+if ! rustup run "$toolchain" cargo miri --version >/dev/null 2>&1; then
+  rustup component add miri rust-src --toolchain "$toolchain" >/dev/null 2>&1 ||
+    skip "rustup cannot add it (rustup component add miri rust-src --toolchain $toolchain)"
+fi
+# A folder of its own: other flags would have everything built again.
+export CARGO_TARGET_DIR=target/miri
+cargo "+$toolchain" miri setup >/dev/null 2>&1 || skip "its standard library cannot be built (cargo +$toolchain miri setup)"
+# Without isolation: the clock, and the page size. No look for leaks: what stands in for mappings is never unmapped. Tree borrows: a
+# descriptor of a type goes on after its struct.
+export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo "+$toolchain" miri test --lib -- base:: wasm:: gc:: abi:: 2>&1 | tee "$log"
+ok=${PIPESTATUS[0]}
+awk '/^test result/ {p += $4; f += $6} END {print p + 0 " passed, " f + 0 " failed"}' "$log"
+# Nothing that ran is no success.
+[ "$ok" = 0 ] && grep -q '^test result: ok. [1-9]' "$log"
