@@ -30,7 +30,7 @@ pub struct Store(StoreMut<'static>);
 /// from it, none is ever given by value, and the lifetime tells each borrow from all others. So two of them can only be swapped
 /// if both were borrowed from a `Store` that nothing runs in.
 ///
-/// ```compile_fail,E0308
+/// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Store};
 /// let engine = Engine::new(&Config::new()).unwrap();
 /// let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
@@ -48,7 +48,7 @@ pub struct Store(StoreMut<'static>);
 ///
 /// Nor with the one of a scope around it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Store};
 /// let engine = Engine::new(&Config::new()).unwrap();
 /// let (mut store, mut other) = (Store::new(&engine).unwrap(), Store::new(&engine).unwrap());
