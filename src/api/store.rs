@@ -106,7 +106,7 @@ impl Drop for Store {
 }
 
 impl StoreMut<'_> {
-    // The store itself is after a pointer: while WebAssembly runs, the host functions it calls use the same store, and no
+    // The store itself is reached by a pointer: while WebAssembly runs, the host functions it calls use the same store, and no
     // reference to it is alive elsewhere (invariant 3 of the runtime).
     #[inline(always)]
     pub(super) fn vm(&self) -> &vm::Store {
