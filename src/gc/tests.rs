@@ -8,6 +8,7 @@ use super::slot::Slots;
 use super::*;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::VmNursery;
+use crate::base::Stable;
 use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::registry::{TypeRegistry, in_group};
 use crate::wasm::types::*;
@@ -19,7 +20,7 @@ struct World {
     // Dropped in this order: the heap writes to the nursery, and reads descriptors.
     heap: Box<Heap>,
     _types: TypeRegistry,
-    _nursery: Box<VmNursery>,
+    _nursery: Stable<VmNursery>,
     node: TypeId,
     row: TypeId,
     bytes: TypeId,
@@ -40,7 +41,7 @@ impl World {
         let node = one(CompositeType::Struct(vec![i32, to_node].into()));
         let row = one(CompositeType::Array(field(reference(HeapType::ConcreteStruct(node)))));
         let bytes = one(CompositeType::Array(field(StorageType::I8)));
-        let mut nursery = Box::new(VmNursery::default());
+        let nursery = Stable::new(VmNursery::default());
         let config = HeapConfig {
             reservation: 1 << 20,
             nursery_min: 16 << 10,
@@ -49,7 +50,7 @@ impl World {
             ..HeapConfig::default()
         };
         // SAFETY: both outlive the heap.
-        let heap = unsafe { Heap::new(config, pool, types.view(), &raw mut *nursery) }.unwrap();
+        let heap = unsafe { Heap::new(config, pool, types.view(), nursery.as_ptr()) }.unwrap();
         World { heap, _types: types, _nursery: nursery, node, row, bytes }
     }
 
