@@ -181,7 +181,7 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
             return Err(err!(Link, "a WASI function was called by code whose instance exports no memory \"memory\""));
         };
         wasi.memory = Some((instance, found));
-        memory = Guest::new(&mut lent.store, &found)?;
+        memory = Guest::new(&lent.store, &found)?;
     }
     let mut call = Call { store: lent.store.reborrow(), wasi, memory };
     match f(&mut call) {
