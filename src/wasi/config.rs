@@ -204,13 +204,11 @@ impl Wasi {
 
     /// What the guest's clocks say: nanoseconds, for a clock's number. It runs while the store can not be used. Returns the clock that
     /// it replaces, to be dropped once nothing of this process is borrowed: it may be the host's, and use the process as it goes.
-    #[must_use]
     pub fn set_clock(&mut self, clock: Clock) -> Option<Clock> {
         self.clock.replace(clock)
     }
 
     /// Where the guest's random bytes come from. It runs while the store can not be used. Returns what it replaces, as `set_clock`.
-    #[must_use]
     pub fn set_random(&mut self, random: Random) -> Option<Random> {
         self.random.replace(random)
     }
