@@ -77,7 +77,11 @@ impl Store {
     /// Makes sure that the signal handlers are ours: mostly as far as one system call tells.
     fn look_at_handlers(&mut self) -> Result<()> {
         self.watch.looks = self.watch.looks.wrapping_add(1);
-        if self.watch.looks % LOOKS == 0 { self.engine.install_handlers() } else { self.engine.check_handlers() }
+        if self.watch.looks.is_multiple_of(LOOKS) {
+            self.engine.install_handlers()
+        } else {
+            self.engine.check_handlers()
+        }
     }
 }
 
