@@ -29,6 +29,38 @@ static void made_by_the_host(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_error_new_trap(250));
 }
 
+/* An error of the host's is the host's, whatever its kind: the store goes on. */
+static uint8_t kind_to_fail_with;
+static wrt_error_t *fails(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t n, wrt_val_t *results, size_t m) {
+    (void)userdata, (void)caller, (void)args, (void)n, (void)results, (void)m;
+    return wrt_error_new(kind_to_fail_with, TEXT("database is down"));
+}
+static wrt_error_t *does_not_write(void *userdata, const char *bytes, size_t size) {
+    (void)userdata, (void)bytes, (void)size;
+    return wrt_error_new(kind_to_fail_with, TEXT("disk full"));
+}
+static void any_kind_of_the_host(void) {
+    world_t w = world();
+    wrt_functype_t *type;
+    wrt_func_t fail;
+    OK(wrt_functype_parse(TEXT("()"), &type));
+    OK(wrt_func_new(w.store, type, fails, NULL, NULL, &fail));
+    wrt_functype_delete(type);
+    wrt_instance_t instance = instance_of(w.engine, w.store, "(module (func (export \"seven\") (result i32) (i32.const 7)))");
+    wrt_func_t seven = func_of(w.store, &instance, "seven");
+    for (kind_to_fail_with = 1; kind_to_fail_with < 30; kind_to_fail_with++) {
+        bool is_known = strcmp(wrt_error_kind_name(kind_to_fail_with), "unknown");
+        uint8_t expected = is_known ? kind_to_fail_with : WRT_ERROR_KIND_HOST;
+        int32_t out;
+        FAILS(expected, wrt_func_call(w.store, &fail, NULL, 0, NULL, 0));
+        FAILS(expected, wrt_store_write_heap_snapshot(w.store, does_not_write, NULL));
+        OK(call_i32(w.store, &seven, 0, 0, 0, &out));
+        CHECK(out == 7);
+        instance_of(w.engine, w.store, "(module)");
+    }
+    world_end(&w);
+}
+
 static void nothing(void) {
     CHECK(wrt_error_kind(NULL) == 0 && !wrt_error_message(NULL, NULL)[0] && wrt_error_frame_count(NULL) == 0);
     CHECK(wrt_error_trap_code(NULL) == 0 && !wrt_error_offset(NULL, NULL) && !wrt_error_exit_status(NULL, NULL));
@@ -68,6 +100,7 @@ int main(void) {
     names();
     made_by_the_host();
     nothing();
+    any_kind_of_the_host();
     backtraces(true);
     backtraces(false);
     return 0;

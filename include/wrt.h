@@ -207,12 +207,14 @@ enum wrt_error_kind_t
     WRT_ERROR_KIND_INTERRUPTED = 15,
     // A system call failed.
     WRT_ERROR_KIND_IO = 16,
-    // A bug of the engine. The store it happened in is poisoned.
+    // A bug of the engine. If it panicked, the store it happened in is poisoned.
     WRT_ERROR_KIND_INTERNAL = 17,
     // A host function failed.
     WRT_ERROR_KIND_HOST = 18,
     // Nothing has the name that was asked for.
     WRT_ERROR_KIND_NOT_FOUND = 19,
+    // A store was used by two threads at once.
+    WRT_ERROR_KIND_WRONG_THREAD = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -253,7 +255,9 @@ typedef struct wrt_linker_t wrt_linker_t;
 // A compiled module. May be shared between threads and stores.
 typedef struct wrt_module_t wrt_module_t;
 
-// Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
+// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it. If two
+// threads use it at once, the second gets an error of kind `wrong thread`. That is noticed for nearly nothing, and so not
+// always: not for two that come within the same few nanoseconds.
 typedef struct wrt_store_t wrt_store_t;
 
 // A recursion group that is being put together. Used by one thread at a time.
@@ -331,7 +335,7 @@ typedef struct {
     wrt_val_of_t of;
 } wrt_val_t;
 
-// Called once when userdata is not needed any more. May be NULL.
+// Called once when userdata is not needed any more. May be NULL. It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef void (*wrt_finalizer_t)(void *userdata);
 
 // An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
@@ -347,6 +351,13 @@ typedef struct {
 // Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
 // holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
 // It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
+//
+// A callback of any kind returns. An exception of C++ that comes out of one ends the process (`abort`) after one line on standard error
+// that names the callback, and so does `pthread_exit` in one: catch exceptions, and return errors. After a `longjmp` out of one,
+// what is skipped is lost, and the store can only be deleted: its next use fails with `invalid argument`, and so do all that follow;
+// `wrt_store_delete` on the same thread ends it, finalizers included. If the `longjmp` ends in another callback of the same store,
+// that one goes on, and the call that has led to it fails in the same way. On a stack that the thread was not made with, this is noticed only if the
+// frames of the lost call are where the next one is.
 typedef wrt_error_t *(*wrt_func_callback_t)(void *userdata,
                                             wrt_caller_t *caller,
                                             const wrt_val_t *args,
@@ -368,7 +379,7 @@ typedef union WRT_ALIGNED(16) {
     wrt_ref_t ref;
 } wrt_raw_t;
 
-// A host function without checks: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
+// A host function without checks, otherwise as `wrt_func_callback_t`: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
 // there are parameters or results, whichever are more.
 typedef wrt_error_t *(*wrt_func_raw_callback_t)(void *userdata,
                                                 wrt_caller_t *caller,
@@ -474,10 +485,10 @@ typedef struct {
     uint64_t used_bytes;
 } wrt_gc_event_t;
 
-// Told after each collection of a store. What it does with the store fails.
+// Told after each collection of a store. What it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef void (*wrt_gc_callback_t)(void *userdata, const wrt_gc_event_t *event);
 
-// Takes a piece of what is written. An error ends it, and is given on.
+// Takes a piece of what is written. An error ends it, and is given on. It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef wrt_error_t *(*wrt_write_callback_t)(void *userdata, const char *bytes, size_t size);
 
 // A table of a store. A plain value, like `wrt_func_t`.
@@ -613,7 +624,7 @@ typedef struct {
 } wrt_growth_t;
 
 // Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
-// it does with the store fails.
+// it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef int32_t (*wrt_limiter_callback_t)(void *userdata, const wrt_growth_t *growth);
 
 // What a table is to be. More may come at the end.
@@ -638,14 +649,16 @@ typedef struct {
 
 // A standard stream. Fills `bytes` for 0, where 0 bytes are the end; takes them for 1 and 2. Gives how many, at most `len`, or
 // a negative WASI error number, such as -29 for EIO. While it runs, what it does with the store fails; other stores are fine.
+// It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef int64_t (*wrt_wasi_stream_callback_t)(void *userdata, uint8_t *bytes, size_t len);
 
 // A clock: 0 is the time since 1970, 1 the time since some point, 2 and 3 the time that the process and the thread have run.
 // Writes nanoseconds and gives 0, or gives a negative WASI error number, such as -28 for EINVAL. While it runs, what it does with
-// the store fails.
+// the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef int32_t (*wrt_wasi_clock_callback_t)(void *userdata, uint32_t clock_id, uint64_t *out_nanoseconds);
 
 // Fills all of `out_bytes` and gives 0, or gives a negative WASI error number. While it runs, what it does with the store fails.
+// It returns, as all callbacks do: see `wrt_func_callback_t`.
 typedef int32_t (*wrt_wasi_random_callback_t)(void *userdata, uint8_t *out_bytes, size_t len);
 
 // A reference that does not keep its object alive. A plain value: copies are the same reference. All zeros is the empty one.
@@ -670,6 +683,14 @@ void wrt_config_delete(wrt_config_t *config);
 // Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
 // is slower and needs no signals. Results are the same. Valgrind would report every such fault, so signals are off by default when the
 // process runs on it.
+// The environment variable `WRT_SIGNALS` turns them off, whatever is set here, if it is `off` or `0` when `wrt_engine_new` is
+// called.
+//
+// With signals, handlers of SIGSEGV, SIGBUS, SIGILL and SIGFPE are installed by the first engine. What is no trap goes to the handlers that
+// were there, or to the default action. When handlers are installed later, ours are put back (see `wrt_signals_install`). A
+// thread that blocks one of these signals can not run WebAssembly: the call fails with `invalid argument` and names the signal. This is looked
+// at when the store was entered by another thread last, so a thread that blocks them between two calls, or in a callback, is not
+// noticed, and the next trap ends the process.
 WRT_MUST_USE wrt_error_t *wrt_config_set_signals(wrt_config_t *config,
                                     bool on);
 
@@ -1532,6 +1553,15 @@ WRT_MUST_USE wrt_error_t *wrt_i31_new(wrt_store_t *store, int32_t value, wrt_ref
 
 // The number of an i31, sign-extended. Fails with `type mismatch` for anything else.
 WRT_MUST_USE wrt_error_t *wrt_i31_get(wrt_store_t *store, const wrt_ref_t *reference, int32_t *out_value);
+
+// Puts the library's signal handlers back in place where the host, or a library such as Python's `faulthandler`, has installed others
+// since: of SIGSEGV, SIGBUS, SIGILL and SIGFPE, by which traps are noticed. Whatever is not a trap goes to the handler that was there.
+// The library looks itself whenever an engine, module, store or instance is made, and at every 256th call of a store from outside.
+// It looks at all four for engines, modules, and every sixteenth time, otherwise at SIGSEGV first. Of stores it is every sixteenth when a process
+// has made 256, and of instances when their store has made 64. Call this after installing handlers at other times: until
+// the library looks, a trap goes to the other handler, which passes it on (fine), or ends the process. Installs the handlers, if they never were. Does nothing where the environment variable `WRT_SIGNALS`
+// turns signals off. From any thread, not from signal handlers. Fails with `i/o` if the system refuses.
+WRT_MUST_USE wrt_error_t *wrt_signals_install(void);
 
 // Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
 // or when this fails. The caller owns `*out_store`, NULL on failure.

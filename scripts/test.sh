@@ -44,5 +44,6 @@ step "installed program" installed_program
 step "README's commands" bash scripts/readme.sh
 step "packaging" bash scripts/packaging-test.sh
 step "Python, ctypes" python3 tests/ctypes_smoke.py "$dist/lib/libwrt.so"
+step "Python, faulthandler" python3 tests/faulthandler_smoke.py "$dist/lib/libwrt.so"
 step "outputs of all functions" python3 tests/ctypes_outputs.py "$dist/lib/libwrt.so" "$dist/include/wrt.h"
 sum_up

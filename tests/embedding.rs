@@ -85,6 +85,29 @@ fn a_small_stack_overflows_cleanly() {
     }
 }
 
+/// A panic of a host function is caught where it was called, and nothing runs in its store afterwards; an error of the same kind is an
+/// error like others.
+#[test]
+fn a_panic_poisons_the_store_and_an_error_does_not() {
+    let engine = Engine::new(&Config::new()).unwrap();
+    let ty = FuncType::new([], []);
+    let module = Module::new(&engine, b"(module (func (export \"f\") (result i32) (i32.const 1)))").unwrap();
+    for panics in [false, true] {
+        let mut store = Store::new(&engine).unwrap();
+        let i = instance(&mut store, &module);
+        let f = func(&mut store, i, "f");
+        assert_eq!(call1(&mut store, f, &[]).unwrap(), Val::I32(1));
+        let host = Func::new(&mut store, &ty, move |_, _, _| match panics {
+            true => panic!("in the host"),
+            false => Err(Error::new(ErrorKind::Internal, "of the host")),
+        });
+        let e = host.unwrap().call(&mut store, &[], &mut []).unwrap_err();
+        assert_eq!((e.kind(), store.is_poisoned()), (ErrorKind::Internal, panics));
+        assert_eq!(call1(&mut store, f, &[]).is_err(), panics);
+        assert_eq!(Instance::new(&mut store, &module, &[]).is_err(), panics);
+    }
+}
+
 #[test]
 fn threads_share_modules_and_stores_move() {
     let engine = Engine::new(&Config::new()).unwrap();

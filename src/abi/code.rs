@@ -115,6 +115,8 @@ pub struct TrampolineCode {
     /// type has references.
     pub exit: u32,
     pub raw_exit: u32,
+    /// Where the frame of `raw_exit` keeps its `VmHostFunc`, in bytes below its frame pointer.
+    pub raw_host_below_fp: u32,
 }
 
 // SAFETY: all fields are 32-bit numbers.

@@ -106,8 +106,9 @@ pub struct VmHostFunc {
     /// The host's own function, if it is called without a detour. Only of a type without references.
     pub raw: Option<RawCallback>,
     pub raw_data: *mut c_void,
-    /// Called after `raw` if it gave an error or made references. Does not return in the first case.
-    pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void),
+    /// Called with the trampoline's frame pointer after `raw`, if it returned an error or made references, or if `exit_fp` has changed.
+    /// Returns in the second case only.
+    pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void, usize),
 }
 
 /// `fn(data, caller, slots, slot count) -> error`, null for none.
@@ -160,6 +161,8 @@ pub const ATTENTION_MAIL: u32 = 1;
 pub const ATTENTION_DEAD: u32 = 2;
 /// A callback runs that can not use the store.
 pub const ATTENTION_CLOSED: u32 = 4;
+/// A callback did not return and never will: the store can only be deleted.
+pub const ATTENTION_ABANDONED: u32 = 16;
 
 /// Where the next object is made. Both are offsets in the heap.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use crate::base::Result;
 use crate::base::limits::{MAX_MEMORY64, MIN_WASM_STACK};
 use crate::err;
+use crate::sys::handlers;
 use crate::vm::cache::CacheConfig;
 use crate::vm::engine::EngineConfig;
 use crate::vm::pool::PoolOptions;
@@ -17,7 +18,8 @@ impl Config {
     pub fn new() -> Config {
         Config::default()
     }
-    /// Whether traps are faults that a signal handler turns into errors (default), or explicit checks.
+    /// Whether traps are faults that a signal handler turns into errors (default), or explicit checks. The environment variable
+    /// `WRT_SIGNALS` turns them off, whatever this says, if it is `off` or `0`.
     pub fn signals(mut self, on: bool) -> Config {
         self.0.settings.signals = on;
         self
@@ -144,6 +146,8 @@ impl Config {
             return Err(err!(InvalidArgument, "max_memory64 is {got} bytes, {MAX_MEMORY64} is the most"));
         }
         self.0.heap.check()?;
-        Ok(self.0.clone())
+        let mut config = self.0.clone();
+        config.settings.signals &= handlers::are_allowed();
+        Ok(config)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::base::Result;
+use crate::sys::handlers;
 use crate::vm;
 use crate::vm::pool::PoolStatistics;
 use crate::vm::share::Offer;
@@ -23,6 +24,12 @@ impl Engine {
     /// Whether stores of this engine can be interrupted.
     pub fn can_interrupt(&self) -> bool {
         self.0.config.settings.interruption
+    }
+
+    /// Makes sure that the signal handlers in place are the library's, as it is looked when engines, modules, stores and instances are
+    /// made, and now and then when functions are called. Does nothing where the environment turns signals off.
+    pub fn install_handlers() -> Result<()> {
+        if handlers::are_allowed() { vm::trap::install_handlers() } else { Ok(()) }
     }
 
     /// How far the compilation of all modules so far has come: bytes of function bodies that are compiled, and all.

@@ -23,9 +23,9 @@ impl Instance {
         if !Arc::ptr_eq(&module.0.engine, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
         }
-        if store.is_poisoned() {
-            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
-        }
+        store.vm().check_sound()?;
+        let number = store.vm().placed + 1;
+        store.vm_mut().look_when_made(number)?;
         let wanted = module.imports().len();
         if wanted != imports.len() {
             return Err(wrong_count(module, imports.len()));

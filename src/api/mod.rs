@@ -31,6 +31,7 @@ pub use crate::gc::config::{AllPauses, PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
+pub use crate::vm::abandoned::Abandoned;
 pub use crate::vm::census::{Census, Tally};
 pub use crate::vm::func::Direct;
 pub use crate::vm::heap::{GcEvent, GcHook};

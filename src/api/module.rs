@@ -32,6 +32,7 @@ pub struct ExportType<'a> {
 impl Module {
     /// Compiles a module, in the binary or in the text format.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
+        engine.0.install_handlers()?;
         let binary = text::binary(bytes)?;
         let module = vm::Module::new(&engine.0, &binary).map_err(|e| text::place(e, bytes, &binary))?;
         Ok(Module(Arc::new(module)))
@@ -56,6 +57,7 @@ impl Module {
     /// # Safety
     /// The bytes were made by `save`, or are refused by its checks.
     pub unsafe fn load(engine: &Engine, saved: &[u8]) -> Result<Module> {
+        engine.0.install_handlers()?;
         Ok(Module(Arc::new(saved::load(&engine.0, saved)?)))
     }
 
@@ -69,6 +71,7 @@ impl Module {
     /// # Safety
     /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
+        engine.0.install_handlers()?;
         Ok(Module(Arc::new(saved::load_file(&engine.0, path)?)))
     }
 

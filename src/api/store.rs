@@ -1,11 +1,12 @@
 //! The store.
 
 use super::Engine;
-use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_DEAD};
+use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, ATTENTION_DEAD};
 use crate::base::{Error, ErrorKind, Result, Stable, Trap};
 use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
+use crate::vm::abandoned::{self, Abandoned};
 use crate::vm::census::Census;
 use crate::vm::heap::GcHook;
 use crate::vm::interrupt::SharedVmStore;
@@ -76,7 +77,9 @@ unsafe impl Send for Store {}
 
 impl Store {
     pub fn new(engine: &Engine) -> Result<Store> {
-        Ok(Store(StoreMut(vm::Store::new(&engine.0).into_raw(), PhantomData)))
+        let mut store = vm::Store::new(&engine.0);
+        store.look_when_made(0)?;
+        Ok(Store(StoreMut(store.into_raw(), PhantomData)))
     }
 }
 
@@ -190,7 +193,7 @@ impl StoreMut<'_> {
 
     /// Marks the store as no longer to be trusted.
     pub fn poison(&mut self) {
-        self.vm_mut().poisoned = true;
+        self.vm_mut().poison();
     }
 
     /// What the store may use in total. Counts what it holds already.
@@ -395,6 +398,28 @@ impl Gate {
     /// Runs `f`, during which the store says that it is closed. On the store's thread.
     pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
         self.0.closed_during(f)
+    }
+
+    /// Whether the host, which uses the store at `sp` while a call is in it, plainly does so in a callback.
+    #[inline(always)]
+    pub fn is_called_back(&self, sp: usize) -> bool {
+        self.0.is_called_back(sp)
+    }
+
+    /// See `vm::abandoned`. On the store's thread.
+    pub fn look_for_abandoned(&self, sp: usize) -> Abandoned {
+        self.0.look_for_abandoned(sp)
+    }
+
+    /// Fails while a callback runs that can not use the store, and if a callback has left the store for good.
+    pub fn check_open(&self) -> Result<()> {
+        match self.0.attention().load(Relaxed) {
+            bits if bits & ATTENTION_ABANDONED != 0 => Err(abandoned::error()),
+            bits if bits & ATTENTION_CLOSED != 0 => {
+                Err(err!(InvalidArgument, "limiters and finalizers can not use their store"))
+            }
+            _ => Ok(()),
+        }
     }
 
     #[inline(always)]

@@ -44,17 +44,19 @@ pub enum ErrorKind {
     Interrupted = 15,
     /// A system call failed.
     Io = 16,
-    /// A bug of the engine. The store it happened in is poisoned.
+    /// A bug of the engine. If it panicked, the store it happened in is poisoned.
     Internal = 17,
     /// A host function failed.
     Host = 18,
     /// Nothing has the name that was asked for.
     NotFound = 19,
+    /// A store was used by two threads at once.
+    WrongThread = 20,
 }
 
 impl ErrorKind {
     /// Every kind.
-    pub fn all() -> [ErrorKind; 19] {
+    pub fn all() -> [ErrorKind; 20] {
         [
             ErrorKind::InvalidArgument,
             ErrorKind::WrongStore,
@@ -75,6 +77,7 @@ impl ErrorKind {
             ErrorKind::Internal,
             ErrorKind::Host,
             ErrorKind::NotFound,
+            ErrorKind::WrongThread,
         ]
     }
 
@@ -105,6 +108,7 @@ impl ErrorKind {
             ErrorKind::Internal => "internal\0",
             ErrorKind::Host => "host\0",
             ErrorKind::NotFound => "not found\0",
+            ErrorKind::WrongThread => "wrong thread\0",
         }
     }
 }

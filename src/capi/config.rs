@@ -37,6 +37,14 @@ pub(super) unsafe fn change(config: *mut wrt_config_t, f: impl FnOnce(Config) ->
 /// Whether traps are found by hardware faults and signal handlers (the default), or by explicit checks in the code, which
 /// is slower and needs no signals. Results are the same. Valgrind would report every such fault, so signals are off by default when the
 /// process runs on it.
+/// The environment variable `WRT_SIGNALS` turns them off, whatever is set here, if it is `off` or `0` when `wrt_engine_new` is
+/// called.
+///
+/// With signals, handlers of SIGSEGV, SIGBUS, SIGILL and SIGFPE are installed by the first engine. What is no trap goes to the handlers that
+/// were there, or to the default action. When handlers are installed later, ours are put back (see `wrt_signals_install`). A
+/// thread that blocks one of these signals can not run WebAssembly: the call fails with `invalid argument` and names the signal. This is looked
+/// at when the store was entered by another thread last, so a thread that blocks them between two calls, or in a callback, is not
+/// noticed, and the next trap ends the process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_signals(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.

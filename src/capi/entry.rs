@@ -4,6 +4,8 @@ use super::error::wrt_error_t;
 use super::store::wrt_store_t;
 use crate::api::{Error, ErrorKind, Result, StoreMut};
 use crate::err;
+use crate::sys::signals::stack_pointer;
+use crate::sys::thread;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -38,18 +40,58 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
     Error::new(ErrorKind::Internal, "the engine panicked")
 }
 
+/// Lets a call into a store. Returns which thread was in it before, for `set_occupant` afterwards: 0, or this one in a callback.
+///
+/// # Safety
+/// `store` is NULL or a store that lives.
+#[inline(always)]
+unsafe fn admit(store: *mut wrt_store_t) -> Result<usize> {
+    if store.is_null() {
+        return Err(null("store"));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (thread, mut before) = (thread::token(), (*store).occupant());
+        if before != 0 && !(before == thread && (*store).gate().is_called_back(stack_pointer())) {
+            before = check_occupant(store, before == thread, stack_pointer())?;
+        }
+        wrt_store_t::check_open(store)?;
+        (*store).set_occupant(thread);
+        Ok(before)
+    }
+}
+
+/// Returns the occupant: none, if all that it does will never return.
+///
+/// # Safety
+/// As `admit`; there is an occupant.
+#[cold]
+unsafe fn check_occupant(store: *mut wrt_store_t, is_ours: bool, sp: usize) -> Result<usize> {
+    if !is_ours {
+        return Err(err!(WrongThread, "another thread is using the store; one thread at a time may"));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store).look_for_abandoned(sp);
+        Ok((*store).occupant())
+    }
+}
+
 /// Runs a function on a store. A panic poisons the store.
 ///
 /// # Safety
-/// `store` is NULL or a store that lives, and this is its thread.
+/// `store` is NULL or a store that lives, which only this thread uses now.
 #[inline(always)]
 pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
-        if store.is_null() || wrt_store_t::has_closed(store) {
-            return refused(store);
-        }
-        on_open_store(store, f)
+        let before = match admit(store) {
+            Ok(before) => before,
+            Err(e) => return wrt_error_t::give(e),
+        };
+        let error = on_open_store(store, f);
+        (*store).set_occupant(before);
+        error
     }
 }
 
@@ -57,12 +99,14 @@ pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>
 /// As `on_store`, which has checked the store.
 #[inline(always)]
 unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise. The temporary `StoreMut` is this call's own (`lend`), so calls may nest.
-    unsafe {
-        match guarded(|| (*store).with(f)) {
-            Ok(()) => std::ptr::null_mut(),
-            Err(e) => failed(store, e),
-        }
+    let mut f = ManuallyDrop::new(f);
+    // SAFETY: the caller's promise. The temporary `StoreMut` is this call's own (`lend`), so calls may nest. The function is
+    // taken once.
+    match catch_unwind(AssertUnwindSafe(|| unsafe { (*store).with(ManuallyDrop::take(&mut f)) })) {
+        Ok(Ok(())) => std::ptr::null_mut(),
+        Ok(Err(e)) => wrt_error_t::give(e),
+        // SAFETY: as above.
+        Err(panic) => unsafe { panicked_on(store, panic) },
     }
 }
 
@@ -75,12 +119,14 @@ unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_
 pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     // SAFETY: the caller's promise; between `enter` and `leave` the store stays.
     unsafe {
-        if store.is_null() || wrt_store_t::has_closed(store) {
-            return refused(store);
-        }
-        (*store).enter();
+        let occupant = match admit(store) {
+            Ok(before) => before,
+            Err(e) => return wrt_error_t::give(e),
+        };
+        let before = (*store).enter();
         let error = on_open_store(store, f);
-        wrt_store_t::leave(store);
+        (*store).set_occupant(occupant);
+        wrt_store_t::leave(store, before);
         error
     }
 }
@@ -88,23 +134,12 @@ pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>)
 /// # Safety
 /// As `on_store`.
 #[cold]
-unsafe fn failed(store: *mut wrt_store_t, e: Error) -> *mut wrt_error_t {
-    if e.kind() == ErrorKind::Internal {
-        let _ = guarded(|| {
-            // SAFETY: the caller's promise.
-            unsafe { (*store).with(|s| s.poison()) };
-            Ok(())
-        });
-    }
-    wrt_error_t::give(e)
-}
-
-#[cold]
-fn refused(store: *mut wrt_store_t) -> *mut wrt_error_t {
-    wrt_error_t::give(match store.is_null() {
-        true => null("store"),
-        false => err!(InvalidArgument, "limiters and finalizers can not use their store"),
-    })
+unsafe fn panicked_on(store: *mut wrt_store_t, panic: Box<dyn std::any::Any + Send>) -> *mut wrt_error_t {
+    plain((), || {
+        // SAFETY: the caller's promise.
+        unsafe { (*store).with(|s| s.poison()) };
+    });
+    wrt_error_t::give(panicked(panic))
 }
 
 /// The error of a NULL where an object is required.

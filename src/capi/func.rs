@@ -8,7 +8,9 @@ use super::types::wrt_functype_t;
 use super::val::{release, wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
 use crate::abi::vmstruct::RawCallback;
 use crate::api::{Caller, Direct, Func, FuncType, HostDefinition, Result, VmCaller, VmSlot};
+use crate::sys::callback;
 use std::ffi::c_void;
+use std::sync::Arc;
 
 /// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
 #[repr(C, align(16))]
@@ -51,8 +53,15 @@ unsafe fn store_of(caller: *const wrt_caller_t) -> *mut wrt_store_t {
 /// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
 /// holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
 /// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
+///
+/// A callback of any kind returns. An exception of C++ that comes out of one ends the process (`abort`) after one line on standard error
+/// that names the callback, and so does `pthread_exit` in one: catch exceptions, and return errors. After a `longjmp` out of one,
+/// what is skipped is lost, and the store can only be deleted: its next use fails with `invalid argument`, and so do all that follow;
+/// `wrt_store_delete` on the same thread ends it, finalizers included. If the `longjmp` ends in another callback of the same store,
+/// that one goes on, and the call that has led to it fails in the same way. On a stack that the thread was not made with, this is noticed only if the
+/// frames of the lost call are where the next one is.
 pub type wrt_func_callback_t = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         userdata: *mut c_void,
         caller: *mut wrt_caller_t,
         args: *const wrt_val_t,
@@ -62,10 +71,10 @@ pub type wrt_func_callback_t = Option<
     ) -> *mut wrt_error_t,
 >;
 
-/// A host function without checks: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
+/// A host function without checks, otherwise as `wrt_func_callback_t`: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
 /// there are parameters or results, whichever are more.
 pub type wrt_func_raw_callback_t = Option<
-    unsafe extern "C" fn(
+    unsafe extern "C-unwind" fn(
         userdata: *mut c_void,
         caller: *mut wrt_caller_t,
         slots: *mut wrt_raw_t,
@@ -73,38 +82,55 @@ pub type wrt_func_raw_callback_t = Option<
     ) -> *mut wrt_error_t,
 >;
 
-/// A checked host function without a store.
-pub fn checked(ty: &FuncType, callback: wrt_func_callback_t, data: UserData) -> Result<HostDefinition> {
+/// What a host function is called in messages: by its place in a linker.
+pub fn name_in_linker(module: &str, name: &str) -> String {
+    format!("the host function {:?}", format_args!("{module}.{name}").to_string())
+}
+
+/// The same for one that has no name.
+fn name_by_type(ty: &FuncType) -> String {
+    format!("a host function of type {ty}")
+}
+
+/// A checked host function without a store. `name` is for messages.
+pub fn checked(name: String, ty: &FuncType, callback: wrt_func_callback_t, data: UserData) -> Result<HostDefinition> {
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
     HostDefinition::of_values(ty, move |caller, args: &[wrt_val_t], results: &mut [wrt_val_t]| {
         let data = &data;
         let mut call = caller.call();
         let c = (&raw mut call).cast();
         // SAFETY: the host gave the callback for this purpose; the arrays have these lengths.
-        unsafe { result_of(callback(data.ptr, c, args.as_ptr(), args.len(), results.as_mut_ptr(), results.len())) }
+        unsafe {
+            let (a, r) = (args.as_ptr(), results.as_mut_ptr());
+            result_of(callback::call(&name, || callback(data.ptr, c, a, args.len(), r, results.len())))
+        }
     })
 }
 
-/// An unchecked host function without a store.
-pub fn raw(ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> Result<HostDefinition> {
+/// An unchecked host function without a store. `name` is for messages.
+pub fn raw(name: String, ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> Result<HostDefinition> {
+    let name: Arc<str> = name.into();
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
-    type Callback = unsafe extern "C" fn(*mut c_void, *mut wrt_caller_t, *mut wrt_raw_t, usize) -> *mut wrt_error_t;
+    type Callback =
+        unsafe extern "C-unwind" fn(*mut c_void, *mut wrt_caller_t, *mut wrt_raw_t, usize) -> *mut wrt_error_t;
     // SAFETY: slots, callers and pointers are laid out alike (see below); `take_error` takes what callbacks give.
     let direct = unsafe {
         Direct {
             f: std::mem::transmute::<Callback, RawCallback>(callback),
             data: data.ptr,
             take_error: |error| wrt_error_t::take(error.cast()),
+            name: &raw const *name,
         }
     };
-    // SAFETY: the host promises with the raw callback that it leaves results of the types. The closure has the userdata,
-    // which lives as long as the definition.
+    // SAFETY: the host promises with the raw callback that it leaves results of the types. The closure has the userdata and the
+    // name, which live as long as the definition.
     unsafe {
         let definition = HostDefinition::new_raw(ty, move |caller, slots| {
             let data = &data;
             let mut call = caller.call();
             let c = (&raw mut call).cast();
-            result_of(callback(data.ptr, c, slots.as_mut_ptr().cast(), slots.len()))
+            let (s, count) = (slots.as_mut_ptr().cast(), slots.len());
+            result_of(callback::call(&name, || callback(data.ptr, c, s, count)))
         })?;
         Ok(definition.with_direct(direct))
     }
@@ -149,8 +175,9 @@ pub unsafe extern "C" fn wrt_func_new(
     unsafe {
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
         running(store, |s| {
-            let (out, ty) = (out?, borrow(ty, "type")?);
-            *out = Func::from_definition(s, &checked(ty.of(&s.engine())?, callback, data)?)?.into();
+            let (out, engine) = (out?, s.engine());
+            let ty = borrow(ty, "type")?.of(&engine)?;
+            *out = Func::from_definition(s, &checked(name_by_type(ty), ty, callback, data)?)?.into();
             Ok(())
         })
     }
@@ -171,8 +198,9 @@ pub unsafe extern "C" fn wrt_func_new_raw(
     unsafe {
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
         running(store, |s| {
-            let (out, ty) = (out?, borrow(ty, "type")?);
-            *out = Func::from_definition(s, &raw(ty.of(&s.engine())?, callback, data)?)?.into();
+            let (out, engine) = (out?, s.engine());
+            let ty = borrow(ty, "type")?.of(&engine)?;
+            *out = Func::from_definition(s, &raw(name_by_type(ty), ty, callback, data)?)?.into();
             Ok(())
         })
     }

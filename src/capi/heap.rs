@@ -5,6 +5,7 @@ use super::error::wrt_error_t;
 use super::own::{UserData, fill_in, sized, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use crate::api::{GcEvent, GcHook, PAUSE_CLASSES, Result, Tally};
+use crate::sys::callback;
 use std::ffi::{c_char, c_void};
 
 /// Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
@@ -194,8 +195,8 @@ pub struct wrt_gc_event_t {
     pub used_bytes: u64,
 }
 
-/// Told after each collection of a store. What it does with the store fails.
-pub type wrt_gc_callback_t = Option<unsafe extern "C" fn(userdata: *mut c_void, event: *const wrt_gc_event_t)>;
+/// Told after each collection of a store. What it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
+pub type wrt_gc_callback_t = Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, event: *const wrt_gc_event_t)>;
 
 /// Sets who is told after each collection; a NULL callback removes it. `finalizer` (may be NULL) is called with `userdata` once:
 /// when the callback is replaced, the store is gone, or this fails. Not legal while the store runs.
@@ -221,16 +222,16 @@ pub unsafe extern "C" fn wrt_store_set_gc_callback(
                         used_bytes: e.used as u64,
                     };
                     // SAFETY: the host gave the callback for this.
-                    callback(data.ptr, &event)
+                    callback::call(&"a callback of wrt_store_set_gc_callback", || callback(data.ptr, &event))
                 })
             }))
         })
     }
 }
 
-/// Takes a piece of what is written. An error ends it, and is given on.
+/// Takes a piece of what is written. An error ends it, and is given on. It returns, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_write_callback_t =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, bytes: *const c_char, size: usize) -> *mut wrt_error_t>;
+    Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, bytes: *const c_char, size: usize) -> *mut wrt_error_t>;
 
 /// Writes all objects of a store, with names and with what refers to them, in the format of Chromium's developer tools: as a
 /// file `NAME.heapsnapshot` their memory panel opens it and shows sizes and retaining paths. Collects everything first. The
@@ -274,5 +275,8 @@ pub unsafe extern "C" fn wrt_store_write_reference_report(
 unsafe fn writer(write: wrt_write_callback_t, userdata: *mut c_void) -> Result<impl FnMut(&str) -> Result<()>> {
     let write = write.ok_or_else(|| super::entry::null("write"))?;
     // SAFETY: the caller's promise.
-    Ok(move |text: &str| unsafe { super::error::result_of(write(userdata, text.as_ptr().cast(), text.len())) })
+    Ok(move |text: &str| unsafe {
+        let (bytes, len) = (text.as_ptr().cast(), text.len());
+        super::error::result_of(callback::call(&"a callback that writes", || write(userdata, bytes, len)))
+    })
 }

@@ -27,18 +27,19 @@ impl Life {
         Arc::new(Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier })
     }
 
-    /// A call begins.
+    /// A call begins. Returns what `leave` needs: how many there were, whatever becomes of those that begin later.
     #[inline(always)]
-    pub fn enter(&self) {
-        self.depth.store(self.depth.load(Relaxed) + 2, Relaxed);
+    pub fn enter(&self) -> usize {
+        let before = self.depth.load(Relaxed);
+        self.depth.store(before + 2, Relaxed);
+        before
     }
 
     /// A call is over. True: the caller has to end the store, and nobody else does. Otherwise the store may be gone.
     #[inline(always)]
-    pub fn leave(&self) -> bool {
-        let depth = self.depth.load(Relaxed);
-        if depth != 2 {
-            self.depth.store(depth - 2, Relaxed);
+    pub fn leave(&self, before: usize) -> bool {
+        if before != 0 {
+            self.depth.store(before, Relaxed);
             return false;
         }
         self.depth.store(1, Relaxed);
@@ -52,6 +53,11 @@ impl Life {
             return false;
         }
         self.leave_deleted()
+    }
+
+    /// The calls that are in the store will not return.
+    pub fn forget_calls(&self) {
+        self.depth.store(0, Release);
     }
 
     #[cold]
@@ -103,10 +109,10 @@ mod tests {
                 let (ended, entered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
                 let (of_user, its_ended, its_entered) = (life.clone(), ended.clone(), entered.clone());
                 let user = std::thread::spawn(move || {
-                    of_user.enter();
+                    let before = of_user.enter();
                     its_entered.store(true, SeqCst);
                     (0..round % 64).for_each(|_| std::hint::spin_loop());
-                    if of_user.leave() {
+                    if of_user.leave(before) {
                         its_ended.fetch_add(1, SeqCst);
                     }
                 });
@@ -126,12 +132,23 @@ mod tests {
     #[test]
     fn calls_nest() {
         let life = Life::new();
-        life.enter();
-        life.enter();
-        assert!(!life.clone().delete() && !life.leave() && life.leave());
+        let (outer, inner) = (life.enter(), life.enter());
+        assert!(!life.clone().delete() && !life.leave(inner) && life.leave(outer));
         assert!(!life.delete());
         let life = Life::new();
+        let before = life.enter();
+        assert!(!life.leave(before) && life.delete());
+    }
+
+    #[test]
+    fn calls_that_never_return_keep_nothing() {
+        let life = Life::new();
+        let outer = life.enter();
         life.enter();
-        assert!(!life.leave() && life.delete());
+        assert!(!life.leave(outer) && life.clone().delete());
+        let life = Life::new();
+        life.enter();
+        life.forget_calls();
+        assert!(life.delete());
     }
 }

@@ -3,7 +3,7 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, null, on_store, running};
 use super::error::wrt_error_t;
-use super::func::{checked, raw, wrt_func_callback_t, wrt_func_raw_callback_t};
+use super::func::{checked, name_in_linker, raw, wrt_func_callback_t, wrt_func_raw_callback_t};
 use super::instance::wrt_extern_t;
 use super::module::wrt_module_t;
 use super::own::{UserData, borrow, delete, give, output, string, wrt_finalizer_t};
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn wrt_linker_define_func(
         let linker = change(linker)?;
         let (module, name) = (string(module, module_len, "module")?, string(name, name_len, "name")?);
         let ty = signature::parse(string(signature, signature_len, "signature")?)?;
-        linker.define_func(module, name, checked(&ty, callback, data)?)
+        linker.define_func(module, name, checked(name_in_linker(module, name), &ty, callback, data)?)
     })
 }
 
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wrt_linker_define_func_raw(
         let linker = change(linker)?;
         let (module, name) = (string(module, module_len, "module")?, string(name, name_len, "name")?);
         let ty = signature::parse(string(signature, signature_len, "signature")?)?;
-        linker.define_func(module, name, raw(&ty, callback, data)?)
+        linker.define_func(module, name, raw(name_in_linker(module, name), &ty, callback, data)?)
     })
 }
 
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn wrt_linker_define_func_of(
         let linker = change(linker)?;
         let (module, name) = (string(module, module_len, "module")?, string(name, name_len, "name")?);
         let ty = borrow(ty, "type")?.of(linker.engine())?;
-        linker.define_func(module, name, checked(ty, callback, data)?)
+        linker.define_func(module, name, checked(name_in_linker(module, name), ty, callback, data)?)
     })
 }
 

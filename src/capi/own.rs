@@ -4,6 +4,7 @@ use super::entry::null;
 use super::error::wrt_error_t;
 use crate::api::{Error, Result};
 use crate::err;
+use crate::sys::callback;
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -231,8 +232,8 @@ pub unsafe fn copy_text(text: &str, buffer: *mut c_char, capacity: usize) -> Res
     Ok(())
 }
 
-/// Called once when userdata is not needed any more. May be NULL.
-pub type wrt_finalizer_t = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
+/// Called once when userdata is not needed any more. May be NULL. It returns, as all callbacks do: see `wrt_func_callback_t`.
+pub type wrt_finalizer_t = Option<unsafe extern "C-unwind" fn(userdata: *mut c_void)>;
 
 /// The host's data: never looked at, finalised once.
 pub struct UserData {
@@ -255,7 +256,7 @@ impl Drop for UserData {
     fn drop(&mut self) {
         if let Some(f) = self.finalizer.take() {
             // SAFETY: the host gave both for this purpose.
-            unsafe { f(self.ptr) };
+            unsafe { callback::finalize(f, self.ptr) };
         }
     }
 }

@@ -5,19 +5,28 @@ use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
 use super::life::Life;
 use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
+use crate::api::{Abandoned, Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
 use crate::err;
+use crate::sys::callback;
+use crate::sys::signals::stack_pointer;
+use crate::sys::thread;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads.
+/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it. If two
+/// threads use it at once, the second gets an error of kind `wrong thread`. That is noticed for nearly nothing, and so not
+/// always: not for two that come within the same few nanoseconds.
 pub struct wrt_store_t {
     life: Arc<Life>,
     /// While a limiter is asked or a finalizer runs, and once the store is being deleted: callbacks of the host run then, and
     /// must not get at the store, which is in the middle of something.
     gate: Gate,
+    /// The thread that is in the store, by its token; 0 if none is. Plain loads and stores: two threads that come at the same moment
+    /// may go unnoticed.
+    occupant: AtomicUsize,
     store: ManuallyDrop<Store>,
     data: ManuallyDrop<UserData>,
 }
@@ -31,32 +40,57 @@ impl wrt_store_t {
         unsafe { self.store.lend(f) }
     }
 
-    /// Whether the store can not be used, now or any more. Otherwise what waits for an entry of the store is done.
+    #[inline(always)]
+    pub fn occupant(&self) -> usize {
+        self.occupant.load(Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn set_occupant(&self, thread: usize) {
+        self.occupant.store(thread, Relaxed);
+    }
+
+    #[inline(always)]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// When this thread is in the store already: looks whether the calls that it is in are ones that never return, and forgets them if
+    /// all are.
+    #[cold]
+    pub fn look_for_abandoned(&self, sp: usize) {
+        if self.gate.look_for_abandoned(sp) == Abandoned::All {
+            self.set_occupant(0);
+            self.life.forget_calls();
+        }
+    }
+
+    /// Fails if the store can not be used, now or any more. Otherwise what waits for an entry of the store is done.
     ///
     /// # Safety
-    /// `p` is a store, and this is its thread.
+    /// `p` is a store that no other thread uses. It may be gone when this fails.
     #[inline(always)]
-    pub unsafe fn has_closed(p: *mut wrt_store_t) -> bool {
+    pub unsafe fn check_open(p: *mut wrt_store_t) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { (*p).gate.needs_attention() && wrt_store_t::attend(p) }
+        unsafe { if (*p).gate.needs_attention() { wrt_store_t::attend(p) } else { Ok(()) } }
     }
 
     /// # Safety
-    /// As `has_closed`.
+    /// As `check_open`.
     #[cold]
-    unsafe fn attend(p: *mut wrt_store_t) -> bool {
+    unsafe fn attend(p: *mut wrt_store_t) -> Result<()> {
         // SAFETY: the caller's promise; a finalizer that deletes the store does so when this leaves.
         unsafe {
-            if (*p).gate.is_closed() {
-                return true;
-            }
-            (*p).enter();
+            (*p).gate.check_open()?;
+            let (before, occupant) = ((*p).enter(), (*p).occupant());
+            (*p).set_occupant(thread::token());
             plain((), || (*p).with(|s| s.attend()));
-            let ends = (*p).life.leave();
-            if ends {
+            (*p).set_occupant(occupant);
+            if (*p).life.leave(before) {
                 wrt_store_t::end(p);
+                return Err(err!(InvalidArgument, "a finalizer has deleted the store"));
             }
-            ends
+            Ok(())
         }
     }
 
@@ -69,19 +103,19 @@ impl wrt_store_t {
         unsafe { (*p).gate.is_closed() }
     }
 
-    /// From here to `leave` the store stays.
+    /// From here to `leave`, which needs the result, the store stays.
     #[inline(always)]
-    pub fn enter(&self) {
-        self.life.enter();
+    pub fn enter(&self) -> usize {
+        self.life.enter()
     }
 
     /// # Safety
     /// `p` is a store, which is not used again by whoever has entered.
     #[inline(always)]
-    pub unsafe fn leave(p: *mut wrt_store_t) {
+    pub unsafe fn leave(p: *mut wrt_store_t, before: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            if (*p).life.leave() {
+            if (*p).life.leave(before) {
                 wrt_store_t::end(p);
             }
         }
@@ -121,6 +155,7 @@ pub unsafe extern "C" fn wrt_store_new(
         let store = give(wrt_store_t {
             life: Life::new(),
             gate: store.gate(),
+            occupant: AtomicUsize::new(0),
             store: ManuallyDrop::new(store),
             data: ManuallyDrop::new(data),
         });
@@ -137,10 +172,14 @@ pub unsafe extern "C" fn wrt_store_new(
 /// NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
+    let sp = stack_pointer();
     plain((), || {
         if !store.is_null() {
             // SAFETY: the caller gives the store up. What decides who ends it outlives the store.
             unsafe {
+                if (*store).occupant() == thread::token() {
+                    (*store).look_for_abandoned(sp);
+                }
                 let life = (*store).life.clone();
                 if life.delete() {
                     wrt_store_t::end(store);
@@ -240,9 +279,9 @@ pub struct wrt_growth_t {
 }
 
 /// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
-/// it does with the store fails.
+/// it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_limiter_callback_t =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
+    Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
 
 /// Sets who is asked before a memory, a table, the number of instances or the heap grows, after the limits; a NULL callback removes
 /// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
@@ -264,7 +303,7 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
                     let data = &data;
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
                     // SAFETY: the host gave the callback for this, which finds the store closed (invariant 7 of the runtime).
-                    gate.closed_during(|| callback(data.ptr, &growth)) != 0
+                    gate.closed_during(|| callback::call(&"a limiter", || callback(data.ptr, &growth))) != 0
                 })
             }))
         })

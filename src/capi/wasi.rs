@@ -7,6 +7,7 @@ use super::own::{UserData, delete, give, output, slice, wrt_bool, wrt_finalizer_
 use super::store::wrt_store_t;
 use crate::api::Result;
 use crate::err;
+use crate::sys::callback;
 use crate::wasi::{Errno, Wasi};
 use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -148,18 +149,23 @@ pub unsafe extern "C" fn wrt_wasi_capture(wasi: *mut wrt_wasi_t, fd: u32, max_by
 
 /// A standard stream. Fills `bytes` for 0, where 0 bytes are the end; takes them for 1 and 2. Gives how many, at most `len`, or
 /// a negative WASI error number, such as -29 for EIO. While it runs, what it does with the store fails; other stores are fine.
+/// It returns, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_wasi_stream_callback_t =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, bytes: *mut u8, len: usize) -> i64>;
+    Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, bytes: *mut u8, len: usize) -> i64>;
 
 /// A clock: 0 is the time since 1970, 1 the time since some point, 2 and 3 the time that the process and the thread have run.
 /// Writes nanoseconds and gives 0, or gives a negative WASI error number, such as -28 for EINVAL. While it runs, what it does with
-/// the store fails.
+/// the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_wasi_clock_callback_t =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, clock_id: u32, out_nanoseconds: *mut u64) -> i32>;
+    Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, clock_id: u32, out_nanoseconds: *mut u64) -> i32>;
 
 /// Fills all of `out_bytes` and gives 0, or gives a negative WASI error number. While it runs, what it does with the store fails.
+/// It returns, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_wasi_random_callback_t =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, out_bytes: *mut u8, len: usize) -> i32>;
+    Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, out_bytes: *mut u8, len: usize) -> i32>;
+
+/// What a stream's callback is called in messages.
+const STREAM: &str = "a standard stream of WASI";
 
 /// The error that a callback gave: what is no WASI error number is EIO.
 fn errno(negative: i64) -> Errno {
@@ -193,7 +199,7 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
             wasi.set_reader(Box::new(move |bytes| {
                 let data = &data;
                 // SAFETY: the host gave the callback for this; there are so many bytes.
-                count(unsafe { callback(data.ptr, bytes.as_mut_ptr(), bytes.len()) })
+                count(unsafe { callback::call(&STREAM, || callback(data.ptr, bytes.as_mut_ptr(), bytes.len())) })
             }));
             return Ok(());
         }
@@ -202,7 +208,7 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
             Box::new(move |bytes| {
                 let data = &data;
                 // SAFETY: as above. The bytes are a copy, in memory that may be written.
-                count(unsafe { callback(data.ptr, bytes.as_mut_ptr(), bytes.len()) })
+                count(unsafe { callback::call(&STREAM, || callback(data.ptr, bytes.as_mut_ptr(), bytes.len())) })
             }),
         )
     })
@@ -245,7 +251,8 @@ pub unsafe extern "C" fn wrt_wasi_set_clock(
             let data = &data;
             let mut nanoseconds = 0;
             // SAFETY: the host gave the callback for this.
-            status(unsafe { callback(data.ptr, id, &mut nanoseconds) }).map(|()| nanoseconds)
+            status(unsafe { callback::call(&"a clock of WASI", || callback(data.ptr, id, &mut nanoseconds)) })
+                .map(|()| nanoseconds)
         }));
         // Its finalizer may set another clock.
         drop(old);
@@ -270,7 +277,9 @@ pub unsafe extern "C" fn wrt_wasi_set_random(
         let old = wasi.set_random(Box::new(move |bytes| {
             let data = &data;
             // SAFETY: the host gave the callback for this; there are so many bytes.
-            status(unsafe { callback(data.ptr, bytes.as_mut_ptr(), bytes.len()) })
+            status(unsafe {
+                callback::call(&"a random source of WASI", || callback(data.ptr, bytes.as_mut_ptr(), bytes.len()))
+            })
         }));
         // Its finalizer may set another source.
         drop(old);

@@ -2,7 +2,7 @@
 //! object alive; when it dies, the data is queued and dropped at a safe point.
 
 use super::object::{Objects, is_young};
-use crate::sys::scarcity;
+use crate::sys::{callback, scarcity};
 use crate::wasm::descriptor::HOST_NUMBER;
 use std::any::Any;
 use std::ffi::c_void;
@@ -16,7 +16,7 @@ pub enum HostData {
 /// A pointer that is never looked at, and what is called with it when it is not needed any more.
 pub struct HostPointer {
     pub pointer: *mut c_void,
-    pub finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+    pub finalizer: Option<unsafe extern "C-unwind" fn(*mut c_void)>,
 }
 
 // SAFETY: the pointer is only given back to the host, which was told on which threads.
@@ -28,7 +28,7 @@ impl Drop for HostPointer {
     fn drop(&mut self) {
         if let Some(f) = self.finalizer.take() {
             // SAFETY: the host gave both for this purpose.
-            unsafe { f(self.pointer) };
+            unsafe { callback::finalize(f, self.pointer) };
         }
     }
 }

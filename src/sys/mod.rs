@@ -1,6 +1,9 @@
 //! Floor 0: the operating system. No WebAssembly words here.
 
 pub mod barrier;
+pub mod callback;
+pub mod frame_info;
+pub mod handlers;
 pub mod mmap;
 pub mod pagemap;
 #[cfg(miri)]

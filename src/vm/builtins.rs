@@ -101,7 +101,7 @@ unsafe fn finish<T, E: Into<Raise>>(cx: Cx, outcome: std::thread::Result<Result<
             },
             Err(panic) => {
                 std::mem::forget(panic);
-                (*((*vm).store as *mut Store)).poisoned = true;
+                (*((*vm).store as *mut Store)).poison();
                 trap::raise_error(vm, Error::new(ErrorKind::Internal, "a builtin panicked"))
             }
         }

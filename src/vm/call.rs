@@ -2,7 +2,7 @@
 
 use super::engine::Way;
 use super::store::Store;
-use super::unwind;
+use super::{abandoned, unwind};
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::limits::{LAZY_STACK_FACTOR, LAZY_STACK_RESERVE};
 use crate::base::{Error, ErrorKind, Result, Trap};
@@ -44,19 +44,27 @@ pub unsafe fn invoke(
         (*act).trap = 0;
         (*act).trap_frames = 0;
         if (*act).previous.is_null() {
-            (*store).check_sound()?;
+            (*store).check_entry()?;
             let sp = stack_pointer();
             let size = if (*store).is_lazy { lazy_stack(sp, (*store).max_wasm_stack) } else { (*store).max_wasm_stack };
             let limit = sp.saturating_sub(size);
             (*store).stack_limit = limit;
             (*store).vm.enter(limit);
+        } else if (*store).vm.is_in_the_way(act) {
+            (*store).vm.look_for_abandoned(act as usize);
+            return Err(abandoned::error());
         } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
             let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
             return Err(Error::trap(trap));
+        } else if (*store).outermost == 0 {
+            (*store).outermost = (*act).previous as usize;
         }
         (*vm).activation = act;
         let ok = entry(vmctx, code, slots, act);
         (*vm).activation = (*act).previous;
+        if !(*act).previous.is_null() && (*store).outermost == (*act).previous as usize {
+            (*store).outermost = 0;
+        }
         (*vm).exit_fp = (*act).previous_exit_fp;
         (*vm).exit_sp = (*act).previous_exit_sp;
         if ok { Ok(()) } else { Err(failure(store, &*act)) }

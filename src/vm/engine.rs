@@ -4,10 +4,10 @@ use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::interrupt::Timer;
 use super::pool::{Pool, PoolOptions, PoolStatistics};
-use super::trap;
+use super::{thrown, trap};
 use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;
-use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
+use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmHostFunc, VmSlot};
 use crate::base::Result;
 use crate::base::limits::{DEFAULT_MAX_MEMORY64, DEFAULT_MAX_WASM_STACK};
 use crate::compile::Compiler;
@@ -15,6 +15,7 @@ use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::barrier;
+use crate::sys::frame_info::FrameInfo;
 use crate::sys::mmap::Executable;
 use crate::sys::valgrind;
 use crate::wasm::features::FeatureSet;
@@ -93,7 +94,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(config: EngineConfig) -> Result<Arc<Engine>> {
         if config.settings.signals {
-            trap::install_handler()?;
+            trap::install_handlers()?;
         }
         if let Some(cache) = &config.cache {
             cache.prepare()?;
@@ -118,6 +119,16 @@ impl Engine {
         }))
     }
 
+    /// Makes sure that traps still reach us, if they are signals.
+    pub fn install_handlers(&self) -> Result<()> {
+        if self.config.settings.signals { trap::install_handlers() } else { Ok(()) }
+    }
+
+    /// The same, as far as one system call tells.
+    pub fn check_handlers(&self) -> Result<()> {
+        if self.config.settings.signals { trap::check_handlers() } else { Ok(()) }
+    }
+
     pub fn pool_statistics(&self) -> PoolStatistics {
         let (kept, reused) = self.regions.statistics();
         PoolStatistics { heaps_kept: kept as u64, heaps_reused: reused, ..self.pool.statistics() }
@@ -140,6 +151,8 @@ pub struct Trampoline {
     pub ty: Arc<FuncType>,
     text: Executable,
     code: TrampolineCode,
+    /// Of `raw_exit`.
+    _frames: Option<FrameInfo>,
 }
 
 /// What a call needs of the trampoline of its type, which lives as long as the engine.
@@ -172,7 +185,10 @@ impl Trampoline {
     fn new(mut code: TrampolineCode, ty: Arc<FuncType>) -> Result<Arc<Trampoline>> {
         let text = Executable::new(&std::mem::take(&mut code.text))
             .map_err(|e| err!(OutOfMemory, "no memory for a trampoline: {e}"))?;
-        let t = Arc::new(Trampoline { ty, text, code });
+        let raw_exit = text.as_ptr() as usize + code.raw_exit as usize..text.as_ptr() as usize + text.len();
+        // SAFETY: the last function of the text, which keeps frame pointers as all machine code does.
+        let frames = (code.raw_exit != 0).then(|| unsafe { FrameInfo::new(raw_exit, thrown::personality) });
+        let t = Arc::new(Trampoline { ty, text, code, _frames: frames });
         code_memory::register(t.start(), t.text.len(), Owner::Trampoline(Arc::as_ptr(&t)));
         Ok(t)
     }
@@ -207,6 +223,17 @@ impl Trampoline {
         let in_entry = if entry < exit { (entry..exit).contains(&offset) } else { offset >= entry };
         // SAFETY: the entry function keeps the activation at this place of its frame.
         in_entry.then(|| unsafe { *((fp - self.code.activation_below_fp as usize) as *const *mut Activation) })
+    }
+}
+
+impl Trampoline {
+    /// The function that a frame of `raw_exit` has called.
+    ///
+    /// # Safety
+    /// `fp` is the frame pointer of a live frame of this trampoline's `raw_exit`.
+    pub unsafe fn raw_host(&self, fp: usize) -> *const VmHostFunc {
+        // SAFETY: it keeps the function at this place of its frame.
+        unsafe { *((fp - self.code.raw_host_below_fp as usize) as *const *const VmHostFunc) }
     }
 }
 

@@ -107,7 +107,7 @@ unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
             },
             Err(panic) => {
                 std::mem::forget(panic);
-                (*((*vm).store as *mut Store)).poisoned = true;
+                (*((*vm).store as *mut Store)).poison();
                 trap::raise_error(vm, Error::new(ErrorKind::Internal, "the engine panicked"))
             }
         }

@@ -3,7 +3,7 @@
 use super::engine::Trampoline;
 use super::keeper::Keeper;
 use super::store::Store;
-use super::trap;
+use super::{abandoned, trap};
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
 use crate::base::{Error, Result, Stable};
 use crate::err;
@@ -23,6 +23,8 @@ pub struct Direct {
     pub data: *mut c_void,
     /// Takes the error that `f` gave.
     pub take_error: unsafe fn(*mut c_void) -> Error,
+    /// What the host calls the function, for messages. Alive as `data` is.
+    pub name: *const str,
 }
 
 /// A host function in a store. Never moves.
@@ -32,7 +34,7 @@ pub struct HostFunc {
     funcref: VmFuncRef,
     pub(super) keeper: Keeper,
     call: HostCall,
-    take_error: Option<unsafe fn(*mut c_void) -> Error>,
+    direct: Option<Direct>,
     /// Its code is the funcref's.
     _trampoline: Arc<Trampoline>,
 }
@@ -65,7 +67,7 @@ impl HostFunc {
             },
             keeper,
             call,
-            take_error: direct.map(|d| d.take_error),
+            direct,
             _trampoline: trampoline,
         });
         f.funcref.vmctx = &raw mut f.vm.header;
@@ -88,23 +90,42 @@ pub fn host_key(ty: TypeId, call: &HostCall) -> HostKey {
     (Arc::as_ptr(call) as *const () as usize, ty)
 }
 
+/// What the host calls a function that works on slots.
+///
+/// # Safety
+/// The context of a `HostFunc` that lives as long as the result is used.
+pub unsafe fn name_of<'a>(ctx: *const VmHostFunc) -> &'a str {
+    // SAFETY: the caller's promise; the struct is the first field.
+    unsafe { (*(ctx as *const HostFunc)).direct.map_or("a host function", |d| &*d.name) }
+}
+
 /// Does not return when the function fails: the activation ends.
 unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
     // SAFETY: machine code passes the context of a `HostFunc` (the struct is its first field), which lives as long as its
     // store (invariant 1).
-    let (vm, result) = unsafe {
+    let (vm, exit_fp, result) = unsafe {
         let vm = (*ctx).header.store;
+        let exit_fp = (*vm).exit_fp;
         let store = (*vm).store as *mut Store;
         let func = &*(ctx as *const HostFunc);
         // Whatever the host releases meanwhile, this stays: the trampoline's frame leads to it (invariant 1).
-        (vm, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
+        (vm, exit_fp, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
     };
+    // SAFETY: called from an exit trampoline, whose frame that is. What the result may hold is not dropped: a leak.
+    unsafe {
+        if (*vm).exit_fp != exit_fp {
+            std::mem::forget(result);
+            abandoned::end_after_inner(vm, exit_fp)
+        }
+    }
     let error = match result {
         Ok(Ok(())) => return,
         Ok(Err(e)) => e,
         Err(panic) => {
             // What a panic's payload does when dropped is not ours to trust.
             std::mem::forget(panic);
+            // SAFETY: nobody holds a reference to the store now (invariant 3).
+            unsafe { (*((*vm).store as *mut Store)).poison() };
             err!(Internal, "a host function panicked")
         }
     };
@@ -112,16 +133,19 @@ unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
     unsafe { trap::raise_error(vm, error) }
 }
 
-/// After a raw callback that gave an error or made references.
-unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void) {
+/// After a raw callback that gave an error or made references, or in which calls were left that will not return.
+unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp: usize) {
     // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised.
     unsafe {
         let vm = (*ctx).header.store;
+        if (*vm).exit_fp != exit_fp {
+            abandoned::end_after_inner(vm, exit_fp)
+        }
         (*((*vm).store as *mut Store)).close_callback_scope((*vm).exit_fp);
-        if let Some(take) = (*(ctx as *const HostFunc)).take_error
+        if let Some(direct) = (*(ctx as *const HostFunc)).direct
             && !error.is_null()
         {
-            let error = take(error);
+            let error = (direct.take_error)(error);
             trap::raise_error(vm, error)
         }
     }

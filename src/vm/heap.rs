@@ -132,7 +132,7 @@ impl Store {
             self.vm.closed_during(|| hook(&event));
         }
         collected.map_err(|panic| {
-            self.poisoned = true;
+            self.poison();
             resume_unwind(panic)
         })
     }

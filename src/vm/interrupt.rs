@@ -2,6 +2,7 @@
 
 use super::mailbox::Release;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
+use crate::sys::signals::stack_pointer;
 use parking_lot::{Condvar, Mutex};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 /// and touch the atomics and the mail only.
 pub struct SharedVmStore {
     vm: UnsafeCell<VmStore>,
+    /// The stack pointer where callbacks began that can not use the store; of no meaning when none runs.
+    pub(super) closed_sp: AtomicUsize,
     pub(super) mail: Mutex<Vec<Release>>,
 }
 
@@ -38,7 +41,7 @@ impl Default for SharedVmStore {
             func_count: 0,
             attention: AtomicU32::new(0),
         });
-        SharedVmStore { vm, mail: Mutex::default() }
+        SharedVmStore { vm, closed_sp: AtomicUsize::new(0), mail: Mutex::default() }
     }
 }
 
@@ -68,7 +71,11 @@ impl SharedVmStore {
                 }
             }
         }
-        let _open = Open(self.attention(), self.attention().fetch_or(ATTENTION_CLOSED, AcqRel));
+        let before = self.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
+        if before & ATTENTION_CLOSED == 0 {
+            self.closed_sp.store(stack_pointer(), Relaxed);
+        }
+        let _open = Open(self.attention(), before);
         f()
     }
 

@@ -27,6 +27,7 @@
 //!    them. While a `&Instance` is in use beside a `&mut Store`, the store makes only shared references to that instance; what
 //!    changes meanwhile is a `Cell` or in the context.
 
+pub mod abandoned;
 pub mod array;
 pub mod builtins;
 pub mod cache;
@@ -71,7 +72,9 @@ mod stub;
 pub mod table;
 pub mod tag;
 mod template;
+pub mod thrown;
 pub mod trace;
 pub mod trap;
 pub mod uncaught;
 pub mod unwind;
+mod watch;

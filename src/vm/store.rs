@@ -16,6 +16,7 @@ use super::release::Releases;
 use super::share::Share;
 use super::table::Table;
 use super::tag::Tag;
+use super::watch::Watch;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::{Error, Result, Slab, Stable};
 use crate::err;
@@ -51,6 +52,9 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran: its state can not be trusted any more.
     pub poisoned: bool,
+    pub(super) watch: Watch,
+    /// The address of the outermost activation, while others are inside of it; 0 otherwise.
+    pub(super) outermost: usize,
     /// The engine's.
     pub max_wasm_stack: usize,
     /// Whether modules are compiled while they run.
@@ -122,6 +126,8 @@ impl Store {
             account: Account::default(),
             error: None,
             poisoned: false,
+            watch: Watch::default(),
+            outermost: 0,
             max_wasm_stack: engine.config.max_wasm_stack,
             is_lazy: engine.config.lazy,
             stack_limit: 0,
@@ -169,6 +175,13 @@ impl Store {
             return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
         }
         Ok(())
+    }
+
+    /// The store's state can not be trusted any more.
+    pub fn poison(&mut self) {
+        self.poisoned = true;
+        // So that it is looked at.
+        self.watch = Watch::default();
     }
 
     /// Whether WebAssembly of this store is running, below on the stack.

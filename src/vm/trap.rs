@@ -7,11 +7,22 @@ use super::unwind;
 use crate::abi::vmstruct::{Activation, VmStore};
 use crate::base::{Error, Result, Trap};
 use crate::err;
+use crate::sys::handlers;
 use crate::sys::signals::{self, Resume};
 use std::sync::atomic::Ordering::SeqCst;
 
-pub fn install_handler() -> Result<()> {
-    signals::install(decide).map_err(|e| err!(Io, "can not install signal handlers: {e}"))
+/// Makes sure that the handlers in place are ours.
+pub fn install_handlers() -> Result<()> {
+    handlers::install(decide).map_err(refused)
+}
+
+/// The same, as far as one system call tells.
+pub fn check_handlers() -> Result<()> {
+    handlers::check(decide).map_err(refused)
+}
+
+fn refused(e: std::io::Error) -> Error {
+    err!(Io, "can not install signal handlers: {e}")
 }
 
 /// In the signal handler: is this fault one of our traps?

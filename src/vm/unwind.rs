@@ -33,10 +33,13 @@ pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) 
             let entry_fp = (*act).entry_fp;
             // A return address may be a faulting instruction's as well; the byte before it belongs to the call.
             let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8) - 1, word(exit_fp)));
-            while fp != entry_fp && n < MAX_BACKTRACE_FRAMES {
+            let mut inner = 0;
+            // Frames of a callback that was left by `longjmp` may have been overwritten.
+            while inner < fp && fp < entry_fp && n < MAX_BACKTRACE_FRAMES {
                 *frames.add(n) = pc;
                 n += 1;
-                pc = word(fp + 8) - 1;
+                inner = fp;
+                pc = word(fp + 8).wrapping_sub(1);
                 fp = word(fp);
             }
             exit_fp = (*act).previous_exit_fp;

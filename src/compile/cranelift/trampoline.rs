@@ -40,14 +40,17 @@ pub fn compile(
         activation_below_fp: below_fp(code, slot),
         exit: 0,
         raw_exit: 0,
+        raw_host_below_fp: 0,
     };
     cx.clear();
     exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
     out.exit = append(&mut out.text, finish(isa, cx)?);
     if !ty.has_references() {
         cx.clear();
-        raw_exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
-        out.raw_exit = append(&mut out.text, finish(isa, cx)?);
+        let keep = raw_exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
+        let code = finish(isa, cx)?;
+        out.raw_host_below_fp = below_fp(code, keep);
+        out.raw_exit = append(&mut out.text, code);
     }
     Ok(out)
 }
@@ -177,9 +180,13 @@ fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
     finish_exit(isa, ty, b, exit.slots);
 }
 
-/// The same for a function on slots of a type without references: calls `VmHostFunc::raw`, the host's own function.
-fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
+/// The same for a function on slots of a type without references: calls `VmHostFunc::raw`, the host's own function. Returns the stack
+/// slot that keeps the function.
+fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlot {
     let exit = leave(ty, &mut b);
+    // For whoever searches frames, as in `exit`, and for itself after the call.
+    let keep = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+    b.ins().stack_store(I64, exit.host, keep, 0);
     let caller = local(&mut b, size_of::<VmCaller>() as u32, 3);
     b.ins().store(trusted(), exit.store, caller, offset_of!(VmCaller, store) as i32);
     b.ins().store(trusted(), exit.fp, caller, offset_of!(VmCaller, exit_fp) as i32);
@@ -187,22 +194,27 @@ fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
     let (raw, data) = (field(&mut b, offset_of!(VmHostFunc, raw)), field(&mut b, offset_of!(VmHostFunc, raw_data)));
     let count = b.ins().iconst(I64, exit.count as i64);
     let error = call_host(&mut b, raw, &[data, caller, exit.slots, count], Some(I64)).expect("asked for");
-    // A scope of this call's own has to be closed.
+    // A scope of this call's own has to be closed. Where WebAssembly was left last is another place if the host left calls inside of
+    // this one without returning from them.
     let (after, done) = (b.create_block(), b.create_block());
     let scope = b.ins().load(I64, trusted(), exit.store, offset_of!(VmStore, scope_fp) as i32);
     let fp = b.ins().get_frame_pointer(I64);
     let has_scope = b.ins().icmp(IntCC::Equal, scope, fp);
     let has_scope = b.ins().uextend(I64, has_scope);
+    let left = b.ins().load(I64, trusted(), exit.store, offset_of!(VmStore, exit_fp) as i32);
+    let has_moved = b.ins().bxor(left, fp);
     let has_more = b.ins().bor(has_scope, error);
+    let has_more = b.ins().bor(has_more, has_moved);
     b.ins().brif(has_more, after, &[], done, &[]);
     b.switch_to_block(after);
     b.set_cold_block(after);
-    // The context is needed after the call, so it is in the frame meanwhile, and the function is found (see `exit`).
-    let after_raw = field(&mut b, offset_of!(VmHostFunc, after_raw));
-    call_host(&mut b, after_raw, &[exit.host, error], None);
+    let host = b.ins().stack_load(I64, I64, keep, 0);
+    let after_raw = b.ins().load(I64, constant(), host, offset_of!(VmHostFunc, after_raw) as i32);
+    call_host(&mut b, after_raw, &[host, error, fp], None);
     b.ins().jump(done, &[]);
     b.switch_to_block(done);
     finish_exit(isa, ty, b, exit.slots);
+    keep
 }
 
 /// The address of a place in the frame.

@@ -1,0 +1,23 @@
+//! Exceptions of C++ that come out of functions of the host which machine code calls itself (`sys::callback` has the others).
+
+use super::code_memory::{self, Owner};
+use super::func;
+use crate::sys::{callback, frame_info};
+use std::ffi::{c_int, c_void};
+
+/// The personality of trampolines that call functions of the host: an exception ends the process as soon as the unwinder looks for who
+/// catches it.
+///
+/// # Safety
+/// Called by the unwinder.
+pub unsafe extern "C" fn personality(_: c_int, _: c_int, _: u64, _: *mut c_void, frame: *mut c_void) -> c_int {
+    // SAFETY: the unwinder's promise; the frame is of a trampoline that is registered with this personality, and keeps its function.
+    unsafe {
+        let (pc, fp) = frame_info::place_of(frame);
+        let host = code_memory::find(pc, |owner, _| match owner {
+            Owner::Trampoline(t) => Some((*t).raw_host(fp)),
+            Owner::Module(_) => None,
+        });
+        callback::end_process(&host.flatten().map_or("a host function", |host| func::name_of(host)))
+    }
+}
