@@ -108,6 +108,8 @@ pub struct VmHostFunc {
     pub raw_data: *mut c_void,
     /// Called after `raw` if it gave an error or made references. Does not return in the first case.
     pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void),
+    /// Called when the stack has no room for the exit trampoline's slots. Does not return.
+    pub exhausted: unsafe extern "C" fn(*mut VmHostFunc),
 }
 
 /// `fn(data, caller, slots, slot count) -> error`, null for none.

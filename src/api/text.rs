@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::err;
+use crate::sys::stack::on_large_stack;
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload};
 use wast::Wat;
@@ -20,11 +21,13 @@ pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     }
 }
 
-/// The binary of a text between two others. Lines in errors are those of the text: what stands before it are whole lines.
+/// The binary of a text between two others. The parser recurses, whatever stack the host has. Lines in errors are those of the text: what stands before it are whole lines.
 pub(super) fn text_to_binary(before: &str, text: &str, behind: &str) -> Result<Vec<u8>> {
     let lines = before.lines().count();
     let all = [before, text, behind].concat();
-    wat::parse_str(all).map_err(|e| err!(Malformed, "{}", one_line(&e.to_string(), lines)))
+    let parsed = on_large_stack(|| wat::parse_str(all));
+    let parsed = parsed.map_err(|e| err!(OutOfMemory, "no stack to parse on: {e}"))?;
+    parsed.map_err(|e| err!(Malformed, "{}", one_line(&e.to_string(), lines)))
 }
 
 /// The text parser's message and position, without its picture of the source.
@@ -45,9 +48,8 @@ fn one_line(message: &str, lines_before: usize) -> String {
 pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
     let Some(offset) = error.offset().filter(|_| !std::ptr::eq(bytes, binary)) else { return error };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let Some((line, column)) = instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)) else {
-        return error;
-    };
+    let found = on_large_stack(|| instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)));
+    let Some((line, column)) = found.ok().flatten() else { return error };
     Error::new(error.kind(), format!("{} at {line}:{column}", error.message())).at(offset)
 }
 

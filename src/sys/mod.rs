@@ -8,4 +8,5 @@ pub mod shared;
 pub mod signals;
 pub mod sigpipe;
 pub mod stack;
+pub mod stack_bounds;
 pub mod thread;

@@ -4,12 +4,9 @@ use super::engine::Way;
 use super::store::Store;
 use super::unwind;
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
-use crate::base::limits::{LAZY_STACK_FACTOR, LAZY_STACK_RESERVE};
 use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::sys::signals::stack_pointer;
-use crate::sys::stack::room_below;
 use std::mem::MaybeUninit;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Calls machine code. `slots` holds the arguments and takes the results.
 ///
@@ -43,30 +40,25 @@ pub unsafe fn invoke(
         (*act).previous_exit_sp = (*vm).exit_sp;
         (*act).trap = 0;
         (*act).trap_frames = 0;
+        // Of the trampoline, which has arguments and results on the stack.
+        let frame = (*way).slots as usize * 2 * size_of::<VmSlot>();
+        let mut before = None;
         if (*act).previous.is_null() {
             (*store).check_sound()?;
-            let sp = stack_pointer();
-            let size = if (*store).is_lazy { lazy_stack(sp, (*store).max_wasm_stack) } else { (*store).max_wasm_stack };
-            let limit = sp.saturating_sub(size);
-            (*store).stack_limit = limit;
-            (*store).vm.enter(limit);
-        } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
-            let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
-            return Err(Error::trap(trap));
+            (*store).enter_stack(stack_pointer(), frame)?;
+        } else {
+            before = (*store).enter_stack_again(stack_pointer(), frame)?;
         }
         (*vm).activation = act;
         let ok = entry(vmctx, code, slots, act);
         (*vm).activation = (*act).previous;
         (*vm).exit_fp = (*act).previous_exit_fp;
         (*vm).exit_sp = (*act).previous_exit_sp;
+        if let Some(before) = before {
+            (*store).leave_stack(before);
+        }
         if ok { Ok(()) } else { Err(failure(store, &*act)) }
     }
-}
-
-/// How much stack code may use that is compiled while it runs.
-fn lazy_stack(sp: usize, configured: usize) -> usize {
-    let room = room_below(sp).saturating_sub(LAZY_STACK_RESERVE);
-    configured.max(room.min(configured.saturating_mul(LAZY_STACK_FACTOR)))
 }
 
 /// The error of an activation that ended early.

@@ -14,9 +14,11 @@ use super::memory::Memory;
 use super::module::Module;
 use super::release::Releases;
 use super::share::Share;
+use super::stack::Stacks;
 use super::table::Table;
 use super::tag::Tag;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
+use crate::base::limits::LAZY_STACK_FACTOR;
 use crate::base::{Error, Result, Slab};
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
@@ -51,12 +53,9 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran: its state can not be trusted any more.
     pub poisoned: bool,
-    /// The engine's.
-    pub max_wasm_stack: usize,
-    /// Whether modules are compiled while they run.
-    pub is_lazy: bool,
-    /// The stack limit of the outermost entry.
+    /// The stack limit of the call in progress.
     pub stack_limit: usize,
+    pub(super) stacks: Stacks,
     deadline: Option<Ticket>,
     /// The engine's, unless the host has changed it.
     pub heap_config: HeapConfig,
@@ -112,6 +111,12 @@ struct NoFuncs([FuncRefPtr; 1]);
 unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
+/// What one call may use of its stack, at most.
+fn most_stack(engine: &Engine) -> usize {
+    let factor = if engine.config.lazy { LAZY_STACK_FACTOR } else { 1 };
+    engine.config.max_wasm_stack.saturating_mul(factor)
+}
+
 impl Store {
     pub fn new(engine: &Arc<Engine>) -> Box<Store> {
         let (id, shared) = {
@@ -124,9 +129,8 @@ impl Store {
             account: Account::default(),
             error: None,
             poisoned: false,
-            max_wasm_stack: engine.config.max_wasm_stack,
-            is_lazy: engine.config.lazy,
             stack_limit: 0,
+            stacks: Stacks::new(most_stack(engine)),
             deadline: None,
             heap_config: engine.config.heap,
             heap_granted: usize::MAX,
