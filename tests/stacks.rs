@@ -14,6 +14,7 @@ mod reserve;
 #[path = "stacks/threads.rs"]
 mod threads;
 
+use painted::on_thread;
 use wrt::api::*;
 
 /// Traps are faults or explicit checks; code is optimized, or baseline code for good.
@@ -123,16 +124,4 @@ fn exercise(store: &mut Store, i: Instance, what: &str) -> i32 {
     assert_eq!(depth(store, i), levels, "{what}");
     assert_eq!(call(store, i, "seven").unwrap(), 7, "{what}");
     levels
-}
-
-/// Runs `f` on a thread with a stack of this size, on which signal handlers run as well.
-fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
-    std::thread::scope(|s| {
-        let thread = std::thread::Builder::new().stack_size(size);
-        let run = || {
-            painted::without_signal_stack();
-            f()
-        };
-        thread.spawn_scoped(s, run).unwrap().join().unwrap()
-    })
 }

@@ -269,9 +269,7 @@ pub unsafe extern "C" fn wrt_func_call_raw(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a function, and as many slots, or NULLs, which are refused; and vouches for the
     // arguments.
-    unsafe {
-        running(store, |s| call_raw(s, func, slots, slot_count))
-    }
+    unsafe { running(store, |s| call_raw(s, func, slots, slot_count)) }
 }
 
 /// # Safety

@@ -23,6 +23,7 @@ mod object;
 mod own;
 mod pool;
 mod reference;
+mod stack;
 mod store;
 mod table;
 mod tag;

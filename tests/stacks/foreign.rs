@@ -12,7 +12,8 @@ fn recursion_is_a_trap_on_described_stacks() {
             let (low, size) = (stack.low(), stack.size());
             let what = format!("{what}, {kib} KiB");
             on_thread(1 << 20, || {
-                let by_call = stack.run(|| world.store.on_stack(low, size, |s| Ok(exercise(s, world.instance, &what)))).unwrap();
+                let by_call =
+                    stack.run(|| world.store.on_stack(low, size, |s| Ok(exercise(s, world.instance, &what)))).unwrap();
                 world.store.set_stack(low, size).unwrap();
                 // Twice: what is known about it is used again.
                 let by_store = [(); 2].map(|()| stack.run(|| world.exercise(&what)));
@@ -71,7 +72,9 @@ fn odd_descriptions_are_refused() {
     let mut world = World::new(&Config::new());
     let instance = world.instance;
     let refused = |r: Result<()>| assert_eq!(r.unwrap_err().kind(), ErrorKind::InvalidArgument);
-    for (low, size) in [(0, 1 << 20), (4096, 0), (1 << 20, 32 << 10), (usize::MAX - 4096, 1 << 20), (1 << 20, usize::MAX)] {
+    for (low, size) in
+        [(0, 1 << 20), (4096, 0), (1 << 20, 32 << 10), (usize::MAX - 4096, 1 << 20), (1 << 20, usize::MAX)]
+    {
         refused(world.store.set_stack(low, size));
         refused(world.store.on_stack(low, size, |s| call(s, instance, "seven").map(|_| ())));
     }

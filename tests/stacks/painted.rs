@@ -102,6 +102,36 @@ pub fn here() -> usize {
     std::hint::black_box(&raw mut local) as usize
 }
 
+/// Runs `f` on a thread whose stack has exactly this size and no more. The thread library's own stacks may be some that it has left
+/// over, up to four times as large. Signal handlers run on it as well.
+pub fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
+    struct Job<F, R>(Option<F>, Option<std::thread::Result<R>>);
+    extern "C" fn main<F: FnOnce() -> R, R>(job: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: whoever made the thread waits for it, and looks at the job afterwards only.
+        let job = unsafe { &mut *job.cast::<Job<F, R>>() };
+        without_signal_stack();
+        let f = job.0.take().unwrap();
+        job.1 = Some(std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)));
+        std::ptr::null_mut()
+    }
+    fn start<F: FnOnce() -> R, R>(_: &F) -> extern "C" fn(*mut libc::c_void) -> *mut libc::c_void {
+        main::<F, R>
+    }
+    let stack = Painted::new(size);
+    let start = start(&f);
+    let mut job = Job(Some(f), None);
+    // SAFETY: attributes that are made first; a stack that stays until the thread has ended, as does the job.
+    unsafe {
+        let (mut attr, mut thread) = (std::mem::MaybeUninit::uninit(), std::mem::MaybeUninit::uninit());
+        assert_eq!(libc::pthread_attr_init(attr.as_mut_ptr()), 0);
+        assert_eq!(libc::pthread_attr_setstack(attr.as_mut_ptr(), stack.low as *mut _, size), 0);
+        assert_eq!(libc::pthread_create(thread.as_mut_ptr(), attr.as_ptr(), start, (&raw mut job).cast()), 0);
+        assert_eq!(libc::pthread_join(thread.assume_init(), std::ptr::null_mut()), 0);
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+    }
+    job.1.unwrap().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Lets signal handlers of this thread run on the stack in use, as on threads of hosts that have made no other one.
 pub fn without_signal_stack() {
     // SAFETY: a plain system call.

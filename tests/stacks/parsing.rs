@@ -7,7 +7,7 @@ fn nested(open: &str, inner: &str, close: &str, times: usize) -> String {
 }
 
 fn on_small_threads(f: impl Fn() + Send + Sync) {
-    for size in [64 << 10, 128 << 10, 256 << 10] {
+    for size in [64 << 10, 256 << 10] {
         on_thread(size, &f);
     }
 }
@@ -31,7 +31,7 @@ fn components_are_refused() {
 
 #[test]
 fn nested_instructions_compile() {
-    for times in [10, 1000, 20_000] {
+    for times in [10, 4000] {
         for lazy in [false, true] {
             on_small_threads(|| {
                 let engine = Engine::new(&Config::new().lazy(lazy)).unwrap();
@@ -66,7 +66,9 @@ fn types_are_parsed() {
     for times in [1, 30, 90, 1000, 100_000] {
         on_small_threads(|| {
             let engine = Engine::new(&Config::new()).unwrap();
-            for (open, close) in [("(rec ", ")"), ("(type ", ")"), ("(sub ", ")"), ("(module ", ")"), ("(type (struct (field ", ")))")] {
+            for (open, close) in
+                [("(rec ", ")"), ("(type ", ")"), ("(sub ", ")"), ("(module ", ")"), ("(type (struct (field ", ")))")]
+            {
                 let text = nested(open, "", close, times);
                 if let Err(e) = engine.parse_types(&text) {
                     assert_eq!(e.kind(), ErrorKind::Malformed, "{open} {times}: {e:?}");
@@ -75,7 +77,8 @@ fn types_are_parsed() {
                 }
             }
             // Each is a subtype of the one before.
-            let chain: String = (1..times.min(60)).map(|i| format!("(type $t{i} (sub $t{} (struct)))", i - 1)).collect();
+            let chain: String =
+                (1..times.min(60)).map(|i| format!("(type $t{i} (sub $t{} (struct)))", i - 1)).collect();
             engine.parse_types(&format!("(type $t0 (sub (struct))) {chain}")).unwrap();
         });
     }
