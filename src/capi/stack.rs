@@ -63,9 +63,5 @@ pub unsafe extern "C" fn wrt_func_call_raw_on_stack(
     stack_size: usize,
 ) -> *mut wrt_error_t {
     // SAFETY: as `wrt_func_call_raw`.
-    unsafe {
-        running(store, |s| {
-            s.on_stack(stack_low as usize, stack_size, |s| call_raw(s, func, slots, slot_count))
-        })
-    }
+    unsafe { running(store, |s| s.on_stack(stack_low as usize, stack_size, |s| call_raw(s, func, slots, slot_count))) }
 }

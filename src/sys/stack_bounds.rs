@@ -57,7 +57,7 @@ impl OwnStack {
         // Not waited for: in a child process, the thread that held the lock at the fork may not exist.
         let word = WORDS.try_lock().and_then(|mut words| words.pop());
         let word = word.unwrap_or_else(|| Box::leak(Box::default()));
-        OwnStack { stack: thread_stack().or_else(main_stack), word }
+        OwnStack { stack: find_own_stack(), word }
     }
 }
 
@@ -74,7 +74,18 @@ impl Drop for OwnStack {
 pub fn own_stack() -> Option<(Stack, Lease)> {
     let own = OWN.try_with(|own| Some((own.stack?, Lease { word: own.word, value: own.word.load(Relaxed) })));
     // While a thread ends, its variables may be gone already.
-    own.unwrap_or_else(|_| Some((thread_stack().or_else(main_stack)?, Lease::OVER)))
+    own.unwrap_or_else(|_| Some((find_own_stack()?, Lease::OVER)))
+}
+
+fn find_own_stack() -> Option<Stack> {
+    let mut stack = thread_stack().or_else(main_stack)?;
+    // SAFETY: plain system calls.
+    let is_first = unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) };
+    if is_first && stack.high - stack.low > LARGE_STACK {
+        // It may end at another mapping, to which the kernel keeps a distance.
+        stack.low += GUARD_GAP;
+    }
+    Some(stack)
 }
 
 /// What the thread library knows. Of the first thread it is what the system lets the stack grow to, for which the library needs
@@ -108,6 +119,11 @@ fn main_stack() -> Option<Stack> {
         Some(Stack { low: high.saturating_sub(size), high })
     }
 }
+
+/// The kernel's `stack_guard_gap`, unless configured.
+const GUARD_GAP: usize = 1 << 20;
+/// Only a first thread's stack that is larger than this can end at another mapping.
+const LARGE_STACK: usize = 16 << 20;
 
 /// How much of the first thread's stack is relied upon where the limit is higher: the kernel keeps other mappings away from that
 /// much (128 MiB), whatever the limit was when the program started.
@@ -153,6 +169,18 @@ mod tests {
         }
         let elsewhere = on_large_stack(|| (own_stack().unwrap().0, stack_pointer())).unwrap();
         assert!(!elsewhere.0.contains(elsewhere.1));
+    }
+
+    /// On another thread than the first, so nothing comes from the thread library.
+    #[test]
+    fn the_first_threads_stack_is_found_without_the_list_of_mappings() {
+        let found = on_thread(1 << 20, || main_stack().unwrap());
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mapped = maps.lines().find(|l| l.ends_with("[stack]")).unwrap().split(' ').next().unwrap();
+        let (low, high) = mapped.split_once('-').unwrap();
+        let number = |hex| usize::from_str_radix(hex, 16).unwrap();
+        assert_eq!(found.high, number(high));
+        assert!(found.low <= number(low) && found.high - found.low <= MAIN_STACK, "{found:?} {mapped}");
     }
 
     #[test]

@@ -24,6 +24,63 @@ pub unsafe fn invoke(
     way: *const Way,
     slots: *mut VmSlot,
 ) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        if (*(*store).vm.get()).activation.is_null() {
+            (*store).check_sound()?;
+            (*store).enter_stack(stack_pointer(), frame(way))?;
+        } else if !(*store).is_on_stack(stack_pointer(), frame(way)) {
+            return invoke_elsewhere(store, vmctx, code, way, slots);
+        }
+        run(store, vmctx, code, way, slots)
+    }
+}
+
+/// The bytes of an entry trampoline's frame, which has arguments and results.
+///
+/// # Safety
+/// `way` is alive.
+#[inline(always)]
+unsafe fn frame(way: *const Way) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*way).slots as usize * 2 * size_of::<VmSlot>() }
+}
+
+/// Calls machine code from inside another call of the store, perhaps on another stack.
+///
+/// # Safety
+/// As `invoke`.
+#[cold]
+unsafe fn invoke_elsewhere(
+    store: *mut Store,
+    vmctx: *mut VmHeader,
+    code: VmCode,
+    way: *const Way,
+    slots: *mut VmSlot,
+) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let before = (*store).change_stack(stack_pointer(), frame(way))?;
+        let result = run(store, vmctx, code, way, slots);
+        if let Some(before) = before {
+            (*store).leave_stack(before);
+        }
+        result
+    }
+}
+
+/// Calls machine code, with the stack limit set.
+///
+/// # Safety
+/// As `invoke`.
+#[inline(always)]
+unsafe fn run(
+    store: *mut Store,
+    vmctx: *mut VmHeader,
+    code: VmCode,
+    way: *const Way,
+    slots: *mut VmSlot,
+) -> Result<()> {
     // SAFETY: the caller's promises. The activation lives until after the entry returned, and nothing refers to it then:
     // `VmStore.activation` is put back. Its frames are written before they are read (`trap_frames`).
     unsafe {
@@ -40,23 +97,11 @@ pub unsafe fn invoke(
         (*act).previous_exit_sp = (*vm).exit_sp;
         (*act).trap = 0;
         (*act).trap_frames = 0;
-        // Of the trampoline, which has arguments and results on the stack.
-        let frame = (*way).slots as usize * 2 * size_of::<VmSlot>();
-        let mut before = None;
-        if (*act).previous.is_null() {
-            (*store).check_sound()?;
-            (*store).enter_stack(stack_pointer(), frame)?;
-        } else {
-            before = (*store).enter_stack_again(stack_pointer(), frame)?;
-        }
         (*vm).activation = act;
         let ok = entry(vmctx, code, slots, act);
         (*vm).activation = (*act).previous;
         (*vm).exit_fp = (*act).previous_exit_fp;
         (*vm).exit_sp = (*act).previous_exit_sp;
-        if let Some(before) = before {
-            (*store).leave_stack(before);
-        }
         if ok { Ok(()) } else { Err(failure(store, &*act)) }
     }
 }

@@ -37,6 +37,7 @@ pub struct Stacks {
     most: usize,
     /// What the host says: for the call in progress, and for all calls of the store.
     described: [Option<Stack>; 2],
+    is_described: bool,
     /// Where the innermost call that is on a stack of its own was made, or else the outermost call.
     area: Area,
     /// The stack pointer of that call.
@@ -53,7 +54,12 @@ pub struct Before {
 impl Stacks {
     pub fn new(most: usize) -> Stacks {
         let area = Area { stack: Stack::default(), floor: 0, lease: Lease::OVER };
-        Stacks { most, described: [None; 2], area, top: 0 }
+        Stacks { most, described: [None; 2], is_described: false, area, top: 0 }
+    }
+
+    /// The stack limit of a call.
+    fn limit(&self, area: &Area, sp: usize) -> usize {
+        sp.saturating_sub(self.most).max(area.floor)
     }
 
     /// The stack that `sp` is on. Where the host has described a part of the thread's own stack, that part is another stack.
@@ -79,74 +85,79 @@ impl Stacks {
     }
 }
 
+#[cold]
 fn exhausted() -> Error {
     Error::trap(Trap::StackOverflow)
 }
 
 impl Store {
     /// Says which stack the host's calls may come from, for the call in progress or for all. Taken into account by calls that begin
-    /// afterwards.
+    /// afterwards. Returns what was said before.
     pub fn describe_stack(&mut self, for_call: bool, stack: Option<Stack>) -> Option<Stack> {
-        self.stacks.area.lease = Lease::OVER;
-        std::mem::replace(&mut self.stacks.described[usize::from(!for_call)], stack)
+        let stacks = &mut self.stacks;
+        stacks.area.lease = Lease::OVER;
+        let before = std::mem::replace(&mut stacks.described[usize::from(!for_call)], stack);
+        stacks.is_described = stacks.described != [None; 2];
+        before
     }
 
     /// Sets the stack limit for an outermost call, whose trampoline takes `frame` bytes.
     #[inline(always)]
     pub(super) fn enter_stack(&mut self, sp: usize, frame: usize) -> Result<()> {
-        let area = &self.stacks.area;
-        if !(area.stack.contains(sp) && area.lease.is_valid()) {
-            self.stacks.area = self.stacks.find(sp);
+        if sp != self.stacks.top || !self.stacks.area.lease.is_valid() {
+            self.move_top(sp);
         }
-        let limit = sp.saturating_sub(self.stacks.most).max(self.stacks.area.floor);
-        if sp < limit + frame {
+        if sp < self.stack_limit + frame {
             return Err(exhausted());
         }
-        self.stacks.top = sp;
-        self.stack_limit = limit;
-        self.vm.enter(limit);
+        self.vm.enter(self.stack_limit);
         Ok(())
     }
 
-    /// The same for a call inside of another call of this store.
-    #[inline(always)]
-    pub(super) fn enter_stack_again(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
-        // SAFETY: the store's thread; the field is atomic. An interrupt raises it.
-        let limit = unsafe { (*self.vm.get()).stack_limit.load(Relaxed) };
-        let is_described = self.stacks.described.iter().any(|s| s.is_some());
-        if sp >= limit.saturating_add(frame) && sp <= self.stacks.top && !is_described {
-            return Ok(None);
+    /// The outermost call is not where the one before was.
+    #[inline(never)]
+    fn move_top(&mut self, sp: usize) {
+        let stacks = &mut self.stacks;
+        if !stacks.area.stack.contains(sp) || !stacks.area.lease.is_valid() {
+            stacks.area = stacks.find(sp);
         }
-        self.change_stack(sp, frame)
+        stacks.top = sp;
+        self.stack_limit = stacks.limit(&stacks.area, sp);
     }
 
-    /// The call is on another stack, or there is not enough left.
-    #[cold]
-    fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
+    /// Whether a call inside of another call of this store is on the same stack, with enough left.
+    #[inline(always)]
+    pub(super) fn is_on_stack(&self, sp: usize, frame: usize) -> bool {
+        // SAFETY: the store's thread; the field is atomic. An interrupt raises it.
+        let limit = unsafe { (*self.vm.get()).stack_limit.load(Relaxed) };
+        sp >= limit.saturating_add(frame) && sp <= self.stacks.top && !self.stacks.is_described
+    }
+
+    /// Sets the stack limit for a call that may not be: it is on another stack, or there is not enough left.
+    pub(super) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
         if self.vm.is_interrupted() {
             return Err(Error::trap(Trap::Interrupted));
         }
-        let (stacks, limit) = (&self.stacks, self.stack_limit);
+        let (stacks, limit) = (&mut self.stacks, self.stack_limit);
         let area = stacks.find(sp);
         let current = stacks.area.stack.low;
         // A stack that the host has described may be in the middle of another one.
         if (current..=stacks.top).contains(&sp) && area.stack.low <= current {
             return if sp < limit + frame { Err(exhausted()) } else { Ok(None) };
         }
-        let before = Before { area: stacks.area, top: stacks.top, limit };
-        let limit = sp.saturating_sub(stacks.most).max(area.floor);
-        if sp < limit + frame {
+        let inner = stacks.limit(&area, sp);
+        if sp < inner + frame {
             return Err(exhausted());
         }
-        self.stacks.area = area;
-        self.stacks.top = sp;
-        self.stack_limit = limit;
-        self.vm.set_stack_limit(limit);
+        let before = Before { area: stacks.area, top: stacks.top, limit };
+        stacks.area = area;
+        stacks.top = sp;
+        self.stack_limit = inner;
+        self.vm.set_stack_limit(inner);
         Ok(Some(before))
     }
 
     /// The call that was on another stack is over.
-    #[cold]
     pub(super) fn leave_stack(&mut self, before: Before) {
         self.stacks.area = before.area;
         self.stacks.top = before.top;

@@ -97,3 +97,39 @@ fn stores_that_call_each_other_without_end_trap() {
         assert!(LEVELS.load(std::sync::atomic::Ordering::Relaxed) > 5, "{what}");
     }
 }
+
+/// What the runtime does with a heap, and with parts of a store, takes no more stack where more hangs together.
+#[test]
+fn long_chains_take_no_stack() {
+    const LIST: &str = r#"(module
+        (type $s (struct (field (mut (ref null $s)))))
+        (global $first (export "first") (mut (ref null $s)) (ref.null $s))
+        (func (export "make") (param i32)
+            (loop $more
+                (global.set $first (struct.new $s (global.get $first)))
+                (br_if $more (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+    let link = r#"(module (import "" "f" (func $f)) (func (export "f") (call $f)))"#;
+    on_thread(64 << 10, || {
+        let engine = Engine::new(&Config::new().gc_verify(true)).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let list = Module::new(&engine, LIST.as_bytes()).unwrap();
+        let instance = Instance::new(&mut store, &list, &[]).unwrap();
+        func(&mut store, instance, "make").call(&mut store, &[Val::I32(200_000)], &mut []).unwrap();
+        store.gc().unwrap();
+        assert!(store.heap_census().is_ok());
+        let mut written = 0;
+        store.write_heap_snapshot(&mut |piece| Ok(written += piece.len())).unwrap();
+        assert!(written > 1_000_000);
+        let link = Module::new(&engine, link.as_bytes()).unwrap();
+        let nothing = Func::new(&mut store, &FuncType::new([], []), |_, _, _| Ok(())).unwrap();
+        let mut last = Extern::Func(nothing);
+        let before = store.instance_count();
+        for _ in 0..2000 {
+            let instance = Instance::new(&mut store, &link, &[last]).unwrap();
+            last = Extern::Func(func(&mut store, instance, "f"));
+            instance.release(&mut store).unwrap();
+        }
+        store.gc().unwrap();
+        assert_eq!(store.instance_count(), before);
+    });
+}
