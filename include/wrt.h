@@ -70,6 +70,9 @@
 #define WRT_TRAP_EXPECTED_SHARED 18
 
 
+// Tokens are addresses of words, so the lowest bit is free.
+#define LENT 1
+
 // A memory, in bytes.
 #define WRT_RESOURCE_MEMORY 1
 
@@ -255,7 +258,8 @@ typedef struct wrt_linker_t wrt_linker_t;
 // A compiled module. May be shared between threads and stores.
 typedef struct wrt_module_t wrt_module_t;
 
-// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it. If two
+// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it.
+// While a host function with values (`wrt_func_callback_t`) waits, another thread may use the store in its place, from its own stack. If two
 // threads use it at once, the second gets an error of kind `wrong thread`. That is noticed for nearly nothing, and so not
 // always: not for two that come within the same few nanoseconds.
 typedef struct wrt_store_t wrt_store_t;
@@ -703,15 +707,18 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_interruption(wrt_config_t *config, bool
 WRT_MUST_USE wrt_error_t *wrt_config_set_relaxed_simd_deterministic(wrt_config_t *config,
                                                        bool on);
 
-// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
-// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
+// Stack in bytes that WebAssembly may use below the frame that enters it, 1 MiB unless set. At least 16 KiB; checked by `wrt_engine_new`.
+// Where the stack has less, WebAssembly may use less: a quarter of every stack, but 32 KiB at least and 256 KiB at most, is left to host
+// functions, the runtime and signal handlers. So a thread with a stack of 1 MiB has 768 KiB for the host's frames and WebAssembly together, one
+// with 128 KiB has 96 KiB, and one with 64 KiB has 32 KiB. Beyond that it traps: "call stack exhausted". A host function may be called when no more than the
+// reserve is left. On stacks that the host has made itself: see `wrt_store_set_stack`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_max_wasm_stack(wrt_config_t *config,
                                            size_t bytes);
 
 // Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
 // called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
 // one. Results are the same, and so is the code in the end. Code that was made at once for a first call takes more stack: WebAssembly may use up to 16
-// times of what `wrt_config_set_max_wasm_stack` says then, as far as the thread has it and 512 KiB are left. A function that the compiler refuses is an error of its first
+// times of what `wrt_config_set_max_wasm_stack` says then, as far as the stack has it. A function that the compiler refuses is an error of its first
 // call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
 // threads have finished their functions.
 WRT_MUST_USE wrt_error_t *wrt_config_set_lazy(wrt_config_t *config,
@@ -1562,6 +1569,42 @@ WRT_MUST_USE wrt_error_t *wrt_i31_get(wrt_store_t *store, const wrt_ref_t *refer
 // the library looks, a trap goes to the other handler, which passes it on (fine), or ends the process. Installs the handlers, if they never were. Does nothing where the environment variable `WRT_SIGNALS`
 // turns signals off. From any thread, not from signal handlers. Fails with `i/o` if the system refuses.
 WRT_MUST_USE wrt_error_t *wrt_signals_install(void);
+
+// Says where a stack is that the host has made itself (a coroutine, a fiber, `makecontext`) and will call this store on: `size` bytes
+// from `low`, its lowest address, 48 KiB at least. For all calls that begin afterwards, until it is replaced; NULL and 0 take it back. A call
+// that is on another stack is not affected. How deep WebAssembly may recurse:
+//
+// * On the stack of a thread: as the header says at `wrt_config_set_max_wasm_stack`, with nothing to be done by the host.
+// * On the described stack: the same.
+// * On any other stack: 64 KiB, or less if the memory that can be read ends before. That is looked up on every outermost call, which takes
+//   some microseconds. If something else is in the memory below the stack, without a guard page between, it
+//   is the host's duty to describe the stack: WebAssembly may overwrite it otherwise.
+//
+// Calls of one store may nest on different stacks, also those of different threads that wait for each other; each has the
+// limit of its own stack. Fails with `invalid argument` for a stack that is too small or wraps around. Legal in callbacks, not in limiters and finalizers.
+WRT_MUST_USE wrt_error_t *wrt_store_set_stack(wrt_store_t *store,
+                                 const void *low,
+                                 size_t size);
+
+// As `wrt_func_call`, on a stack that the host has made itself, for hosts that have many: `size` bytes from `stack_low`, as in
+// `wrt_store_set_stack`. Calls that callbacks make meanwhile know it, too. Fails with `invalid argument` if the
+// caller is not on that stack.
+WRT_MUST_USE wrt_error_t *wrt_func_call_on_stack(wrt_store_t *store,
+                                    const wrt_func_t *func,
+                                    const wrt_val_t *args,
+                                    size_t arg_count,
+                                    wrt_val_t *results,
+                                    size_t result_count,
+                                    const void *stack_low,
+                                    size_t stack_size);
+
+// As `wrt_func_call_raw`, on a stack that the host has made itself: see `wrt_func_call_on_stack`.
+WRT_MUST_USE wrt_error_t *wrt_func_call_raw_on_stack(wrt_store_t *store,
+                                        const wrt_func_t *func,
+                                        wrt_raw_t *slots,
+                                        size_t slot_count,
+                                        const void *stack_low,
+                                        size_t stack_size);
 
 // Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
 // or when this fails. The caller owns `*out_store`, NULL on failure.

@@ -32,7 +32,7 @@ pub fn text() -> String {
         VmFuncRef { code, vmctx, type_id, handle, index, owner }
         VmHeader { store }
         VmContext { header, builtins, null_func, instance, heap, types, global_card }
-        VmHostFunc { header, call, raw, raw_data, after_raw }
+        VmHostFunc { header, call, raw, raw_data, after_raw, exhausted }
         VmCaller { store, exit_fp }
         VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, scope_fp, embedder, store, nursery, funcs, func_count, attention }
         VmNursery { next, end }

@@ -109,6 +109,8 @@ pub struct VmHostFunc {
     /// Called with the trampoline's frame pointer after `raw`, if it returned an error or made references, or if `exit_fp` has changed.
     /// Returns in the second case only.
     pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void, usize),
+    /// Called when the stack has no room for the exit trampoline's slots. Does not return.
+    pub exhausted: unsafe extern "C" fn(*mut VmHostFunc),
 }
 
 /// `fn(data, caller, slots, slot count) -> error`, null for none.

@@ -47,8 +47,9 @@ impl Config {
         self.0.settings.relaxed_deterministic = on;
         self
     }
-    /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB). The host needs some
-    /// more below for its own functions and for the signal handler.
+    /// Stack that WebAssembly may use below the frame that enters it, in bytes (default: 1 MiB), if the stack has it: a quarter of the stack
+    /// (32 KiB at least, 256 KiB at most) is always left to host functions, the runtime and signal handlers. Beyond it,
+    /// WebAssembly traps: "call stack exhausted".
     pub fn max_wasm_stack(mut self, bytes: usize) -> Config {
         self.0.max_wasm_stack = bytes;
         self

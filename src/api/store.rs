@@ -2,10 +2,13 @@
 
 use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, ATTENTION_DEAD};
+use crate::base::limits::MIN_HOST_STACK;
 use crate::base::{Error, ErrorKind, Result, Stable, Trap};
 use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
+use crate::sys::signals::stack_pointer;
+use crate::sys::stack_bounds::Stack;
 use crate::vm::abandoned::{self, Abandoned};
 use crate::vm::census::Census;
 use crate::vm::heap::GcHook;
@@ -71,8 +74,7 @@ pub struct Store(StoreMut<'static>);
 #[repr(transparent)]
 pub struct StoreMut<'a>(NonNull<vm::Store>, PhantomData<&'a mut vm::Store>);
 
-// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`. A `StoreMut` of a host
-// function is not: its frames are on this thread's stack.
+// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`.
 unsafe impl Send for Store {}
 
 impl Store {
@@ -98,6 +100,10 @@ impl DerefMut for Store {
         &mut self.0
     }
 }
+
+// SAFETY: a view is the only use of its store while it exists, and may move to another thread with it (invariant 2). Frames of calls in
+// progress stay where they are; that thread only reads them, and calls from its own stack.
+unsafe impl Send for StoreMut<'_> {}
 
 impl Drop for Store {
     fn drop(&mut self) {
@@ -219,6 +225,27 @@ impl StoreMut<'_> {
         self.vm_mut().heap_config = heap;
         self.vm_mut().limit_heap();
         Ok(())
+    }
+
+    /// Says where a stack is that the host has made itself and will call this store on: `size` bytes from `low`. For all calls that
+    /// begin afterwards; zeros take it back. On other stacks than that and the thread's own, WebAssembly may use 64 KiB at most.
+    pub fn set_stack(&mut self, low: usize, size: usize) -> Result<()> {
+        let stack = if (low, size) == (0, 0) { None } else { Some(host_stack(low, size)?) };
+        self.vm_mut().describe_stack(false, stack);
+        Ok(())
+    }
+
+    /// Runs `f`, whose calls of this store know of a stack that the host has made itself, which this function is called on.
+    #[inline(always)]
+    pub fn on_stack<R>(&mut self, low: usize, size: usize, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let stack = host_stack(low, size)?;
+        if !stack.contains(stack_pointer()) {
+            return Err(err!(InvalidArgument, "the call is not on the stack that is described"));
+        }
+        let before = self.vm_mut().describe_stack(true, Some(stack));
+        let result = f(self);
+        self.vm_mut().describe_stack(true, before);
+        result
     }
 
     /// Who is told after each collection; `None` for nobody. It can not use the store. The old one is dropped. Refused while the
@@ -445,5 +472,12 @@ impl InterruptHandle {
     /// What the store runs now, or next, ends with an error of kind `interrupted`. Async-signal-safe.
     pub fn interrupt(&self) {
         self.0.interrupt();
+    }
+}
+
+fn host_stack(low: usize, size: usize) -> Result<Stack> {
+    match low.checked_add(size) {
+        Some(high) if low != 0 && size >= MIN_HOST_STACK => Ok(Stack { low, high }),
+        _ => Err(err!(InvalidArgument, "a stack of {size} bytes at {low:#x}, at least {MIN_HOST_STACK} are needed")),
     }
 }

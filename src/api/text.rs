@@ -3,6 +3,7 @@
 use super::mistaken::{first_keyword, mistaken};
 use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
+use crate::sys::stack::on_large_stack;
 use crate::wasm::decode::COMPONENT;
 use std::borrow::Cow;
 use wasmparser::{Parser, Payload};
@@ -27,12 +28,12 @@ pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     }
 }
 
-/// The binary of a text between two others. Lines in errors are those of the text: what stands before it are whole lines.
+/// The binary of a text between two others. The parser recurses, whatever stack the host has. Lines in errors are those of the text: what stands before it are whole lines.
 pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Vec<u8>> {
     let all = [before, text, after].concat();
-    let buffer = tokens(&all);
-    let binary = buffer.and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode());
-    binary.map_err(|e| {
+    let parsed = on_large_stack(|| tokens(&all).and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode()));
+    let parsed = parsed.map_err(|e| err!(OutOfMemory, "no stack to parse on: {e}"))?;
+    parsed.map_err(|e| {
         let (line, column) = e.span().linecol_in(&all);
         let rest = all.get(e.span().offset()..all.len() - after.len()).unwrap_or_default();
         let near = match rest.lines().next().unwrap_or_default().trim_end() {
@@ -60,9 +61,8 @@ fn placed(line: usize, column: usize, message: &str) -> String {
 pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
     let Some(offset) = error.offset().filter(|_| !std::ptr::eq(bytes, binary)) else { return error };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let Some((line, column)) = instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)) else {
-        return error;
-    };
+    let found = on_large_stack(|| instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)));
+    let Some((line, column)) = found.ok().flatten() else { return error };
     Error::new(error.kind(), placed(line, column, error.message())).at(offset)
 }
 

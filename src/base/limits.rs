@@ -29,11 +29,17 @@ pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;
 pub const MAX_BASELINE_FRAME: u32 = 32 << 10;
 /// Bytes of bodies for each thread in the background but the first.
 pub const LAZY_BYTES_PER_THREAD: usize = 64 << 10;
-/// What is compiled at once takes larger frames: where a module is compiled while it runs, the stack may have this many times the size
-/// that is configured, as far as the thread's own stack has it.
+/// Baseline code has larger frames: where a module is compiled while it runs, WebAssembly may use this many times the stack
+/// that is configured, as far as the stack has it.
 pub const LAZY_STACK_FACTOR: usize = 16;
-/// Bytes of the thread's stack that are left to the host then.
-pub const LAZY_STACK_RESERVE: usize = 512 << 10;
+/// The end of every stack is left to host functions, the runtime and signal handlers: a quarter of it, but at least and at most so many
+/// bytes. The runtime alone takes up to 20 KiB (`tests/stacks.rs` measures it).
+pub const MIN_STACK_RESERVE: usize = 32 << 10;
+pub const MAX_STACK_RESERVE: usize = 256 << 10;
+/// Stack that WebAssembly may use where it is entered on a stack of which nothing is known, in bytes.
+pub const UNKNOWN_STACK: usize = 64 << 10;
+/// Smallest stack that a host may describe, in bytes.
+pub const MIN_HOST_STACK: usize = 48 << 10;
 /// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
 /// is in reach of a call.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;

@@ -70,8 +70,11 @@ pub unsafe extern "C" fn wrt_config_set_relaxed_simd_deterministic(
     unsafe { change(config, |c| c.relaxed_simd_deterministic(on.get())) }
 }
 
-/// Stack in bytes that WebAssembly may use below the frame that enters it. At least 16 KiB; checked by `wrt_engine_new`.
-/// A thread with a small stack needs a small value: the host's functions and the signal handler need some of it, too.
+/// Stack in bytes that WebAssembly may use below the frame that enters it, 1 MiB unless set. At least 16 KiB; checked by `wrt_engine_new`.
+/// Where the stack has less, WebAssembly may use less: a quarter of every stack, but 32 KiB at least and 256 KiB at most, is left to host
+/// functions, the runtime and signal handlers. So a thread with a stack of 1 MiB has 768 KiB for the host's frames and WebAssembly together, one
+/// with 128 KiB has 96 KiB, and one with 64 KiB has 32 KiB. Beyond that it traps: "call stack exhausted". A host function may be called when no more than the
+/// reserve is left. On stacks that the host has made itself: see `wrt_store_set_stack`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
@@ -81,7 +84,7 @@ pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t
 /// Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
 /// called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
 /// one. Results are the same, and so is the code in the end. Code that was made at once for a first call takes more stack: WebAssembly may use up to 16
-/// times of what `wrt_config_set_max_wasm_stack` says then, as far as the thread has it and 512 KiB are left. A function that the compiler refuses is an error of its first
+/// times of what `wrt_config_set_max_wasm_stack` says then, as far as the stack has it. A function that the compiler refuses is an error of its first
 /// call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
 /// threads have finished their functions.
 #[unsafe(no_mangle)]

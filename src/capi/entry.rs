@@ -1,7 +1,7 @@
 //! The boundary: nothing but results and error objects crosses it.
 
 use super::error::wrt_error_t;
-use super::store::wrt_store_t;
+use super::store::{LENT, wrt_store_t};
 use crate::api::{Error, ErrorKind, Result, StoreMut};
 use crate::err;
 use crate::sys::signals::stack_pointer;
@@ -40,7 +40,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
     Error::new(ErrorKind::Internal, "the engine panicked")
 }
 
-/// Lets a call into a store. Returns which thread was in it before, for `set_occupant` afterwards: 0, or this one in a callback.
+/// Lets a call into a store. Returns which thread was in it before, for `set_occupant` afterwards: 0, or one in a callback.
 ///
 /// # Safety
 /// `store` is NULL or a store that lives.
@@ -52,8 +52,8 @@ unsafe fn admit(store: *mut wrt_store_t) -> Result<usize> {
     // SAFETY: the caller's promise.
     unsafe {
         let (thread, mut before) = (thread::token(), (*store).occupant());
-        if before != 0 && !(before == thread && (*store).gate().is_called_back(stack_pointer())) {
-            before = check_occupant(store, before == thread, stack_pointer())?;
+        if before != 0 && !(before & !LENT == thread && (*store).gate().is_called_back(stack_pointer())) {
+            before = check_occupant(store, before, thread, stack_pointer())?;
         }
         wrt_store_t::check_open(store)?;
         (*store).set_occupant(thread);
@@ -66,9 +66,11 @@ unsafe fn admit(store: *mut wrt_store_t) -> Result<usize> {
 /// # Safety
 /// As `admit`; there is an occupant.
 #[cold]
-unsafe fn check_occupant(store: *mut wrt_store_t, is_ours: bool, sp: usize) -> Result<usize> {
-    if !is_ours {
-        return Err(err!(WrongThread, "another thread is using the store; one thread at a time may"));
+unsafe fn check_occupant(store: *mut wrt_store_t, before: usize, thread: usize, sp: usize) -> Result<usize> {
+    match (before & !LENT == thread, before & LENT != 0) {
+        (true, _) => {}
+        (false, true) => return Ok(before),
+        (false, false) => return Err(err!(WrongThread, "another thread is using the store; one thread at a time may")),
     }
     // SAFETY: the caller's promise.
     unsafe {

@@ -7,7 +7,7 @@ use super::store::wrt_store_t;
 use super::types::wrt_functype_t;
 use super::val::{release, wrt_func_t, wrt_instance_t, wrt_ref_t, wrt_val_t};
 use crate::abi::vmstruct::RawCallback;
-use crate::api::{Caller, Direct, Func, FuncType, HostDefinition, Result, VmCaller, VmSlot};
+use crate::api::{Caller, Direct, Func, FuncType, HostDefinition, Result, StoreMut, VmCaller, VmSlot};
 use crate::sys::callback;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -99,10 +99,14 @@ pub fn checked(name: String, ty: &FuncType, callback: wrt_func_callback_t, data:
         let data = &data;
         let mut call = caller.call();
         let c = (&raw mut call).cast();
-        // SAFETY: the host gave the callback for this purpose; the arrays have these lengths.
+        // SAFETY: the host gave the callback for this purpose; the arrays have these lengths. The store lives while it runs.
         unsafe {
             let (a, r) = (args.as_ptr(), results.as_mut_ptr());
-            result_of(callback::call(&name, || callback(data.ptr, c, a, args.len(), r, results.len())))
+            let run = || callback::call(&name, || callback(data.ptr, c, a, args.len(), r, results.len()));
+            result_of(match store_of(c).as_ref() {
+                Some(store) => store.lent_during(run),
+                None => run(),
+            })
         }
     })
 }
@@ -239,20 +243,50 @@ pub unsafe extern "C" fn wrt_func_call(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a function, and arrays of these lengths, or NULLs, which are refused.
     unsafe {
-        let error = running(store, |s| {
-            let func = Func::from(*borrow(func, "func")?);
-            let args = slice(args, arg_count, "args")?;
-            slice(results, result_count, "results")?;
-            func.call_values(s, args.as_ptr(), arg_count, results, result_count)
-        });
-        // Not before: results may be where the arguments are.
+        let error = running(store, |s| call(s, func, args, arg_count, results, result_count));
+        no_results(error, results, result_count)
+    }
+}
+
+/// # Safety
+/// As `wrt_func_call`.
+#[inline(always)]
+pub(super) unsafe fn call(
+    s: &mut StoreMut<'_>,
+    func: *const wrt_func_t,
+    args: *const wrt_val_t,
+    arg_count: usize,
+    results: *mut wrt_val_t,
+    result_count: usize,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let func = Func::from(*borrow(func, "func")?);
+        let args = slice(args, arg_count, "args")?;
+        slice(results, result_count, "results")?;
+        func.call_values(s, args.as_ptr(), arg_count, results, result_count)
+    }
+}
+
+/// Empties the results of a call that failed. Not before: they may be where the arguments are.
+///
+/// # Safety
+/// As `wrt_func_call`.
+#[inline(always)]
+pub(super) unsafe fn no_results(
+    error: *mut wrt_error_t,
+    results: *mut wrt_val_t,
+    result_count: usize,
+) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe {
         if !error.is_null() && slice(results, result_count, "results").is_ok() {
             for i in 0..result_count {
                 results.add(i).write(wrt_val_t::EMPTY);
             }
         }
-        error
     }
+    error
 }
 
 /// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
@@ -267,12 +301,23 @@ pub unsafe extern "C" fn wrt_func_call_raw(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a function, and as many slots, or NULLs, which are refused; and vouches for the
     // arguments.
+    unsafe { running(store, |s| call_raw(s, func, slots, slot_count)) }
+}
+
+/// # Safety
+/// As `wrt_func_call_raw`.
+#[inline(always)]
+pub(super) unsafe fn call_raw(
+    s: &mut StoreMut<'_>,
+    func: *const wrt_func_t,
+    slots: *mut wrt_raw_t,
+    slot_count: usize,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
     unsafe {
-        running(store, |s| {
-            let func = Func::from(*borrow(func, "func")?);
-            slice(slots, slot_count, "slots")?;
-            func.call_raw(s, slots.cast(), slot_count)
-        })
+        let func = Func::from(*borrow(func, "func")?);
+        slice(slots, slot_count, "slots")?;
+        func.call_raw(s, slots.cast(), slot_count)
     }
 }
 

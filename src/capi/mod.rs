@@ -24,6 +24,7 @@ mod own;
 mod pool;
 mod reference;
 mod signals;
+mod stack;
 mod store;
 mod table;
 mod tag;

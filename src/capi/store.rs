@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it. If two
+/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it.
+/// While a host function with values (`wrt_func_callback_t`) waits, another thread may use the store in its place, from its own stack. If two
 /// threads use it at once, the second gets an error of kind `wrong thread`. That is noticed for nearly nothing, and so not
 /// always: not for two that come within the same few nanoseconds.
 pub struct wrt_store_t {
@@ -24,12 +25,15 @@ pub struct wrt_store_t {
     /// While a limiter is asked or a finalizer runs, and once the store is being deleted: callbacks of the host run then, and
     /// must not get at the store, which is in the middle of something.
     gate: Gate,
-    /// The thread that is in the store, by its token; 0 if none is. Plain loads and stores: two threads that come at the same moment
+    /// The thread that is in the store, by its token; 0 if none is. With `LENT` it is in a callback. Plain loads and stores: two threads that come at the same moment
     /// may go unnoticed.
     occupant: AtomicUsize,
     store: ManuallyDrop<Store>,
     data: ManuallyDrop<UserData>,
 }
+
+/// Tokens are addresses of words, so the lowest bit is free.
+pub const LENT: usize = 1;
 
 impl wrt_store_t {
     /// Lends the store, as a `StoreMut` of the call's own.
@@ -48,6 +52,16 @@ impl wrt_store_t {
     #[inline(always)]
     pub fn set_occupant(&self, thread: usize) {
         self.occupant.store(thread, Relaxed);
+    }
+
+    /// Runs a callback with values, during which another thread may use the store in place of this one, which waits for it.
+    #[inline(always)]
+    pub fn lent_during<R>(&self, f: impl FnOnce() -> R) -> R {
+        let occupant = self.occupant();
+        self.set_occupant(occupant | LENT);
+        let result = f();
+        self.set_occupant(occupant);
+        result
     }
 
     #[inline(always)]
@@ -177,7 +191,7 @@ pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
         if !store.is_null() {
             // SAFETY: the caller gives the store up. What decides who ends it outlives the store.
             unsafe {
-                if (*store).occupant() == thread::token() {
+                if (*store).occupant() & !LENT == thread::token() {
                     (*store).look_for_abandoned(sp);
                 }
                 let life = (*store).life.clone();

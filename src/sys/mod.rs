@@ -13,5 +13,6 @@ pub mod shared;
 pub mod signals;
 pub mod sigpipe;
 pub mod stack;
+pub mod stack_bounds;
 pub mod thread;
 pub mod valgrind;

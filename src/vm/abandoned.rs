@@ -10,7 +10,7 @@ use super::{trap, unwind};
 use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, Activation, VmStore};
 use crate::base::Error;
 use crate::err;
-use crate::sys::stack::room_below;
+use crate::sys::stack_bounds::own_stack;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 /// Which of the calls that are in a store will not return.
@@ -99,7 +99,7 @@ impl SharedVmStore {
 
 /// Whether both are on the stack that this thread was made with, and `sp` is not below the other, so that nothing is alive there.
 fn is_above(sp: usize, other: usize) -> bool {
-    sp >= other && room_below(sp) != 0 && room_below(other) != 0
+    sp >= other && own_stack().is_some_and(|(stack, _)| stack.contains(sp) && stack.contains(other))
 }
 
 /// After a host function that WebAssembly called at `exit_fp` has returned, and calls inside of it have not: ends the activation, as

@@ -4,12 +4,9 @@ use super::engine::Way;
 use super::store::Store;
 use super::{abandoned, unwind};
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
-use crate::base::limits::{LAZY_STACK_FACTOR, LAZY_STACK_RESERVE};
 use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::sys::signals::stack_pointer;
-use crate::sys::stack::room_below;
 use std::mem::MaybeUninit;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Calls machine code. `slots` holds the arguments and takes the results.
 ///
@@ -21,6 +18,63 @@ use std::sync::atomic::Ordering::Relaxed;
 ///   of this store.
 #[inline(always)]
 pub unsafe fn invoke(
+    store: *mut Store,
+    vmctx: *mut VmHeader,
+    code: VmCode,
+    way: *const Way,
+    slots: *mut VmSlot,
+) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        if (*(*store).vm.get()).activation.is_null() {
+            (*store).check_entry()?;
+            (*store).enter_stack(stack_pointer(), frame(way))?;
+        } else if !(*store).is_on_stack(stack_pointer(), frame(way)) {
+            return invoke_elsewhere(store, vmctx, code, way, slots);
+        }
+        run(store, vmctx, code, way, slots)
+    }
+}
+
+/// The bytes of an entry trampoline's frame, which has arguments and results.
+///
+/// # Safety
+/// `way` is alive.
+#[inline(always)]
+unsafe fn frame(way: *const Way) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*way).slots as usize * 2 * size_of::<VmSlot>() }
+}
+
+/// Calls machine code from inside another call of the store, perhaps on another stack.
+///
+/// # Safety
+/// As `invoke`.
+#[cold]
+unsafe fn invoke_elsewhere(
+    store: *mut Store,
+    vmctx: *mut VmHeader,
+    code: VmCode,
+    way: *const Way,
+    slots: *mut VmSlot,
+) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let before = (*store).change_stack(stack_pointer(), frame(way))?;
+        let result = run(store, vmctx, code, way, slots);
+        if let Some(before) = before {
+            (*store).leave_stack(before);
+        }
+        result
+    }
+}
+
+/// Calls machine code, with the stack limit set.
+///
+/// # Safety
+/// As `invoke`.
+#[inline(always)]
+unsafe fn run(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
@@ -43,21 +97,14 @@ pub unsafe fn invoke(
         (*act).previous_exit_sp = (*vm).exit_sp;
         (*act).trap = 0;
         (*act).trap_frames = 0;
-        if (*act).previous.is_null() {
-            (*store).check_entry()?;
-            let sp = stack_pointer();
-            let size = if (*store).is_lazy { lazy_stack(sp, (*store).max_wasm_stack) } else { (*store).max_wasm_stack };
-            let limit = sp.saturating_sub(size);
-            (*store).stack_limit = limit;
-            (*store).vm.enter(limit);
-        } else if (*store).vm.is_in_the_way(act) {
-            (*store).vm.look_for_abandoned(act as usize);
-            return Err(abandoned::error());
-        } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
-            let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
-            return Err(Error::trap(trap));
-        } else if (*store).outermost == 0 {
-            (*store).outermost = (*act).previous as usize;
+        if !(*act).previous.is_null() {
+            if (*store).vm.is_in_the_way(act) {
+                (*store).vm.look_for_abandoned(act as usize);
+                return Err(abandoned::error());
+            }
+            if (*store).outermost == 0 {
+                (*store).outermost = (*act).previous as usize;
+            }
         }
         (*vm).activation = act;
         let ok = entry(vmctx, code, slots, act);
@@ -69,12 +116,6 @@ pub unsafe fn invoke(
         (*vm).exit_sp = (*act).previous_exit_sp;
         if ok { Ok(()) } else { Err(failure(store, &*act)) }
     }
-}
-
-/// How much stack code may use that is compiled while it runs.
-fn lazy_stack(sp: usize, configured: usize) -> usize {
-    let room = room_below(sp).saturating_sub(LAZY_STACK_RESERVE);
-    configured.max(room.min(configured.saturating_mul(LAZY_STACK_FACTOR)))
 }
 
 /// The error of an activation that ended early.

@@ -5,7 +5,7 @@ use super::keeper::Keeper;
 use super::store::Store;
 use super::{abandoned, trap};
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
-use crate::base::{Error, Result, Stable};
+use crate::base::{Error, Result, Stable, Trap};
 use crate::err;
 use crate::wasm::registry::TypeId;
 use std::ffi::c_void;
@@ -56,6 +56,7 @@ impl HostFunc {
                 raw: direct.map(|d| d.f),
                 raw_data: direct.map_or(std::ptr::null_mut(), |d| d.data),
                 after_raw,
+                exhausted,
             },
             funcref: VmFuncRef {
                 code: VmCodeCell::new(trampoline.exit(direct.is_some())),
@@ -149,4 +150,10 @@ unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp
             trap::raise_error(vm, error)
         }
     }
+}
+
+/// Ends the activation, since the host function's arguments and results are more than the stack has room for.
+unsafe extern "C" fn exhausted(ctx: *mut VmHostFunc) {
+    // SAFETY: called from an exit trampoline, which has said where WebAssembly was left; nothing is left to drop.
+    unsafe { trap::raise((*ctx).header.store, Trap::StackOverflow) }
 }

@@ -67,6 +67,7 @@ pub mod segment;
 pub mod share;
 pub mod snapshot;
 pub mod space;
+mod stack;
 pub mod store;
 mod stub;
 pub mod table;

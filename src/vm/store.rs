@@ -14,10 +14,12 @@ use super::memory::Memory;
 use super::module::Module;
 use super::release::Releases;
 use super::share::Share;
+use super::stack::Stacks;
 use super::table::Table;
 use super::tag::Tag;
 use super::watch::Watch;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
+use crate::base::limits::LAZY_STACK_FACTOR;
 use crate::base::{Error, Result, Slab, Stable};
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
@@ -55,12 +57,9 @@ pub struct Store {
     pub(super) watch: Watch,
     /// The address of the outermost activation, while others are inside of it; 0 otherwise.
     pub(super) outermost: usize,
-    /// The engine's.
-    pub max_wasm_stack: usize,
-    /// Whether modules are compiled while they run.
-    pub is_lazy: bool,
-    /// The stack limit of the outermost entry.
+    /// The stack limit of the call in progress.
     pub stack_limit: usize,
+    pub(super) stacks: Stacks,
     deadline: Option<Ticket>,
     /// The engine's, unless the host has changed it.
     pub heap_config: HeapConfig,
@@ -114,6 +113,12 @@ struct NoFuncs([FuncRefPtr; 1]);
 unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
+/// What one call may use of its stack, at most.
+fn most_stack(engine: &Engine) -> usize {
+    let factor = if engine.config.lazy { LAZY_STACK_FACTOR } else { 1 };
+    engine.config.max_wasm_stack.saturating_mul(factor)
+}
+
 impl Store {
     pub fn new(engine: &Arc<Engine>) -> Stable<Store> {
         let (id, shared) = {
@@ -128,9 +133,8 @@ impl Store {
             poisoned: false,
             watch: Watch::default(),
             outermost: 0,
-            max_wasm_stack: engine.config.max_wasm_stack,
-            is_lazy: engine.config.lazy,
             stack_limit: 0,
+            stacks: Stacks::new(most_stack(engine)),
             deadline: None,
             heap_config: engine.config.heap,
             heap_granted: usize::MAX,

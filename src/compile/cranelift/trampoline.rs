@@ -15,6 +15,10 @@ use cranelift_codegen::{CompiledCode, Context, FinalizedMachExceptionHandler};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::mem::{offset_of, size_of};
 
+/// Up to so many slots of an exit trampoline's frame are in the reserve below the stack limit (`base::limits`), as the host function's
+/// frame is. More of them have a check.
+const UNCHECKED_SLOTS: usize = 64;
+
 /// The exit function stands at a multiple of this behind the entry function.
 const ALIGN: usize = 16;
 
@@ -152,13 +156,30 @@ fn leave(ty: &FuncType, b: &mut FunctionBuilder) -> Exit {
     let host = params[0];
     let count = ty.params().len().max(ty.results().len());
     let slots = local(b, slot_offset(count) as u32, 4);
-    store_slots(b, &params[1..], slots);
     let store = b.ins().load(I64, constant(), host, offset_of!(VmHeader, store) as i32);
     let fp = b.ins().get_frame_pointer(I64);
     b.ins().store(trusted(), fp, store, offset_of!(VmStore, exit_fp) as i32);
     let sp = b.ins().get_stack_pointer(I64);
     b.ins().store(trusted(), sp, store, offset_of!(VmStore, exit_sp) as i32);
+    if count > UNCHECKED_SLOTS {
+        check_stack(b, host, store, sp);
+    }
+    store_slots(b, &params[1..], slots);
     Exit { host, store, fp, slots, count }
+}
+
+/// Ends the activation if the frame, of which nothing but saved registers was written yet, is below the stack limit.
+fn check_stack(b: &mut FunctionBuilder, host: Value, store: Value, sp: Value) {
+    let (exhausted, enough) = (b.create_block(), b.create_block());
+    let limit = b.ins().load(I64, trusted(), store, offset_of!(VmStore, stack_limit) as i32);
+    let is_below = b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
+    b.ins().brif(is_below, exhausted, &[], enough, &[]);
+    b.switch_to_block(exhausted);
+    b.set_cold_block(exhausted);
+    let raise = b.ins().load(I64, constant(), host, offset_of!(VmHostFunc, exhausted) as i32);
+    call_host(b, raise, &[host], None);
+    b.ins().trap(TrapCode::STACK_OVERFLOW);
+    b.switch_to_block(enough);
 }
 
 fn finish_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder, slots: Value) {

@@ -1,0 +1,143 @@
+//! A stack that the host has made: it shows how far down it was used, and ends at a page that can not be touched.
+
+use std::num::NonZeroUsize;
+
+const PAINT: u8 = 0xa5;
+const GUARD: usize = 4096;
+
+/// A mapping of its own, or a part of the thread's own stack.
+pub struct Painted {
+    low: usize,
+    size: usize,
+    is_mapped: bool,
+}
+
+impl Painted {
+    pub fn new(size: usize) -> Painted {
+        let (flags, open) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_READ | libc::PROT_WRITE);
+        // SAFETY: a new mapping, whose first page is closed.
+        let low = unsafe {
+            let at = libc::mmap(std::ptr::null_mut(), GUARD + size, open, flags, -1, 0);
+            assert_ne!(at, libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(at, GUARD, libc::PROT_NONE), 0);
+            at as usize + GUARD
+        };
+        let mut made = Painted { low, size, is_mapped: true };
+        made.paint();
+        made
+    }
+
+    /// A stack inside of another one.
+    pub fn inside(memory: &mut [u8]) -> Painted {
+        let (low, high) = (memory.as_mut_ptr() as usize, memory.as_mut_ptr_range().end as usize);
+        let low = low.next_multiple_of(16);
+        let mut made = Painted { low, size: (high & !15) - low, is_mapped: false };
+        made.paint();
+        made
+    }
+
+    fn paint(&mut self) {
+        // SAFETY: memory of its own, which no call is on now.
+        unsafe { (self.low as *mut u8).write_bytes(PAINT, self.size) };
+    }
+
+    pub fn low(&self) -> usize {
+        self.low
+    }
+
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    pub fn high(&self) -> usize {
+        self.low + self.size
+    }
+
+    /// Runs `f` on it.
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        corosensei::on_stack(self, f)
+    }
+
+    /// The lowest address that was written since the last time that this was asked.
+    pub fn lowest(&mut self) -> usize {
+        // SAFETY: memory of its own, which no call is on now.
+        let bytes = unsafe { std::slice::from_raw_parts(self.low as *const u8, self.size) };
+        let lowest = self.low + bytes.iter().position(|b| *b != PAINT).unwrap_or(self.size);
+        self.paint();
+        lowest
+    }
+
+    /// Closes a page in the middle: what is below is none of the stack any more.
+    pub fn end_at(&mut self, below_high: usize) {
+        let page = (self.high() - below_high) & !(GUARD - 1);
+        // SAFETY: a page of the mapping.
+        assert_eq!(unsafe { libc::mprotect((page - GUARD) as *mut _, GUARD, libc::PROT_NONE) }, 0);
+    }
+}
+
+impl Drop for Painted {
+    fn drop(&mut self) {
+        if self.is_mapped {
+            // SAFETY: the whole mapping.
+            unsafe { libc::munmap((self.low - GUARD) as *mut _, GUARD + self.size) };
+        }
+    }
+}
+
+// SAFETY: there is a page that can not be touched below; where the memory is a part of another stack, the tests look at what was written.
+unsafe impl corosensei::stack::Stack for Painted {
+    fn base(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.high()).unwrap()
+    }
+
+    fn limit(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.low - if self.is_mapped { GUARD } else { 0 }).unwrap()
+    }
+}
+
+/// Where the stack pointer is, about.
+#[inline(never)]
+pub fn here() -> usize {
+    let mut local = 0u8;
+    std::hint::black_box(&raw mut local) as usize
+}
+
+/// Runs `f` on a thread whose stack has exactly this size and no more. The thread library's own stacks may be some that it has left
+/// over, up to four times as large. Signal handlers run on it as well.
+pub fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
+    struct Job<F, R>(Option<F>, Option<std::thread::Result<R>>);
+    extern "C" fn main<F: FnOnce() -> R, R>(job: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: whoever made the thread waits for it, and looks at the job afterwards only.
+        let job = unsafe { &mut *job.cast::<Job<F, R>>() };
+        without_signal_stack();
+        let f = job.0.take().unwrap();
+        job.1 = Some(std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)));
+        std::ptr::null_mut()
+    }
+    fn start<F: FnOnce() -> R, R>(_: &F) -> extern "C" fn(*mut libc::c_void) -> *mut libc::c_void {
+        main::<F, R>
+    }
+    let stack = Painted::new(size);
+    let start = start(&f);
+    let mut job = Job(Some(f), None);
+    // SAFETY: attributes that are made first; a stack that stays until the thread has ended, as does the job.
+    unsafe {
+        let (mut attr, mut thread) = (std::mem::MaybeUninit::uninit(), std::mem::MaybeUninit::uninit());
+        assert_eq!(libc::pthread_attr_init(attr.as_mut_ptr()), 0);
+        assert_eq!(libc::pthread_attr_setstack(attr.as_mut_ptr(), stack.low as *mut _, size), 0);
+        assert_eq!(libc::pthread_create(thread.as_mut_ptr(), attr.as_ptr(), start, (&raw mut job).cast()), 0);
+        assert_eq!(libc::pthread_join(thread.assume_init(), std::ptr::null_mut()), 0);
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+    }
+    job.1.unwrap().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Lets signal handlers of this thread run on the stack in use, as on threads of hosts that have made no other one.
+pub fn without_signal_stack() {
+    // SAFETY: a plain system call.
+    unsafe {
+        let mut off: libc::stack_t = std::mem::zeroed();
+        off.ss_flags = libc::SS_DISABLE;
+        assert_eq!(libc::sigaltstack(&off, std::ptr::null_mut()), 0);
+    }
+}
