@@ -48,6 +48,10 @@ int main(void) {
     STRUCT(wrt_growth_t), FIELD(wrt_growth_t, resource), FIELD(wrt_growth_t, current), FIELD(wrt_growth_t, desired);
     STRUCT(wrt_size_limits_t), FIELD(wrt_size_limits_t, min), FIELD(wrt_size_limits_t, max);
     FIELD(wrt_size_limits_t, has_max);
+    STRUCT(wrt_type_t), FIELD(wrt_type_t, engine), FIELD(wrt_type_t, index), FIELD(wrt_type_t, generation);
+    FIELD(wrt_type_t, names), FIELD(wrt_type_t, kind), FIELD(wrt_type_t, nullable), FIELD(wrt_type_t, reserved);
+    STRUCT(wrt_field_t), FIELD(wrt_field_t, type), FIELD(wrt_field_t, is_mutable);
+    FIELD(wrt_import_t, type), FIELD(wrt_export_t, type);
     size_t value = 3;
     FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_abi_layout(TEXT("wrt_no_such_t"), &value));
     CHECK(value == 0);

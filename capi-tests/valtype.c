@@ -207,7 +207,7 @@ static void questions_misused(wrt_engine_t *engine) {
     wrt_engine_t *far;
     OK(wrt_engine_new(NULL, &far));
     kit_t f = kit(far);
-    wrt_type_t none = {0, 0, 0, 0, 0}, any = plain_type(WRT_ANYREF, true), number = plain_type(WRT_I64, false), made_up = k.node,
+    wrt_type_t none = {0}, any = plain_type(WRT_ANYREF, true), number = plain_type(WRT_I64, false), made_up = k.node,
                out;
     wrt_field_t field;
     wrt_functype_t *ft;
@@ -221,7 +221,9 @@ static void questions_misused(wrt_engine_t *engine) {
     questions_fail(engine, &any, TYPE);
     questions_fail(engine, &number, TYPE);
     made_up.index = 1u << 29;
-    questions_fail(engine, &made_up, ARGUMENT);
+    questions_fail(engine, &made_up, WRT_ERROR_KIND_STALE_HANDLE);
+    made_up = k.node, made_up.generation++;
+    questions_fail(engine, &made_up, WRT_ERROR_KIND_STALE_HANDLE);
     made_up = k.node, made_up.kind = WRT_DEFINED_FUNC;
     questions_fail(engine, &made_up, ARGUMENT);
     made_up.kind = 77;

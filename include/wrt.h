@@ -245,7 +245,7 @@ typedef struct wrt_error_t wrt_error_t;
 // The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
 typedef struct wrt_externtype_t wrt_externtype_t;
 
-// A function type. Immutable; may be shared between threads.
+// A function type. Immutable; may be shared between threads. Keeps the types that it names.
 typedef struct wrt_functype_t wrt_functype_t;
 
 // Interrupts one store. May outlive it.
@@ -267,7 +267,7 @@ typedef struct wrt_store_t wrt_store_t;
 // A recursion group that is being put together. Used by one thread at a time.
 typedef struct wrt_typebuilder_t wrt_typebuilder_t;
 
-// Types that were defined together. Immutable; may be shared between threads. The types live on when it is deleted.
+// Types that were defined together, which live at least as long as this (`wrt_type_t`). Immutable; may be shared between threads.
 typedef struct wrt_types_t wrt_types_t;
 
 // What one guest process may use of WASI preview 1: arguments, environment, standard streams, directories, clocks. At first its
@@ -397,13 +397,22 @@ typedef struct {
     uint32_t generation;
 } wrt_global_t;
 
-// A type of values or of fields. A plain value: copy it freely; it owns nothing. Defined types live as long as their engine,
-// and equal ones have equal numbers there. All zeros is no type.
+// A type of values or of fields. A plain value: copy it freely; it owns nothing. All zeros is no type.
+//
+// Equal defined types of an engine are one type, wherever they come from. It is there as long as something keeps it: types that the
+// host has defined (`wrt_types_parse`, `wrt_typebuilder_finish`) as long as the engine; those of modules as long as the module, a
+// `wrt_types_t` or `wrt_functype_t` of it, or a store that has made an instance of it, an object or something else of
+// the type. Afterwards uses fail with `stale handle`.
 typedef struct {
     // The engine of a defined type; 0 for others.
     uint64_t engine;
     // The number of a defined type in its engine; 0 for others.
     uint32_t index;
+    // Tells a defined type from others that had its number before it; 0 for others.
+    uint32_t generation;
+    // Whose names the type and its fields have: the module's, or the text's, that it was got from; 0 for nobody's. The names are
+    // there as long as that is. Says nothing about which type it is.
+    uint32_t names;
     // One of `WRT_I32`, ..., `WRT_FUNCREF`, ..., `WRT_I16`.
     uint8_t kind;
     // Of a reference type: whether null is one of its values; 0 or 1.
@@ -411,7 +420,7 @@ typedef struct {
     // Always 0.
     uint16_t reserved;
 } wrt_type_t;
-#define wrt_type_t_EMPTY (wrt_type_t){ .engine = 0, .index = 0, .kind = 0, .nullable = 0, .reserved = 0 }
+#define wrt_type_t_EMPTY (wrt_type_t){ .engine = 0, .index = 0, .generation = 0, .names = 0, .kind = 0, .nullable = 0, .reserved = 0 }
 
 // What a store's heap has done and holds. More may come at the end.
 typedef struct {
@@ -793,6 +802,10 @@ wrt_engine_t *wrt_engine_clone(const wrt_engine_t *engine);
 WRT_MUST_USE wrt_error_t *wrt_engine_compile_progress(const wrt_engine_t *engine,
                                          uint64_t *out_done,
                                          uint64_t *out_total);
+
+// How many defined types there are now, of modules and of the host: those that something keeps (`wrt_type_t`). May be called from any
+// thread at any time. 0 for NULL.
+size_t wrt_engine_type_count(const wrt_engine_t *engine);
 
 // Deletes an engine pointer. NULL does nothing.
 void wrt_engine_delete(wrt_engine_t *engine);
@@ -1777,7 +1790,7 @@ WRT_MUST_USE wrt_error_t *wrt_types_parse(const wrt_engine_t *engine,
 // The types a module defines, in its order. The caller owns `*out_types`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_module_types(const wrt_module_t *module, wrt_types_t **out_types);
 
-// Deletes a list of types, not the types. NULL does nothing.
+// Deletes a list of types. Types of the host's stay, those of a module as long as something else keeps them. NULL does nothing.
 void wrt_types_delete(wrt_types_t *types);
 
 // How many there are. 0 for NULL.
@@ -1937,8 +1950,8 @@ WRT_MUST_USE wrt_error_t *wrt_type_matches(const wrt_engine_t *engine,
                               const wrt_type_t *b,
                               bool *out_matches);
 
-// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`; a defined type without
-// a name has its number. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
+// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`. A defined type has the name that
+// it has where it was got from (`wrt_type_t.names`); without one it is described, as in `(ref null (struct i32 (mut i64)))`. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
 // length without the NUL. `buffer` may be NULL if `capacity` is 0.
 WRT_MUST_USE wrt_error_t *wrt_type_text(const wrt_engine_t *engine,
                            const wrt_type_t *ty,
@@ -1958,8 +1971,8 @@ WRT_MUST_USE wrt_error_t *wrt_type_field(const wrt_engine_t *engine,
                             uint32_t index,
                             wrt_field_t *out_field);
 
-// The number of a field by its name, where the first module that has this type gives names. Fails with `not found` when there is
-// none.
+// The number of a field by the name that it has where the type was got from: in the module, or in the text of
+// `wrt_types_parse` (`wrt_type_t.names`). Fails with `not found` when there is none.
 WRT_MUST_USE wrt_error_t *wrt_type_find_field(const wrt_engine_t *engine,
                                  const wrt_type_t *ty,
                                  const char *name,

@@ -114,6 +114,26 @@ fn imports_come_from_lower_floors() {
     assert_none("imports from the same or a higher floor", offences);
 }
 
+/// A child of a fork has whatever other threads held as they left it: locks of another kind may be held for ever there.
+#[test]
+fn locks_are_those_that_a_fork_leaves_whole() {
+    const FOREIGN: [&str; 6] = ["parking_lot", "Mutex", "RwLock", "Condvar", "LazyLock", "LazyCell"];
+    let mut offences = Vec::new();
+    for (name, text) in files("src", "rs").into_iter().filter(|(name, _)| name != "src/sys/lock.rs") {
+        for (i, line) in text.lines().enumerate() {
+            let line = code(line);
+            let foreign =
+                line.contains("sync::") && !line.contains("sys::lock") && FOREIGN.iter().any(|l| line.contains(l));
+            // Others wait for who fills a place.
+            let fills = line.contains("get_or_init(") && !line.contains("section(");
+            if foreign || fills {
+                offences.push(format!("{name}:{}: {}", i + 1, line.trim()));
+            }
+        }
+    }
+    assert_none("a lock that is not of `sys::lock`, or a place that is filled outside of a `section`", offences);
+}
+
 #[test]
 fn unsafe_stays_where_it_is_needed() {
     let mut offences = Vec::new();

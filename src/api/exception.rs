@@ -11,7 +11,9 @@ use crate::wasm::descriptor::KIND_EXCEPTION;
 impl Ref {
     /// An exception of a tag with a value for each parameter of its type.
     pub fn new_exception(store: &mut StoreMut<'_>, tag: Tag, values: &[Val]) -> Result<Ref> {
-        let def = store.vm().engine.types.exception(tag.type_id(store)?)?;
+        let types = &store.vm().engine.types;
+        let def = types.exception(&types.get(tag.type_id(store)?))?;
+        store.vm_mut().keep_type(&def);
         let (want, got) = (def.fields().len() - 1, values.len());
         if want != got {
             return Err(err!(TypeMismatch, "an exception of this tag carries {want} values, {got} were given"));

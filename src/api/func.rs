@@ -11,6 +11,7 @@ use crate::vm::func::{Direct, HostCall};
 use crate::vm::func_table::FuncRefPtr;
 use crate::vm::store::FuncEntry;
 use crate::vm::{call, store as vm, unwind};
+use crate::wasm::registry::DefType;
 use crate::wasm::types::{FuncType, RefType, TypeId, ValType};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -91,8 +92,8 @@ impl Func {
         direct: Option<Direct>,
     ) -> Result<Func> {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
-        let (id, _) = store.vm().engine.types.register_func(ty)?;
-        let funcref = store.with_room(|store| store.vm_mut().add_host_func(id, call.clone(), direct))?;
+        let def = store.vm().engine.types.register_func(ty)?;
+        let funcref = store.with_room(|store| store.vm_mut().add_host_func(&def, call.clone(), direct))?;
         // SAFETY: just made in this store.
         unsafe { Func::from_ref(store, funcref) }
     }
@@ -111,9 +112,8 @@ impl Func {
     }
 
     /// The function of a definition in this store. There is one, which lives as long as something refers to it.
-    pub(super) fn shared(store: &mut StoreMut<'_>, d: &HostDefinition) -> Result<Func> {
-        let (id, _) = store.vm().engine.types.register_func(&d.ty)?;
-        let funcref = store.vm_mut().shared_host_func(id, &d.call, d.direct)?;
+    pub(super) fn shared(store: &mut StoreMut<'_>, d: &HostDefinition, ty: &DefType) -> Result<Func> {
+        let funcref = store.vm_mut().shared_host_func(ty, &d.call, d.direct)?;
         // SAFETY: a function of this store.
         unsafe { Func::from_ref(store, funcref) }
     }
@@ -129,7 +129,7 @@ impl Func {
     }
 
     /// The id of its type, which supertypes' ids are not equal to.
-    pub(super) fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
+    pub fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let funcref = store.vm().funcs[self.check(store)?].funcref;
         // SAFETY: a function of this store.
         Ok(unsafe { (*funcref).type_id })
@@ -158,7 +158,7 @@ impl Func {
         let mut few = MaybeUninit::<[VmSlot; FEW]>::uninit();
         let mut many = Vec::new();
         // SAFETY: the handle was checked, so code and context are this store's and of the entry's type, and stay at least
-        // until machine code runs. Types live as long as the engine. The caller promises the values; the slots are as many.
+        // until machine code runs. The store keeps the type to its end. The caller promises the values; the slots are as many.
         // No borrow of the store is used across the call.
         unsafe {
             let (ty, funcref) = (&*Arc::as_ptr(&(*entry).ty), (*entry).funcref);

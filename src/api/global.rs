@@ -11,7 +11,7 @@ use crate::wasm::types::GlobalType;
 
 impl Global {
     pub fn new(store: &mut StoreMut<'_>, ty: GlobalType, value: Val) -> Result<Global> {
-        store.engine().check_type(ty.content)?;
+        store.keep_type_of(ty.content)?;
         let index = store.with_room(|store| {
             if ty.content.is_gc() {
                 store.vm_mut().heap()?;

@@ -1,6 +1,7 @@
 //! Instances.
 
 pub use super::handle::defined::Instance;
+use super::types;
 use super::{Extern, Func, Global, ImportType, Memory, Module, StoreMut, Table, Tag};
 use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
@@ -32,7 +33,7 @@ impl Instance {
         }
         let mut values = Vec::with_capacity(imports.len());
         for (import, given) in module.imports().zip(imports) {
-            let value = import_value(store, &import.ty, given).map_err(|e| misfit(e, &import))?;
+            let value = import_value(store, module, &import.ty, given).map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
         // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
@@ -112,11 +113,11 @@ fn extern_of(store: &mut StoreMut<'_>, instance: u32, index: EntityIndex) -> Res
 }
 
 /// Checks that `given` may stand where `wanted` is imported (Wasm 3.0, 4.7.2).
-fn import_value(store: &StoreMut<'_>, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
-    let types = store.vm().engine.types.view();
+fn import_value(store: &StoreMut<'_>, module: &Module, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
+    let view = store.vm().engine.types.view();
     let (fits, value) = match (wanted, given) {
         (ExternType::Func(w, _), Extern::Func(f)) => {
-            let fits = types.is_subtype(f.type_id(store)?, *w);
+            let fits = view.is_subtype(f.type_id(store)?, *w);
             (fits, ImportValue::Func(store.vm().funcs[f.check(store)?].funcref))
         }
         (ExternType::Table(w), Extern::Table(t)) => {
@@ -131,7 +132,7 @@ fn import_value(store: &StoreMut<'_>, wanted: &ExternType, given: &Extern) -> Re
         }
         (ExternType::Global(w), Extern::Global(g)) => {
             let i = g.check(store)?;
-            (types.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i))
+            (view.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i))
         }
         (ExternType::Tag(w, _), Extern::Tag(t)) => {
             // Tags match no subtypes (Wasm 3.0, 3.3.16).
@@ -140,7 +141,8 @@ fn import_value(store: &StoreMut<'_>, wanted: &ExternType, given: &Extern) -> Re
         _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),
     };
     if !fits {
-        return Err(err!(Link, "expected {wanted}, found {}", given.ty(store)?));
+        let found = types::extern_text(store, &given.ty(store)?);
+        return Err(err!(Link, "expected {}, found {found}", module.scope().extern_text(wanted)));
     }
     Ok(value)
 }

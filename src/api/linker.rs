@@ -7,6 +7,7 @@ use crate::base::shown::list;
 use crate::base::{Error, Quoted, Result};
 use crate::err;
 use crate::vm::func::{Direct, HostCall};
+use crate::wasm::registry::DefType;
 use crate::wasm::types::FuncType;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub struct Linker {
 
 enum Definition {
     Extern(Extern),
-    Host(HostDefinition),
+    /// With its type.
+    Host(HostDefinition, DefType),
 }
 
 /// A host function that has no store yet.
@@ -106,8 +108,9 @@ impl Linker {
 
     /// Defines a host function.
     pub fn define_func(&mut self, module: &str, name: &str, f: HostDefinition) -> Result<()> {
-        f.ty.params().iter().chain(f.ty.results()).try_for_each(|t| self.engine.check_type(*t))?;
-        self.insert(module, name, Definition::Host(f))
+        f.ty.values().iter().try_for_each(|t| self.engine.check_type(*t))?;
+        let ty = self.engine.0.types.register_func(&f.ty)?;
+        self.insert(module, name, Definition::Host(f, ty))
     }
 
     /// Defines every export of an instance under one module name. Fails before anything is defined if one of the names
@@ -141,7 +144,7 @@ impl Linker {
             let found = self.modules.get(import.module).and_then(|items| items.get(import.name));
             imports.push(match found {
                 Some(Definition::Extern(item)) => *item,
-                Some(Definition::Host(h)) => Extern::Func(Func::shared(store, h)?),
+                Some(Definition::Host(h, ty)) => Extern::Func(Func::shared(store, h, ty)?),
                 None => return Err(self.missing(module)),
             });
         }
@@ -152,7 +155,9 @@ impl Linker {
     #[cold]
     fn missing(&self, module: &Module) -> Error {
         let missing: Vec<_> = module.imports().filter(|i| !self.is_defined(i.module, i.name)).collect();
-        let named = missing.iter().map(|i| format!("{}.{} ({})", Quoted(i.module), Quoted(i.name), i.ty));
+        let named = missing
+            .iter()
+            .map(|i| format!("{}.{} ({})", Quoted(i.module), Quoted(i.name), module.scope().extern_text(&i.ty)));
         let what =
             if missing.len() == 1 { "unknown import".into() } else { format!("{} unknown imports:", missing.len()) };
         err!(Link, "{what} {}", list(named, SHOWN_IMPORTS))

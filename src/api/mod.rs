@@ -38,7 +38,8 @@ pub use crate::vm::heap::{GcEvent, GcHook};
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::vm::pool::{PoolOptions, PoolStatistics};
 pub use crate::wasm::features::{Feature, had as features};
-pub use crate::wasm::registry::{TypeDef, in_group};
+pub use crate::wasm::registry::{DefType, TypeDef, in_group};
+pub use crate::wasm::scope::TypeScope;
 pub use crate::wasm::types::{
     CompositeType, ExternType, FieldType, FuncType, GlobalType, HeapType, IndexType, Limits, MemoryType, PageSize,
     RefType, StorageType, SubType, TableType, Top, TypeId, ValType,

@@ -4,6 +4,7 @@ use super::{Engine, Types, text};
 use crate::base::Result;
 use crate::vm::share::{Offer, Share};
 use crate::vm::{module as vm, saved};
+use crate::wasm::scope::TypeScope;
 use crate::wasm::types::ExternType;
 use crate::wasm::{decode, refusal};
 use std::path::Path;
@@ -108,6 +109,11 @@ impl Module {
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let info = self.0.info();
         info.exports.iter().map(|e| ExportType { name: &e.name, ty: info.extern_type(e.index) })
+    }
+
+    /// Its types, kept, with their names.
+    pub fn scope(&self) -> &Arc<TypeScope> {
+        self.0.info().scope()
     }
 
     /// The types it defines, in binary order, with their names.

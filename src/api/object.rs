@@ -9,10 +9,9 @@ use crate::gc::no_gc::NewObject;
 use crate::gc::{Gc, NoGc};
 use crate::vm::array;
 use crate::wasm::descriptor::HEADER_SIZE;
-use crate::wasm::registry::TypeDef;
+use crate::wasm::registry::DefType;
 use crate::wasm::types::{CompositeType, FieldType, StorageType, TypeId, ValType};
 use std::fmt;
-use std::sync::Arc;
 
 /// A value on its way into an object.
 #[derive(Clone, Copy)]
@@ -62,24 +61,25 @@ pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<
     result
 }
 
-fn type_def(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
-    let found = store.vm().engine.types.find(ty);
+/// A type that something is made of, which the store keeps from now on.
+fn type_def(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
+    let found = store.vm_mut().find_and_keep_type(ty).cloned();
     found.ok_or_else(|| err!(InvalidArgument, "the type is none of this store's engine"))
 }
 
-fn struct_type(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
+fn struct_type(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Struct(_) => Ok(def),
-        _ => Err(err!(TypeMismatch, "{} is no structure type", def.heap_type())),
+        _ => Err(err!(TypeMismatch, "{} is no structure type", super::types::text(store, def.heap_type()))),
     }
 }
 
-fn array_type(store: &StoreMut<'_>, ty: TypeId) -> Result<Arc<TypeDef>> {
+fn array_type(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Array(_) => Ok(def),
-        _ => Err(err!(TypeMismatch, "{} is no array type", def.heap_type())),
+        _ => Err(err!(TypeMismatch, "{} is no array type", super::types::text(store, def.heap_type()))),
     }
 }
 
@@ -127,7 +127,7 @@ unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -
 pub(super) struct Place<'s> {
     pub no_gc: NoGc<'s>,
     pub object: Gc<'s>,
-    pub def: Arc<TypeDef>,
+    pub def: DefType,
 }
 
 impl Place<'_> {
@@ -161,7 +161,7 @@ impl Ref {
     /// The object, and its type.
     fn object<'s>(&self, store: &'s StoreMut<'_>) -> Result<Place<'s>> {
         let (no_gc, object) = self.get(store)?;
-        let def = no_gc.type_of(object).and_then(|id| store.vm().engine.types.find(id));
+        let def = no_gc.type_of(object).and_then(|id| store.vm().type_of_object(id));
         let def = def.ok_or_else(|| err!(TypeMismatch, "the reference is to no structure or array"))?;
         Ok(Place { no_gc, object, def })
     }

@@ -18,7 +18,7 @@ impl Table {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
-        store.engine().check_type(ValType::Ref(ty.element))?;
+        store.keep_type_of(ValType::Ref(ty.element))?;
         let table = store.with_room(|store| {
             // What may fail comes before the table is there.
             if ValType::Ref(ty.element).is_gc() {
@@ -167,6 +167,7 @@ impl Table {
         let types = store.vm().engine.types.view();
         let (to, of) = (dst_table.ty().element, src_table.ty().element);
         if !types.ref_matches(of, to) {
+            let [of, to] = [of, to].map(|t| super::types::val_text(store, ValType::Ref(t)));
             return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
         }
         if !dst_table.is_gc() {

@@ -13,11 +13,12 @@ impl Tag {
     /// A tag whose exceptions carry values of the parameters' types. There may be no results.
     pub fn new(store: &mut StoreMut<'_>, ty: &FuncType) -> Result<Tag> {
         if !ty.results().is_empty() {
-            return Err(err!(InvalidArgument, "the type of a tag has no results, {ty} has"));
+            return Err(err!(InvalidArgument, "the type of a tag has no results, this one has {}", ty.results().len()));
         }
         ty.params().iter().try_for_each(|t| store.engine().check_type(*t))?;
-        let (id, _) = store.vm().engine.types.register_func(ty)?;
-        let place = store.with_room(|store| store.vm_mut().add_tag(id))?;
+        let def = store.vm().engine.types.register_func(ty)?;
+        store.vm_mut().keep_type(&def);
+        let place = store.with_room(|store| store.vm_mut().add_tag(def.id))?;
         Ok(Tag::make(store, place))
     }
 
@@ -39,7 +40,7 @@ impl Tag {
         found.ok_or_else(|| err!(StaleHandle, "the tag was freed: nothing referred to it"))
     }
 
-    pub(super) fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
+    pub fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let (place, ..) = self.object(store)?;
         Ok(store.vm().tags[place].ty)
     }

@@ -126,7 +126,7 @@ impl Val {
             (Val::AnyRef(v), ValType::Ref(r)) if r.top() == Top::Any => slot.gc = raw(store, v, r)?,
             (Val::ExternRef(v), ValType::Ref(r)) if r.top() == Top::Extern => slot.gc = raw(store, v, r)?,
             (Val::ExnRef(v), ValType::Ref(r)) if r.top() == Top::Exn => slot.gc = raw(store, v, r)?,
-            _ => return Err(mismatch(ty, self)),
+            _ => return Err(mismatch(store, ty, self)),
         }
         Ok(slot)
     }
@@ -154,41 +154,49 @@ impl Val {
 }
 
 fn func_slot(store: &StoreMut<'_>, f: Option<Func>, ty: RefType) -> Result<VmSlot> {
-    let Some(f) = f else { return null(ty) };
+    let Some(f) = f else { return null(store, ty) };
     let funcref = store.vm().funcs[f.check(store)?].funcref;
     let types = store.vm().engine.types.view();
     // SAFETY: a function of this store.
     let found = crate::wasm::types::HeapType::ConcreteFunc(unsafe { (*funcref).type_id });
     match types.heap_matches(found, ty.heap) {
         true => Ok(VmSlot { funcref }),
-        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found a function of another type")),
+        false => Err(expected(store, ty, "a function of another type")),
     }
 }
 
 /// The bits of a reference, if it is of type `ty`.
 #[inline(always)]
 pub(super) fn raw(store: &StoreMut<'_>, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
-    let Some(r) = v else { return null(ty).map(|_| RawRef::NULL) };
+    let Some(r) = v else { return null(store, ty).map(|_| RawRef::NULL) };
     let (no_gc, gc) = r.get(store)?;
     match no_gc.is(Some(gc), ty) {
         true => Ok(gc.bits()),
-        false => Err(wrong_type(no_gc, gc, ty)),
+        false => Err(wrong_type(store, no_gc, gc, ty)),
     }
 }
 
 #[cold]
-fn wrong_type<'h>(no_gc: NoGc<'h>, gc: Gc<'h>, ty: RefType) -> Error {
-    err!(TypeMismatch, "expected a value of type {ty}, found {}", no_gc.ref_type(gc, ty.top()))
+fn wrong_type<'h>(store: &StoreMut<'_>, no_gc: NoGc<'h>, gc: Gc<'h>, ty: RefType) -> Error {
+    let found = ValType::Ref(no_gc.ref_type(gc, ty.top()));
+    expected(store, ty, &super::types::val_text(store, found))
 }
 
-fn null(ty: RefType) -> Result<VmSlot> {
+fn null(store: &StoreMut<'_>, ty: RefType) -> Result<VmSlot> {
     match ty.nullable {
         true => Ok(VmSlot::ZERO),
-        false => Err(err!(TypeMismatch, "expected a value of type {ty}, found null")),
+        false => Err(expected(store, ty, "null")),
     }
 }
 
 #[cold]
-fn mismatch(ty: ValType, got: Val) -> Error {
+fn expected(store: &StoreMut<'_>, ty: RefType, found: &str) -> Error {
+    let ty = super::types::val_text(store, ValType::Ref(ty));
+    err!(TypeMismatch, "expected a value of type {ty}, found {found}")
+}
+
+#[cold]
+fn mismatch(store: &StoreMut<'_>, ty: ValType, got: Val) -> Error {
+    let ty = super::types::val_text(store, ty);
     err!(TypeMismatch, "expected a value of type {ty}, found {}", got.ty())
 }

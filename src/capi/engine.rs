@@ -64,6 +64,14 @@ pub unsafe extern "C" fn wrt_engine_compile_progress(
     })
 }
 
+/// How many defined types there are now, of modules and of the host: those that something keeps (`wrt_type_t`). May be called from any
+/// thread at any time. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_engine_type_count(engine: *const wrt_engine_t) -> usize {
+    // SAFETY: the caller passes NULL or an engine.
+    plain(0, || unsafe { engine.as_ref() }.map_or(0, |e| e.0.type_count()))
+}
+
 /// Deletes an engine pointer. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_delete(engine: *mut wrt_engine_t) {

@@ -222,7 +222,7 @@ pub unsafe extern "C" fn wrt_func_type(
         let out = output(out_type, std::ptr::null_mut(), "out_type");
         on_store(store, |s| {
             let (out, func) = (out?, Func::from(*borrow(func, "func")?));
-            *out = give(wrt_functype_t::new((*func.ty(s)?).clone(), s.engine().id()));
+            *out = give(wrt_functype_t::of_store(s, func.type_id(s)?)?);
             Ok(())
         })
     }

@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wrt_global_new_of(
         running(store, |s| {
             take(take_value, s, |s, value| {
                 let (out, content) = (out?, borrow(ty, "type")?.val(&s.engine())?);
-                *out = Global::new(s, GlobalType { content, mutable: mutable.get() }, value)?.into();
+                *out = Global::new(s, GlobalType { content: content.ty, mutable: mutable.get() }, value)?.into();
                 Ok(())
             })
         })
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn wrt_global_value_type(
         let out = output(out_type, wrt_type_t::EMPTY, "out_type");
         on_store(store, |s| {
             let (out, global) = (out?, Global::from(*borrow(global, "global")?));
-            *out = wrt_type_t::of_val(s.engine().id(), global.ty(s)?.content);
+            *out = wrt_type_t::in_store(s, global.ty(s)?.content);
             Ok(())
         })
     }

@@ -2,6 +2,7 @@
 //! loads and stores: the one that deletes makes a barrier on all processors instead.
 
 use crate::sys::barrier;
+use crate::sys::thread::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*, compiler_fence, fence};
 
@@ -19,12 +20,18 @@ pub struct Life {
     depth: AtomicUsize,
     state: AtomicU8,
     has_barrier: bool,
+    /// The process that it was made in.
+    process: u32,
 }
 
 impl Life {
     pub fn new() -> Arc<Life> {
+        Arc::new(Life::alive())
+    }
+
+    fn alive() -> Life {
         let has_barrier = barrier::is_available();
-        Arc::new(Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier })
+        Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier, process: process() }
     }
 
     /// A call begins. Returns what `leave` needs: how many there were, whatever becomes of those that begin later.
@@ -86,6 +93,10 @@ impl Life {
                     return false;
                 }
                 while self.depth.load(Acquire) != 0 {
+                    if self.process != process() {
+                        // A thread of the parent's was in it. It stays in that state, and in memory.
+                        return false;
+                    }
                     std::thread::yield_now();
                 }
                 true
@@ -105,7 +116,7 @@ mod tests {
     fn one_ends_it() {
         for has_barrier in [barrier::is_available(), false] {
             for round in 0..300 {
-                let life = Arc::new(Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier });
+                let life = Arc::new(Life { has_barrier, ..Life::alive() });
                 let (ended, entered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
                 let (of_user, its_ended, its_entered) = (life.clone(), ended.clone(), entered.clone());
                 let user = std::thread::spawn(move || {

@@ -5,6 +5,7 @@ use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{self, CText, borrow, delete, give, output, slice, string};
 use super::types::wrt_externtype_t;
+use super::valtype::Origin;
 use crate::api::{Module, ModuleOffer, Quoted, Result};
 use crate::err;
 use std::ffi::{c_char, c_void};
@@ -20,12 +21,12 @@ pub struct wrt_module_t {
 
 impl wrt_module_t {
     fn give(module: Module) -> *mut wrt_module_t {
-        let engine = module.engine().id();
+        let origin = Origin { engine: module.engine().id(), scope: module.scope().clone() };
         let import = |i: crate::api::ImportType<'_>| {
-            (CText::new(i.module), CText::new(i.name), wrt_externtype_t::new(i.ty, engine))
+            (CText::new(i.module), CText::new(i.name), wrt_externtype_t::new(i.ty, &origin))
         };
         let imports = module.imports().map(import).collect();
-        let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty, engine))).collect();
+        let exports = module.exports().map(|e| (CText::new(e.name), wrt_externtype_t::new(e.ty, &origin))).collect();
         let name = module.name().map(CText::new);
         let _offer = module.offer();
         give(wrt_module_t { module, name, imports, exports, _offer })

@@ -23,7 +23,7 @@ unsafe fn make(
         let out = output(out_reference, wrt_ref_t::EMPTY, "out_reference");
         running(store, |s| {
             let (out, ty) = (out?, borrow(ty, "type")?.defined(&s.engine())?);
-            *out = f(s, ty)?.into();
+            *out = f(s, ty.id)?.into();
             Ok(())
         })
     }
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn wrt_struct_new(
         running(store, |s| {
             take_all(take_fields, field_count, s, |s, fields| {
                 let (out, ty) = (out?, borrow(ty, "type")?.defined(&s.engine())?);
-                *out = Ref::new_struct(s, ty, fields)?.into();
+                *out = Ref::new_struct(s, ty.id, fields)?.into();
                 Ok(())
             })
         })
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn wrt_array_new(
         running(store, |s| {
             take(take_init, s, |s, init| {
                 let (out, ty) = (out?, borrow(ty, "type")?.defined(&s.engine())?);
-                *out = Ref::new_array(s, ty, init, len)?.into();
+                *out = Ref::new_array(s, ty.id, init, len)?.into();
                 Ok(())
             })
         })
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn wrt_array_new_of(
         running(store, |s| {
             take_all(take_elements, count, s, |s, elements| {
                 let (out, ty) = (out?, borrow(ty, "type")?.defined(&s.engine())?);
-                *out = Ref::new_array_of(s, ty, elements)?.into();
+                *out = Ref::new_array_of(s, ty.id, elements)?.into();
                 Ok(())
             })
         })

@@ -6,7 +6,7 @@ use super::own::{borrow, output};
 use super::store::wrt_store_t;
 use super::val::{WRT_ANYREF, WRT_EXTERNREF, wrt_func_t, wrt_ref_t, wrt_val_t};
 use super::valtype::wrt_type_t;
-use crate::api::{Error, Func, Ref, Result, Top, Trap, Val};
+use crate::api::{Error, Func, Ref, RefType, Result, Top, Trap, Val, ValType};
 use crate::err;
 
 /// Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
@@ -143,7 +143,8 @@ pub unsafe extern "C" fn wrt_ref_test(
     unsafe {
         let out = output(out_is, false, "out_is");
         on_store(store, |s| {
-            let (out, ty) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            let (out, kept) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            let ty = kept.ty;
             *out = match borrow(reference, "reference")?.get() {
                 Some(r) => r.is(s, ty)?,
                 None => ty.nullable,
@@ -169,7 +170,8 @@ pub unsafe extern "C" fn wrt_ref_cast(
         let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
-            let (out, ty) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            let (out, kept) = (out?, borrow(ty, "type")?.reference(&s.engine())?);
+            let ty = kept.ty;
             let reference = reference?.get();
             let fits = match reference {
                 Some(r) => r.is(s, ty)?,
@@ -204,7 +206,7 @@ pub unsafe extern "C" fn wrt_ref_type(
         let out = output(out_type, wrt_type_t::EMPTY, "out_type");
         on_store(store, |s| {
             let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
-            *out = wrt_type_t::of_heap(s.engine().id(), r.heap_type(s)?, false);
+            *out = wrt_type_t::in_store(s, ValType::Ref(RefType { nullable: false, heap: r.heap_type(s)? }));
             Ok(())
         })
     }

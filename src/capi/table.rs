@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wrt_table_new_of(
             take(take_init, s, |s, init| {
                 let (out, limits) = (out?, borrow(limits, "limits")?.get());
                 let element = borrow(element, "element")?.reference(&s.engine())?;
-                *out = Table::new(s, TableType::new(limits, element), init)?.into();
+                *out = Table::new(s, TableType::new(limits, element.ty), init)?.into();
                 Ok(())
             })
         })
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn wrt_table_options_init(out_options: *mut wrt_table_opti
     let all = wrt_table_options_t {
         size: size_of::<wrt_table_options_t>(),
         limits: wrt_size_limits_t { min: 0, max: 0, has_max: 0 },
-        element: wrt_type_t::of_val(0, ValType::FUNCREF),
+        element: wrt_type_t::of_plain(ValType::FUNCREF),
         is_64: 0,
     };
     // SAFETY: the caller passes NULL or a place for the options.
@@ -103,7 +103,8 @@ pub unsafe extern "C" fn wrt_table_new_with(
                 let (out, options) = (out?, options_of(options, |o| o.size, "wrt_table_options_init")?);
                 let element = options.element.reference(&s.engine())?;
                 let index = if options.is_64 != 0 { IndexType::I64 } else { IndexType::I32 };
-                *out = Table::new(s, TableType { limits: options.limits.get(), element, index }, init)?.into();
+                let ty = TableType { limits: options.limits.get(), element: element.ty, index };
+                *out = Table::new(s, ty, init)?.into();
                 Ok(())
             })
         })
@@ -140,7 +141,7 @@ pub unsafe extern "C" fn wrt_table_element_type(
         let out = output(out_type, wrt_type_t::EMPTY, "out_type");
         on_store(store, |s| {
             let (out, table) = (out?, Table::from(*borrow(table, "table")?));
-            *out = wrt_type_t::of_val(s.engine().id(), ValType::Ref(table.ty(s)?.element));
+            *out = wrt_type_t::in_store(s, ValType::Ref(table.ty(s)?.element));
             Ok(())
         })
     }

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn wrt_tag_type(
         let out = output(out_type, std::ptr::null_mut(), "out_type");
         on_store(store, |s| {
             let (out, tag) = (out?, Tag::from(*borrow(tag, "tag")?));
-            *out = give(wrt_functype_t::new((*tag.ty(s)?).clone(), s.engine().id()));
+            *out = give(wrt_functype_t::of_store(s, tag.type_id(s)?)?);
             Ok(())
         })
     }

@@ -8,22 +8,23 @@ use super::own::{borrow, delete, give, output, slice, string, wrt_bool};
 use super::val::wrt_val_t;
 use super::valtype::*;
 use crate::api::{
-    CompositeType, Engine, FieldType, FuncType, HeapType, Quoted, Result, StorageType, SubType, Types, ValType,
+    CompositeType, DefType, Engine, FieldType, FuncType, HeapType, Quoted, Result, StorageType, SubType, Types, ValType,
 };
 use crate::err;
 use crate::wasm::registry::in_group_place;
 use std::ffi::c_char;
 use std::sync::Arc;
 
-/// Types that were defined together. Immutable; may be shared between threads. The types live on when it is deleted.
+/// Types that were defined together, which live at least as long as this (`wrt_type_t`). Immutable; may be shared between threads.
 pub struct wrt_types_t {
     types: Types,
-    engine: u64,
+    origin: Origin,
 }
 
 impl wrt_types_t {
     fn out(types: Types, engine: &Engine) -> *mut wrt_types_t {
-        give(wrt_types_t { types, engine: engine.id() })
+        let origin = Origin { engine: engine.id(), scope: types.scope().clone() };
+        give(wrt_types_t { types, origin })
     }
 }
 
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn wrt_module_types(
     })
 }
 
-/// Deletes a list of types, not the types. NULL does nothing.
+/// Deletes a list of types. Types of the host's stay, those of a module as long as something else keeps them. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_delete(types: *mut wrt_types_t) {
     // SAFETY: the caller gives it up.
@@ -91,7 +92,7 @@ pub unsafe extern "C" fn wrt_types_get(
         // SAFETY: the caller passes types and a place for one, or NULLs, which are refused.
         let (out, types) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(types, "types")?) };
         let found = types.types.get(index).ok_or_else(|| err!(InvalidArgument, "there is no type {index}"))?;
-        *out = wrt_type_t::of_heap(types.engine, found, true);
+        *out = wrt_type_t::of_heap(&types.origin, found, true);
         Ok(())
     })
 }
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn wrt_types_find(
             (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(types, "types")?, string(name, name_len, "name")?)
         };
         let found = types.types.find(name).ok_or_else(|| err!(NotFound, "there is no type {}", Quoted(name)))?;
-        *out = wrt_type_t::of_heap(types.engine, found, true);
+        *out = wrt_type_t::of_heap(&types.origin, found, true);
         Ok(())
     })
 }
@@ -119,6 +120,8 @@ pub unsafe extern "C" fn wrt_types_find(
 pub struct wrt_typebuilder_t {
     engine: Engine,
     members: Vec<SubType>,
+    /// What the members name outside of the group.
+    kept: Vec<DefType>,
 }
 
 /// Begins a recursion group: types that may refer to each other. The caller owns `*out_builder`, NULL on failure.
@@ -131,7 +134,7 @@ pub unsafe extern "C" fn wrt_typebuilder_new(
         // SAFETY: the caller passes an engine and a place for the builder, or NULLs, which are refused.
         let (out, engine) =
             unsafe { (output(out_builder, std::ptr::null_mut(), "out_builder")?, borrow(engine, "engine")?) };
-        *out = give(wrt_typebuilder_t { engine: engine.0.clone(), members: Vec::new() });
+        *out = give(wrt_typebuilder_t { engine: engine.0.clone(), members: Vec::new(), kept: Vec::new() });
         Ok(())
     })
 }
@@ -170,16 +173,17 @@ unsafe fn add(
     is_final: bool,
     supertype: *const wrt_type_t,
     out_position: *mut u32,
-    composite: impl FnOnce(&Engine) -> Result<CompositeType>,
+    composite: impl FnOnce(&mut Naming<'_>) -> Result<CompositeType>,
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
         let position = output(out_position, 0, "");
         entry(|| {
             let builder = builder.as_mut().ok_or_else(|| super::entry::null("builder"))?;
+            let mut naming = Naming { engine: &builder.engine, kept: &mut builder.kept };
             let above = match supertype.as_ref() {
                 None => None,
-                Some(t) => match t.storage(&builder.engine)? {
+                Some(t) => match naming.storage(t)? {
                     StorageType::Val(ValType::Ref(r)) if r.heap.concrete().is_some() => {
                         check_member(&builder.members, r.heap)?;
                         r.heap.concrete()
@@ -187,7 +191,7 @@ unsafe fn add(
                     _ => return Err(err!(TypeMismatch, "the supertype is no defined type")),
                 },
             };
-            let composite = composite(&builder.engine)?;
+            let composite = composite(&mut naming)?;
             if let Ok(position) = position {
                 *position = builder.members.len() as u32;
             }
@@ -208,8 +212,22 @@ fn check_member(members: &[SubType], heap: HeapType) -> Result<()> {
     }
 }
 
-fn field(engine: &Engine, f: &wrt_field_t) -> Result<FieldType> {
-    Ok(FieldType { storage: f.r#type.storage(engine)?, mutable: f.is_mutable != 0 })
+/// Reads types that a member names, and keeps them until the group is finished.
+struct Naming<'a> {
+    engine: &'a Engine,
+    kept: &'a mut Vec<DefType>,
+}
+
+impl Naming<'_> {
+    fn storage(&mut self, t: &wrt_type_t) -> Result<StorageType> {
+        let Kept { ty, by } = t.storage(self.engine)?;
+        self.kept.extend(by);
+        Ok(ty)
+    }
+
+    fn field(&mut self, f: &wrt_field_t) -> Result<FieldType> {
+        Ok(FieldType { storage: self.storage(&f.r#type)?, mutable: f.is_mutable != 0 })
+    }
 }
 
 /// Adds a structure type. `supertype` may be NULL. `out_position` (may be NULL) is its place in the group. What it says is
@@ -225,9 +243,9 @@ pub unsafe extern "C" fn wrt_typebuilder_struct(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder, an array of this length, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final.get(), supertype, out_position, |engine| {
+        add(builder, is_final.get(), supertype, out_position, |naming| {
             let fields = slice(fields, field_count, "fields")?;
-            Ok(CompositeType::Struct(fields.iter().map(|f| field(engine, f)).collect::<Result<_>>()?))
+            Ok(CompositeType::Struct(fields.iter().map(|f| naming.field(f)).collect::<Result<_>>()?))
         })
     }
 }
@@ -243,8 +261,8 @@ pub unsafe extern "C" fn wrt_typebuilder_array(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder and an element, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final.get(), supertype, out_position, |engine| {
-            Ok(CompositeType::Array(field(engine, borrow(element, "element")?)?))
+        add(builder, is_final.get(), supertype, out_position, |naming| {
+            Ok(CompositeType::Array(naming.field(borrow(element, "element")?)?))
         })
     }
 }
@@ -263,9 +281,9 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a builder, arrays of these lengths, and NULLs or a supertype and a place.
     unsafe {
-        add(builder, is_final.get(), supertype, out_position, |engine| {
-            let all = |types: &[wrt_type_t]| {
-                let val = |t: &wrt_type_t| match t.storage(engine)? {
+        add(builder, is_final.get(), supertype, out_position, |naming| {
+            let mut all = |types: &[wrt_type_t]| {
+                let val = |t: &wrt_type_t| match naming.storage(t)? {
                     StorageType::Val(t) => Ok(t),
                     _ => Err(err!(InvalidArgument, "a packed type is only one of fields")),
                 };
@@ -289,7 +307,7 @@ pub unsafe extern "C" fn wrt_typebuilder_finish(
         // SAFETY: the caller passes a builder nobody else uses and a place for the types, or NULLs, which are refused.
         let (out, builder) = unsafe { (output(out_types, std::ptr::null_mut(), "out_types")?, builder.as_mut()) };
         let builder = builder.ok_or_else(|| super::entry::null("builder"))?;
-        let members = std::mem::take(&mut builder.members);
+        let (members, _kept) = (std::mem::take(&mut builder.members), std::mem::take(&mut builder.kept));
         *out = wrt_types_t::out(builder.engine.define_types(members)?, &builder.engine);
         Ok(())
     })

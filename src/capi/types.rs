@@ -5,26 +5,46 @@ use super::entry::{entry, plain};
 use super::error::wrt_error_t;
 use super::own::{CText, borrow, delete, give, output, slice, string};
 use super::val::{kind_of, type_of};
-use super::valtype::wrt_type_t;
-use crate::api::{Engine, ExternType, FuncType, HeapType, Limits, Result, ValType};
+use super::valtype::{Kept, Origin, wrt_type_t};
+use crate::api::{Engine, ExternType, FuncType, HeapType, Limits, Result, StoreMut, TypeId, ValType};
 use crate::err;
+use crate::sys::lock::section;
 use crate::wasm::signature;
 use std::ffi::c_char;
+use std::sync::OnceLock;
 
-/// A function type. Immutable; may be shared between threads.
+/// A function type. Immutable; may be shared between threads. Keeps the types that it names.
 pub struct wrt_functype_t {
     ty: FuncType,
-    /// Of the defined types in it.
-    engine: u64,
-    text: CText,
+    /// Of the defined types in it; `None` if there can be none.
+    origin: Option<Origin>,
+    text: Text,
 }
 
 /// The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
 pub struct wrt_externtype_t {
     ty: ExternType,
-    engine: u64,
+    origin: Origin,
     func: Option<wrt_functype_t>,
-    text: CText,
+    text: Text,
+}
+
+/// A text that is made when it is first asked for: modules have many, which are long.
+#[derive(Default)]
+struct Text(OnceLock<CText>);
+
+impl Text {
+    /// # Safety
+    /// `out_len` is NULL or a place for the length.
+    unsafe fn lend(&self, out_len: *mut usize, make: impl FnOnce() -> String) -> *const c_char {
+        if self.0.get().is_none() {
+            let text = CText::new(&make());
+            // Another thread's is as good.
+            section(|| drop(self.0.set(text)));
+        }
+        // SAFETY: the caller's promise.
+        self.0.get().map_or(c"".as_ptr(), |text| unsafe { text.lend(out_len) })
+    }
 }
 
 /// Size limits of a table, in elements, or a memory, in pages.
@@ -47,35 +67,48 @@ impl wrt_size_limits_t {
 }
 
 impl wrt_functype_t {
-    pub fn new(ty: FuncType, engine: u64) -> wrt_functype_t {
-        let text = CText::new(&ty.to_string());
-        wrt_functype_t { ty, engine, text }
+    pub fn new(ty: FuncType, origin: Option<Origin>) -> wrt_functype_t {
+        wrt_functype_t { ty, origin, text: Text::default() }
+    }
+
+    /// Of a function or tag of a store, of the defined type of an id.
+    pub fn of_store(s: &StoreMut<'_>, id: TypeId) -> Result<wrt_functype_t> {
+        let def = s.engine().type_def(id)?;
+        let func = def.func().ok_or_else(|| err!(Internal, "a function's type is none"))?;
+        let ids: Vec<TypeId> = func.values().iter().filter_map(|t| t.named()).chain([id]).collect();
+        Ok(wrt_functype_t::new((**func).clone(), Some(Origin::of_store(s, &ids))))
+    }
+
+    /// A type of this function type.
+    fn type_of(&self, t: ValType) -> wrt_type_t {
+        match &self.origin {
+            Some(origin) => wrt_type_t::of_val(origin, t),
+            None => wrt_type_t::of_plain(t),
+        }
     }
 
     /// The type, if it is one for this engine.
     pub fn of(&self, engine: &Engine) -> Result<&FuncType> {
-        let defined = |t: &ValType| matches!(t, ValType::Ref(r) if r.heap.concrete().is_some());
-        let any_defined = self.ty.params().iter().chain(self.ty.results()).any(defined);
-        match self.engine == engine.id() || !any_defined {
-            true => Ok(&self.ty),
-            false => Err(err!(
-                InvalidArgument,
-                "the function type belongs to engine {}, not to engine {}",
-                self.engine,
-                engine.id()
-            )),
+        let any_defined = self.ty.values().iter().any(|t| t.named().is_some());
+        match &self.origin {
+            Some(o) if o.engine != engine.id() && any_defined => {
+                let (own, other) = (o.engine, engine.id());
+                Err(err!(InvalidArgument, "the function type belongs to engine {own}, not to engine {other}"))
+            }
+            _ => Ok(&self.ty),
         }
     }
 }
 
 impl wrt_externtype_t {
-    pub fn new(ty: ExternType, engine: u64) -> wrt_externtype_t {
+    pub fn new(ty: ExternType, origin: &Origin) -> wrt_externtype_t {
         let func = match &ty {
-            ExternType::Func(_, f) | ExternType::Tag(_, f) => Some(wrt_functype_t::new((**f).clone(), engine)),
+            ExternType::Func(_, f) | ExternType::Tag(_, f) => {
+                Some(wrt_functype_t::new((**f).clone(), Some(origin.clone())))
+            }
             _ => None,
         };
-        let text = CText::new(&ty.to_string());
-        wrt_externtype_t { ty, engine, func, text }
+        wrt_externtype_t { ty, origin: origin.clone(), func, text: Text::default() }
     }
 }
 
@@ -101,7 +134,7 @@ pub unsafe extern "C" fn wrt_functype_parse(
         // SAFETY: the caller passes a string of this length and a place for the type.
         let (out, text) =
             unsafe { (output(out_type, std::ptr::null_mut(), "out_type")?, string(text, text_len, "text")?) };
-        *out = give(wrt_functype_t::new(signature::parse(text)?, 0));
+        *out = give(wrt_functype_t::new(signature::parse(text)?, None));
         Ok(())
     })
 }
@@ -125,7 +158,7 @@ pub unsafe extern "C" fn wrt_functype_new(
             )
         };
         let types = |kinds: &[u8]| kinds.iter().map(|k| type_of(*k)).collect::<Result<Vec<_>>>();
-        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?), 0));
+        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?), None));
         Ok(())
     })
 }
@@ -150,8 +183,14 @@ pub unsafe extern "C" fn wrt_functype_of(
                 slice(results, result_count, "results")?,
             )
         };
-        let types = |types: &[wrt_type_t]| types.iter().map(|t| t.val(engine)).collect::<Result<Vec<_>>>();
-        *out = give(wrt_functype_t::new(FuncType::new(types(params)?, types(results)?), engine.id()));
+        let mut kept = Vec::new();
+        let mut types = |types: &[wrt_type_t]| {
+            let val = |t: &wrt_type_t| t.val(engine).map(|Kept { ty, by }| (kept.extend(by), ty).1);
+            types.iter().map(val).collect::<Result<Vec<_>>>()
+        };
+        let ty = FuncType::new(types(params)?, types(results)?);
+        let names = params.iter().chain(results).map(|t| t.names).find(|n| *n != 0);
+        *out = give(wrt_functype_t::new(ty, Some(Origin::of_types(engine, kept, names.unwrap_or(0)))));
         Ok(())
     })
 }
@@ -167,7 +206,7 @@ pub unsafe extern "C" fn wrt_functype_param_type(
         // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
         let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
         let found = ty.ty.params().get(index).ok_or_else(|| err!(InvalidArgument, "there is no parameter {index}"))?;
-        *out = wrt_type_t::of_val(ty.engine, *found);
+        *out = ty.type_of(*found);
         Ok(())
     })
 }
@@ -183,7 +222,7 @@ pub unsafe extern "C" fn wrt_functype_result_type(
         // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
         let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
         let found = ty.ty.results().get(index).ok_or_else(|| err!(InvalidArgument, "there is no result {index}"))?;
-        *out = wrt_type_t::of_val(ty.engine, *found);
+        *out = ty.type_of(*found);
         Ok(())
     })
 }
@@ -227,7 +266,11 @@ pub unsafe extern "C" fn wrt_functype_result(ty: *const wrt_functype_t, index: u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_text(ty: *const wrt_functype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
-    plain(c"".as_ptr(), || unsafe { CText::lend_or(ty.as_ref().map(|t| &t.text), Some(c""), out_len) })
+    plain(c"".as_ptr(), || unsafe {
+        let text =
+            |t: &wrt_functype_t| t.origin.as_ref().map_or_else(|| t.ty.to_string(), |o| o.scope.func_text(&t.ty));
+        ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len, || text(t)))
+    })
 }
 
 /// One of `WRT_EXTERN_*`; 0 for NULL.
@@ -316,10 +359,10 @@ pub unsafe extern "C" fn wrt_externtype_type(
         let (out, ty) = unsafe { (output(out_type, wrt_type_t::EMPTY, "out_type")?, borrow(ty, "type")?) };
         *out = match &ty.ty {
             ExternType::Func(id, _) | ExternType::Tag(id, _) => {
-                wrt_type_t::of_heap(ty.engine, HeapType::ConcreteFunc(*id), false)
+                wrt_type_t::of_heap(&ty.origin, HeapType::ConcreteFunc(*id), false)
             }
-            ExternType::Table(t) => wrt_type_t::of_val(ty.engine, ValType::Ref(t.element)),
-            ExternType::Global(g) => wrt_type_t::of_val(ty.engine, g.content),
+            ExternType::Table(t) => wrt_type_t::of_val(&ty.origin, ValType::Ref(t.element)),
+            ExternType::Global(g) => wrt_type_t::of_val(&ty.origin, g.content),
             ExternType::Memory(_) => return Err(err!(TypeMismatch, "a memory has no values of a type")),
         };
         Ok(())
@@ -337,5 +380,7 @@ pub unsafe extern "C" fn wrt_externtype_is_mutable(ty: *const wrt_externtype_t) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_text(ty: *const wrt_externtype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
-    plain(c"".as_ptr(), || unsafe { CText::lend_or(ty.as_ref().map(|t| &t.text), Some(c""), out_len) })
+    plain(c"".as_ptr(), || unsafe {
+        ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len, || t.origin.scope.extern_text(&t.ty)))
+    })
 }

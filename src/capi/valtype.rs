@@ -6,9 +6,13 @@ use super::error::wrt_error_t;
 use super::own::{borrow, output, wrt_bool};
 use super::types::wrt_functype_t;
 use super::val::*;
-use crate::api::{CompositeType, Engine, FieldType, HeapType, Quoted, RefType, Result, StorageType, TypeId, ValType};
+use crate::api::{
+    CompositeType, DefType, Engine, FieldType, HeapType, Quoted, RefType, Result, StorageType, StoreMut, Top, TypeId,
+    TypeScope, ValType,
+};
 use crate::err;
 use std::ffi::c_char;
+use std::sync::Arc;
 
 /// `of.ref`: a type of references, nullable, to what can be compared.
 pub const WRT_EQREF: u8 = 9;
@@ -37,8 +41,12 @@ pub const WRT_I16: u8 = 20;
 /// Below `exn`: only null.
 pub const WRT_NULLEXNREF: u8 = 22;
 
-/// A type of values or of fields. A plain value: copy it freely; it owns nothing. Defined types live as long as their engine,
-/// and equal ones have equal numbers there. All zeros is no type.
+/// A type of values or of fields. A plain value: copy it freely; it owns nothing. All zeros is no type.
+///
+/// Equal defined types of an engine are one type, wherever they come from. It is there as long as something keeps it: types that the
+/// host has defined (`wrt_types_parse`, `wrt_typebuilder_finish`) as long as the engine; those of modules as long as the module, a
+/// `wrt_types_t` or `wrt_functype_t` of it, or a store that has made an instance of it, an object or something else of
+/// the type. Afterwards uses fail with `stale handle`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_type_t {
@@ -46,6 +54,11 @@ pub struct wrt_type_t {
     pub engine: u64,
     /// The number of a defined type in its engine; 0 for others.
     pub index: u32,
+    /// Tells a defined type from others that had its number before it; 0 for others.
+    pub generation: u32,
+    /// Whose names the type and its fields have: the module's, or the text's, that it was got from; 0 for nobody's. The names are
+    /// there as long as that is. Says nothing about which type it is.
+    pub names: u32,
     /// One of `WRT_I32`, ..., `WRT_FUNCREF`, ..., `WRT_I16`.
     pub kind: u8,
     /// Of a reference type: whether null is one of its values; 0 or 1.
@@ -73,38 +86,71 @@ const ABSTRACT: [(u8, HeapType); 12] = [
 ];
 
 impl wrt_type_t {
-    pub const EMPTY: wrt_type_t = wrt_type_t { engine: 0, index: 0, kind: 0, nullable: 0, reserved: 0 };
+    pub const EMPTY: wrt_type_t =
+        wrt_type_t { engine: 0, index: 0, generation: 0, names: 0, kind: 0, nullable: 0, reserved: 0 };
 
     fn plain(kind: u8) -> wrt_type_t {
         wrt_type_t { kind, ..wrt_type_t::EMPTY }
     }
 
-    pub fn of_heap(engine: u64, heap: HeapType, nullable: bool) -> wrt_type_t {
+    /// What `origin` keeps, if it is a defined type.
+    pub fn of_heap(origin: &Origin, heap: HeapType, nullable: bool) -> wrt_type_t {
         let nullable = nullable as u8;
-        let defined = |kind, id: TypeId| wrt_type_t { engine, index: id.0, kind, nullable, reserved: 0 };
+        let defined = |kind, id: TypeId| wrt_type_t {
+            engine: origin.engine,
+            index: id.0,
+            generation: origin.scope.generation(id),
+            names: if origin.scope.names(id) { origin.scope.number() } else { 0 },
+            kind,
+            nullable,
+            reserved: 0,
+        };
         match heap {
             HeapType::ConcreteFunc(id) => defined(WRT_DEFINED_FUNC, id),
             HeapType::ConcreteStruct(id) => defined(WRT_DEFINED_STRUCT, id),
             HeapType::ConcreteArray(id) => defined(WRT_DEFINED_ARRAY, id),
-            heap => {
-                let kind = ABSTRACT.iter().find(|(_, h)| *h == heap).map_or(0, |(kind, _)| *kind);
-                wrt_type_t { kind, nullable, ..wrt_type_t::EMPTY }
-            }
+            heap => wrt_type_t::of_abstract(heap, nullable != 0),
         }
     }
 
-    pub fn of_val(engine: u64, t: ValType) -> wrt_type_t {
+    fn of_abstract(heap: HeapType, nullable: bool) -> wrt_type_t {
+        let kind = ABSTRACT.iter().find(|(_, h)| *h == heap).map_or(0, |(kind, _)| *kind);
+        wrt_type_t { kind, nullable: nullable as u8, ..wrt_type_t::EMPTY }
+    }
+
+    /// Of a type that needs no definition.
+    pub fn of_plain(t: ValType) -> wrt_type_t {
         match t {
-            ValType::Ref(r) => wrt_type_t::of_heap(engine, r.heap, r.nullable),
+            ValType::Ref(r) => wrt_type_t::of_abstract(r.heap, r.nullable),
             number => wrt_type_t::plain(kind_of(number)),
         }
     }
 
-    pub fn of_storage(engine: u64, t: StorageType) -> wrt_type_t {
+    /// Of any values of a hierarchy of references.
+    pub fn of_top(top: Top) -> wrt_type_t {
+        wrt_type_t::of_abstract(top.heap(), true)
+    }
+
+    pub fn of_val(origin: &Origin, t: ValType) -> wrt_type_t {
+        match t {
+            ValType::Ref(r) => wrt_type_t::of_heap(origin, r.heap, r.nullable),
+            number => wrt_type_t::plain(kind_of(number)),
+        }
+    }
+
+    /// A type of something in a store.
+    pub fn in_store(s: &StoreMut<'_>, t: ValType) -> wrt_type_t {
+        match t.named() {
+            Some(id) => wrt_type_t::of_val(&Origin::of_store(s, &[id]), t),
+            None => wrt_type_t::of_plain(t),
+        }
+    }
+
+    pub fn of_storage(origin: &Origin, t: StorageType) -> wrt_type_t {
         match t {
             StorageType::I8 => wrt_type_t::plain(WRT_I8),
             StorageType::I16 => wrt_type_t::plain(WRT_I16),
-            StorageType::Val(t) => wrt_type_t::of_val(engine, t),
+            StorageType::Val(t) => wrt_type_t::of_val(origin, t),
         }
     }
 
@@ -128,8 +174,8 @@ impl wrt_type_t {
         Ok(Some(heap(TypeId(self.index))))
     }
 
-    /// The type of values, which has to be one of the engine's.
-    pub fn val(&self, engine: &Engine) -> Result<ValType> {
+    /// The type of values, which has to be one of the engine's, and what keeps it.
+    pub fn val(&self, engine: &Engine) -> Result<Kept<ValType>> {
         let t = match self.heap(engine.id())? {
             Some(heap) => ValType::Ref(RefType { nullable: self.nullable != 0, heap }),
             None if self.kind == WRT_I8 || self.kind == WRT_I16 => {
@@ -137,43 +183,79 @@ impl wrt_type_t {
             }
             None => type_of(self.kind)?,
         };
-        engine.check_type(t)?;
-        Ok(t)
+        let by = match t.named() {
+            Some(id) => {
+                let def = engine.type_of_generation(id, self.generation)?;
+                if ValType::Ref(RefType { nullable: self.nullable != 0, heap: def.heap_type() }) != t {
+                    return Err(err!(InvalidArgument, "the type is none of this engine"));
+                }
+                Some(def)
+            }
+            None => None,
+        };
+        Ok(Kept { ty: t, by })
     }
 
-    /// The reference type, which has to be one of the engine's.
-    pub fn reference(&self, engine: &Engine) -> Result<RefType> {
+    /// The reference type, which has to be one of the engine's, and what keeps it.
+    pub fn reference(&self, engine: &Engine) -> Result<Kept<RefType>> {
         match self.val(engine)? {
-            ValType::Ref(r) => Ok(r),
-            number => Err(err!(TypeMismatch, "{number} is no reference type")),
+            Kept { ty: ValType::Ref(ty), by } => Ok(Kept { ty, by }),
+            number => Err(err!(TypeMismatch, "{} is no reference type", number.ty)),
         }
     }
 
-    /// The number of a defined type of the engine.
-    pub fn defined(&self, engine: &Engine) -> Result<TypeId> {
-        let heap = self.reference(engine)?.heap;
-        heap.concrete().ok_or_else(|| err!(TypeMismatch, "{heap} is no defined type"))
+    /// A defined type of the engine.
+    pub fn defined(&self, engine: &Engine) -> Result<DefType> {
+        let found = self.reference(engine)?;
+        found.by.ok_or_else(|| err!(TypeMismatch, "{} is no defined type", found.ty.heap))
     }
 
-    /// The type of a field in a group that is being built for an engine.
-    pub fn storage(&self, engine: &Engine) -> Result<StorageType> {
+    /// The type of a field in a group that is being built for an engine, and what keeps it.
+    pub fn storage(&self, engine: &Engine) -> Result<Kept<StorageType>> {
+        let kept = |ty| Ok(Kept { ty, by: None });
         match self.kind {
-            WRT_I8 => return Ok(StorageType::I8),
-            WRT_I16 => return Ok(StorageType::I16),
+            WRT_I8 => return kept(StorageType::I8),
+            WRT_I16 => return kept(StorageType::I16),
             _ => {}
         }
         if self.engine == IN_GROUP
             && let Some(heap) = self.heap(IN_GROUP)?
         {
-            return Ok(StorageType::Val(ValType::Ref(RefType { nullable: self.nullable != 0, heap })));
+            return kept(StorageType::Val(ValType::Ref(RefType { nullable: self.nullable != 0, heap })));
         }
-        self.val(engine).map(StorageType::Val)
+        let Kept { ty, by } = self.val(engine)?;
+        Ok(Kept { ty: StorageType::Val(ty), by })
     }
 
     /// The member of a group that is being built.
     pub fn in_group(position: u32, kind: u8, nullable: bool) -> wrt_type_t {
         let index = crate::api::in_group(position).0;
-        wrt_type_t { engine: IN_GROUP, index, kind, nullable: nullable as u8, reserved: 0 }
+        wrt_type_t { engine: IN_GROUP, index, kind, nullable: nullable as u8, ..wrt_type_t::EMPTY }
+    }
+}
+
+/// A type, and what keeps it if it is a defined one.
+pub struct Kept<T> {
+    pub ty: T,
+    pub by: Option<DefType>,
+}
+
+/// Where types come from: their engine, what keeps them, and whose names they have.
+#[derive(Clone)]
+pub struct Origin {
+    pub engine: u64,
+    pub scope: Arc<TypeScope>,
+}
+
+impl Origin {
+    /// Of types of a store's.
+    pub fn of_store(s: &StoreMut<'_>, ids: &[TypeId]) -> Origin {
+        Origin { engine: s.engine().id(), scope: s.scope_of(ids) }
+    }
+
+    /// Of types that are kept, with the names of the scope of a number.
+    pub fn of_types(engine: &Engine, types: Vec<DefType>, names: u32) -> Origin {
+        Origin { engine: engine.id(), scope: engine.scope_of(types, names) }
     }
 }
 
@@ -189,8 +271,8 @@ pub struct wrt_field_t {
 impl wrt_field_t {
     pub const EMPTY: wrt_field_t = wrt_field_t { r#type: wrt_type_t::EMPTY, is_mutable: 0 };
 
-    pub fn new(engine: u64, f: &FieldType) -> wrt_field_t {
-        wrt_field_t { r#type: wrt_type_t::of_storage(engine, f.storage), is_mutable: f.mutable as u64 }
+    pub fn new(origin: &Origin, f: &FieldType) -> wrt_field_t {
+        wrt_field_t { r#type: wrt_type_t::of_storage(origin, f.storage), is_mutable: f.mutable as u64 }
     }
 }
 
@@ -223,7 +305,7 @@ pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_
             (ty?, out)
         };
         let heap = ty.heap(ty.engine)?.ok_or_else(|| err!(TypeMismatch, "the type is no reference type"))?;
-        *out = wrt_type_t::of_heap(0, heap.top().heap(), true);
+        *out = wrt_type_t::of_top(heap.top());
         Ok(())
     })
 }
@@ -235,7 +317,7 @@ pub unsafe extern "C" fn wrt_type_equal(a: *const wrt_type_t, b: *const wrt_type
         // SAFETY: the caller passes types or NULLs.
         match unsafe { (a.as_ref(), b.as_ref()) } {
             (Some(a), Some(b)) => {
-                let all = |t: &wrt_type_t| (t.engine, t.index, t.kind, t.nullable != 0);
+                let all = |t: &wrt_type_t| (t.engine, t.index, t.generation, t.kind, t.nullable != 0);
                 a.kind != 0 && all(a) == all(b)
             }
             _ => false,
@@ -261,13 +343,14 @@ pub unsafe extern "C" fn wrt_type_matches(
                 *borrow(b, "b")?,
             )
         };
-        *out = engine.matches(a.val(engine)?, b.val(engine)?)?;
+        let (a, b) = (a.val(engine)?, b.val(engine)?);
+        *out = engine.matches(a.ty, b.ty)?;
         Ok(())
     })
 }
 
-/// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`; a defined type without
-/// a name has its number. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
+/// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`. A defined type has the name that
+/// it has where it was got from (`wrt_type_t.names`); without one it is described, as in `(ref null (struct i32 (mut i64)))`. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
 /// length without the NUL. `buffer` may be NULL if `capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_text(
@@ -288,7 +371,10 @@ pub unsafe extern "C" fn wrt_type_text(
             let text = match ty.kind {
                 WRT_I8 => "i8".into(),
                 WRT_I16 => "i16".into(),
-                _ => text_of(engine, ty.val(engine)?)?,
+                _ => {
+                    let Kept { ty: val, by } = ty.val(engine)?;
+                    engine.scope_of(by.into_iter().collect(), ty.names).val_text(val)
+                }
             };
             super::own::copy_text(&text, buffer, capacity)?;
             if let Ok(len) = len {
@@ -299,14 +385,9 @@ pub unsafe extern "C" fn wrt_type_text(
     }
 }
 
-fn text_of(engine: &Engine, t: ValType) -> Result<String> {
-    if let ValType::Ref(r) = t
-        && let Some(id) = r.heap.concrete()
-        && let Some(name) = engine.type_def(id)?.name()
-    {
-        return Ok(format!("(ref {}${name})", if r.nullable { "null " } else { "" }));
-    }
-    Ok(t.to_string())
+/// Where what a type names comes from: the same place.
+fn origin(engine: &Engine, def: &DefType, names: u32) -> Origin {
+    Origin::of_types(engine, vec![def.clone()], names)
 }
 
 /// How many fields a defined structure type has; 1 for an array type, which has its element. Fails with `type mismatch` for
@@ -321,16 +402,15 @@ pub unsafe extern "C" fn wrt_type_field_count(
         // SAFETY: the caller passes an engine, a type and a place for the number, or NULLs, which are refused.
         let (out, engine, ty) =
             unsafe { (output(out_count, 0, "out_count")?, &borrow(engine, "engine")?.0, *borrow(ty, "type")?) };
-        *out = fields(engine, ty)?.len() as u32;
+        *out = fields(&ty.defined(engine)?)?.len() as u32;
         Ok(())
     })
 }
 
-fn fields(engine: &Engine, ty: wrt_type_t) -> Result<Vec<FieldType>> {
-    let def = engine.type_def(ty.defined(engine)?)?;
+fn fields(def: &DefType) -> Result<&[FieldType]> {
     match def.sub.composite {
         CompositeType::Func(_) => Err(err!(TypeMismatch, "a function type has no fields")),
-        _ => Ok(def.fields().to_vec()),
+        _ => Ok(def.fields()),
     }
 }
 
@@ -347,16 +427,17 @@ pub unsafe extern "C" fn wrt_type_field(
         let (out, engine, ty) = unsafe {
             (output(out_field, wrt_field_t::EMPTY, "out_field")?, &borrow(engine, "engine")?.0, *borrow(ty, "type")?)
         };
-        let fields = fields(engine, ty)?;
+        let def = ty.defined(engine)?;
+        let fields = fields(&def)?;
         let field = fields.get(index as usize);
         let field = field.ok_or_else(|| err!(InvalidArgument, "there is no field {index}, but {}", fields.len()))?;
-        *out = wrt_field_t::new(engine.id(), field);
+        *out = wrt_field_t::new(&origin(engine, &def, ty.names), field);
         Ok(())
     })
 }
 
-/// The number of a field by its name, where the first module that has this type gives names. Fails with `not found` when there is
-/// none.
+/// The number of a field by the name that it has where the type was got from: in the module, or in the text of
+/// `wrt_types_parse` (`wrt_type_t.names`). Fails with `not found` when there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_find_field(
     engine: *const wrt_engine_t,
@@ -375,9 +456,10 @@ pub unsafe extern "C" fn wrt_type_find_field(
                 super::own::string(name, name_len, "name")?,
             )
         };
-        let count = fields(engine, ty)?.len() as u32;
-        let def = engine.type_def(ty.defined(engine)?)?;
-        let found = (0..count).find(|i| def.field_name(*i) == Some(name));
+        let def = ty.defined(engine)?;
+        let count = fields(&def)?.len() as u32;
+        let scope = engine.find_scope(ty.names);
+        let found = scope.and_then(|s| (0..count).find(|i| s.field_name(def.id, *i) == Some(name)));
         *out = found.ok_or_else(|| err!(NotFound, "there is no field {}", Quoted(name)))?;
         Ok(())
     })
@@ -398,9 +480,10 @@ pub unsafe extern "C" fn wrt_type_supertype(
         entry(|| {
             let out = output(out_supertype, wrt_type_t::EMPTY, "out_supertype")?;
             let (engine, ty) = (&borrow(engine, "engine")?.0, *borrow(ty, "type")?);
-            let def = engine.type_def(ty.defined(engine)?)?;
+            let def = ty.defined(engine)?;
             if let Some(above) = def.sub.supertype {
-                *out = wrt_type_t::of_heap(engine.id(), engine.type_def(above)?.heap_type(), true);
+                let heap = engine.type_def(above)?.heap_type();
+                *out = wrt_type_t::of_heap(&origin(engine, &def, ty.names), heap, true);
             }
             if let Ok(is_final) = is_final {
                 *is_final = def.sub.is_final;
@@ -426,9 +509,9 @@ pub unsafe extern "C" fn wrt_type_functype(
                 *borrow(ty, "type")?,
             )
         };
-        let def = engine.type_def(ty.defined(engine)?)?;
-        let func = def.func().ok_or_else(|| err!(TypeMismatch, "{} is no function type", def.heap_type()))?;
-        *out = super::own::give(wrt_functype_t::new((**func).clone(), engine.id()));
+        let def = ty.defined(engine)?;
+        let func = def.func().ok_or_else(|| err!(TypeMismatch, "the type is no function type"))?;
+        *out = super::own::give(wrt_functype_t::new((**func).clone(), Some(origin(engine, &def, ty.names))));
         Ok(())
     })
 }

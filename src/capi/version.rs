@@ -12,6 +12,7 @@ use super::store::{wrt_growth_t, wrt_limits_t};
 use super::table::wrt_table_options_t;
 use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t, wrt_val_t};
+use super::valtype::{wrt_field_t, wrt_type_t};
 use crate::api::{Quoted, features};
 use crate::err;
 use std::ffi::{CStr, c_char};
@@ -78,7 +79,7 @@ macro_rules! layouts {
                 all.push((stringify!($name).to_string(), size_of::<$name>()));
                 all.push((concat!("alignof ", stringify!($name)).to_string(), align_of::<$name>()));
                 $(all.push((
-                    concat!(stringify!($name), ".", stringify!($field)).to_string(),
+                    concat!(stringify!($name), ".", stringify!($field)).replace("r#", ""),
                     offset_of!($name, $field),
                 ));)*
             )*
@@ -106,4 +107,6 @@ layouts! {
     wrt_table_options_t { size, limits, element, is_64 }
     wrt_growth_t { resource, current, desired }
     wrt_size_limits_t { min, max, has_max }
+    wrt_type_t { engine, index, generation, names, kind, nullable, reserved }
+    wrt_field_t { r#type, is_mutable }
 }

@@ -10,6 +10,7 @@ use crate::base::index::*;
 use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
 use crate::base::{Error, Result};
 use crate::err;
+use crate::sys::lock::Mutex;
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{THREAD_STACK, without_signals};
 use crate::wasm::decode::{self, Body};
@@ -18,8 +19,8 @@ use crate::wasm::module::ModuleInfo;
 use crate::wasm::types::FuncType;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 /// How a function is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,7 +183,7 @@ fn in_parallel<S, T: Send>(
                 if result.is_err() {
                     first_bad.fetch_min(i, Relaxed);
                 }
-                *done[i].lock().expect("no panic inside") = Some(result);
+                *done[i].lock() = Some(result);
             }
         })
     };
@@ -197,5 +198,5 @@ fn in_parallel<S, T: Send>(
         run().map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))
     })?;
     let lost = || Err(err!(Internal, "a function was left out"));
-    done.into_iter().map(|d| d.into_inner().expect("no panic inside").unwrap_or_else(lost)).collect()
+    done.into_iter().map(|d| d.into_inner().unwrap_or_else(lost)).collect()
 }

@@ -8,7 +8,6 @@ use super::slot::Slots;
 use super::weak::Weak;
 use crate::abi::heap::*;
 use crate::wasm::descriptor::*;
-use crate::wasm::registry::TypeRegistry;
 use crate::wasm::types::{HeapType, RefType, Top, TypeId};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -215,8 +214,8 @@ impl<'h> NoGc<'h> {
         RefType { nullable: false, heap }
     }
 
-    /// What bits of a root refer to, for people.
-    pub fn describe(self, bits: u32, types: &TypeRegistry) -> String {
+    /// What bits of a root refer to, for people. `name` knows the names of types.
+    pub fn describe(self, bits: u32, name: impl Fn(TypeId) -> Option<String>) -> String {
         let Some(raw) = NonZeroU32::new(bits) else { return "null".into() };
         let gc = Gc { raw, _no_gc: PhantomData };
         match self.type_of(gc) {
@@ -225,10 +224,11 @@ impl<'h> NoGc<'h> {
             Some(HELD_FUNC_TYPE) => "a function".into(),
             Some(TAG_TYPE) => "a tag".into(),
             Some(id) if self.objects().types.get(id).kind == KIND_EXCEPTION => "an exception".into(),
-            Some(id) => {
-                let def = types.get(id);
-                def.name().map_or_else(|| def.heap_type().to_string(), |name| format!("${name}"))
-            }
+            Some(id) => match name(id) {
+                Some(name) => format!("${name}"),
+                None if self.objects().types.get(id).kind == KIND_ARRAY => "an array".into(),
+                None => "a structure".into(),
+            },
         }
     }
 

@@ -4,8 +4,8 @@
 use crate::abi::heap::{CARDS, NURSERY, OLD, SPAN};
 use crate::base::Result;
 use crate::err;
+use crate::sys::lock::Mutex;
 use crate::sys::mmap::{Reservation, page_size};
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Bytes of the system's large pages.

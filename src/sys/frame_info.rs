@@ -1,6 +1,7 @@
 //! Unwind information of machine code, as the C++ ABI has it (DWARF, `.eh_frame`): for code that keeps frame pointers and is not to be
 //! unwound, but should notice that something wants to.
 
+use super::lock;
 use std::ffi::{c_int, c_void};
 
 /// What the unwinder asks about a frame: version, actions, class, exception, frame. The answer is a code of the unwinder's.
@@ -59,8 +60,9 @@ impl FrameInfo {
         // The end.
         section.extend([0; 4]);
         let section = section.into_boxed_slice();
+        // The unwinder may have a lock of its own, which a child of a fork has to find free.
         // SAFETY: a section as the unwinder has them, which stays where it is until it is taken back.
-        unsafe { __register_frame(section.as_ptr()) };
+        lock::section(|| unsafe { __register_frame(section.as_ptr()) });
         FrameInfo(section)
     }
 }
@@ -68,7 +70,7 @@ impl FrameInfo {
 impl Drop for FrameInfo {
     fn drop(&mut self) {
         // SAFETY: registered, once.
-        unsafe { __deregister_frame(self.0.as_ptr()) };
+        lock::section(|| unsafe { __deregister_frame(self.0.as_ptr()) });
     }
 }
 

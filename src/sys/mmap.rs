@@ -1,11 +1,11 @@
 //! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
 
+use super::lock::Mutex;
 #[cfg(miri)]
 use super::pretend::{madvise, mmap, mprotect, munmap};
 use super::{scarcity, thread};
 #[cfg(not(miri))]
 use libc::{madvise, mmap, mprotect, munmap};
-use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;

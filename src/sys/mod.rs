@@ -4,6 +4,7 @@ pub mod barrier;
 pub mod callback;
 pub mod frame_info;
 pub mod handlers;
+pub mod lock;
 pub mod mmap;
 pub mod pagemap;
 #[cfg(miri)]

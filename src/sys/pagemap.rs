@@ -1,6 +1,7 @@
 //! Which pages of a private mapping this process has written to, so that only those need to be made as they were
 //! (`PAGEMAP_SCAN`, Linux 6.7).
 
+use super::lock::Mutex;
 use super::mmap::page_size;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::*};
@@ -77,11 +78,11 @@ fn file() -> Option<libc::c_int> {
 /// Once in a process, and in each fork of it. The parent's file stays open there: its number may be in use.
 #[cold]
 fn open() -> Option<libc::c_int> {
-    static OPENING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    static OPENING: Mutex<()> = Mutex::new(());
     if IS_MISSING.load(Relaxed) {
         return None;
     }
-    // In a fork, who has locked it may be gone. There and while another thread opens the answer is that nothing is known.
+    // While another thread opens, the answer is that nothing is known.
     let _guard = OPENING.try_lock()?;
     let page = match FILE.load(Acquire) {
         page if page.is_null() => wiped_page(),

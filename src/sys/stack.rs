@@ -1,8 +1,8 @@
 //! A large stack for what recurses deeply, whatever stack the host's thread has.
 
+use super::lock::Mutex;
 use super::scarcity;
 use corosensei::stack::DefaultStack;
-use parking_lot::Mutex;
 use std::io;
 
 /// Bytes of a large stack.

@@ -1,7 +1,7 @@
 //! Threads: which one runs, as a number, so that they can have places of their own in what they share; and threads of the library's
 //! own, which nothing is to be noticed of.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// The number of this thread, small and its own; given out in turn.
 pub fn number() -> usize {
@@ -83,9 +83,17 @@ pub fn spawn_quietly(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     without_signals(|| thread.spawn(work)).is_ok()
 }
 
-/// The number of this process.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// The number of this process: another one than those of the processes that it was forked from.
+#[inline]
 pub fn process() -> u32 {
-    std::process::id()
+    FORKS.load(Relaxed)
+}
+
+/// In a child (`lock`).
+pub(super) fn count_fork() {
+    FORKS.fetch_add(1, Relaxed);
 }
 
 /// Lets other threads go first, as far as the system allows.

@@ -16,12 +16,13 @@ use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::barrier;
 use crate::sys::frame_info::FrameInfo;
+use crate::sys::lock::{Mutex, section};
 use crate::sys::mmap::Executable;
 use crate::sys::valgrind;
 use crate::wasm::features::FeatureSet;
-use crate::wasm::registry::{TypeId, TypeRegistry};
+use crate::wasm::registry::{DefType, Group, TypeId, TypeRegistry};
+use crate::wasm::scope::TypeScope;
 use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
-use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -71,7 +72,7 @@ impl Default for EngineConfig {
 /// How many processors the process may use. Asked once, since the answer comes out of files.
 fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+    *section(|| PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get())))
 }
 
 pub struct Engine {
@@ -82,13 +83,14 @@ pub struct Engine {
     pub types: TypeRegistry,
     pub timer: Timer,
     /// The arrays of what objects of the host refer to.
-    pub host_fields: TypeId,
+    pub host_fields: DefType,
     /// Address space of heaps whose stores are gone.
     pub regions: Arc<RegionPool>,
     /// What memories of ended instances have left.
     pub pool: Pool,
     pub(super) offers: AtomicUsize,
-    trampolines: RwLock<FxHashMap<TypeId, Arc<Trampoline>>>,
+    /// Types that the host has defined.
+    host_types: Mutex<HostTypes>,
 }
 
 impl Engine {
@@ -103,7 +105,7 @@ impl Engine {
         barrier::is_available();
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
-        let host_fields = types.register_group(vec![SubType::plain(CompositeType::Array(any))])?[0].id;
+        let host_fields = types.register_group(vec![SubType::plain(CompositeType::Array(any))])?.remove(0);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Arc::new(Engine {
             id: NEXT_ID.fetch_add(1, Relaxed),
@@ -114,7 +116,7 @@ impl Engine {
             regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
             pool: Pool::new(config.pool),
             offers: AtomicUsize::new(0),
-            trampolines: RwLock::default(),
+            host_types: Mutex::default(),
             config,
         }))
     }
@@ -136,14 +138,46 @@ impl Engine {
 
     /// The trampolines of a type, compiled when first asked for.
     pub fn trampoline(&self, ty: TypeId) -> Result<Arc<Trampoline>> {
-        if let Some(t) = self.trampolines.read().get(&ty) {
-            return Ok(t.clone());
-        }
-        let ty_of = self.types.func(ty);
-        let made = Trampoline::new(self.compiler.trampoline(&ty_of)?, ty_of)?;
-        // Another thread may have been faster; then ours is dropped.
-        Ok(self.trampolines.write().entry(ty).or_insert(made).clone())
+        self.trampoline_of(&self.types.get(ty))
     }
+
+    /// As `trampoline`. They go with the type.
+    pub fn trampoline_of(&self, ty: &DefType) -> Result<Arc<Trampoline>> {
+        ty.attached(|| {
+            let func = ty.func().ok_or_else(|| err!(Internal, "a trampoline of what is no function type"))?;
+            Trampoline::new(self.compiler.trampoline(func)?, func.clone())
+        })
+    }
+
+    /// Keeps what the host has defined as long as there is the engine. Gives the scope, or the one from before that has the same
+    /// names.
+    pub fn keep_host_types(&self, types: &[DefType], scope: &Arc<TypeScope>) -> Arc<TypeScope> {
+        let mut kept = self.host_types.lock();
+        let known = types.iter().find_map(|ty| kept.names.get(&ty.id)).filter(|known| known.is_like(scope));
+        if let Some(known) = known {
+            return known.clone();
+        }
+        for ty in types {
+            kept.groups.entry(Arc::as_ptr(ty.group()).addr()).or_insert_with(|| ty.group().clone());
+            if scope.names(ty.id) {
+                // The names that were given first.
+                kept.names.entry(ty.id).or_insert_with(|| scope.clone());
+            }
+        }
+        scope.clone()
+    }
+
+    /// The names of a type that the host has defined.
+    pub fn host_scope_naming(&self, id: TypeId) -> Option<Arc<TypeScope>> {
+        self.host_types.lock().names.get(&id).cloned()
+    }
+}
+
+#[derive(Default)]
+struct HostTypes {
+    /// By address.
+    groups: FxHashMap<usize, Arc<Group>>,
+    names: FxHashMap<TypeId, Arc<TypeScope>>,
 }
 
 /// The way in and the way out for one function type.
@@ -155,7 +189,7 @@ pub struct Trampoline {
     _frames: Option<FrameInfo>,
 }
 
-/// What a call needs of the trampoline of its type, which lives as long as the engine.
+/// What a call needs of the trampoline of its type, which is kept as long as the function is there.
 #[derive(Clone, Copy)]
 pub struct Way {
     pub entry: EntryFn,

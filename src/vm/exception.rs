@@ -116,25 +116,19 @@ unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
         let (exit_fp, entry_fp) = ((*vm).exit_fp, (*(*vm).activation).entry_fp);
         let (mut pc, mut fp) = (word(exit_fp + 8), word(exit_fp));
         while fp != entry_fp {
-            let found = code_memory::find(pc, |owner, offset| match owner {
-                Owner::Module(code) => in_module(&*code, pc - offset, tag, (&mut pc, &mut fp), entry_fp),
-                Owner::Trampoline(_) => {
-                    (pc, fp) = (word(fp + 8), word(fp));
-                    None
-                }
-            });
-            match found {
-                Some(Some(resume)) => return Some(resume),
-                // Looked at, at least one frame.
-                Some(None) => {}
-                None => return None,
+            match code_memory::find(pc, |owner, offset| (owner, offset))? {
+                (Owner::Module(code), offset) => match in_module(&*code, pc - offset, tag, (pc, fp), entry_fp) {
+                    Ok(resume) => return Some(resume),
+                    Err(frame) => (pc, fp) = frame,
+                },
+                (Owner::Trampoline(_), _) => (pc, fp) = (word(fp + 8), word(fp)),
             }
         }
         None
     }
 }
 
-/// The same in the frames of one piece of code, which begins at `base`; the frame that is looked at moves on.
+/// The same in the frames of one piece of code, which begins at `base`; otherwise the first frame that is not its.
 ///
 /// # Safety
 /// As `throw`; (pc, fp) is a live frame.
@@ -142,26 +136,26 @@ unsafe fn in_module(
     code: &ModuleCode,
     base: usize,
     tag: u32,
-    (pc, fp): (&mut usize, &mut usize),
+    (mut pc, mut fp): (usize, usize),
     entry_fp: usize,
-) -> Option<Resume> {
+) -> Result<Resume, (usize, usize)> {
     let end = base + code.len() as usize;
     loop {
-        let offset = (*pc - base) as u32;
+        let offset = (pc - base) as u32;
         if let Some((site, handlers)) = code.handlers(offset)
             && let Some(below) = code.vmctx_below_fp(offset)
         {
             // SAFETY: a function that catches keeps its context in its frame; the instance lives while code of it runs.
-            let instance = unsafe { &*((*((word(*fp - below) & !1) as *const VmContext)).instance as *const Instance) };
+            let instance = unsafe { &*((*((word(fp - below) & !1) as *const VmContext)).instance as *const Instance) };
             let catches = |h: &&Handler| h.tag == CATCH_ALL || instance.tag(TagIndex::from_u32(h.tag)).0 == tag;
             if let Some(h) = handlers.iter().find(catches) {
-                return Some(Resume { pc: base + h.at as usize, sp: *fp - site.sp_below_fp as usize, fp: *fp });
+                return Ok(Resume { pc: base + h.at as usize, sp: fp - site.sp_below_fp as usize, fp });
             }
         }
         // SAFETY: a live frame, whose caller's is behind it.
-        (*pc, *fp) = unsafe { (word(*fp + 8), word(*fp)) };
-        if *fp == entry_fp || *pc <= base || *pc > end {
-            return None;
+        (pc, fp) = unsafe { (word(fp + 8), word(fp)) };
+        if fp == entry_fp || pc <= base || pc > end {
+            return Err((pc, fp));
         }
     }
 }

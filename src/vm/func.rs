@@ -7,7 +7,7 @@ use super::{abandoned, trap};
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
 use crate::base::{Error, Result, Stable, Trap};
 use crate::err;
-use crate::wasm::registry::TypeId;
+use crate::wasm::registry::{DefType, TypeId};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -37,12 +37,13 @@ pub struct HostFunc {
     direct: Option<Direct>,
     /// Its code is the funcref's.
     _trampoline: Arc<Trampoline>,
+    pub(super) ty: DefType,
 }
 
 impl HostFunc {
     pub fn new(
         store: *mut VmStore,
-        type_id: TypeId,
+        ty: &DefType,
         trampoline: Arc<Trampoline>,
         call: HostCall,
         direct: Option<Direct>,
@@ -61,7 +62,7 @@ impl HostFunc {
             funcref: VmFuncRef {
                 code: VmCodeCell::new(trampoline.exit(direct.is_some())),
                 vmctx: std::ptr::null_mut(),
-                type_id,
+                type_id: ty.id,
                 handle: 0,
                 index: 0,
                 owner,
@@ -70,6 +71,7 @@ impl HostFunc {
             call,
             direct,
             _trampoline: trampoline,
+            ty: ty.clone(),
         });
         f.funcref.vmctx = &raw mut f.vm.header;
         f

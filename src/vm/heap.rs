@@ -267,7 +267,7 @@ impl Store {
             return self.alloc_host(data, external);
         }
         self.in_scope(|store| {
-            let array = store.alloc(store.engine.host_fields, fields).map_err(Error::trap)?;
+            let array = store.alloc(store.engine.host_fields.id, fields).map_err(Error::trap)?;
             let (no_gc, array) = (array.no_gc(), array.finish());
             let array = Store::root(no_gc, array)?;
             let root = store.alloc_host(data, external)?;

@@ -4,6 +4,7 @@
 use crate::base::Result;
 use crate::base::index::{EntityRef, MemoryIndex, PrimaryMap};
 use crate::err;
+use crate::sys::lock::section;
 use crate::sys::mmap::{MemFd, Reservation, page_size};
 use crate::sys::shared::Shared;
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
@@ -42,7 +43,7 @@ impl Image {
     }
 
     fn own_file(&self) -> Option<&MemFd> {
-        self.file.get_or_init(|| MemFd::new(&self.bytes).ok()).as_ref()
+        section(|| self.file.get_or_init(|| MemFd::new(&self.bytes).ok())).as_ref()
     }
 
     pub fn map_into(&self, r: &Reservation) -> Result<()> {

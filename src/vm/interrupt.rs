@@ -2,8 +2,9 @@
 
 use super::mailbox::Release;
 use crate::abi::vmstruct::{ATTENTION_CLOSED, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
+use crate::sys::lock::{Condvar, Mutex, call_in_children};
 use crate::sys::signals::stack_pointer;
-use parking_lot::{Condvar, Mutex};
+use crate::sys::thread::process;
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
@@ -131,7 +132,8 @@ struct TimerState {
 
 #[derive(Default)]
 struct Queue {
-    running: bool,
+    /// The process that has the thread, if there is one.
+    running: Option<u32>,
     next_ticket: u64,
     /// By time, then by ticket.
     deadlines: BTreeMap<(Instant, u64), Weak<SharedVmStore>>,
@@ -150,16 +152,9 @@ impl Timer {
         q.next_ticket += 1;
         let ticket = Ticket(at, q.next_ticket);
         q.deadlines.insert((at, ticket.1), Arc::downgrade(store));
-        if q.running {
-            self.0.changed.notify_one();
-        } else {
-            let state = self.0.clone();
-            let spawned = std::thread::Builder::new().name("wrt-timer".into()).spawn(move || state.run());
-            if let Err(e) = spawned {
-                q.deadlines.remove(&(at, ticket.1));
-                return Err(e);
-            }
-            q.running = true;
+        if let Err(e) = self.0.start(&mut q) {
+            q.deadlines.remove(&(at, ticket.1));
+            return Err(e);
         }
         Ok(ticket)
     }
@@ -177,7 +172,38 @@ impl Drop for Timer {
     }
 }
 
+/// Timers that had a thread since this was last looked through.
+static TIMERS: Mutex<Vec<Weak<TimerState>>> = Mutex::new(Vec::new());
+
+/// In a child process: its stores may have deadlines, too, and nobody sets them again.
+fn restart_timers() {
+    let timers: Vec<_> = TIMERS.lock().iter().filter_map(Weak::upgrade).collect();
+    for timer in timers {
+        let mut q = timer.queue.lock();
+        if !q.deadlines.is_empty() {
+            // Without a thread now, the next deadline tries again.
+            let _ = timer.start(&mut q);
+        }
+    }
+}
+
 impl TimerState {
+    /// Makes sure that there is a thread, and that it looks at what has changed.
+    fn start(self: &Arc<TimerState>, q: &mut Queue) -> std::io::Result<()> {
+        if q.running == Some(process()) {
+            self.changed.notify_one();
+            return Ok(());
+        }
+        let state = self.clone();
+        std::thread::Builder::new().name("wrt-timer".into()).spawn(move || state.run())?;
+        q.running = Some(process());
+        let mut timers = TIMERS.lock();
+        timers.retain(|t| t.strong_count() > 0 && !std::ptr::eq(t.as_ptr(), Arc::as_ptr(self)));
+        timers.push(Arc::downgrade(self));
+        call_in_children(restart_timers);
+        Ok(())
+    }
+
     fn run(&self) {
         let mut q = self.queue.lock();
         while let Some((&(at, ticket), _)) = q.deadlines.first_key_value() {
@@ -189,6 +215,6 @@ impl TimerState {
                 store.interrupt();
             }
         }
-        q.running = false;
+        q.running = None;
     }
 }

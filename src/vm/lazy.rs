@@ -12,10 +12,10 @@ use crate::base::limits::LAZY_BYTES_PER_THREAD;
 use crate::base::{Error, ErrorKind, Result, Trap};
 use crate::compile::{CompiledFunc, FuncCompiler, ModuleFacts, Tier, compile_at_once, link};
 use crate::err;
+use crate::sys::lock::{Condvar, Mutex, section};
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{lower_priority, process, spawn_quietly};
 use crate::wasm::decode::{self, Body};
-use parking_lot::{Condvar, Mutex};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -83,12 +83,18 @@ impl Lazy {
             on_linked,
         });
         engine.compiler.progress().total.fetch_add(size as u64, Relaxed);
-        if engine.config.background {
-            // One processor is for who runs.
-            let threads = engine.config.threads.saturating_sub(1).clamp(1, 1 + size / LAZY_BYTES_PER_THREAD);
-            (0..threads).for_each(|_| lazy.spawn());
-        }
+        lazy.spawn_all();
         Ok(lazy)
+    }
+
+    /// The threads that compile in the background, as many as the module is worth.
+    fn spawn_all(self: &Arc<Lazy>) {
+        let config = &self.engine.config;
+        if config.background {
+            // One processor is for who runs.
+            let most = 1 + self.size as usize / LAZY_BYTES_PER_THREAD;
+            (0..config.threads.saturating_sub(1).clamp(1, most)).for_each(|_| self.spawn());
+        }
     }
 
     /// Where there is no thread to be had, functions are compiled when they are called.
@@ -138,8 +144,10 @@ impl Lazy {
     }
 
     /// A function's code, which is compiled if it was not yet.
-    pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
-        self.settle_in();
+    pub fn enter(self: &Arc<Lazy>, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
+        if self.settle_in() && !self.stopped.load(Relaxed) {
+            self.spawn_all();
+        }
         loop {
             if let Some(code) = self.text.entered(f) {
                 return Ok(code);
@@ -268,7 +276,7 @@ impl Lazy {
             self.changed.notify_all();
         })?;
         drop(all);
-        let linked = self.linked.get_or_init(|| linked);
+        let linked = section(|| self.linked.get_or_init(|| linked));
         self.text.enter_all_at(|f| linked.func(f));
         // Locked to the end of the loop: no context goes away meanwhile.
         for context in std::mem::take(&mut *self.contexts.lock()) {
@@ -282,13 +290,15 @@ impl Lazy {
         Ok(())
     }
 
-    /// In a child process nobody else compiles: what others had begun is begun again.
-    fn settle_in(&self) {
+    /// In a child process nobody else compiles: what others had begun is begun again. True for the first that notices it.
+    fn settle_in(&self) -> bool {
         let here = process();
-        if self.process.swap(here, Relaxed) != here {
+        let is_new = self.process.load(Relaxed) != here && self.process.swap(here, Relaxed) != here;
+        if is_new {
             self.threads.store(0, Relaxed);
             self.queue.lock().forget_others();
         }
+        is_new
     }
 
     /// Lets the funcrefs of a context lead to where the functions are.

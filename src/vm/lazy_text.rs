@@ -12,8 +12,8 @@ use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
 use crate::compile::{ALIGN, CompiledFunc, Tier, results_in_memory};
 use crate::err;
+use crate::sys::lock::Mutex;
 use crate::sys::mmap::{CodeSpace, CodeWriter};
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 

@@ -6,7 +6,7 @@ use super::pool::IDS;
 use super::store::Store;
 use crate::abi::vmstruct::ATTENTION_MAIL;
 use crate::gc::{Root, Weak};
-use parking_lot::Mutex;
+use crate::sys::lock::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::Ordering::AcqRel;
 use std::sync::{Arc, Weak as WeakArc};

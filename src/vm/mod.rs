@@ -48,6 +48,7 @@ pub mod instance;
 pub mod instantiate;
 pub mod interrupt;
 pub mod keeper;
+pub mod kept_types;
 pub mod lazy;
 pub mod lazy_queue;
 pub mod lazy_text;

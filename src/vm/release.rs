@@ -173,6 +173,7 @@ impl Store {
             }
         }
         self.account.give_back(Growth { resource: Resource::Instances, current: 0, desired: 1 });
+        self.keep_types_of(&instance.module);
         // A function of it may be on the stack that only has to return.
         if self.is_running() {
             self.leave_module(&instance.module);
@@ -214,6 +215,7 @@ impl Store {
         if is_shared {
             self.host_by_call.remove(&host.key());
         }
+        self.keep_type(&host.ty);
         self.dead_funcs.push(host);
         self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
     }

@@ -24,14 +24,13 @@ impl Store {
 
     /// The number of references, and the text about them; `None` if there are none.
     fn places(&mut self) -> Option<(usize, String)> {
-        let types = &self.engine.types;
         let mut places: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         let heap = self.heap.as_mut()?;
         let mut found: Vec<(u32, String)> = Vec::new();
         heap.roots().each_place(|bits, place| found.push((bits, host_frames(place))));
-        let count = found.len();
+        let (count, heap) = (found.len(), self.heap.as_ref()?);
         for (bits, place) in found {
-            let name = heap.no_gc().describe(bits, types);
+            let name = heap.no_gc().describe(bits, |id| self.type_name(id));
             *places.entry(place).or_default().entry(name).or_default() += 1;
         }
         let mut places: Vec<_> =

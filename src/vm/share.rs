@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn on_shelves<T: Shared>(shared: &Arc<T>) -> usize {
-        let count = |mut kept: parking_lot::MutexGuard<Kept>| T::shelf(&mut kept).len();
+        let count = |mut kept: crate::sys::lock::MutexGuard<Kept>| T::shelf(&mut kept).len();
         shared.pool().shelves().map(count).sum()
     }
 

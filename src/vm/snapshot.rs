@@ -208,9 +208,9 @@ impl Store {
             TAG_TYPE => (NATIVE, "tag".into()),
             ty if self.engine.types.view().get(ty).kind == KIND_EXCEPTION => (OBJECT, "exception".into()),
             ty => {
-                let def = self.engine.types.get(ty);
-                let kind = if matches!(def.sub.composite, CompositeType::Array(_)) { ARRAY } else { OBJECT };
-                (kind, def.name().map_or_else(|| def.heap_type().to_string(), |name| format!("${name}")))
+                let is_array = matches!(self.engine.types.get(ty).sub.composite, CompositeType::Array(_));
+                let (kind, unnamed) = if is_array { (ARRAY, "array") } else { (OBJECT, "struct") };
+                (kind, self.type_name(ty).map_or_else(|| unnamed.into(), |name| format!("${name}")))
             }
         }
     }
@@ -228,7 +228,8 @@ impl Store {
         if self.engine.types.view().get(ty).kind == KIND_EXCEPTION {
             return (PROPERTY, strings.of(if field == 0 { "tag".into() } else { format!("value {}", field - 1) }));
         }
-        (PROPERTY, strings.of(def.field_name(field).map_or_else(|| format!("field {field}"), Into::into)))
+        let name = self.scope_naming(ty).and_then(|s| s.field_name(ty, field).map(String::from));
+        (PROPERTY, strings.of(name.unwrap_or_else(|| format!("field {field}"))))
     }
 }
 

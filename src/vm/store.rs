@@ -8,6 +8,7 @@ use super::heap::GcHook;
 use super::instance::Instance;
 use super::interrupt::{SharedVmStore, Ticket};
 use super::keeper::Keeper;
+use super::kept_types::KeptTypes;
 use super::limits::Account;
 use super::mailbox;
 use super::memory::Memory;
@@ -23,7 +24,7 @@ use crate::base::limits::LAZY_STACK_FACTOR;
 use crate::base::{Error, Result, Slab, Stable};
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
-use crate::wasm::registry::TypeId;
+use crate::wasm::registry::DefType;
 use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
 use std::any::Any;
@@ -103,6 +104,7 @@ pub struct Store {
     pub(super) tags_at_next_look: usize,
     pub(super) hosts: Slab<Stable<HostFunc>>,
     pub instances: Slab<Stable<Instance>>,
+    pub(super) kept_types: KeptTypes,
     /// Last: the rest may need it for its own end.
     pub engine: Share<Engine>,
 }
@@ -160,6 +162,7 @@ impl Store {
             tags_at_next_look: 0,
             hosts: Slab::default(),
             instances: Slab::default(),
+            kept_types: KeptTypes::default(),
             engine: shared,
         });
         mailbox::register(store.id, &store.vm);
@@ -232,27 +235,27 @@ impl Store {
     }
 
     /// Adds a host function that the host keeps; gives its funcref.
-    pub fn add_host_func(&mut self, ty: TypeId, call: HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
+    pub fn add_host_func(&mut self, ty: &DefType, call: HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
         let index = self.new_host_func(ty, call, direct, Keeper::Host)?;
         Ok(self.hosts[index].funcref())
     }
 
     /// The host function of a definition, which lives as long as something refers to it; gives its funcref. There is one in
     /// a store.
-    pub fn shared_host_func(&mut self, ty: TypeId, call: &HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
-        let index = match self.host_by_call.get(&host_key(ty, call)) {
+    pub fn shared_host_func(&mut self, ty: &DefType, call: &HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
+        let index = match self.host_by_call.get(&host_key(ty.id, call)) {
             Some(index) => *index,
             None => {
                 let index = self.new_host_func(ty, call.clone(), direct, Keeper::Nobody)?;
-                self.host_by_call.insert(host_key(ty, call), index);
+                self.host_by_call.insert(host_key(ty.id, call), index);
                 index
             }
         };
         Ok(self.hosts[index].funcref())
     }
 
-    fn new_host_func(&mut self, ty: TypeId, call: HostCall, direct: Option<Direct>, keeper: Keeper) -> Result<u32> {
-        let trampoline = self.engine.trampoline(ty)?;
+    fn new_host_func(&mut self, ty: &DefType, call: HostCall, direct: Option<Direct>, keeper: Keeper) -> Result<u32> {
+        let trampoline = self.engine.trampoline_of(ty)?;
         let owner = HOST_OWNER | self.hosts.next();
         let host = HostFunc::new(self.vm.get(), ty, trampoline, call, direct, keeper, owner);
         Ok(self.hosts.insert(host))

@@ -28,7 +28,7 @@ fn refused(e: std::io::Error) -> Error {
 /// In the signal handler: is this fault one of our traps?
 fn decide(pc: usize, fp: usize) -> Option<Resume> {
     let trap = code_memory::find(pc, |owner, offset| match owner {
-        // SAFETY: `find` keeps the owner alive.
+        // SAFETY: what is found is kept (invariant 6).
         Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
         // Trampolines have no instruction that may fault.
         Owner::Trampoline(_) => None,

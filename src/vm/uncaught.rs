@@ -6,7 +6,7 @@ use super::tag::func_type;
 use crate::abi::heap::RawRef;
 use crate::gc::{Gc, NoGc};
 use crate::wasm::types::ValType;
-use std::fmt::Write;
+use rustc_hash::FxHashMap;
 
 /// How many values are shown.
 const SHOWN_VALUES: usize = 8;
@@ -29,7 +29,12 @@ impl Store {
         let (name, ty) = unsafe { (self.tag_name(no_gc, tag), func_type(no_gc, tag)) };
         match name {
             Some(name) => text.extend([" ", &shown(name)]),
-            None => drop(write!(text, " of type {}", self.engine.types.func(ty))),
+            None => {
+                let ty = self.engine.types.get(ty);
+                let scope = ty.sub.named().find_map(|id| self.scope_naming(id));
+                let scope = scope.unwrap_or_else(|| self.engine.types.scope(Vec::new(), FxHashMap::default()));
+                text.extend(ty.func().map(|f| format!(" of type {}", scope.func_text(f))));
+            }
         }
         text + &self.carried(no_gc, exception)
     }
@@ -52,7 +57,7 @@ impl Store {
         if ty.is_gc() {
             // SAFETY: the offset of a field that is a reference to an object.
             let value = unsafe { no_gc.field_slot(exception, offset) }.load(no_gc, 0);
-            return no_gc.describe(value.map_or(0, |v| v.bits().0), &self.engine.types);
+            return no_gc.describe(value.map_or(0, |v| v.bits().0), |id| self.type_name(id));
         }
         let at = no_gc.field_bytes(exception, offset);
         // SAFETY: the field's place; what it holds is as wide as its type says, a function its number, 0 of null.

@@ -58,7 +58,7 @@ pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
         // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline.
         let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
         let found = code_memory::find(pc, |owner, offset| match owner {
-            // SAFETY: `find` keeps the owner alive, and `caller` is the frame that `pc` returns to.
+            // SAFETY: what is found is kept (invariant 6), and `caller` is the frame that `pc` returns to.
             Owner::Trampoline(t) => unsafe { (*t).activation(offset, caller) },
             Owner::Module(_) => None,
         });
@@ -77,7 +77,7 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
     pcs.iter()
         .filter_map(|pc| {
             code_memory::find(*pc, |owner, offset| match owner {
-                // SAFETY: `find` keeps the owner alive.
+                // SAFETY: what is found is kept (invariant 6).
                 Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
                 Owner::Trampoline(_) => None,
             })?
@@ -109,7 +109,7 @@ pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
 /// The frame is live, and (pc, fp) are what `calling_frame` gave.
 pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = code_memory::find(pc, |owner, offset| match owner {
-        // SAFETY: `find` keeps the owner alive.
+        // SAFETY: what is found is kept (invariant 6).
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         Owner::Trampoline(_) => None,
     })??;

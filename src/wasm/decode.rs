@@ -5,13 +5,14 @@ use super::features::FeatureSet;
 use super::hints;
 use super::module::*;
 use super::names::Names;
-use super::registry::{TypeDef, TypeRegistry, in_group};
+use super::registry::{DefType, TypeRegistry, in_group};
 use super::types::*;
 use crate::base::index::*;
 use crate::base::limits::MAX_MODULE_SIZE;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
 use crate::sys::valgrind;
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
@@ -49,6 +50,7 @@ pub fn decode(bytes: &[u8], types: &TypeRegistry, features: FeatureSet) -> Resul
         decoder.payload(payload)
     })?;
     decoder.find_funcrefs();
+    decoder.name_types();
     Ok(Decoded { info: decoder.info, bodies: decoder.bodies })
 }
 
@@ -179,7 +181,7 @@ pub fn ref_type(t: wasmparser::RefType, types: &Types) -> RefType {
 }
 
 /// The types of a module, as far as they are known.
-pub type Types = PrimaryMap<TypeIndex, Arc<TypeDef>>;
+pub type Types = PrimaryMap<TypeIndex, DefType>;
 
 fn convert_val(t: wasmparser::ValType, concrete: &dyn Fn(u32) -> HeapType) -> ValType {
     match t {
@@ -298,12 +300,6 @@ impl Decoder<'_> {
             }
             Payload::CustomSection(c) if c.name() == "name" => {
                 info.names = Names::parse(c.data(), c.data_offset());
-                for (i, names) in info.names.types() {
-                    if let Some(def) = info.types.get(i) {
-                        // The first name is as good as another.
-                        let _ = def.names.set(names.clone());
-                    }
-                }
             }
             Payload::CustomSection(c) if c.name() == hints::SECTION && self.features.is_on("branch-hinting")? => {
                 info.hints = hints::BranchHints::parse(c.data());
@@ -385,8 +381,23 @@ impl Decoder<'_> {
 
     fn tag(&mut self, tag: wasmparser::TagType) -> Result<TagIndex> {
         let ty = TypeIndex::from_u32(tag.func_type_idx);
-        let exception = self.types.exception(self.info.types[ty].id)?;
+        let exception = self.types.exception(&self.info.types[ty])?;
         Ok(self.info.tags.push(TagDecl { ty, exception }))
+    }
+
+    /// Keeps the module's types together with their names.
+    fn name_types(&mut self) {
+        let info = &mut self.info;
+        let mut names = FxHashMap::default();
+        for (i, of_type) in info.names.types() {
+            if let Some(def) = info.types.get(i) {
+                // The first of equal types is as good as another.
+                names.entry(def.id).or_insert_with(|| of_type.clone());
+            }
+        }
+        let exceptions = info.tags.values().map(|t| &t.exception);
+        let types = info.types.values().chain(exceptions).cloned().collect();
+        info.scope = Some(self.types.scope(types, names));
     }
 
     /// Gives every function that can become a value its place among the funcrefs: exported ones, and those that a
@@ -581,7 +592,7 @@ mod tests {
         assert_eq!(ids(), ids());
         let m = decode(&wat::parse_str(text).unwrap(), &types, FeatureSet::default()).unwrap().info;
         let (a, b) = (&m.types[TypeIndex::from_u32(0)], &m.types[TypeIndex::from_u32(1)]);
-        let of = |nullable, t: &TypeDef| StorageType::Val(ValType::Ref(RefType { nullable, heap: t.heap_type() }));
+        let of = |nullable, t: &DefType| StorageType::Val(ValType::Ref(RefType { nullable, heap: t.heap_type() }));
         assert_eq!(b.fields()[0].storage, of(false, a));
         assert_eq!(a.fields()[0].storage, of(true, b));
     }

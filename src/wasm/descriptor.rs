@@ -6,6 +6,7 @@ use super::types::*;
 use crate::base::Result;
 use crate::err;
 use crate::sys::mmap::Reservation;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
 /// How many supertypes stand in every descriptor, so that a cast to a type of smaller depth needs no check of the depth.
@@ -51,7 +52,7 @@ pub const TAG_SIZE: u32 = 24;
 /// Where an exception has its tag.
 pub const EXCEPTION_TAG: u32 = HEADER_SIZE;
 
-/// Never changes once its id is known to anybody.
+/// Never changes from when its id is known to anybody until its type is gone.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Descriptor {
@@ -65,6 +66,8 @@ pub struct Descriptor {
     /// Structures: how many 64-bit words behind those of references say which fields are functions, by their numbers. Arrays: 1
     /// if the elements are.
     pub func_words: u32,
+    /// Tells the type from others that had the same id.
+    pub generation: u32,
     /// Structures: bit n says that the n-th four bytes of the object are a reference. More words stand behind the display.
     pub refs: u64,
     /// The ids of the supertypes, by depth, its own last; 0 behind. At a multiple of 8. Longer than this for deep types.
@@ -139,8 +142,12 @@ fn field_map(fields: &[FieldType], which: impl Fn(StorageType) -> bool) -> Vec<u
 /// The region of an engine's descriptors. Their addresses never change.
 pub struct Descriptors {
     region: Reservation,
+    /// Behind the last one.
     end: usize,
     committed: usize,
+    /// What is free before the end, by its start and by its size. Neighbours are one.
+    free: BTreeMap<usize, usize>,
+    free_by_size: BTreeSet<(usize, usize)>,
 }
 
 /// Address space of the region, in bytes.
@@ -151,7 +158,13 @@ const COMMIT_STEP: usize = 1 << 16;
 impl Descriptors {
     pub fn new() -> Result<Descriptors> {
         let region = Reservation::new(SPAN).map_err(|e| err!(OutOfMemory, "no address space for types: {e}"))?;
-        let mut d = Descriptors { region, end: HOST_TYPE.0 as usize, committed: 0 };
+        let mut d = Descriptors {
+            region,
+            end: HOST_TYPE.0 as usize,
+            committed: 0,
+            free: BTreeMap::new(),
+            free_by_size: BTreeSet::new(),
+        };
         let host = Descriptor {
             kind: KIND_HOST,
             depth: 0,
@@ -159,32 +172,33 @@ impl Descriptors {
             ref_words: 1,
             refs: 1 << (HOST_FIELDS / 4),
             func_words: 0,
+            generation: 0,
             display: [0; 8],
         };
-        let id = d.put(host, &[], &[], &[])?;
+        let (id, _) = d.put(host, &[], &[], &[])?;
         debug_assert_eq!(id, HOST_TYPE);
         let tag = Descriptor { kind: KIND_TAG, size: TAG_SIZE, ref_words: 0, refs: 0, ..host };
-        let id = d.put(tag, &[], &[], &[])?;
+        let (id, _) = d.put(tag, &[], &[], &[])?;
         debug_assert_eq!(id, TAG_TYPE);
         let func =
             Descriptor { kind: KIND_HELD_FUNC, size: HELD_FUNC_SIZE, ref_words: 0, refs: 0, func_words: 1, ..host };
-        let id = d.put(func, &[], &[], &[1 << (HEADER_SIZE / 4)])?;
+        let (id, _) = d.put(func, &[], &[], &[1 << (HEADER_SIZE / 4)])?;
         debug_assert_eq!(id, HELD_FUNC_TYPE);
         Ok(d)
     }
 
-    /// Adds the descriptor of a type whose supertype, if any, is there already.
-    pub fn add(&mut self, ty: &SubType) -> Result<TypeId> {
-        self.add_kind(ty, KIND_STRUCT)
+    /// Adds the descriptor of a type whose supertype, if any, is there already. Gives its id, and the descriptor's bytes.
+    pub fn add(&mut self, ty: &SubType, generation: u32) -> Result<(TypeId, u32)> {
+        self.add_kind(ty, generation, KIND_STRUCT)
     }
 
     /// The same for exceptions that are such structures.
-    pub fn add_exception(&mut self, ty: &SubType) -> Result<TypeId> {
-        self.add_kind(ty, KIND_EXCEPTION)
+    pub fn add_exception(&mut self, ty: &SubType, generation: u32) -> Result<(TypeId, u32)> {
+        self.add_kind(ty, generation, KIND_EXCEPTION)
     }
 
     /// `structure` is what objects of structures are.
-    fn add_kind(&mut self, ty: &SubType, structure: u32) -> Result<TypeId> {
+    fn add_kind(&mut self, ty: &SubType, generation: u32, structure: u32) -> Result<(TypeId, u32)> {
         let view = self.view();
         let mut display: Vec<u32> = Vec::new();
         if let Some(s) = ty.supertype {
@@ -197,7 +211,7 @@ impl Descriptors {
             CompositeType::Struct(fields) => (structure, struct_size(fields, &struct_layout(fields))),
         };
         let depth = display.len() as u32;
-        let mut d = Descriptor { kind, depth, size, ref_words: 0, refs: 0, func_words: 0, display: [0; 8] };
+        let mut d = Descriptor { kind, depth, size, ref_words: 0, refs: 0, func_words: 0, generation, display: [0; 8] };
         match &ty.composite {
             CompositeType::Func(_) => self.put(d, &display, &[], &[]),
             CompositeType::Array(e) => {
@@ -214,19 +228,11 @@ impl Descriptors {
         }
     }
 
-    fn put(&mut self, mut d: Descriptor, supertypes: &[u32], refs: &[u64], funcs: &[u64]) -> Result<TypeId> {
-        let at = self.end;
+    fn put(&mut self, mut d: Descriptor, supertypes: &[u32], refs: &[u64], funcs: &[u64]) -> Result<(TypeId, u32)> {
         let words = d.display_len().next_multiple_of(2);
         let size = size_of::<Descriptor>() + (words - INLINE_DISPLAY) * 4 + (refs.len() + funcs.len()) * 8;
-        let end = (at + size).next_multiple_of(8);
-        if end > SPAN {
-            return Err(err!(Limit, "the engine has too many types"));
-        }
-        if end > self.committed {
-            let step = (end - self.committed).next_multiple_of(COMMIT_STEP).min(SPAN - self.committed);
-            self.region.commit(self.committed, step).map_err(|e| err!(OutOfMemory, "no memory for types: {e}"))?;
-            self.committed += step;
-        }
+        let size = size.next_multiple_of(8);
+        let at = self.take(size)?;
         d.display = [0; INLINE_DISPLAY];
         // SAFETY: committed, and nobody knows the place yet: ids are given out after this.
         unsafe {
@@ -241,8 +247,58 @@ impl Descriptors {
                 behind.add(i).write(*word);
             }
         }
+        Ok((TypeId(at as u32), size as u32))
+    }
+
+    /// A place of `size` bytes: the smallest one that is free, or at the end.
+    fn take(&mut self, size: usize) -> Result<usize> {
+        if let Some(&(len, at)) = self.free_by_size.range((size, 0)..).next() {
+            self.set_free(at, len, false);
+            if len > size {
+                self.set_free(at + size, len - size, true);
+            }
+            return Ok(at);
+        }
+        let (at, end) = (self.end, self.end + size);
+        if end > SPAN {
+            return Err(err!(Limit, "the engine has too many types"));
+        }
+        if end > self.committed {
+            let step = (end - self.committed).next_multiple_of(COMMIT_STEP).min(SPAN - self.committed);
+            self.region.commit(self.committed, step).map_err(|e| err!(OutOfMemory, "no memory for types: {e}"))?;
+            self.committed += step;
+        }
         self.end = end;
-        Ok(TypeId(at as u32))
+        Ok(at)
+    }
+
+    /// Takes away the descriptor of `size` bytes of a type that nobody has any more.
+    pub fn remove(&mut self, id: TypeId, size: u32) {
+        let (mut start, mut end) = (id.0 as usize, id.0 as usize + size as usize);
+        if let Some((&at, &len)) = self.free.range(..start).next_back()
+            && at + len == start
+        {
+            self.set_free(at, len, false);
+            start = at;
+        }
+        if let Some(&len) = self.free.get(&end) {
+            self.set_free(end, len, false);
+            end += len;
+        }
+        match end == self.end {
+            true => self.end = start,
+            false => self.set_free(start, end - start, true),
+        }
+    }
+
+    fn set_free(&mut self, at: usize, len: usize, is_free: bool) {
+        if is_free {
+            self.free.insert(at, len);
+            self.free_by_size.insert((len, at));
+        } else {
+            self.free.remove(&at);
+            self.free_by_size.remove(&(len, at));
+        }
     }
 
     pub fn view(&self) -> DescriptorView {
@@ -254,7 +310,7 @@ impl Descriptors {
 #[derive(Clone, Copy)]
 pub struct DescriptorView(*const u8);
 
-// SAFETY: descriptors are never written once their ids are known.
+// SAFETY: descriptors are not written from when their ids are known until their types are gone.
 unsafe impl Send for DescriptorView {}
 // SAFETY: as above.
 unsafe impl Sync for DescriptorView {}
@@ -264,11 +320,11 @@ impl DescriptorView {
         self.0
     }
 
-    /// The descriptor of an id this engine gave. The engine outlives everything that holds its ids.
+    /// The descriptor of an id this engine gave, of a type that something keeps.
     #[inline]
     pub fn get<'a>(self, id: TypeId) -> &'a Descriptor {
         debug_assert!(id.0 >= HOST_TYPE.0 && id.0.is_multiple_of(8));
-        // SAFETY: ids are offsets of descriptors, which never move or change.
+        // SAFETY: ids are offsets of descriptors, which never move, nor change while their types are kept.
         unsafe { &*(self.0.add(id.0 as usize) as *const Descriptor) }
     }
 

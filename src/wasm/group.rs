@@ -1,11 +1,10 @@
 //! Recursion groups that the host describes: checked as the validator checks a module's (Wasm 3.0, 3.2.9), and registered.
 
-use super::registry::{TypeDef, TypeRegistry, in_group_place};
+use super::registry::{DefType, TypeRegistry, in_group_place};
 use super::types::*;
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
 use crate::err;
-use std::sync::Arc;
 
 /// Most members of a group, most fields of a structure, and most supertypes of a type: what the validator accepts.
 const MAX_MEMBERS: usize = 1_000_000;
@@ -13,7 +12,7 @@ const MAX_FIELDS: usize = 10_000;
 const MAX_DEPTH: usize = 63;
 
 /// Checks the members of a group, which name each other by `registry::in_group`, and registers them.
-pub fn define(types: &TypeRegistry, group: Vec<SubType>) -> Result<Vec<Arc<TypeDef>>> {
+pub fn define(types: &TypeRegistry, group: Vec<SubType>) -> Result<Vec<DefType>> {
     if group.len() > MAX_MEMBERS {
         return Err(err!(Limit, "a recursion group of {} types, {MAX_MEMBERS} are the most", group.len()));
     }
@@ -159,8 +158,8 @@ mod tests {
     fn groups_are_what_modules_make_of_them() {
         let types = TypeRegistry::new().unwrap();
         let node = [field(ValType::I32, true), field(to(0), true)];
-        let ours = define(&types, vec![structure(&node, None)]).unwrap()[0].id;
-        assert_eq!(types.register_group(vec![structure(&node, None)]).unwrap()[0].id, ours);
+        let ours = define(&types, vec![structure(&node, None)]).unwrap();
+        assert_eq!(types.register_group(vec![structure(&node, None)]).unwrap()[0].id, ours[0].id);
         // A subtype of it, whose immutable field is of a more special type.
         let general = [field(to(0), false)];
         let special = [field(to(1), false), field(ValType::I64, true)];

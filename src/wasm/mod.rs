@@ -13,5 +13,6 @@ pub mod module;
 pub mod names;
 pub mod refusal;
 pub mod registry;
+pub mod scope;
 pub mod signature;
 pub mod types;

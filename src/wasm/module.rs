@@ -3,7 +3,8 @@
 use super::const_expr::{ConstExpr, ConstExprs};
 use super::hints::BranchHints;
 use super::names::Names;
-use super::registry::TypeDef;
+use super::registry::DefType;
+use super::scope::TypeScope;
 use super::types::*;
 use crate::base::index::*;
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ pub struct GlobalDecl {
 pub struct TagDecl {
     pub ty: TypeIndex,
     /// The type of the objects that exceptions of it are.
-    pub exception: Arc<TypeDef>,
+    pub exception: DefType,
 }
 
 /// What a segment's elements are.
@@ -104,7 +105,9 @@ pub struct DataSegment {
 #[derive(Default)]
 pub struct ModuleInfo {
     /// With their engine-wide ids.
-    pub types: PrimaryMap<TypeIndex, Arc<TypeDef>>,
+    pub types: PrimaryMap<TypeIndex, DefType>,
+    /// The same and those of exceptions, with their names; there when everything is decoded.
+    pub scope: Option<Arc<TypeScope>>,
     /// In binary order.
     pub imports: Vec<Import>,
     /// In binary order.
@@ -134,6 +137,9 @@ pub struct ModuleInfo {
 }
 
 impl ModuleInfo {
+    pub fn scope(&self) -> &Arc<TypeScope> {
+        self.scope.as_ref().expect("decoded")
+    }
     pub fn func_type(&self, f: FuncIndex) -> &Arc<FuncType> {
         self.signature(self.funcs[f].ty)
     }

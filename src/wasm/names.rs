@@ -1,10 +1,17 @@
 //! The name section (Wasm 2.0, appendix "Custom Sections"): names for people. A damaged one is ignored, as the
 //! specification asks.
 
-use super::registry::TypeNames;
 use crate::base::index::{FuncIndex, TagIndex, TypeIndex};
 use std::collections::BTreeMap;
 use wasmparser::{BinaryReader, Name, NameMap, NameSectionReader};
+
+/// Names of a type and its fields, for people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TypeNames {
+    pub name: Box<str>,
+    /// Sorted by field.
+    pub fields: Vec<(u32, Box<str>)>,
+}
 
 #[derive(Default)]
 pub struct Names {

@@ -129,6 +129,14 @@ impl ValType {
         matches!(self, ValType::Ref(r) if r.top() != Top::Func)
     }
 
+    /// The defined type that it names.
+    pub fn named(self) -> Option<TypeId> {
+        match self {
+            ValType::Ref(r) => r.heap.concrete(),
+            _ => None,
+        }
+    }
+
     /// Whether it has a value to begin with: zero or null.
     pub fn is_defaultable(self) -> bool {
         !matches!(self, ValType::Ref(r) if !r.nullable)
@@ -260,6 +268,17 @@ impl SubType {
         SubType { is_final: true, supertype: None, composite }
     }
 
+    /// The types that it names.
+    pub fn named(&self) -> impl Iterator<Item = TypeId> + '_ {
+        let (vals, fields): (&[ValType], &[FieldType]) = match &self.composite {
+            CompositeType::Func(f) => (&f.values, &[]),
+            CompositeType::Struct(fields) => (&[], fields),
+            CompositeType::Array(element) => (&[], std::slice::from_ref(element)),
+        };
+        let fields = fields.iter().map(|f| f.storage.unpacked());
+        self.supertype.into_iter().chain(vals.iter().copied().chain(fields).filter_map(ValType::named))
+    }
+
     pub(super) fn with_ids(&self, f: impl Fn(TypeId) -> TypeId + Copy) -> SubType {
         let field = |t: &FieldType| FieldType {
             storage: match t.storage {
@@ -310,6 +329,10 @@ impl FuncType {
     }
     pub fn results(&self) -> &[ValType] {
         &self.values[self.params..]
+    }
+    /// All of them, parameters first.
+    pub fn values(&self) -> &[ValType] {
+        &self.values
     }
     /// Whether some value is a reference to an object.
     pub fn has_references(&self) -> bool {
@@ -503,6 +526,20 @@ pub enum ExternType {
 }
 
 impl ExternType {
+    /// The types that it names.
+    pub fn named(&self) -> impl Iterator<Item = TypeId> + '_ {
+        let (func, vals): (Option<TypeId>, &[ValType]) = match self {
+            ExternType::Func(id, f) | ExternType::Tag(id, f) => (Some(*id), f.values()),
+            _ => (None, &[]),
+        };
+        let single = match self {
+            ExternType::Table(t) => Some(ValType::Ref(t.element)),
+            ExternType::Global(g) => Some(g.content),
+            _ => None,
+        };
+        vals.iter().copied().chain(single).filter_map(ValType::named).chain(func)
+    }
+
     pub fn kind_name(&self) -> &'static str {
         match self {
             ExternType::Func(..) => "func",
