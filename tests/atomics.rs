@@ -58,11 +58,16 @@ fn compare_exchange_wraps_what_it_expects() {
     ];
     const NUMBERS: [u64; 6] =
         [0x1111_1111_1111_1111, 0x11, 0xffff_ff00_0000_1111, 0x2222_2222_1111_1111, u64::MAX, 0x80];
-    let mut text = String::from("(module (memory 1) (func (export \"put\") (param i64) (i64.store (i32.const 8) (local.get 0)))");
+    let mut text =
+        String::from("(module (memory 1) (func (export \"put\") (param i64) (i64.store (i32.const 8) (local.get 0)))");
     text += "(func (export \"get\") (result i64) (i64.load (i32.const 8)))";
     for (ty, op, _) in KINDS {
         let access = format!("{ty}.atomic.{op} (i32.const 8)");
-        writeln!(text, "(func (export \"{ty}.{op}\") (param {ty} {ty}) (result {ty}) ({access} (local.get 0) (local.get 1)))").unwrap();
+        writeln!(
+            text,
+            "(func (export \"{ty}.{op}\") (param {ty} {ty}) (result {ty}) ({access} (local.get 0) (local.get 1)))"
+        )
+        .unwrap();
         // Operands that the compiler knows.
         for (i, expected) in NUMBERS.iter().enumerate() {
             let expected = *expected as i64;
@@ -130,7 +135,8 @@ fn unaligned_comes_before_out_of_bounds() {
     const OFFSETS: [u64; 7] = [0, 1, 4, 7, 65536, 0x2000_0003, 0xffff_ffff];
     for (limits, wide, bytes) in MEMORIES {
         let index = if *wide { "i64" } else { "i32" };
-        let mut places = vec![0, 1, 2, 3, 4, 6, 7, 8, bytes - 9, bytes - 8, bytes - 4, bytes - 3, bytes - 1, *bytes, bytes + 1];
+        let mut places =
+            vec![0, 1, 2, 3, 4, 6, 7, 8, bytes - 9, bytes - 8, bytes - 4, bytes - 3, bytes - 1, *bytes, bytes + 1];
         places.extend([0x7fff_ffff, 0x8000_0000, 0xffff_fff8, 0xffff_ffc0, 0xffff_ffff]);
         if *wide {
             places.extend([1 << 32, (1 << 32) + 1, 1 << 40, (1 << 63) + 2, u64::MAX - 7, u64::MAX]);
@@ -158,7 +164,7 @@ fn unaligned_comes_before_out_of_bounds() {
                 let wanted = |at: u64| {
                     let first = at as u128 + *offset as u128;
                     match first {
-                        _ if first % *size as u128 != 0 => Err(Trap::UnalignedAtomic),
+                        _ if !first.is_multiple_of(*size as u128) => Err(Trap::UnalignedAtomic),
                         _ if first + *size as u128 > *bytes as u128 => Err(Trap::MemoryOutOfBounds),
                         _ if name.contains("wait") => Err(Trap::ExpectedShared),
                         _ => Ok(vec![]),

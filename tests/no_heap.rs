@@ -20,8 +20,12 @@ const WORLD: &str = r#"(module
   (global $e (mut eqref) (ref.null eq)) (global $x (mut externref) (ref.null extern))
   (func $same (type $get) (local.get 0))
   (func $both (param i31ref anyref) (result anyref i31ref) (local.get 1) (local.get 0))
-  (func $number (param anyref) (result i32) (i31.get_u (ref.cast (ref i31) (local.get 0))))
 "#;
+
+/// Not declared where it is not used: lazy code makes the heap for a module with casts.
+const NUMBER: &str = "(func $number (param anyref) (result i32) (i31.get_u (ref.cast (ref i31) (local.get 0))))";
+const PASSIVE: &str =
+    "(elem $passive i31ref (item (ref.i31 (i32.const 11))) (item (ref.null i31)) (item (ref.i31 (i32.const 33))))";
 
 /// A body, and what it returns.
 const PROGRAMS: &[(&str, i32)] = &[
@@ -29,6 +33,11 @@ const PROGRAMS: &[(&str, i32)] = &[
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (i31.get_u (table.get $t (i32.const 1)))", 7),
     ("(table.set $e (i32.const 1) (ref.i31 (i32.const -7))) (i31.get_s (ref.cast (ref i31) (table.get $e (i32.const 1))))", -7),
     ("(table.set $wide (i64.const 5) (ref.i31 (i32.const 8))) (call $number (table.get $wide (i64.const 5)))", 8),
+    // Copies without a cast anywhere.
+    ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $a $t (i32.const 0) (i32.const 1) (i32.const 1))
+      (i32.add (ref.is_null (table.get $a (i32.const 0))) (i32.mul (i32.const 2) (ref.is_null (table.get $a (i32.const 1)))))", 2),
+    ("(table.set $e (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $e $e (i32.const 3) (i32.const 1) (i32.const 1))
+      (ref.eq (table.get $e (i32.const 3)) (ref.i31 (i32.const 7)))", 1),
     // Copies: in one table, between types, over each other, of nulls.
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 1))
       (i31.get_u (table.get $t (i32.const 0)))", 7),
@@ -89,9 +98,18 @@ const TRAPS: &[(&str, Trap)] = &[
     ("(table.fill $a (i32.const 5) (ref.i31 (i32.const 9)) (i32.const 2)) (i32.const 0)", Trap::TableOutOfBounds),
     ("(table.init $t $passive (i32.const 0) (i32.const 2) (i32.const 2)) (i32.const 0)", Trap::TableOutOfBounds),
     ("(array.len (ref.null array))", Trap::NullReference),
-    ("(array.copy $arr $arr (ref.null $arr) (i32.const 0) (ref.null $arr) (i32.const 0) (i32.const 0)) (i32.const 0)", Trap::NullReference),
-    ("(array.fill $arr (ref.null $arr) (i32.const 0) (ref.i31 (i32.const 1)) (i32.const 0)) (i32.const 0)", Trap::NullReference),
-    ("(array.init_elem $arr $passive (ref.null $arr) (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const 0)", Trap::NullReference),
+    (
+        "(array.copy $arr $arr (ref.null $arr) (i32.const 0) (ref.null $arr) (i32.const 0) (i32.const 0)) (i32.const 0)",
+        Trap::NullReference,
+    ),
+    (
+        "(array.fill $arr (ref.null $arr) (i32.const 0) (ref.i31 (i32.const 1)) (i32.const 0)) (i32.const 0)",
+        Trap::NullReference,
+    ),
+    (
+        "(array.init_elem $arr $passive (ref.null $arr) (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const 0)",
+        Trap::NullReference,
+    ),
     ("(throw_ref (table.get $n (i32.const 0)))", Trap::NullReference),
     ("(i31.get_u (table.get $t (i32.const 0)))", Trap::NullReference),
     ("(i31.get_u (ref.cast (ref i31) (table.get $a (i32.const 0))))", Trap::CastFailure),
@@ -112,12 +130,13 @@ impl World {
     }
 
     fn with(config: &Config, body: &str) -> World {
-        let passive = "(elem $passive i31ref (item (ref.i31 (i32.const 11))) (item (ref.null i31)) (item (ref.i31 (i32.const 33))))";
-        // Not declared where it is not used: a module with such a segment makes the heap.
-        let passive = if body.contains("$passive") { passive } else { "" };
+        let declared = [("$number", NUMBER), ("$passive", PASSIVE)];
+        let declared: String = declared.iter().filter(|(name, _)| body.contains(name)).map(|(_, text)| *text).collect();
         World::new(
             config,
-            &format!("{WORLD} {passive} (global $n (mut i32) (i32.const 0)) (func (export \"run\") (result i32) {body}))"),
+            &format!(
+                "{WORLD} {declared} (global $n (mut i32) (i32.const 0)) (func (export \"run\") (result i32) {body}))"
+            ),
         )
     }
 
