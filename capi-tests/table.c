@@ -111,7 +111,29 @@ static void foreign_values_stay(void) {
     world_end(&w);
 }
 
+/* Small references that WebAssembly has put into a table need no heap, and are copied before there is one. */
+static void small_references_without_a_heap(void) {
+    static const char *const SMALL =
+        "(module (table (export \"t\") 4 i31ref) (table $a (export \"a\") 4 anyref)"
+        " (func (export \"put\") (param i32) (result i32) (table.set 0 (i32.const 1) (ref.i31 (local.get 0))) (i32.const 0))"
+        " (func (export \"get\") (param i32) (result i32) (i31.get_u (ref.cast i31ref (table.get $a (local.get 0))))))";
+    world_t w = world();
+    wrt_instance_t instance = instance_of(w.engine, w.store, SMALL);
+    wrt_table_t t, a;
+    OK(wrt_instance_get_table(w.store, &instance, TEXT("t"), &t));
+    OK(wrt_instance_get_table(w.store, &instance, TEXT("a"), &a));
+    wrt_func_t put = func_of(w.store, &instance, "put"), get = func_of(w.store, &instance, "get");
+    int32_t got;
+    OK(call_i32(w.store, &put, 1, 41, 0, &got));
+    TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_copy(w.store, &a, 2, &t, 0, 3));
+    OK(wrt_table_copy(w.store, &a, 2, &t, 0, 2));
+    OK(call_i32(w.store, &get, 1, 3, 0, &got));
+    CHECK(got == 41);
+    world_end(&w);
+}
+
 int main(void) {
+    small_references_without_a_heap();
     elements();
     made_by_the_host();
     foreign_values_stay();

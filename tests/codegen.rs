@@ -197,10 +197,56 @@ fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
 
 /// The machine code of a module: its place and length stand in the header of the saved one.
 fn text_of(wat: &str) -> Vec<u8> {
-    let engine = Engine::new(&Config::new().feature("wide-arithmetic", true).unwrap()).unwrap();
+    text_with(&Config::new().feature("wide-arithmetic", true).unwrap(), wat)
+}
+
+fn text_with(config: &Config, wat: &str) -> Vec<u8> {
+    let engine = Engine::new(config).unwrap();
     let saved = Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap();
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().unwrap()) as usize;
     saved[word(8)..word(8) + word(9)].to_vec()
+}
+
+/// With explicit checks, a jump is found by its distance to what it leads to. A constant with the bytes of such a jump is left alone, and
+/// the function checks all the same. What it does besides makes it long enough for such checks.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn bytes_that_look_like_a_check_are_left_alone() {
+    let config = Config::new().signals(false);
+    let wat = |c: u64| {
+        format!(
+            r#"(module (memory 1) (func (export "f") (param i32) (result i64) {}
+              (i64.add (i64.load8_u (local.get 0)) (i64.const {}))))"#,
+            "(local.set 0 (i32.add (local.get 0) (i32.const 0)))".repeat(8),
+            c as i64
+        )
+    };
+    let text = |c| text_with(&config, &wat(c));
+    const MARK: u64 = 0x1122_3344_5566_7788;
+    let plain = text(MARK);
+    let place = |bytes: &[u8]| plain.windows(bytes.len()).position(|w| w == bytes);
+    let constant = place(&MARK.to_le_bytes()).expect("eight bytes of code");
+    let mut compiled_otherwise = 0;
+    // One of these instructions is what the check leads to.
+    for (faults, _) in plain.windows(2).enumerate().filter(|(_, w)| *w == [0x0f, 0x0b]) {
+        let distance = (faults as i32 - (constant as i32 + 6)).to_le_bytes();
+        let [a, b, c, d] = distance;
+        let like_a_jump = u64::from_le_bytes([0x0f, 0x84, a, b, c, d, 0x33, 0x11]);
+        let mut same = plain.clone();
+        same[constant..constant + 8].copy_from_slice(&like_a_jump.to_le_bytes());
+        compiled_otherwise += (text(like_a_jump) != same) as usize;
+        let engine = Engine::new(&config).unwrap();
+        let module = Module::new(&engine, wat(like_a_jump).as_bytes()).unwrap();
+        let mut store = Store::new(&engine).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let f = func(&mut store, instance, "f");
+        let mut results = [Val::I64(0)];
+        f.call(&mut store, &[Val::I32(65535)], &mut results).unwrap();
+        assert_eq!(results, [Val::I64(like_a_jump as i64)]);
+        let error = f.call(&mut store, &[Val::I32(65536)], &mut results).unwrap_err();
+        assert_eq!(error.trap_code(), Some(Trap::MemoryOutOfBounds));
+    }
+    assert_eq!(compiled_otherwise, 1);
 }
 
 /// Numbers of 128 bits are added with the carry, and multiplied by one instruction: no comparisons, no smaller products.

@@ -45,9 +45,40 @@ pub struct CallSite {
 pub struct StackMap {
     /// Byte offset in the text of the return address.
     pub return_at: u32,
-    /// Its places are `stack_slots[first..first + count]`.
+    /// Which of `stack_parts` says where.
+    pub part: u32,
+}
+
+/// Places of references in a frame. Calls one after the other hold mostly the same references: as lists of its own each would make tables
+/// grow by the product of calls and references.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct StackPart {
+    /// Its places are `stack_slots[first..first + count]`, and those of another part.
     pub first: u32,
     pub count: u32,
+    /// That part, which comes before this one; `NO_PART` if there is none.
+    pub below: u32,
+}
+
+/// No part of a stack map.
+pub const NO_PART: u32 = u32::MAX;
+
+/// The places of one stack map.
+#[derive(Clone, Copy)]
+pub struct StackSlots<'a> {
+    pub parts: &'a [StackPart],
+    pub slots: &'a [u32],
+    pub part: u32,
+}
+
+impl<'a> StackSlots<'a> {
+    /// In bytes below the frame pointer.
+    pub fn iter(self) -> impl Iterator<Item = u32> + use<'a> {
+        let part = move |p: u32| self.parts.get(p as usize);
+        let chain = std::iter::successors(part(self.part), move |p| part(p.below));
+        chain.flat_map(move |p| &self.slots[p.first as usize..(p.first + p.count) as usize]).copied()
+    }
 }
 
 /// A call out of which exceptions are caught in its own function.
@@ -90,7 +121,8 @@ pub struct Code {
     pub calls: Vec<CallSite>,
     /// Sorted by `return_at`.
     pub stack_maps: Vec<StackMap>,
-    /// Bytes below the frame pointer, of the maps.
+    pub stack_parts: Vec<StackPart>,
+    /// Bytes below the frame pointer, of the parts.
     pub stack_slots: Vec<u32>,
     /// Sorted by `return_at`.
     pub tries: Vec<TrySite>,
@@ -127,6 +159,8 @@ unsafe impl Plain for TrapSite {}
 unsafe impl Plain for CallSite {}
 // SAFETY: as above.
 unsafe impl Plain for StackMap {}
+// SAFETY: as above.
+unsafe impl Plain for StackPart {}
 // SAFETY: as above.
 unsafe impl Plain for TrySite {}
 // SAFETY: as above.

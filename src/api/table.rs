@@ -170,21 +170,14 @@ impl Table {
             let [of, to] = [of, to].map(|t| super::types::val_text(store, ValType::Ref(t)));
             return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
         }
-        if !dst_table.is_gc() {
-            return vm::Table::copy_func(dst_table, at, src_table, from, len).map_err(|trap| {
-                match src_table.check_range(from, len) {
-                    Err(_) => outside(trap, from, len, src_table),
-                    Ok(_) => outside(trap, at, len, dst_table),
-                }
-            });
-        }
-        let (d, s) = (self.check(store)?, src.check(store)?);
-        let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
-        let tables = &*tables;
-        let source = tables[s].slots(no_gc, from, len).map_err(|trap| outside(trap, from, len, &tables[s]))?;
-        let target = tables[d].slots(no_gc, at, len).map_err(|trap| outside(trap, at, len, &tables[d]))?;
-        target.copy_from(no_gc, source);
-        Ok(())
+        let copied = match dst_table.is_gc() {
+            true => dst_table.copy_refs(at, src_table, from, len),
+            false => vm::Table::copy_func(dst_table, at, src_table, from, len),
+        };
+        copied.map_err(|trap| match src_table.check_range(from, len) {
+            Err(_) => outside(trap, from, len, src_table),
+            Ok(_) => outside(trap, at, len, dst_table),
+        })
     }
 }
 

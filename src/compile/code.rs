@@ -30,36 +30,61 @@ pub(super) struct Call {
     pub(super) callee: DefinedFuncIndex,
 }
 
-/// Where references are during calls. Where that is the same as during the call before, it stands there once.
+/// Where references are during calls.
 #[derive(Default)]
 pub(super) struct StackMaps {
     maps: Vec<StackMap>,
+    parts: Vec<StackPart>,
     slots: Vec<u32>,
 }
 
 impl StackMaps {
-    /// The return address of a call, behind all before, and places in bytes below the frame pointer.
-    pub(super) fn push(&mut self, return_at: u32, slots: &[u32]) {
-        let same = |m: &&StackMap| self.of(m) == slots;
-        let first = self.maps.last().filter(same).map_or(self.slots.len() as u32, |m| m.first);
-        if first as usize == self.slots.len() {
-            self.slots.extend_from_slice(slots);
-        }
-        self.maps.push(StackMap { return_at, first, count: slots.len() as u32 });
+    /// A part of maps: places in bytes below the frame pointer, and those of another part.
+    pub(super) fn part(&mut self, slots: impl IntoIterator<Item = u32>, below: Option<u32>) -> u32 {
+        let first = self.slots.len() as u32;
+        self.slots.extend(slots);
+        self.push_part(StackPart { first, count: self.slots.len() as u32 - first, below: below.unwrap_or(NO_PART) })
     }
 
-    fn of(&self, m: &StackMap) -> &[u32] {
-        &self.slots[m.first as usize..(m.first + m.count) as usize]
+    /// The first `count` places of a part, and those of the part below it.
+    pub(super) fn start_of(&mut self, part: u32, count: u32) -> u32 {
+        let whole = self.parts[part as usize];
+        debug_assert!(count <= whole.count);
+        self.push_part(StackPart { count, ..whole })
     }
 
-    /// Return addresses, and their places.
-    fn iter(&self) -> impl Iterator<Item = (u32, &[u32])> {
-        self.maps.iter().map(|m| (m.return_at, self.of(m)))
+    fn push_part(&mut self, part: StackPart) -> u32 {
+        self.parts.push(part);
+        self.parts.len() as u32 - 1
     }
 
-    /// How many places are written down.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
+    /// The map of a call, after all before.
+    pub(super) fn push(&mut self, return_at: u32, part: u32) {
+        self.maps.push(StackMap { return_at, part });
+    }
+
+    /// The same of places that are one part: that of the call before where they are the same.
+    pub(super) fn push_all(&mut self, return_at: u32, slots: &[u32]) {
+        let last = self.maps.last().map(|m| m.part);
+        let part = last.filter(|p| self.own(*p) == slots).unwrap_or_else(|| self.part(slots.iter().copied(), None));
+        self.push(return_at, part);
+    }
+
+    fn own(&self, part: u32) -> &[u32] {
+        let p = self.parts[part as usize];
+        &self.slots[p.first as usize..(p.first + p.count) as usize]
+    }
+
+    /// The same, after `by` bytes of other code.
+    fn moved(mut self, by: u32) -> StackMaps {
+        self.maps.iter_mut().for_each(|m| m.return_at += by);
+        self
+    }
+
+    /// How many places and parts are written down.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.slots.len() + self.parts.len()
     }
 }
 
@@ -90,7 +115,8 @@ impl CompiledFunc {
         out.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
         out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
-        self.stack_maps.iter().for_each(|(at, slots)| out.stack_maps.push(at + start, slots));
+        debug_assert!(out.stack_maps.maps.is_empty(), "nothing is held in an entry");
+        out.stack_maps = self.stack_maps.moved(start);
         out.tries.extend(self.tries.into_iter().map(|t| t.moved(start)));
         let uses_heap = self.uses_heap;
         Ok(CompiledFunc { vmctx_below_fp: self.vmctx_below_fp, frame_size: self.frame_size, uses_heap, ..out })
@@ -136,10 +162,14 @@ impl CompiledFunc {
         code.text.extend_from_slice(&self.text);
         code.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         code.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
-        let first = code.stack_slots.len() as u32;
-        let moved = |m: &StackMap| StackMap { return_at: m.return_at + start, first: m.first + first, ..*m };
-        code.stack_maps.extend(self.stack_maps.maps.iter().map(moved));
-        code.stack_slots.extend_from_slice(&self.stack_maps.slots);
+        let maps = &self.stack_maps;
+        let (first_slot, first_part) = (code.stack_slots.len() as u32, code.stack_parts.len() as u32);
+        let map = |m: &StackMap| StackMap { return_at: m.return_at + start, part: m.part + first_part };
+        let below = |p: u32| if p == NO_PART { NO_PART } else { p + first_part };
+        let part = |p: &StackPart| StackPart { first: p.first + first_slot, below: below(p.below), ..*p };
+        code.stack_maps.extend(maps.maps.iter().map(map));
+        code.stack_parts.extend(maps.parts.iter().map(part));
+        code.stack_slots.extend_from_slice(&maps.slots);
         for t in &self.tries {
             let (first, count) = (code.handlers.len() as u32, t.handlers.len() as u32);
             let sp_below_fp = t.sp_below_fp;

@@ -10,6 +10,8 @@ mod code;
 pub mod cranelift;
 mod driver;
 mod env;
+#[cfg(test)]
+mod tests;
 
 pub use code::{ALIGN, CompiledFunc, link};
 pub use cranelift::{FuncCompiler, results_in_memory};

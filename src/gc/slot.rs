@@ -74,8 +74,8 @@ impl<'h> Slots<'h> {
         }
     }
 
-    /// Copies from as many slots, which may overlap.
-    pub fn copy_from(self, _: NoGc<'h>, src: Slots<'h>) {
+    /// Copies from as many slots, which may overlap. Needs no heap: while both are borrowed nothing is collected.
+    pub fn copy_from(self, src: Slots<'h>) {
         assert_eq!(self.len, src.len);
         if self.is_empty() {
             return;

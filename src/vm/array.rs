@@ -89,7 +89,7 @@ pub unsafe fn copy<'h>(
     unsafe {
         if no_gc.has_references(dst) {
             let from = no_gc.array_slots(src, src_at, len).ok_or(out)?;
-            no_gc.array_slots(dst, dst_at, len).ok_or(out)?.copy_from(no_gc, from);
+            no_gc.array_slots(dst, dst_at, len).ok_or(out)?.copy_from(from);
             return Ok(());
         }
         let (from, size) = no_gc.array_bytes(src, src_at, len).ok_or(out)?;

@@ -194,14 +194,10 @@ mod body {
         let (store, instance) = unsafe { parts(cx) };
         let at = |t: u32| &*store.tables[instance.tables[t as usize]];
         let (to, from) = (at(dst_table), at(src_table));
-        if !to.is_gc() {
-            return Table::copy_func(to, dst, from, src, len);
+        match to.is_gc() {
+            true => to.copy_refs(dst, from, src, len),
+            false => Table::copy_func(to, dst, from, src, len),
         }
-        let Some(heap) = &store.heap else { return to.check_range(dst, len).and_then(|()| from.check_range(src, len)) };
-        let no_gc = heap.no_gc();
-        let from = from.slots(no_gc, src, len)?;
-        to.slots(no_gc, dst, len)?.copy_from(no_gc, from);
-        Ok(())
     }
 
     pub unsafe fn table_init(cx: Cx, t: u32, elem: u32, dst: u64, src: u64, len: u64) -> R<()> {

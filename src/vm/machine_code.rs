@@ -39,6 +39,7 @@ pub struct Tables {
     pub traps: Shared<TrapSite>,
     pub calls: Shared<CallSite>,
     pub stack_maps: Shared<StackMap>,
+    pub stack_parts: Shared<StackPart>,
     pub stack_slots: Shared<u32>,
     pub tries: Shared<TrySite>,
     pub handlers: Shared<Handler>,
@@ -51,6 +52,7 @@ impl From<Code> for Tables {
             traps: code.traps.into(),
             calls: code.calls.into(),
             stack_maps: code.stack_maps.into(),
+            stack_parts: code.stack_parts.into(),
             stack_slots: code.stack_slots.into(),
             tries: code.tries.into(),
             handlers: code.handlers.into(),
@@ -129,10 +131,10 @@ impl ModuleCode {
     }
 
     /// Where the frame that returns to `offset` keeps references, and its context, in bytes below the frame pointer.
-    pub fn stack_map(&self, offset: u32) -> Option<(&[u32], usize)> {
+    pub fn stack_map(&self, offset: u32) -> Option<(StackSlots<'_>, usize)> {
         let i = self.tables.stack_maps.binary_search_by_key(&offset, |m| m.return_at).ok()?;
-        let m = &self.tables.stack_maps[i];
-        let slots = &self.tables.stack_slots[m.first as usize..(m.first + m.count) as usize];
+        let part = self.tables.stack_maps[i].part;
+        let slots = StackSlots { parts: &self.tables.stack_parts, slots: &self.tables.stack_slots, part };
         Some((slots, self.vmctx_below_fp(offset)?))
     }
 

@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
-use crate::abi::code::{CATCH_ALL, StackMap, TrySite};
+use crate::abi::code::{CATCH_ALL, NO_PART, StackPart, TrySite};
 use crate::base::index::*;
 use crate::base::{Error, Result};
 use crate::compile::Contract;
@@ -27,9 +27,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x05";
+const MAGIC: [u8; 8] = *b"\0wrtmod\x06";
 /// The module, its text, its tables, its memories' images as records and as bytes, and facts.
-const PARTS: usize = 12;
+const PARTS: usize = 13;
 /// Words before the parts' places: magic, contract, hash of the rest, then what the contract was made of: version, processor, settings.
 const FIRST_PART: usize = 6;
 /// Those, and place and length of each part.
@@ -42,7 +42,7 @@ const PAGE: usize = 64 << 10;
 /// Bytes that are worth a thread that looks for damage.
 const PARALLEL_CHECK: usize = 4 << 20;
 const TEXT: usize = 1;
-const IMAGES: usize = 10;
+const IMAGES: usize = 11;
 
 /// An image: the memory it is of, where it starts there and its length, both in `UNIT`s. Images stand one behind the other.
 #[derive(Clone, Copy)]
@@ -109,6 +109,7 @@ impl<'a> Pieces<'a> {
             bytes_of(&t.traps),
             bytes_of(&t.calls),
             bytes_of(&t.stack_maps),
+            bytes_of(&t.stack_parts),
             bytes_of(&t.stack_slots),
             bytes_of(&t.tries),
             bytes_of(&t.handlers),
@@ -245,13 +246,28 @@ pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
 fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let damaged = || err!(Malformed, "the saved module is damaged");
     let parts = check(engine, place.bytes())?;
-    let [bytes, text, funcs, traps, calls, stack_maps, stack_slots, tries, handlers, records, images, facts] = parts;
+    let [
+        bytes,
+        text,
+        funcs,
+        traps,
+        calls,
+        stack_maps,
+        stack_parts,
+        stack_slots,
+        tries,
+        handlers,
+        records,
+        images,
+        facts,
+    ] = parts;
     let bytes = place.shared(bytes).ok_or_else(damaged)?;
     let tables = Tables {
         funcs: place.shared(funcs).ok_or_else(damaged)?,
         traps: place.shared(traps).ok_or_else(damaged)?,
         calls: place.shared(calls).ok_or_else(damaged)?,
         stack_maps: place.shared(stack_maps).ok_or_else(damaged)?,
+        stack_parts: place.shared(stack_parts).ok_or_else(damaged)?,
         stack_slots: place.shared(stack_slots).ok_or_else(damaged)?,
         tries: place.shared(tries).ok_or_else(damaged)?,
         handlers: place.shared(handlers).ok_or_else(damaged)?,
@@ -285,12 +301,15 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     }
     let info = decoded?.info;
     let slots = tables.stack_slots.len() as u64;
-    let inside = |m: &StackMap| m.first as u64 + m.count as u64 <= slots;
+    let is_part = |(i, p): (usize, &StackPart)| {
+        p.first as u64 + p.count as u64 <= slots && (p.below == NO_PART || (p.below as usize) < i)
+    };
     let handlers = tables.handlers.len() as u64;
     let caught = |t: &TrySite| t.first as u64 + t.count as u64 <= handlers;
     let sound = tables.funcs.len() == info.bodies.len()
         && tables.funcs.iter().all(|f| f.start as u64 + f.len as u64 <= text.len as u64)
-        && tables.stack_maps.iter().all(inside)
+        && tables.stack_parts.iter().enumerate().all(is_part)
+        && tables.stack_maps.iter().all(|m| (m.part as usize) < tables.stack_parts.len())
         && tables.tries.iter().all(caught)
         && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64)
         && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len());

@@ -4,6 +4,7 @@ use super::code_memory::{self, Owner};
 use super::instance::Instance;
 use super::store::Store;
 use super::unwind::word;
+use crate::abi::code::StackSlots;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::VmRefGlobal;
 use crate::base::index::{DefinedGlobalIndex, EntityRef, TagIndex};
@@ -97,8 +98,8 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
     // SAFETY: as in `roots`.
     unsafe {
         frames(store, |frame| {
-            for below in frame.slots {
-                give(*((frame.fp - *below as usize) as *const u32), Holder::Frame);
+            for below in frame.slots.iter() {
+                give(*((frame.fp - below as usize) as *const u32), Holder::Frame);
             }
             true
         })
@@ -120,7 +121,7 @@ pub fn verify(store: &Store, heap: &Heap) -> Result<(), String> {
 struct Frame<'a> {
     fp: usize,
     /// Bytes below `fp`.
-    slots: &'a [u32],
+    slots: StackSlots<'a>,
     /// Where it keeps its context, whose bit 0 says that it has not run since it was looked at.
     vmctx: *mut usize,
 }
@@ -131,8 +132,8 @@ impl Frame<'_> {
     unsafe fn trace(&self, tracer: &mut Tracer) -> bool {
         // SAFETY: a live frame, laid out as the compiler says.
         unsafe {
-            for below in self.slots {
-                tracer.stack_slot((self.fp - *below as usize) as *mut u32);
+            for below in self.slots.iter() {
+                tracer.stack_slot((self.fp - below as usize) as *mut u32);
             }
             let seen = *self.vmctx & 1 != 0;
             *self.vmctx |= 1;
@@ -146,7 +147,7 @@ impl Frame<'_> {
 struct Known<'a> {
     pc: usize,
     /// Where references are, and the context; `None` for frames that hold none.
-    map: Option<(&'a [u32], usize)>,
+    map: Option<(StackSlots<'a>, usize)>,
 }
 
 /// How many are remembered, by their last bits.
@@ -185,7 +186,7 @@ unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
 
 /// # Safety
 /// `pc` is the return address into a live frame, and the result is not used when that is gone.
-unsafe fn stack_map<'a>(pc: usize) -> Option<(&'a [u32], usize)> {
+unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
     code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: the caller's promise.
         Owner::Module(m) => unsafe { (*m).stack_map(offset as u32) },

@@ -137,6 +137,12 @@ impl ValType {
         }
     }
 
+    /// Whether a value of it may refer to an object, which the collector moves: an i31, and what is always null, do not.
+    pub fn may_be_object(self) -> bool {
+        use HeapType as H;
+        self.is_gc() && !matches!(self, ValType::Ref(r) if matches!(r.heap, H::I31 | H::None | H::NoExtern | H::NoExn))
+    }
+
     /// Whether it has a value to begin with: zero or null.
     pub fn is_defaultable(self) -> bool {
         !matches!(self, ValType::Ref(r) if !r.nullable)

@@ -3,7 +3,7 @@
 
 use super::asm::*;
 use super::func::Cx;
-use super::operands::{Kind, Operand, Place, XMM15};
+use super::operands::{Kind, MANY_WORDS, Operand, Place, XMM15, in_a_row, words_above, words_below};
 
 /// Where a value travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +66,7 @@ pub fn builtin_argument(i: usize) -> Gpr {
 
 impl Cx<'_> {
     /// Moves operands, which are the instruction's, all to where they travel. Changes `rax` and `xmm15`, and nothing else but
-    /// the destinations.
+    /// the destinations, `rcx` and `rdx` if many go to memory.
     pub fn travel(&mut self, values: &[(Operand, Dest)]) {
         self.travel_to(values, RSP);
     }
@@ -75,7 +75,17 @@ impl Cx<'_> {
     pub fn travel_to(&mut self, values: &[(Operand, Dest)], memory: Gpr) {
         let mut gprs: Vec<(Gpr, Gpr)> = Vec::new();
         let mut xmms: Vec<(Xmm, Xmm)> = Vec::new();
-        for (value, dest) in values {
+        let mut rest = values;
+        while let Some(((value, dest), others)) = rest.split_first() {
+            let row = in_a_row(rest.iter().map(word_in_memory));
+            if row >= MANY_WORDS
+                && let Dest::Stack(offset) = *dest
+            {
+                self.move_words(words_below(value.home() - 8), words_above(memory, offset), row);
+                rest = &rest[row..];
+                continue;
+            }
+            rest = others;
             match (value.place, *dest) {
                 (_, Dest::Stack(offset)) => self.store(*value, at(memory, offset as i32)),
                 (Place::Gpr(from), Dest::Gpr(to)) => gprs.push((from, to)),
@@ -107,6 +117,14 @@ impl Cx<'_> {
             }
             self.release(*value);
         }
+    }
+}
+
+/// Where an operand is at home, and goes to in memory, if it is a word there.
+fn word_in_memory((value, dest): &(Operand, Dest)) -> Option<(u32, u32)> {
+    match (value.place, *dest) {
+        (Place::Home, Dest::Stack(offset)) if value.kind.size() == 8 => Some((value.home(), offset)),
+        _ => None,
     }
 }
 

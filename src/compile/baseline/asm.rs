@@ -67,7 +67,7 @@ macro_rules! emit {
         }
     };
 }
-pub(super) use emit;
+pub(in crate::compile) use emit;
 
 impl Asm {
     pub fn here(&self) -> u32 {

@@ -18,12 +18,10 @@ use crate::wasm::decode::{self, Body};
 use wasmparser::Operator;
 
 /// Code for each byte of a body, in bytes, and for each function: what needs more is refused.
-const CODE_FOR_BYTE: usize = 24;
+const CODE_FOR_BYTE: usize = 128;
 const CODE_FOR_FUNC: usize = 4096;
 /// The opcode of `try_table`.
 const TRY_TABLE: u8 = 0x1f;
-/// Most locals of a function.
-const MAX_LOCALS: usize = 2000;
 
 /// Compiles a body that was validated before.
 pub fn compile(
@@ -40,9 +38,6 @@ pub fn compile(
         let count = reader.read_var_u32().map_err(decode::invalid)? as usize;
         let ty = reader.read::<wasmparser::ValType>().map_err(decode::invalid)?;
         let kind = Kind::of(decode::val_type(ty, &env.info.types));
-        if locals.len() + count > MAX_LOCALS {
-            return Ok(Err(Refused("too many locals")));
-        }
         locals.extend(std::iter::repeat_n(kind, count));
     }
     // Opcodes of one byte have no other encoding, so there is none without that byte. Where it is something else, three registers

@@ -24,7 +24,7 @@ use super::abi::{self, Dest};
 use super::asm::*;
 use super::op::control::Frame;
 use super::op::exception;
-use super::operands::{Kind, Operands, XMM15};
+use super::operands::{Kind, MANY_WORDS, Operands, XMM15, in_a_row, words_above, words_below};
 use crate::abi::code::{CallSite, Handler, TrapSite};
 use crate::abi::vmstruct::*;
 use crate::base::index::*;
@@ -42,10 +42,6 @@ pub const MEMORY: Gpr = R14;
 const SAVED: u32 = 24;
 /// The caller's registers that this function does not use, so that it saves them only for exceptions.
 const KEPT: [Gpr; 3] = [RBX, R12, R13];
-/// Places of references that a function may have in all of its stack maps together, but for equal ones that follow one another.
-const MAX_STACK_MAP_SLOTS: usize = 1 << 18;
-/// References that all calls of a function may look at together for their stack maps.
-const MAX_LOOKED_AT: usize = 1 << 24;
 
 pub struct Cx<'m> {
     pub env: &'m ModuleEnv<'m>,
@@ -76,13 +72,14 @@ pub struct Cx<'m> {
     pub incoming: u32,
     /// The most bytes of arguments on the stack of a call.
     outgoing: u32,
-    /// Where locals are that stack maps have to know, in bytes below the frame pointer.
-    references: Vec<u32>,
+    /// The part of stack maps that has the references in locals.
+    locals_mapped: Option<u32>,
+    /// Parts of stack maps that have the lowest references on the stack, ever more of them: how many, and the part.
+    mapped: Vec<(usize, u32)>,
     cold: Vec<Cold>,
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
     stack_maps: StackMaps,
-    looked_at: usize,
     /// Return address, and who catches, innermost first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<Call>,
@@ -120,7 +117,9 @@ impl<'m> Cx<'m> {
             end
         };
         let local_homes: Vec<u32> = locals.iter().map(place).collect();
-        let references = (0..locals.len()).filter(|l| locals[*l] == Kind::Gc).map(|l| local_homes[l]).collect();
+        let mut stack_maps = StackMaps::default();
+        let references = (0..locals.len()).filter(|l| locals[*l] == Kind::Gc).map(|l| local_homes[l]);
+        let locals_mapped = locals.contains(&Kind::Gc).then(|| stack_maps.part(references, None));
         let mut cx = Cx {
             env,
             asm,
@@ -139,12 +138,12 @@ impl<'m> Cx<'m> {
             exit,
             incoming,
             outgoing: 0,
-            references,
+            locals_mapped,
+            mapped: Vec::new(),
             cold: Vec::new(),
             traps: Vec::new(),
             calls: Vec::new(),
-            stack_maps: StackMaps::default(),
-            looked_at: 0,
+            stack_maps,
             caught: Vec::new(),
             relocs: Vec::new(),
         };
@@ -180,23 +179,41 @@ impl<'m> Cx<'m> {
         }
         self.asm.mov(W64, CONTEXT, context);
         self.load_memory();
+        self.store_arguments(arguments);
+        self.clear_locals(arguments.len());
+        Prologue { frame_at }
+    }
+
+    /// Puts arguments into their locals: those in registers first, which are free then.
+    fn store_arguments(&mut self, arguments: &[Dest]) {
         for (i, dest) in arguments.iter().enumerate() {
             let (kind, to) = (self.locals[i], self.local(i as u32));
             match *dest {
                 Dest::Gpr(r) => self.asm.store(kind.width(), to, r),
                 Dest::Xmm(x) => self.write_float(kind, to, x),
-                Dest::Stack(offset) if kind == Kind::V128 => {
-                    self.asm.load_vector(XMM15, at(RBP, 16 + offset as i32));
-                    self.asm.store_vector(to, XMM15);
-                }
-                Dest::Stack(offset) => {
-                    self.asm.mov(W64, RAX, at(RBP, 16 + offset as i32));
-                    self.asm.store(kind.width(), to, RAX);
-                }
+                Dest::Stack(_) => {}
             }
         }
-        self.clear_locals(arguments.len());
-        Prologue { frame_at }
+        let mut i = 0;
+        while let Some(dest) = arguments.get(i) {
+            let word = |(i, dest): (usize, &Dest)| match *dest {
+                Dest::Stack(offset) if self.locals[i].size() == 8 => Some((self.local_homes[i], offset)),
+                _ => None,
+            };
+            let row = in_a_row(arguments.iter().enumerate().skip(i).map(word));
+            let (local, home, kind) = (self.local(i as u32), self.local_homes[i], self.locals[i]);
+            i += if row >= MANY_WORDS { row } else { 1 };
+            let Dest::Stack(offset) = *dest else { continue };
+            if row >= MANY_WORDS {
+                self.move_words(words_above(RBP, 16 + offset), words_below(home - 8), row);
+            } else if kind == Kind::V128 {
+                self.asm.load_vector(XMM15, at(RBP, 16 + offset as i32));
+                self.asm.store_vector(local, XMM15);
+            } else {
+                self.asm.mov(W64, RAX, at(RBP, 16 + offset as i32));
+                self.asm.store(kind.width(), local, RAX);
+            }
+        }
     }
 
     fn load_memory(&mut self) {

@@ -2,7 +2,7 @@
 //! costs and gives is measured in docs/performance.md; why it is there, and why so small, is told in docs/rationale.md.
 //!
 //! Its code does what Cranelift's does, by the same conventions: frames, stack maps, traps, calls. What takes too much of something
-//! (locals, frame, code, references), and what the processor has no instruction for, it refuses, and Cranelift compiles the function.
+//! (frame, code), and what the processor has no instruction for, it refuses, and Cranelift compiles the function.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
 //! the frame, traps and builtins, `gc` makes objects and looks into them, `body` reads the instructions, and `op` has them by family.
@@ -25,7 +25,7 @@
 //! 5. During a call that may collect no operand is in a register, so that references are at home, or in locals.
 
 mod abi;
-mod asm;
+pub(super) mod asm;
 mod body;
 mod func;
 mod gc;

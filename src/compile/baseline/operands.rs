@@ -7,6 +7,8 @@
 mod copy;
 mod settle;
 
+pub use copy::{MANY_WORDS, in_a_row, words_above, words_below};
+
 use super::asm::*;
 use super::func::Cx;
 use crate::wasm::types::{Top, ValType};
@@ -78,13 +80,18 @@ pub struct Operand {
     pub place: Place,
     /// Where its home is, in bytes below the frame pointer.
     home: u32,
+    /// If it came up as a local: which, and the place of the one before it on the stack that came up as the same.
+    reads: Option<(u32, u32)>,
 }
+
+/// No place on the stack.
+const NO_OPERAND: u32 = u32::MAX;
 
 impl Operand {
     /// What is no operand of the stack.
     pub fn new(kind: Kind, place: Place) -> Operand {
         debug_assert_ne!(place, Place::Home);
-        Operand { kind, place, home: 0 }
+        Operand { kind, place, home: 0, reads: None }
     }
 
     /// The same value in a register.
@@ -120,9 +127,17 @@ pub struct Operands {
     /// As many from the bottom are constants or at home.
     settled: usize,
     /// Places on the stack of operands that stack maps know.
-    references: Vec<usize>,
-    /// By local: how many operands are `Place::Local` of it.
-    lazy: Vec<u32>,
+    references: Vec<u32>,
+    /// As many of them from the bottom are at home.
+    settled_references: usize,
+    /// As many of them from the bottom are the same as during the last call.
+    same_references: usize,
+    /// By local: the place of the uppermost operand that came up as it since it was written, or `NO_OPERAND`. Those below it are linked
+    /// (`Operand::reads`), so what writes a local looks at none that has nothing to do with it.
+    readers: Vec<u32>,
+    /// By register: the place on the stack of the operand that is in it, if one is.
+    in_gprs: [u32; 16],
+    in_xmms: [u32; 16],
     free_gprs: u16,
     free_xmms: u16,
     /// Where locals end, and where the homes ended when there were most of them, in bytes below the frame pointer.
@@ -133,24 +148,21 @@ pub struct Operands {
 impl Operands {
     /// Homes begin below the locals.
     pub fn new(locals: usize, first_home: u32) -> Operands {
-        let lazy = vec![0; locals];
+        let readers = vec![NO_OPERAND; locals];
         let (free_gprs, free_xmms, deepest_home) = (GPRS, XMMS, first_home);
-        Operands { lazy, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
+        Operands { readers, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
     }
 
-    pub fn reference_count(&self) -> usize {
-        self.references.len()
-    }
-
-    /// Where references are at home, in bytes below the frame pointer.
-    pub fn reference_homes(&self) -> impl Iterator<Item = u32> {
-        let references = self.references.iter().map(|i| &self.stack[*i]);
-        references.filter(|o| o.place == Place::Home).map(|o| o.home)
-    }
-
-    /// How many registers are not free.
-    fn registers_in_use(&self) -> u32 {
-        (GPRS & !self.free_gprs).count_ones() + (XMMS & !self.free_xmms).count_ones()
+    /// What stack maps have to know of the references on the stack, for a call: how many from the bottom are the same as during the call
+    /// before; where those are that are at home since, and where others are that happen to be at home.
+    pub fn references_of_call(&mut self) -> (usize, Vec<u32>, Vec<u32>) {
+        let same = self.same_references;
+        let at_home = |i: &u32| Some(self.stack[*i as usize]).filter(|o| o.place == Place::Home).map(|o| o.home);
+        let (settled, others) = self.references.split_at(self.settled_references);
+        let added = settled[same..].iter().filter_map(at_home).collect();
+        let others = others.iter().filter_map(at_home).collect();
+        self.same_references = settled.len();
+        (same, added, others)
     }
 
     /// Whether no register holds an operand.
@@ -166,16 +178,35 @@ impl Operands {
 
 impl Cx<'_> {
     pub fn push(&mut self, kind: Kind, place: Place) {
-        if let Place::Local(l) = place {
-            self.operands.lazy[l as usize] += 1;
-        }
         let o = &mut self.operands;
+        let (i, mut reads) = (o.stack.len() as u32, None);
+        match place {
+            Place::Local(l) => reads = Some((l, std::mem::replace(&mut o.readers[l as usize], i))),
+            Place::Gpr(r) => o.in_gprs[r.0 as usize] = i,
+            Place::Xmm(x) => o.in_xmms[x.0 as usize] = i,
+            _ => {}
+        }
         let home = o.end_of(o.stack.len()) + kind.size();
         if kind == Kind::Gc {
-            o.references.push(o.stack.len());
+            o.references.push(i);
         }
-        o.stack.push(Operand { kind, place, home });
+        o.stack.push(Operand { kind, place, home, reads });
         o.deepest_home = o.deepest_home.max(home);
+    }
+
+    /// Puts an operand that is somewhere else into a register.
+    fn put_in_register(&mut self, i: usize) {
+        let o = self.operands.stack[i];
+        let place = match o.kind.is_float() {
+            true => Place::Xmm(self.xmm_of(o)),
+            false => Place::Gpr(self.gpr_of(o)),
+        };
+        match place {
+            Place::Xmm(x) => self.operands.in_xmms[x.0 as usize] = i as u32,
+            Place::Gpr(r) => self.operands.in_gprs[r.0 as usize] = i as u32,
+            _ => unreachable!("a register"),
+        }
+        self.operands.stack[i].place = place;
     }
 
     pub fn push_const(&mut self, kind: Kind, bits: u64) {
@@ -203,9 +234,13 @@ impl Cx<'_> {
         o.settled = o.settled.min(o.stack.len());
         if top.kind == Kind::Gc {
             o.references.pop();
+            o.settled_references = o.settled_references.min(o.references.len());
+            o.same_references = o.same_references.min(o.references.len());
         }
-        if let Place::Local(l) = top.place {
-            o.lazy[l as usize] -= 1;
+        if let Some((l, below)) = top.reads
+            && o.readers[l as usize] == o.stack.len() as u32
+        {
+            o.readers[l as usize] = below;
         }
         top
     }
@@ -234,7 +269,7 @@ impl Cx<'_> {
     /// A free register. Makes room if there is none. Changes nothing else, nor the flags.
     pub fn gpr(&mut self) -> Gpr {
         if self.operands.free_gprs == 0 {
-            self.evict(|p| matches!(p, Place::Gpr(_)));
+            self.evict(true);
         }
         let r = Gpr(self.operands.free_gprs.trailing_zeros() as u8);
         self.operands.free_gprs &= !(1 << r.0);
@@ -243,7 +278,7 @@ impl Cx<'_> {
 
     pub fn xmm(&mut self) -> Xmm {
         if self.operands.free_xmms == 0 {
-            self.evict(|p| matches!(p, Place::Xmm(_)));
+            self.evict(false);
         }
         let x = Xmm(self.operands.free_xmms.trailing_zeros() as u8);
         self.operands.free_xmms &= !(1 << x.0);

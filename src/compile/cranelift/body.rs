@@ -31,16 +31,25 @@ pub struct Translated {
     pub uses_heap: bool,
 }
 
+/// A body, and how it is translated.
+pub struct Source<'a> {
+    pub index: DefinedFuncIndex,
+    /// The module's.
+    pub bytes: &'a [u8],
+    pub body: Body,
+    /// `FuncCx::checks_trap`.
+    pub checks_trap: bool,
+}
+
 /// Validates and translates a body into `func`, which is empty.
 pub fn translate(
     env: &ModuleEnv<'_>,
-    index: DefinedFuncIndex,
-    bytes: &[u8],
-    body: Body,
+    source: Source<'_>,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
     allocations: &mut FuncValidatorAllocations,
 ) -> Result<Translated> {
+    let Source { index, bytes, body, checks_trap } = source;
     let range = env.info.bodies[index].clone();
     let mut reader = decode::body_reader(&body, &bytes[range.clone()], range.start);
     let mut validator = body.into_validator(std::mem::take(allocations));
@@ -49,6 +58,7 @@ pub fn translate(
     func.signature = wasm_signature(&ty);
 
     let mut cx = FuncCx::new(FunctionBuilder::new(func, builder), env);
+    cx.checks_trap = checks_trap;
     let entry = cx.b.create_block();
     cx.b.append_block_params_for_function_params(entry);
     cx.b.switch_to_block(entry);
@@ -91,7 +101,7 @@ pub fn translate(
     }
     ops.finish().map_err(decode::invalid)?;
     control::return_results(&mut cx);
-    let keeps = cx.leaves_instance || (cx.holds_references && cx.calls);
+    let keeps = cx.leaves_instance || (cx.holds_references && cx.calls) || cx.has_checks;
     let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
     let (uses_heap, unlikely) = (cx.uses_heap, std::mem::take(&mut cx.unlikely));
     cx.b.finalize(env.isa.frontend_config());

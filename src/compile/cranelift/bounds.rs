@@ -84,11 +84,11 @@ fn check_length(cx: &mut FuncCx, memory: MemoryIndex, ty: &MemoryType, index: Va
     }
     let span_value = cx.b.ins().iconst(I64, span as i64);
     let last = cx.b.ins().isub(length, span_value);
-    let mut outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
     if ty.min_bytes().is_none_or(|min| min < span) {
         let never = cx.b.ins().icmp(IntCC::UnsignedLessThan, length, span_value);
-        outside = cx.b.ins().bor(outside, never);
+        cx.trapnz(never, Trap::MemoryOutOfBounds);
     }
+    let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
     cx.trapnz(outside, Trap::MemoryOutOfBounds);
 }
 
@@ -96,10 +96,10 @@ fn check_length(cx: &mut FuncCx, memory: MemoryIndex, ty: &MemoryType, index: Va
 pub fn range(cx: &mut FuncCx, memory: MemoryIndex, at: Value, len: Value) -> Value {
     let length = length(cx, memory);
     let outside = if cx.env.info.memories[memory].index.is_64() {
-        let last = cx.b.ins().isub(length, len);
-        let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, at, last);
         let never = cx.b.ins().icmp(IntCC::UnsignedLessThan, length, len);
-        cx.b.ins().bor(outside, never)
+        cx.trapnz(never, Trap::MemoryOutOfBounds);
+        let last = cx.b.ins().isub(length, len);
+        cx.b.ins().icmp(IntCC::UnsignedGreaterThan, at, last)
     } else {
         // Neither is wider than 32 bits: a length is of the smaller type.
         let end = cx.b.ins().iadd(at, len);

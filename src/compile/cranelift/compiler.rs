@@ -1,7 +1,7 @@
 //! Functions one after the other: what is reused from one to the next.
 
-use super::body::{self, Translated};
-use super::{finished, stack_check, trampoline};
+use super::body::{self, Source, Translated};
+use super::{checks, finished, stack_check, trampoline};
 use crate::abi::code::TrampolineCode;
 use crate::base::Result;
 use crate::base::index::*;
@@ -9,7 +9,7 @@ use crate::compile::code::CompiledFunc;
 use crate::compile::driver::panicked;
 use crate::compile::env::ModuleEnv;
 use crate::err;
-use crate::wasm::decode::Body;
+use crate::wasm::decode::{self, Body};
 use crate::wasm::types::FuncType;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -62,10 +62,13 @@ impl FuncCompiler {
         bytes: &[u8],
         body: Body,
     ) -> Result<CompiledFunc> {
-        self.context.clear();
-        let func = &mut self.context.func;
-        let translated = body::translate(env, i, bytes, body, func, &mut self.builder, &mut self.allocations)?;
-        let compiled = self.generate(env, i, &translated)?;
+        let source = |body, checks_trap| Source { index: i, bytes, body, checks_trap };
+        let become_calls = !env.settings.signals && checks::are_calls(env.info.bodies[i].len());
+        let checks_trap = env.settings.signals || become_calls;
+        let mut compiled = self.translated(env, source(decode::again(&body), checks_trap))?;
+        if become_calls && !checks::call_instead(&mut compiled) {
+            compiled = self.translated(env, source(body, false))?;
+        }
         let frame = compiled.frame_size();
         if !stack_check::needs_entry(env, frame) {
             return Ok(compiled);
@@ -75,9 +78,26 @@ impl FuncCompiler {
         compiled.behind(self.generate(env, i, &Translated::default())?, i)
     }
 
+    fn translated(&mut self, env: &ModuleEnv<'_>, source: Source<'_>) -> Result<CompiledFunc> {
+        self.context.clear();
+        let i = source.index;
+        let translated =
+            body::translate(env, source, &mut self.context.func, &mut self.builder, &mut self.allocations)?;
+        self.generate(env, i, &translated)
+    }
+
     /// The ways in and out for a function type.
     pub fn trampoline(&mut self, isa: &dyn TargetIsa, ty: &FuncType) -> Result<TrampolineCode> {
         trampoline::compile(isa, ty, &mut self.context, &mut self.builder)
+    }
+
+    /// Of the last function as Cranelift has it: instructions, what they refer to, and what stack maps have of it; and blocks.
+    #[cfg(test)]
+    pub(in crate::compile) fn size(&self) -> (usize, usize) {
+        let func = &self.context.func;
+        let values = |i| func.dfg.inst_values(i).count() + func.dfg.user_stack_map_entries(i).map_or(0, |e| e.len());
+        let insts = func.layout.blocks().flat_map(|b| func.layout.block_insts(b));
+        (insts.map(|i| 1 + values(i)).sum(), func.layout.blocks().count())
     }
 
     /// Machine code of the function in the context.
@@ -87,6 +107,6 @@ impl FuncCompiler {
             return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
         }
         let code = self.context.compiled_code().expect("just compiled");
-        finished::compiled(&self.context.func, code, facts)
+        finished::compiled(&self.context.func, code, facts, env.settings.signals)
     }
 }

@@ -1,7 +1,7 @@
 //! What Cranelift made of a function, as the engine has it.
 
 use super::body::Translated;
-use super::func::DEFINED_FUNCS;
+use super::func::{DEFINED_FUNCS, NEVER};
 use crate::abi::code::*;
 use crate::base::index::DefinedFuncIndex;
 use crate::base::{Result, Trap};
@@ -14,10 +14,11 @@ use cranelift_codegen::{
     MachSrcLoc,
 };
 
-pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated) -> Result<CompiledFunc> {
+/// `signals`: whether faults may be used.
+pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated, signals: bool) -> Result<CompiledFunc> {
     let buffer = &code.buffer;
     let locs = buffer.get_srclocs_sorted();
-    let traps = buffer.traps().iter().map(|t| TrapSite {
+    let traps = buffer.traps().iter().filter(|t| signals || t.code != NEVER).map(|t| TrapSite {
         at: t.offset,
         wasm_offset: wasm_offset(locs, t.offset),
         trap: trap_of(t.code) as u32,
@@ -60,7 +61,7 @@ pub fn below_fp(code: &CompiledCode, slot: StackSlot) -> u32 {
 /// Slots are told by their distance from the stack pointer, which is as far below the frame pointer as the frame is long.
 fn put_stack_map(maps: &mut StackMaps, (at, span, map): &(u32, u32, UserStackMap)) {
     let slots: Vec<u32> = map.entries().map(|(_, offset)| span - offset).collect();
-    maps.push(*at, &slots);
+    maps.push_all(*at, &slots);
 }
 
 /// The byte offset in the module of the instruction that machine code at `offset` comes from.
@@ -79,6 +80,7 @@ fn trap_of(code: TrapCode) -> Trap {
         TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
         TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversion,
         TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
+        NEVER => Trap::Unreachable,
         user => Trap::from_u8(user.as_raw().get()).expect("the compiler emits only traps of the list"),
     }
 }

@@ -86,6 +86,10 @@ pub struct FuncCx<'m, 'f> {
     pub calls: bool,
     /// Whether it looks at the heap's base.
     pub uses_heap: bool,
+    /// Whether checks are instructions that trap: where faults may be used, and where `checks` makes calls of them afterwards.
+    pub checks_trap: bool,
+    /// Whether there are such checks where faults may not be used.
+    pub has_checks: bool,
     /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
     pub operand: RefType,
     /// Whether the branch that the present instruction makes is likely, if its module says so.
@@ -134,6 +138,9 @@ pub fn trap_code(t: Trap) -> TrapCode {
     TrapCode::unwrap_user(t as u8)
 }
 
+/// Cranelift's code of a trap that never happens: after a call that does not return.
+pub const NEVER: TrapCode = TrapCode::unwrap_user(250);
+
 /// Flags of an access to runtime structs: never faults, always aligned.
 pub fn trusted() -> MemFlagsData {
     MemFlagsData::trusted()
@@ -164,6 +171,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             holds_references: false,
             calls: false,
             uses_heap: false,
+            checks_trap: env.settings.signals,
+            has_checks: false,
             operand: RefType::ANY,
             likely: None,
             unlikely: Vec::new(),
@@ -265,7 +274,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     }
 
     pub fn trapnz(&mut self, condition: Value, t: Trap) {
-        if self.env.settings.signals {
+        if self.checks_trap {
+            self.has_checks = !self.env.settings.signals;
             self.b.ins().trapnz(condition, trap_code(t));
         } else {
             self.cold_if(condition, |cx| cx.raise(t));
@@ -273,7 +283,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     }
 
     pub fn trapz(&mut self, condition: Value, t: Trap) {
-        if self.env.settings.signals {
+        if self.checks_trap {
+            self.has_checks = !self.env.settings.signals;
             self.b.ins().trapz(condition, trap_code(t));
         } else {
             let inverted = self.b.ins().icmp_imm_s(IntCC::Equal, condition, 0);
@@ -301,7 +312,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         let calls = self.calls;
         self.call_builtin(builtin, args);
         self.calls = calls;
-        self.b.ins().trap(trap_code(Trap::Unreachable));
+        self.b.ins().trap(NEVER);
     }
 
     /// Emits `f` in a cold block that is entered if `condition` is not 0 and does not come back.

@@ -17,7 +17,8 @@ use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
 use std::mem::offset_of;
 
-/// A reference to an object, null or an i31, which stack maps know. It is made where it is declared to them, and nowhere else:
+/// A reference to an object, null or an i31; stack maps know it if it may be an object. It is made where it is declared to them, and
+/// nowhere else:
 ///
 /// ```no_run
 /// # use wrt::internals::*;
@@ -75,11 +76,10 @@ impl FuncCx<'_, '_> {
         self.push(v.0);
     }
 
-    /// An i31 with the low bits of a number.
+    /// An i31 with the low bits of a number. It is no object, so no stack map has to know it.
     pub fn i31(&mut self, v: Value) -> GcVal {
         let shifted = self.b.ins().ishl_imm_u(v, 1);
-        let v = self.b.ins().bor_imm_u(shifted, 1);
-        self.adopt_gc(v)
+        GcVal(self.b.ins().bor_imm_u(shifted, 1))
     }
 
     /// The heap's base.
@@ -175,8 +175,7 @@ impl FuncCx<'_, '_> {
             StorageType::I16 if signed => self.b.ins().sload16(I32, flags, f.address, f.offset),
             StorageType::I16 => self.b.ins().uload16(I32, flags, f.address, f.offset),
             StorageType::Val(t) if t.is_gc() => {
-                let v = self.b.ins().load(I32, flags, f.address, f.offset);
-                let v = self.adopt_gc(v);
+                let v = self.load_ref((f.address, f.offset, flags), t);
                 return self.push_gc(v);
             }
             StorageType::Val(ValType::Ref(_)) => {
@@ -257,11 +256,11 @@ impl FuncCx<'_, '_> {
         Place { address, offset, flags, card: card.0, card_offset: card.1 }
     }
 
-    /// The flags must not say that what is loaded is constant: the collector rewrites it.
-    pub fn load_ref(&mut self, p: (Value, i32, MemFlagsData)) -> GcVal {
+    /// A reference of type `ty`. The flags must not say that what is loaded is constant: the collector rewrites it.
+    pub fn load_ref(&mut self, p: (Value, i32, MemFlagsData), ty: ValType) -> GcVal {
         assert!(!p.2.readonly() && !p.2.can_move());
         let v = self.b.ins().load(I32, p.2, p.0, p.1);
-        self.adopt_gc(v)
+        if ty.may_be_object() { self.adopt_gc(v) } else { GcVal(v) }
     }
 
     /// The write barrier: store and card are one.
@@ -544,11 +543,12 @@ fn unaligned(flags: MemFlagsData, ty: StorageType) -> MemFlagsData {
 #[derive(Clone, Copy)]
 pub struct Repr {
     pub clif: Type,
+    /// Whether stack maps have to know it.
     pub gc: bool,
 }
 
 impl Repr {
     pub fn of(t: ValType) -> Repr {
-        Repr { clif: super::func::clif_type(t), gc: t.is_gc() }
+        Repr { clif: super::func::clif_type(t), gc: t.may_be_object() }
     }
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod bounds;
+mod checks;
 mod compiler;
 mod finished;
 mod func;

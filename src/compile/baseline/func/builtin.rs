@@ -1,6 +1,6 @@
 //! Calls of builtins, and what is known of any call: where it was, where references are meanwhile, who catches.
 
-use super::{CONTEXT, Cx, MAX_LOOKED_AT, MAX_STACK_MAP_SLOTS};
+use super::{CONTEXT, Cx};
 use crate::abi::builtin::{Builtin, Class};
 use crate::abi::code::CallSite;
 use crate::abi::vmstruct::VmContext;
@@ -39,20 +39,38 @@ impl Cx<'_> {
 
     /// What is known of a call during which something may be collected: no operand is in a register. References in locals are found
     /// there.
-    pub fn called_with_map(&mut self) -> Result<(), Refused> {
+    pub fn called_with_map(&mut self) {
         debug_assert!(self.operands.are_out_of_registers());
         self.called();
-        let mut slots = self.references.clone();
-        slots.extend(self.operands.reference_homes());
-        if !slots.is_empty() {
-            self.stack_maps.push(self.asm.here(), &slots);
+        let (same, added, others) = self.operands.references_of_call();
+        let mut below = self.part_of(same);
+        if !added.is_empty() {
+            let upto = same + added.len();
+            below = Some(self.stack_maps.part(added, below));
+            self.mapped.push((upto, below.expect("just made")));
         }
-        // Also what is null, or as before, is looked at by each call.
-        self.looked_at += self.references.len() + self.operands.reference_count();
-        match self.stack_maps.len() > MAX_STACK_MAP_SLOTS || self.looked_at > MAX_LOOKED_AT {
-            true => Err(Refused("too many references during calls")),
-            false => Ok(()),
+        if !others.is_empty() {
+            below = Some(self.stack_maps.part(others, below));
         }
+        if let Some(part) = below {
+            self.stack_maps.push(self.asm.here(), part);
+        }
+    }
+
+    /// The part of stack maps that has the lowest `n` references on the stack, and locals. There is one that has as many or more.
+    fn part_of(&mut self, n: usize) -> Option<u32> {
+        let mut cut = None;
+        while let Some((upto, part)) = self.mapped.pop_if(|(upto, _)| *upto > n) {
+            cut = Some((upto, part));
+        }
+        let known = self.mapped.last().map_or(0, |(upto, _)| *upto);
+        if let Some((_, part)) = cut
+            && known < n
+        {
+            let start = self.stack_maps.start_of(part, (n - known) as u32);
+            self.mapped.push((n, start));
+        }
+        self.mapped.last().map(|(_, part)| *part).or(self.locals_mapped)
     }
 
     /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
@@ -76,11 +94,9 @@ impl Cx<'_> {
         self.call_code_of(builtin, CONTEXT);
         match builtin.class() {
             Class::raise => self.called_with_map(),
-            _ => {
-                self.called();
-                Ok(())
-            }
+            _ => self.called(),
         }
+        Ok(())
     }
 
     /// Pushes a result that is in `rax`.

@@ -133,7 +133,7 @@ impl Cx<'_> {
                 self.number_func(depth)?;
             }
         }
-        self.settle_registers();
+        self.settle_registers(fields.len());
         let words = (size - HEADER_SIZE) / 8;
         let is_small = size <= LARGE;
         if is_small {
@@ -159,7 +159,7 @@ impl Cx<'_> {
         if value && element.is_func() {
             self.number_func(1)?;
         }
-        self.settle_registers();
+        self.settle_registers(1 + value as usize);
         let is_filled = value && self.peek(1).place != Place::Const(0);
         self.load(self.peek(0), RDX);
         self.asm.shift_imm(Shift::Left, W64, RDX, element.size().trailing_zeros() as u8);

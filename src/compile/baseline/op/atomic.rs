@@ -81,16 +81,21 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> bool {
     true
 }
 
-/// The place of an access off the stack, which must be aligned. Changes `rax` and `rcx`, which may be part of the place.
+/// The place of an access off the stack, which must be aligned: that is checked before the bounds (threads proposal, execution
+/// of atomic memory instructions). Changes `rax` and `rcx`, which may be part of the place.
 fn aligned(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
-    let access = memory::access(cx, m, size);
     if size > 1 {
-        // Memories begin at pages, so that the whole address says it.
-        cx.asm.lea(W64, RAX, access.mem);
+        let index = cx.peek(0);
+        cx.load(index, RAX);
+        // Only the lowest bits count, whatever overflows above them.
+        match (m.offset & (size - 1)) as i32 {
+            0 => {}
+            offset => cx.asm.alu_imm(Alu::Add, W32, RAX, offset),
+        }
         emit!(cx.asm, testb_mi(RAX, size as u8 - 1));
         cx.trap_if(Cc::NE, Trap::UnalignedAtomic);
     }
-    access
+    memory::access(cx, m, size)
 }
 
 /// With zero above it.
@@ -150,11 +155,17 @@ fn modify(cx: &mut Cx, m: &MemArg, size: u64, op: Option<Alu>) {
     cx.push_gpr(kind, r);
 }
 
-/// Gives the old value; writes the replacement if that is the expected one, of which all bits count.
+/// Returns the old value; writes the replacement if that is the expected one. Both operands are wrapped to the access's width first.
 fn exchange_if(cx: &mut Cx, m: &MemArg, size: u64) {
     let (replacement, expected) = (cx.pop(), cx.pop());
     let kind = expected.kind;
     let (new, r) = (cx.gpr_of(replacement), cx.gpr_of(expected));
+    match size {
+        1 => emit!(cx.asm, movzbl_rm(r, r)),
+        2 => emit!(cx.asm, movzwl_rm(r, r)),
+        4 => cx.asm.mov(W32, r, r),
+        _ => {}
+    }
     let access = aligned(cx, m, size);
     read(cx, &access, size, RAX);
     cx.asm.alu(Alu::Cmp, kind.width(), RAX, r);

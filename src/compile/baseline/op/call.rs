@@ -8,7 +8,7 @@ use crate::compile::baseline::Refused;
 use crate::compile::baseline::abi::{self, Dest};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
-use crate::compile::baseline::operands::{Kind, Operand, XMM15};
+use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, XMM15, in_a_row, words_above, words_below};
 use crate::compile::code::Call;
 use crate::wasm::registry::TypeId;
 use std::mem::offset_of;
@@ -72,7 +72,7 @@ fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> 
         }
         Callee::At { base, code, .. } => emit!(cx.asm, callq_m(GprMem::Mem(at(base, code)))),
     }
-    cx.called_with_map()?;
+    cx.called_with_map();
     exception::catch(cx);
     if args.on_stack > 0 {
         // The callee has taken them off.
@@ -103,10 +103,24 @@ fn push_results(cx: &mut Cx, results: &[(Kind, Dest)], memory: u32) {
     }
     let first = cx.operands.stack.len() - results.len();
     cx.settle();
-    for (i, (kind, dest)) in results.iter().enumerate() {
+    let mut i = 0;
+    while let Some((kind, dest)) = results.get(i) {
+        let home = |i: usize| cx.operands.stack[first + i].home();
+        let word = |(i, (kind, dest)): (usize, &(Kind, Dest))| match *dest {
+            Dest::Stack(offset) if kind.size() == 8 => Some((home(i), offset)),
+            _ => None,
+        };
+        let row = in_a_row(results.iter().enumerate().skip(i).map(word));
+        let here = i;
+        i += if row >= MANY_WORDS { row } else { 1 };
         let Dest::Stack(offset) = *dest else { continue };
+        if row >= MANY_WORDS {
+            let to = words_below(home(here) - 8);
+            cx.move_words(words_above(RSP, memory + offset), to, row);
+            continue;
+        }
         let from = at(RSP, (memory + offset) as i32);
-        let home = at(RBP, -(cx.operands.stack[first + i].home() as i32));
+        let home = at(RBP, -(home(here) as i32));
         match kind {
             Kind::V128 => {
                 cx.asm.load_vector(XMM15, from);

@@ -131,6 +131,7 @@ pub fn cast(cx: &mut Cx, nullable: bool, hty: wasmparser::HeapType) {
 /// Branches if the cast succeeds, or, without `on_success`, if it fails.
 pub fn br_on_cast(cx: &mut Cx, depth: u32, to: wasmparser::RefType, on_success: bool) {
     let to = Target::new(cx, to.is_nullable(), to.heap_type());
+    control::prepare(cx, depth);
     let r = top(cx);
     let (no, next) = (cx.asm.label(), cx.asm.label());
     leave_unless(cx, r, &to, no);

@@ -9,7 +9,7 @@ use crate::compile::baseline::Refused;
 use crate::compile::baseline::abi;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
-use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, Place, words_below};
 use crate::wasm::decode::val_type;
 use std::collections::BTreeMap;
 use std::mem::offset_of;
@@ -202,6 +202,21 @@ fn wanted(cx: &Cx, frame: usize) -> Vec<u32> {
     kinds.iter().map(place).collect()
 }
 
+/// How many operands a branch to a block takes along.
+fn arity(cx: &Cx, frame: usize) -> usize {
+    let f = &cx.control[frame];
+    if let FrameKind::Loop = f.kind { f.params.len() } else { f.results.len() }
+}
+
+/// Before a branch that may not be taken, or one of several: many operands that it takes along go home, once for all branches, so
+/// that each moves them by a loop if at all. Leaves the flags.
+pub fn prepare(cx: &mut Cx, depth: u32) {
+    let n = arity(cx, frame_of(cx, depth));
+    if n >= MANY_WORDS {
+        cx.settle_top(n);
+    }
+}
+
 /// Whether the top operands are where a branch wants them.
 fn is_in_place(cx: &Cx, frame: usize) -> bool {
     let homes = wanted(cx, frame);
@@ -215,8 +230,17 @@ fn take_along(cx: &mut Cx, frame: usize) {
     if let FrameKind::Func = cx.control[frame].kind {
         return copy_results(cx);
     }
+    let n = arity(cx, frame);
+    let from = cx.operands.stack.len() - n;
+    if n >= MANY_WORDS {
+        let (here, there) = (cx.operands.end_of(from), cx.operands.end_of(cx.control[frame].height));
+        let words = (cx.operands.end_of(from + n) - here) / 8;
+        if here != there {
+            cx.move_words(words_below(here), words_below(there), words as usize);
+        }
+        return;
+    }
     let homes = wanted(cx, frame);
-    let from = cx.operands.stack.len() - homes.len();
     // Homes at the target are not deeper than those here, so nothing is overwritten that is still read.
     for (i, home) in homes.into_iter().enumerate() {
         let o = cx.operands.stack[from + i];
@@ -233,11 +257,12 @@ fn target(cx: &mut Cx, frame: usize) -> Label {
 }
 
 pub fn br(cx: &mut Cx, depth: u32) {
+    prepare(cx, depth);
     branch(cx, depth);
     cx.reachable = false;
 }
 
-/// Branches with the top operands, which what is emitted behind it still has.
+/// Branches with the top operands, for which it is prepared; what is emitted after it still has them.
 pub fn branch(cx: &mut Cx, depth: u32) {
     let frame = frame_of(cx, depth);
     take_along(cx, frame);
@@ -252,6 +277,7 @@ pub fn br_if(cx: &mut Cx, depth: u32) {
 
 /// Branches with the top operands if a condition holds.
 pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
+    prepare(cx, depth);
     let frame = frame_of(cx, depth);
     if is_in_place(cx, frame) {
         let label = target(cx, frame);
@@ -268,6 +294,9 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     let depths: Result<Vec<u32>, _> = table.targets().collect();
     let depths = depths.map_err(|_| Refused("a table of branches that can not be read"))?;
     cx.move_to(index, RCX);
+    let all = depths.iter().copied().chain([table.default()]);
+    let widest = all.max_by_key(|d| arity(cx, frame_of(cx, *d)));
+    prepare(cx, widest.expect("the default"));
     // By depth: where it goes on, which for blocks that want operands elsewhere is a way behind the table.
     let mut ways: BTreeMap<u32, Label> = BTreeMap::new();
     let mut moving: Vec<(u32, Label)> = Vec::new();

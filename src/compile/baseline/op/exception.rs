@@ -197,7 +197,7 @@ fn throw_object(cx: &mut Cx, exception: Gpr) -> Result<(), Refused> {
     cx.asm.mov(W64, RSI, exception);
     cx.free(exception);
     cx.call_code_of(Builtin::throw, CONTEXT);
-    cx.called_with_map()?;
+    cx.called_with_map();
     catch(cx);
     cx.may_fault(Trap::Unreachable);
     cx.asm.ud2();

@@ -139,4 +139,46 @@ impl Cx<'_> {
             }
         }
     }
+
+    /// Moves words: places are indexed by `rcx`, which counts up from 0, or by `rdx`, which counts down. Changes those, `rax` and the flags.
+    pub fn move_words(&mut self, from: Mem, to: Mem, words: usize) {
+        self.asm.mov_imm(RCX, 0);
+        self.asm.mov_imm(RDX, 0);
+        let more = self.asm.bound();
+        self.asm.mov(W64, RAX, from);
+        self.asm.store(W64, to, RAX);
+        self.asm.alu_imm(Alu::Add, W64, RCX, 1);
+        self.asm.alu_imm(Alu::Sub, W64, RDX, 1);
+        self.asm.alu_imm(Alu::Cmp, W32, RCX, words as i32);
+        self.asm.jcc(Cc::NE, more);
+    }
+}
+
+/// As many words and more are moved by a loop, so that an instruction of few bytes does not take kilobytes of code.
+pub const MANY_WORDS: usize = 24;
+
+/// The words of operands below some place in the frame, by `rdx` as `move_words` counts.
+pub fn words_below(end: u32) -> Mem {
+    indexed(RBP, RDX, Scale::Eight, -(end as i32) - 8)
+}
+
+/// Words of memory in the other direction, by `rcx`.
+pub fn words_above(base: Gpr, offset: u32) -> Mem {
+    indexed(base, RCX, Scale::Eight, offset as i32)
+}
+
+/// How many operands from the first on are words at home, one below the other, that go to or come from words in memory, one above the
+/// other: pairs of the place at home and the offset, or `None`.
+pub fn in_a_row(places: impl Iterator<Item = Option<(u32, u32)>>) -> usize {
+    let mut last: Option<(u32, u32)> = None;
+    let follows = |place: Option<(u32, u32)>| {
+        let fine = match (last, place) {
+            (_, None) => false,
+            (None, _) => true,
+            (Some((home, offset)), Some(next)) => next == (home + 8, offset + 8),
+        };
+        last = place;
+        fine
+    };
+    places.map(follows).take_while(|follows| *follows).count()
 }

@@ -1,16 +1,25 @@
 //! Operands that have to be at home, or at least somewhere else: before calls, before control comes together, before a local is written
 //! that they read, and where an instruction needs a register.
 
-use super::{Operand, Place};
+use super::{Kind, NO_OPERAND, Operand, Place};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 
 impl Cx<'_> {
-    /// Sends the lowest such operand home.
-    pub(super) fn evict(&mut self, such: impl Fn(Place) -> bool) {
-        let from = self.operands.settled;
-        let found = self.operands.stack[from..].iter().position(|o| such(o.place));
-        self.send_home(from + found.expect("no instruction takes all registers"));
+    /// Sends the lowest operand home that is in such a register.
+    pub(super) fn evict(&mut self, general: bool) {
+        let lowest = self.in_registers().filter(|(place, _)| matches!(place, Place::Gpr(_)) == general).map(|(_, i)| i);
+        let lowest = lowest.min().expect("no instruction takes all registers");
+        self.send_home(lowest);
+    }
+
+    /// The registers that operands are in, and their places on the stack.
+    fn in_registers(&self) -> impl Iterator<Item = (Place, usize)> {
+        let o = &self.operands;
+        let gprs = (0..16).map(|r| (Place::Gpr(Gpr(r)), o.in_gprs[r as usize] as usize));
+        let xmms = (0..16).map(|x| (Place::Xmm(Xmm(x)), o.in_xmms[x as usize] as usize));
+        // Where one was is remembered also when it is gone.
+        gprs.chain(xmms).filter(|(place, i)| o.stack.get(*i).is_some_and(|o| o.place == *place))
     }
 
     /// Puts the `i`th operand into its home.
@@ -21,35 +30,34 @@ impl Cx<'_> {
         }
         self.store(o, at(RBP, -(o.home as i32)));
         self.release(o);
-        if let Place::Local(l) = o.place {
-            self.operands.lazy[l as usize] -= 1;
-        }
         self.operands.stack[i].place = Place::Home;
     }
 
-    /// Puts all operands but constants into their homes, so that all registers are free. Leaves the flags, changes `rax`.
+    /// Puts all operands but numbers that are constants into their homes, so that all registers are free. Leaves the flags, changes
+    /// `rax`.
     pub fn settle(&mut self) {
         for i in self.operands.settled..self.operands.stack.len() {
-            if !matches!(self.operands.stack[i].place, Place::Const(_)) {
+            let o = self.operands.stack[i];
+            if !matches!(o.place, Place::Const(_)) || o.kind == Kind::Gc {
                 self.send_home(i);
             }
         }
         self.operands.settled = self.operands.stack.len();
+        self.operands.settled_references = self.operands.references.len();
     }
 
     /// Puts operands that are in registers into their homes, and leaves those that are in locals there: for calls, but not for where
-    /// control comes together. Leaves the flags.
-    pub fn settle_registers(&mut self) {
-        // There are never more of them than registers, and they are mostly the last ones: what is below is not looked at.
-        let mut left = self.operands.registers_in_use();
-        for i in (self.operands.settled..self.operands.stack.len()).rev() {
-            if left == 0 {
-                break;
-            }
-            if matches!(self.operands.stack[i].place, Place::Gpr(_) | Place::Xmm(_)) {
-                self.send_home(i);
-                left -= 1;
-            }
+    /// control comes together. References go home but for those among the top `n` operands, which are all that a call looks at.
+    /// Leaves the flags.
+    pub fn settle_registers(&mut self, n: usize) {
+        let found: Vec<usize> = self.in_registers().map(|(_, i)| i).collect();
+        found.into_iter().for_each(|i| self.send_home(i));
+        let below = self.operands.stack.len() - n;
+        while let Some(i) = self.operands.references.get(self.operands.settled_references)
+            && (*i as usize) < below
+        {
+            self.send_home(*i as usize);
+            self.operands.settled_references += 1;
         }
     }
 
@@ -70,18 +78,12 @@ impl Cx<'_> {
 
     /// Copies operands that read a local, before it is written.
     pub fn unlazy(&mut self, local: u32) {
-        let mut i = self.operands.stack.len();
-        while self.operands.lazy[local as usize] > 0 {
-            i -= 1;
-            let o = self.operands.stack[i];
+        let mut next = std::mem::replace(&mut self.operands.readers[local as usize], NO_OPERAND);
+        while let Some(o) = self.operands.stack.get(next as usize).copied() {
             if o.place == Place::Local(local) {
-                let place = match o.kind.is_float() {
-                    true => Place::Xmm(self.xmm_of(o)),
-                    false => Place::Gpr(self.gpr_of(o)),
-                };
-                self.operands.stack[i].place = place;
-                self.operands.lazy[local as usize] -= 1;
+                self.put_in_register(next as usize);
             }
+            next = o.reads.map_or(NO_OPERAND, |(_, below)| below);
         }
     }
 }

@@ -83,17 +83,21 @@ pub fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> bool {
     true
 }
 
-/// The address of `access` off the stack, which must be aligned.
+/// The address of `access` off the stack, which must be aligned. That is checked before the bounds (threads proposal, execution of
+/// atomic memory instructions).
 fn aligned(cx: &mut FuncCx, m: &MemArg, access: Type) -> Address {
-    let size = access.bytes();
-    let (flags, address, offset) = address(cx, m, size as u64);
+    let size = access.bytes() as u64;
     if size > 1 {
-        // Memories begin at pages, so that the whole address says it.
-        let first = cx.b.ins().iadd_imm_s(address, offset as i64);
+        let mut first = *cx.stack.last().expect("validated");
+        // Only the lowest bits count, whatever overflows above them.
+        let offset = m.offset & (size - 1);
+        if offset != 0 {
+            first = cx.b.ins().iadd_imm_s(first, offset as i64);
+        }
         let odd = cx.b.ins().band_imm_u(first, size as i64 - 1);
         cx.trapnz(odd, Trap::UnalignedAtomic);
     }
-    (flags, address, offset)
+    address(cx, m, size)
 }
 
 fn extend(cx: &mut FuncCx, v: Value, ty: Type) -> Value {
@@ -136,17 +140,17 @@ fn modify(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type, op: Option<Opcode
     cx.push(old);
 }
 
-/// Gives the old value; writes the replacement if that is the expected one, of which all bits count.
+/// Returns the old value; writes the replacement if that is the expected one. Both operands are wrapped to the access's width first.
 fn exchange_if(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type) {
     let (expected, replacement) = cx.pop2();
-    let replacement = reduce(cx, replacement, access);
+    let (expected, replacement) = (reduce(cx, expected, access), reduce(cx, replacement, access));
     let (flags, address, offset) = aligned(cx, m, access);
     let old = cx.b.ins().load(access, flags, address, offset);
-    let whole = extend(cx, old, ty);
-    let same = cx.b.ins().icmp(IntCC::Equal, whole, expected);
+    let same = cx.b.ins().icmp(IntCC::Equal, old, expected);
     let new = cx.b.ins().select(same, replacement, old);
     cx.b.ins().store(flags, new, address, offset);
-    cx.push(whole);
+    let old = extend(cx, old, ty);
+    cx.push(old);
 }
 
 /// Nobody waits at a memory that is not shared.

@@ -26,7 +26,7 @@ fn arguments(cx: &mut FuncCx, vmctx: Value, ty: TypeIndex) -> Vec<Value> {
 fn push_results(cx: &mut FuncCx, results: Vec<Value>, ty: TypeIndex) {
     let types = cx.env.info.signature(ty);
     for (t, v) in types.results().iter().zip(results) {
-        if t.is_gc() {
+        if t.may_be_object() {
             cx.adopt_gc(v);
         }
         cx.push(v);

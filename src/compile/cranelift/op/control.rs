@@ -11,6 +11,7 @@ use crate::wasm::decode::val_type;
 use cranelift_codegen::entity::packed_option::ReservedValue;
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{Block, BlockCall, Inst, InstBuilder, JumpTableData, Value};
+use std::collections::BTreeMap;
 use std::mem::offset_of;
 use wasmparser::{BlockType, TryTable};
 
@@ -289,18 +290,37 @@ pub fn br_on_non_null(cx: &mut FuncCx, depth: u32) {
 
 pub fn br_table(cx: &mut FuncCx, targets: &wasmparser::BrTable<'_>) {
     let index = cx.pop();
-    let default = table_target(cx, targets.default());
-    let table: Vec<_> = targets.targets().map(|t| table_target(cx, t.expect("validated"))).collect();
-    let data = JumpTableData::new(default, &table);
-    let table = cx.b.create_jump_table(data);
+    let depths: Vec<u32> = targets.targets().map(|t| t.expect("validated")).collect();
+    // How many entries go to each target.
+    let mut entries: BTreeMap<u32, usize> = BTreeMap::new();
+    for depth in depths.iter().chain([&targets.default()]) {
+        *entries.entry(*depth).or_default() += 1;
+    }
+    let most = entries.keys().map(|depth| target(cx, *depth).1).max().expect("the default");
+    cx.canonical_top(most);
+    // What several entries go to has a block on the way, so that operands, and locals that come together, are taken along once and not
+    // for each entry.
+    let shared = |n: &usize| *n > 1;
+    let ways: BTreeMap<u32, Block> =
+        entries.iter().filter(|e| shared(e.1)).map(|e| (*e.0, cx.b.create_block())).collect();
+    let mut entry = |depth: u32| match ways.get(&depth) {
+        Some(block) => cx.b.func.dfg.block_call(*block, &[]),
+        None => {
+            let (block, n) = target(cx, depth);
+            let args = cx.canonical_top(n);
+            cx.b.func.dfg.block_call(block, &args)
+        }
+    };
+    let default = entry(targets.default());
+    let table: Vec<BlockCall> = depths.into_iter().map(entry).collect();
+    let table = cx.b.create_jump_table(JumpTableData::new(default, &table));
     cx.b.ins().br_table(index, table);
+    for (depth, block) in ways {
+        cx.b.seal_block(block);
+        cx.b.switch_to_block(block);
+        br(cx, depth);
+    }
     cx.reachable = false;
-}
-
-fn table_target(cx: &mut FuncCx, depth: u32) -> BlockCall {
-    let (block, n) = target(cx, depth);
-    let args = cx.canonical_top(n);
-    cx.b.func.dfg.block_call(block, &args)
 }
 
 pub fn return_(cx: &mut FuncCx) {
@@ -326,9 +346,9 @@ pub fn select(cx: &mut FuncCx, is_gc: bool) {
     cx.push(v);
 }
 
-/// Whether what a `select` with this type gives is a reference that stack maps must know.
+/// Whether what a `select` with this type returns is a reference that stack maps must know.
 pub fn selects_gc(cx: &FuncCx, ty: wasmparser::ValType) -> bool {
-    val_type(ty, &cx.env.info.types).is_gc()
+    val_type(ty, &cx.env.info.types).may_be_object()
 }
 
 /// After the function's `end`: its exit block, whose parameters are the results, returns.

@@ -9,7 +9,7 @@ use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
 use crate::base::index::TagIndex;
 use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
-use crate::compile::cranelift::func::{FuncCx, Region, trap_code, trusted};
+use crate::compile::cranelift::func::{FuncCx, NEVER, Region, trusted};
 use crate::compile::cranelift::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{EXCEPTION_TAG, struct_size};
 use crate::wasm::types::{FieldType, StorageType, ValType};
@@ -180,7 +180,7 @@ fn as_reference(cx: &mut FuncCx, exception: Value) -> GcVal {
 /// A tag of the instance.
 fn load_tag(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
     let flags = cx.in_region(trusted(), Region::Global);
-    cx.load_ref((cx.vmctx, cx.env.layout.tag(tag) as i32, flags))
+    cx.load_ref((cx.vmctx, cx.env.layout.tag(tag) as i32, flags), ValType::ANYREF)
 }
 
 /// Takes the exception apart and branches as the clause says.
@@ -357,6 +357,6 @@ fn throw_object(cx: &mut FuncCx, exception: GcVal) {
     let (sig, address) = cx.builtin(Builtin::throw);
     let vmctx = cx.vmctx;
     call(cx, Target::Address(sig, address), &[vmctx, exception.value()]);
-    cx.b.ins().trap(trap_code(Trap::Unreachable));
+    cx.b.ins().trap(NEVER);
     cx.reachable = false;
 }

@@ -35,7 +35,7 @@ pub fn get(cx: &mut FuncCx, g: GlobalIndex) {
     let (base, offset) = place(cx, g);
     let flags = flags(cx, decl.ty.mutable || decl.ty.content.is_gc());
     if decl.ty.content.is_gc() {
-        let v = cx.load_ref((base, offset, flags));
+        let v = cx.load_ref((base, offset, flags), decl.ty.content);
         return cx.push_gc(v);
     }
     let v = cx.b.ins().load(clif_type(decl.ty.content), flags, base, offset);

@@ -102,7 +102,7 @@ pub fn get(cx: &mut FuncCx, t: TableIndex) {
     let index = pop_index(cx, t);
     if is_gc(cx, t) {
         let (flags, address) = element_address(cx, t, index, Trap::TableOutOfBounds);
-        let v = cx.load_ref((address, 0, flags));
+        let v = cx.load_ref((address, 0, flags), ValType::Ref(cx.env.info.tables[t].ty.element));
         return cx.push_gc(v);
     }
     let stored = func_element(cx, t, index, Trap::TableOutOfBounds);
