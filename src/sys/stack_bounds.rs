@@ -1,7 +1,7 @@
 //! Where the stack ends that this thread is on.
 
 use super::mmap::page_size;
-use parking_lot::Mutex;
+use super::lock::Mutex;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 
@@ -165,7 +165,8 @@ mod tests {
         for size in [256 << 10, 4 << 20] {
             let (stack, sp) = on_thread(size, || (own_stack().unwrap().0, stack_pointer()));
             assert!(stack.contains(sp));
-            assert!((size..size + (64 << 10)).contains(&(stack.high - stack.low)), "{stack:?}");
+            // The thread library may reuse a larger stack of a thread that has ended.
+            assert!((size..=4 * size + (64 << 10)).contains(&(stack.high - stack.low)), "{stack:?}");
         }
         let elsewhere = on_large_stack(|| (own_stack().unwrap().0, stack_pointer())).unwrap();
         assert!(!elsewhere.0.contains(elsewhere.1));

@@ -55,7 +55,7 @@ fn nested_instructions_compile() {
                 // An error in the middle is found in the text again.
                 let wrong = nested("(block ", "(i32.add)", ")", times.min(1000));
                 let e = Module::new(&engine, format!("(module (func {wrong}))").as_bytes()).err().unwrap();
-                assert!(e.message().contains(" at 1:"), "{e}");
+                assert!(e.message().starts_with("1:"), "{e}");
             });
         }
     }
