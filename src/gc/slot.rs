@@ -74,6 +74,11 @@ impl<'h> Slots<'h> {
         }
     }
 
+    /// Whether its first slot is at a higher address than that of the other.
+    pub fn begins_after(self, other: Slots<'h>) -> bool {
+        self.first > other.first
+    }
+
     /// Copies from as many slots, which may overlap.
     pub fn copy_from(self, _: NoGc<'h>, src: Slots<'h>) {
         assert_eq!(self.len, src.len);

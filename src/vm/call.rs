@@ -48,16 +48,17 @@ pub unsafe fn invoke(
             let sp = stack_pointer();
             let size = if (*store).is_lazy { lazy_stack(sp, (*store).max_wasm_stack) } else { (*store).max_wasm_stack };
             let limit = sp.saturating_sub(size);
-            (*store).stack_limit = limit;
             (*store).vm.enter(limit);
         } else if (*store).vm.is_in_the_way(act) {
             (*store).vm.look_for_abandoned(act as usize);
             return Err(abandoned::error());
-        } else if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
-            let trap = if (*store).vm.is_interrupted() { Trap::Interrupted } else { Trap::StackOverflow };
-            return Err(Error::trap(trap));
-        } else if (*store).outermost == 0 {
-            (*store).outermost = (*act).previous as usize;
+        } else {
+            if stack_pointer() < (*vm).stack_limit.load(Relaxed) {
+                (*store).vm.at_stack_limit(stack_pointer()).map_err(Error::trap)?;
+            }
+            if (*store).outermost == 0 {
+                (*store).outermost = (*act).previous as usize;
+            }
         }
         (*vm).activation = act;
         let ok = entry(vmctx, code, slots, act);
@@ -86,13 +87,12 @@ unsafe fn failure(store: *mut Store, act: &Activation) -> Error {
     let frames = unwind::describe(act);
     // SAFETY: machine code has returned; this is the store's thread.
     let store = unsafe { &mut *store };
+    if act.trap == Trap::Interrupted as u8 {
+        store.vm.deliver();
+    }
+    store.vm.over();
     let error = match Trap::from_u8(act.trap) {
-        Some(trap) => {
-            if trap == Trap::Interrupted {
-                store.vm.clear_interrupt(store.stack_limit);
-            }
-            Error::trap(trap)
-        }
+        Some(trap) => Error::trap(trap),
         None => store.error.take().unwrap_or_else(|| Error::new(ErrorKind::Internal, "an error got lost")),
     };
     error.with_frames(frames)

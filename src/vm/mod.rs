@@ -29,6 +29,7 @@
 
 pub mod abandoned;
 pub mod array;
+pub mod bulk;
 pub mod builtins;
 pub mod cache;
 pub mod call;
@@ -36,6 +37,7 @@ pub mod census;
 pub mod code_memory;
 pub mod const_eval;
 pub mod engine;
+mod entry_stop;
 pub mod exception;
 pub mod first_call;
 pub mod func;
@@ -73,6 +75,7 @@ pub mod table;
 pub mod tag;
 mod template;
 pub mod thrown;
+pub mod timer;
 pub mod trace;
 pub mod trap;
 pub mod uncaught;

@@ -1,20 +1,33 @@
 //! Tables of references to objects. They are written through `gc::slot`, the only writer, card and all.
 
+use super::bulk;
+use super::interrupt::SharedVmStore;
 use super::limits::Account;
 use super::table::Table;
 use crate::base::Trap;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
+use std::sync::Arc;
 
 impl Table {
     #[inline(always)]
-    fn all<'h>(&'h self, _: NoGc<'h>) -> Slots<'h> {
-        debug_assert!(self.is_gc());
-        // SAFETY: elements and cards are as many as the length says, and stay where they are while the table is borrowed.
+    fn all<'h>(&'h self, no_gc: NoGc<'h>) -> Slots<'h> {
+        // SAFETY: there is room for as many as the length says.
+        unsafe { self.first(no_gc, self.len()) }
+    }
+
+    /// The first elements.
+    ///
+    /// # Safety
+    /// There is room for `len`.
+    #[inline(always)]
+    unsafe fn first<'h>(&'h self, _: NoGc<'h>, len: u64) -> Slots<'h> {
+        debug_assert!(self.is_gc() && len <= self.capacity());
+        // SAFETY: the caller's promise; elements and cards stay where they are while the table is borrowed.
         unsafe {
             let vm = &*self.vm();
-            Slots::new(vm.elements.cast(), vm.length as usize, vm.cards, 0)
+            Slots::new(vm.elements.cast(), len as usize, vm.cards, 0)
         }
     }
 
@@ -25,21 +38,22 @@ impl Table {
         self.all(no_gc).range(at as usize, len as usize).ok_or(Trap::TableOutOfBounds)
     }
 
-    /// Grows by `delta` elements that are `value`, which the table owns from then on. Gives the old size, or `None`, and
-    /// then nothing has changed.
-    pub fn grow_gc_ref<'h>(
-        &'h mut self,
-        no_gc: NoGc<'h>,
+    /// Grows by `delta` elements that are `value`, which the table owns from then on. Gives the old size, or `None`; then, and when it
+    /// is interrupted, nothing has changed.
+    pub fn grow_gc_ref(
+        &mut self,
+        vm: &Arc<SharedVmStore>,
+        no_gc: NoGc<'_>,
         delta: u64,
-        value: Option<Gc<'h>>,
+        value: Option<Gc<'_>>,
         account: &mut Account,
-    ) -> Option<u64> {
-        let old = self.grow_zeroed(delta, account)?;
-        // Nothing was collected meanwhile: a limiter can not use its store.
-        if let Some(new) = self.all(no_gc).range(old as usize, delta as usize) {
-            new.fill(no_gc, value);
-        }
-        Some(old)
+    ) -> Result<Option<u64>, Trap> {
+        self.grow_by(delta, account, |table, old| {
+            // SAFETY: there is room for them.
+            let new = unsafe { table.first(no_gc, old + delta) }.range(old as usize, delta as usize);
+            // Nothing was collected meanwhile: a limiter can not use its store.
+            new.map_or(Ok(()), |new| bulk::fill_slots(vm, no_gc, new, value))
+        })
     }
 
     pub fn trace(&self, tracer: &mut Tracer) {
