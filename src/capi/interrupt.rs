@@ -102,7 +102,8 @@ pub unsafe extern "C" fn wrt_interrupt_new(
     unsafe {
         let out: Result<_> = output(out_interrupt, std::ptr::null_mut(), "out_interrupt");
         on_store(store, |s| {
-            *out? = give(wrt_interrupt_t(s.interrupt_handle()?));
+            let out = out?;
+            *out = give(wrt_interrupt_t(s.interrupt_handle()?));
             Ok(())
         })
     }

@@ -79,13 +79,7 @@ pub fn pieces_of_copy(
 ///
 /// # Safety
 /// They are `len` bytes each, which nothing else writes.
-pub unsafe fn copy(
-    vm: &Arc<SharedVmStore>,
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-    most: usize,
-) -> Result<(), Trap> {
+pub unsafe fn copy(vm: &Arc<SharedVmStore>, from: *const u8, to: *mut u8, len: usize, most: usize) -> Result<(), Trap> {
     pieces_of_copy(vm, len, most, to as usize > from as usize, |piece| {
         // SAFETY: a part of both (the caller's promise).
         unsafe { std::ptr::copy(from.add(piece.start), to.add(piece.start), piece.len()) }
@@ -112,12 +106,7 @@ pub fn fill_slots<'h>(
 }
 
 /// Copies from as many slots, which may overlap.
-pub fn copy_slots<'h>(
-    vm: &Arc<SharedVmStore>,
-    no_gc: NoGc<'h>,
-    to: Slots<'h>,
-    from: Slots<'h>,
-) -> Result<(), Trap> {
+pub fn copy_slots<'h>(vm: &Arc<SharedVmStore>, no_gc: NoGc<'h>, to: Slots<'h>, from: Slots<'h>) -> Result<(), Trap> {
     assert_eq!(to.len(), from.len());
     pieces_of_copy(vm, to.len(), ELEMENTS, to.begins_after(from), |piece| {
         part(to, &piece).copy_from(no_gc, part(from, &piece));

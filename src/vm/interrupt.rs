@@ -188,6 +188,10 @@ impl SharedVmStore {
         let more = self.closed_during(&mut callback);
         self.own.callback.set(Some(callback));
         let (Some(more), Some(deadlines)) = (more, &self.deadlines) else { return false };
+        if let Some(later) = self.own.deadline.take() {
+            // One that was set after the other had passed.
+            deadlines.cancel(later);
+        }
         let Ok(ticket) = deadlines.add(more, self, || self.forget(EXPIRED)) else { return false };
         self.own.deadline.set(Some(ticket));
         self.set_stack_limit(self.own.stack_limit.get());

@@ -29,8 +29,8 @@
 
 pub mod abandoned;
 pub mod array;
-pub mod bulk;
 pub mod builtins;
+pub mod bulk;
 pub mod cache;
 pub mod call;
 pub mod census;
