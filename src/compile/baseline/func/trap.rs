@@ -111,8 +111,8 @@ impl Cx<'_> {
         emit!(self.asm, pushq_o(RDI));
         emit!(self.asm, pushq_o(RSI));
         self.asm.mov(W64, RDI, context);
-        // Its parameter, if it has one: the stack check is made again.
-        self.asm.mov_imm(RSI, 0);
+        // For `entry_limit`: the frame, of which two words are pushed.
+        self.asm.mov_imm(RSI, self.frame_size() as u64 - 16);
         self.asm.mov(W64, R11, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(R11, builtin as i32 * 8))));
         self.called();
