@@ -29,27 +29,27 @@ fn store(config: Config) -> Store {
     Store::new(&Engine::new(&config).unwrap()).unwrap()
 }
 
-fn try_instance(store: &mut Store, text: &str, imports: &[Extern]) -> Result<Instance> {
+fn try_instance(store: &mut StoreMut<'_>, text: &str, imports: &[Extern]) -> Result<Instance> {
     let module = Module::new(&store.engine(), text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
     Instance::new(store, &module, imports)
 }
 
-fn instance(store: &mut Store, text: &str, imports: &[Extern]) -> Instance {
+fn instance(store: &mut StoreMut<'_>, text: &str, imports: &[Extern]) -> Instance {
     try_instance(store, text, imports).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn export(store: &mut Store, instance: Instance, name: &str) -> Extern {
+fn export(store: &mut StoreMut<'_>, instance: Instance, name: &str) -> Extern {
     instance.export(store, name).unwrap().unwrap_or_else(|| panic!("no {name}"))
 }
 
-fn func(store: &mut Store, instance: Instance, name: &str) -> Func {
+fn func(store: &mut StoreMut<'_>, instance: Instance, name: &str) -> Func {
     match export(store, instance, name) {
         Extern::Func(f) => f,
         other => panic!("{name}: {other:?}"),
     }
 }
 
-fn call(store: &mut Store, instance: Instance, name: &str) -> Result<()> {
+fn call(store: &mut StoreMut<'_>, instance: Instance, name: &str) -> Result<()> {
     func(store, instance, name).call(store, &[], &mut [])
 }
 
@@ -59,7 +59,7 @@ fn assert_interrupted(result: Result<()>, what: &str) {
 }
 
 /// Sets a deadline, and returns when it has passed.
-fn expire(store: &mut Store) {
+fn expire(store: &mut StoreMut<'_>) {
     store.set_deadline(Some(Duration::from_nanos(1))).unwrap();
     while !store.is_interrupted() {
         std::thread::yield_now();
@@ -67,12 +67,12 @@ fn expire(store: &mut Store) {
 }
 
 /// An import of type `[] -> []`.
-fn import(store: &mut Store, f: impl Fn(&mut Caller<'_>) -> Result<()> + Send + Sync + 'static) -> Extern {
+fn import(store: &mut StoreMut<'_>, f: impl Fn(&mut Caller<'_>) -> Result<()> + Send + Sync + 'static) -> Extern {
     Extern::Func(Func::new(store, &FuncType::new([], []), move |caller, _, _| f(caller)).unwrap())
 }
 
 /// An import after whose call the deadline has passed.
-fn import_expire(store: &mut Store) -> Extern {
+fn import_expire(store: &mut StoreMut<'_>) -> Extern {
     import(store, |caller| {
         expire(caller.store());
         Ok(())
@@ -81,7 +81,7 @@ fn import_expire(store: &mut Store) -> Extern {
 
 /// Gives an hour the first time that it is asked, and triggers an interrupt: what goes on stops at the next place where it can.
 /// Returns how often it was asked.
-fn one_piece_more(store: &mut Store) -> Arc<AtomicU32> {
+fn one_piece_more(store: &mut StoreMut<'_>) -> Arc<AtomicU32> {
     let (asked, handle) = (Arc::new(AtomicU32::new(0)), store.interrupt_handle().unwrap());
     let counter = asked.clone();
     let callback = move || {

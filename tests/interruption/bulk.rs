@@ -301,7 +301,7 @@ fn overlapping_copies_of_many_pieces() {
     }
 }
 
-fn array_type(store: &Store, element: &str) -> TypeId {
+fn array_type(store: &StoreMut<'_>, element: &str) -> TypeId {
     let types = store.engine().parse_types(&format!("(type (array (mut {element})))")).unwrap();
     match types.get(0) {
         Some(HeapType::ConcreteArray(ty)) => ty,
@@ -322,7 +322,7 @@ fn functions_of_the_host() {
     let Extern::Table(refs) = export(&mut store, guest, "r") else { panic!() };
     let f = func(&mut store, guest, "x");
     let small = Ref::i31(&mut store, 3).unwrap();
-    let stops = |store: &mut Store, what: &str, run: &mut dyn FnMut(&mut Store) -> Result<()>| {
+    let stops = |store: &mut StoreMut<'_>, what: &str, run: &mut dyn FnMut(&mut StoreMut<'_>) -> Result<()>| {
         asked.store(0, SeqCst);
         expire(store);
         assert_interrupted(run(store), what);
@@ -339,7 +339,7 @@ fn functions_of_the_host() {
     stops(&mut store, "memory read", &mut |s| memory.read(s, 0, &mut bytes));
     assert_eq!(bytes.iter().filter(|b| **b == 6).count(), PIECE);
     for (table, value) in [(funcs, Val::FuncRef(Some(f))), (refs, Val::AnyRef(Some(small)))] {
-        let written = |s: &mut Store| (0..20_000).filter(|i| !is_null(&table.get(s, *i).unwrap())).count();
+        let written = |s: &mut StoreMut<'_>| (0..20_000).filter(|i| !is_null(&table.get(s, *i).unwrap())).count();
         stops(&mut store, "table fill", &mut |s| table.fill(s, 0, value, 20_000));
         assert_eq!(written(&mut store), ELEMENTS);
         stops(&mut store, "table copy", &mut |s| table.copy(s, 1, table, 0, 19_000));
@@ -356,7 +356,7 @@ fn functions_of_the_host() {
         let is_new = |v: &Val| !is_null(v) && *v != Val::I32(0);
         let array = Ref::new_default_array(&mut store, ty, 20_000).unwrap();
         let full = Ref::new_array(&mut store, ty, value, 20_000).unwrap();
-        let written = |s: &mut Store| array.elements(s, 0, 20_000).unwrap().iter().filter(|v| is_new(v)).count();
+        let written = |s: &mut StoreMut<'_>| array.elements(s, 0, 20_000).unwrap().iter().filter(|v| is_new(v)).count();
         stops(&mut store, "array fill", &mut |s| array.fill_elements(s, 0, value, 20_000));
         assert_eq!(written(&mut store), ELEMENTS);
         stops(&mut store, "array copy", &mut |s| array.copy_elements(s, 10_000, full, 0, 10_000));

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Counts how often it is asked, and gives `more` the first times.
-fn gives(store: &mut Store, times: u32, more: Duration) -> Arc<AtomicU32> {
+fn gives(store: &mut StoreMut<'_>, times: u32, more: Duration) -> Arc<AtomicU32> {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = asked.clone();
     let callback = move || (counter.fetch_add(1, SeqCst) < times).then_some(more);
@@ -64,7 +64,7 @@ const SUMS: &str = r#"(module (import "" "h" (func $h)) (memory 1)
       (call $h)
       (i64.add (local.get $sum) (call $fib (i32.const 15)))))"#;
 
-fn sum(store: &mut Store, host: Extern) -> i64 {
+fn sum(store: &mut StoreMut<'_>, host: Extern) -> i64 {
     let guest = instance(store, SUMS, &[host]);
     let mut results = [Val::I32(0)];
     func(store, guest, "sum").call(store, &[], &mut results).unwrap();

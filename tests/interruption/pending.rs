@@ -21,7 +21,7 @@ fn guests() -> String {
 /// host is called once. Before, the nested call took the interrupt, and the guest around it ran for ever.
 #[test]
 fn a_nested_call_does_not_take_the_interrupt() {
-    type Swallow = fn(&mut Store, &Func);
+    type Swallow = fn(&mut StoreMut<'_>, &Func);
     let by_deadline: Swallow = |store, spin| {
         expire(store);
         assert_interrupted(spin.call(store, &[], &mut []), "nested");
