@@ -128,6 +128,8 @@ static void nulls_in_a_store(world_t *w, items_t *i) {
     BAD(wrt_store_set_limits(s, NULL));
     BAD(wrt_store_set_limiter(NULL, NULL, NULL, NULL));
     BAD(wrt_store_set_deadline(NULL, 1));
+    BAD(wrt_store_set_deadline_callback(NULL, NULL, NULL, NULL));
+    BAD(wrt_store_take_interrupt(NULL));
     BAD(wrt_interrupt_new(NULL, &interrupt));
     BAD(wrt_interrupt_new(s, NULL));
 

@@ -534,6 +534,10 @@ typedef struct {
     wrt_extern_of_t of;
 } wrt_extern_t;
 
+// Answers for how many nanoseconds, from now, a guest may go on whose deadline has passed; 0 stops it. Called on the store's thread, where
+// the guest would be stopped; what it does with the store fails, but for `wrt_store_userdata`.
+typedef uint64_t (*wrt_deadline_callback_t)(void *userdata);
+
 // Size limits of a table, in elements, or a memory, in pages.
 typedef struct {
     uint64_t min;
@@ -1166,6 +1170,58 @@ WRT_MUST_USE wrt_error_t *wrt_instance_get_tag(wrt_store_t *store,
                                   size_t name_len,
                                   wrt_tag_t *out_tag);
 
+// Sets the store's deadline, `nanoseconds` from now, instead of the one before; 0 removes it. Fails with `invalid argument` if the
+// engine is not configured for interruption.
+//
+// When the deadline passes, or after `wrt_interrupt_trigger`, an interrupt is pending. What runs then, or next, fails with an error of
+// kind `interrupted`: WebAssembly at the next function entry or at the next turn of a loop; instantiation, instructions and functions of
+// this library that copy or fill in bulk after 256 KiB of a memory or 4096 elements of a table or an array, at most; waiting in WASI.
+// What was written until then stays written; what was to grow has not grown. Guests can not catch it.
+//
+// The interrupt stays pending until the outermost call of the store returns: if a callback goes on after a nested call that was
+// interrupted, whatever it calls next, and the guest that called it, is interrupted as well. If nothing was interrupted meanwhile, it
+// waits for the next call. While nothing runs, this function forgets a deadline that has passed, and, if `nanoseconds` is 0, also an
+// interrupt that was triggered; while something runs, it forgets nothing.
+//
+// A collection is not interrupted, nor is a function of the host, which may ask by `wrt_store_interrupted`.
+WRT_MUST_USE wrt_error_t *wrt_store_set_deadline(wrt_store_t *store,
+                                    uint64_t nanoseconds);
+
+// Sets who is asked for more time when the store's deadline has passed; a NULL callback removes it. It is not asked when
+// the store was also interrupted by `wrt_interrupt_trigger`, nor again once it has answered 0, until the outermost call has returned.
+// `finalizer` (may be NULL) is called with `userdata` once: when the callback is replaced, the store is gone, or this fails. Not legal
+// while the store runs. Fails with `invalid argument` if the engine is not configured for interruption.
+WRT_MUST_USE wrt_error_t *wrt_store_set_deadline_callback(wrt_store_t *store,
+                                             wrt_deadline_callback_t callback,
+                                             void *userdata,
+                                             wrt_finalizer_t finalizer);
+
+// Whether an interrupt is pending: it was triggered, or the deadline has passed. For host functions that take long; they may then return
+// early, with any result, as the guest is stopped next. Changes nothing, and asks nobody for more time. On the store's thread; also
+// legal in limiters and finalizers. False for NULL.
+bool wrt_store_interrupted(const wrt_store_t *store);
+
+// Nanoseconds until the store's deadline; 0 when it has passed, and `UINT64_MAX` when there is none, or for NULL. On the store's thread;
+// also legal in limiters and finalizers.
+uint64_t wrt_store_time_left(const wrt_store_t *store);
+
+// For host functions that take long: fails with `interrupted` where a guest would be stopped, otherwise does nothing. If only the deadline
+// has passed, the deadline's callback is asked for more time first. A host function may return the error; if it does not, the guest is
+// stopped nevertheless.
+WRT_MUST_USE wrt_error_t *wrt_store_take_interrupt(wrt_store_t *store);
+
+// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
+// `*out_interrupt`, NULL on failure.
+WRT_MUST_USE wrt_error_t *wrt_interrupt_new(wrt_store_t *store,
+                               wrt_interrupt_t **out_interrupt);
+
+// What the store runs now, or next, ends with an error of kind `interrupted`, as `wrt_store_set_deadline` says; nobody is asked for more
+// time. From any thread, and from signal handlers. NULL does nothing.
+void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
+
+// Deletes an interrupt object. NULL does nothing.
+void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
+
 // Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_linker_new(const wrt_engine_t *engine, wrt_linker_t **out_linker);
 
@@ -1651,23 +1707,6 @@ WRT_MUST_USE wrt_error_t *wrt_store_set_limiter(wrt_store_t *store,
                                    wrt_limiter_callback_t callback,
                                    void *userdata,
                                    wrt_finalizer_t finalizer);
-
-// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
-// delivered. Fails if the engine is not configured for interruption.
-WRT_MUST_USE wrt_error_t *wrt_store_set_deadline(wrt_store_t *store,
-                                    uint64_t nanoseconds);
-
-// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
-// `*out_interrupt`, NULL on failure.
-WRT_MUST_USE wrt_error_t *wrt_interrupt_new(wrt_store_t *store,
-                               wrt_interrupt_t **out_interrupt);
-
-// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
-// NULL does nothing.
-void wrt_interrupt_trigger(const wrt_interrupt_t *interrupt);
-
-// Deletes an interrupt object. NULL does nothing.
-void wrt_interrupt_delete(wrt_interrupt_t *interrupt);
 
 // Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
 // the slot becomes empty, also on failure.

@@ -15,6 +15,9 @@ pub enum Class {
     tail,
     /// As `leaf`, and a stub keeps all registers: for what is seldom called from where code is hot. No result.
     quiet,
+    /// As `quiet`, but it may trap: the stub publishes the exit frame. Nothing is collected meanwhile, so callers keep
+    /// references wherever they are, in no stack map.
+    poll,
 }
 
 /// A parameter or result of a builtin.
@@ -37,8 +40,8 @@ macro_rules! for_each_builtin {
             [raise] raise_trap(code: I32);
             /// The stack limit was reached: stack overflow, or a pending interrupt. Does not return.
             [raise] stack_limit();
-            /// An interrupt is pending at a loop header. Does not return.
-            [raise] interrupted();
+            /// An interrupt is pending, at a loop header or in a long loop of the compiler's own. Returns if the guest may go on.
+            [poll] interrupted();
             /// `memory.grow` by pages. Gives the old size in pages, or -1.
             [raise] memory_grow(memory: I32, delta: I64) -> I64;
             /// Moves `len` bytes between addresses that machine code has checked.
@@ -75,6 +78,12 @@ macro_rules! for_each_builtin {
             [raise] array_copy(dst: Ref, dst_at: I32, src: Ref, src_at: I32, len: I32);
             /// `value` are the bits of an element that is not a v128.
             [raise] array_fill(array: Ref, at: I32, value: I64, len: I32);
+            /// As `stack_limit` where stores can be interrupted: returns if the guest may go on. The function needs `below`
+            /// more bytes of stack than it has taken.
+            [poll] entry_limit(below: I64);
+            /// As `memory_copy` and `memory_fill`, and interrupted between pieces (`vm::bulk`).
+            [raise] memory_copy_pieces(dst: I64, src: I64, len: I64);
+            [raise] memory_fill_pieces(dst: I64, value: I32, len: I64);
         }
     };
 }

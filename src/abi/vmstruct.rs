@@ -133,7 +133,7 @@ pub const INTERRUPTED_STACK_LIMIT: usize = usize::MAX - (64 << 10);
 pub struct VmStore {
     /// Lowest stack address WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
     pub stack_limit: AtomicUsize,
-    /// Not 0: an interrupt is pending.
+    /// Not 0: an interrupt is pending, for the reasons that `vm::interrupt` has bits for.
     pub interrupt: AtomicU32,
     /// The innermost entry into WebAssembly.
     pub activation: *mut Activation,
@@ -163,6 +163,8 @@ pub const ATTENTION_MAIL: u32 = 1;
 pub const ATTENTION_DEAD: u32 = 2;
 /// A callback runs that can not use the store.
 pub const ATTENTION_CLOSED: u32 = 4;
+/// An interrupt was delivered, and is pending until the outermost call is over.
+pub const ATTENTION_STOPPING: u32 = 8;
 /// A callback did not return and never will: the store can only be deleted.
 pub const ATTENTION_ABANDONED: u32 = 16;
 

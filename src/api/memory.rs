@@ -4,7 +4,7 @@ use super::StoreMut;
 pub use super::handle::defined::Memory;
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::memory as vm;
+use crate::vm::{bulk, memory as vm};
 use crate::wasm::types::MemoryType;
 
 impl Memory {
@@ -67,20 +67,18 @@ impl Memory {
         })
     }
 
-    /// Copies bytes out of the memory.
+    /// Copies bytes out of the memory. If the store is interrupted meanwhile, some were copied.
     pub fn read(&self, store: &StoreMut<'_>, at: u64, out: &mut [u8]) -> Result<()> {
         let from = self.range(store, at, out.len())?;
         // SAFETY: the range was checked; `out` is the caller's and no part of the memory, or the caller broke Rust's
         // rules before.
-        unsafe { std::ptr::copy(from, out.as_mut_ptr(), out.len()) };
-        Ok(())
+        unsafe { bulk::copy(&store.vm().vm, from, out.as_mut_ptr(), out.len(), bulk::BYTES) }.map_err(Error::trap)
     }
 
-    /// Copies bytes into the memory.
+    /// Copies bytes into the memory. If the store is interrupted meanwhile, some were copied.
     pub fn write(&self, store: &mut StoreMut<'_>, at: u64, bytes: &[u8]) -> Result<()> {
         let to = self.range(store, at, bytes.len())?;
         // SAFETY: as in `read`.
-        unsafe { std::ptr::copy(bytes.as_ptr(), to, bytes.len()) };
-        Ok(())
+        unsafe { bulk::copy(&store.vm().vm, bytes.as_ptr(), to, bytes.len(), bulk::BYTES) }.map_err(Error::trap)
     }
 }

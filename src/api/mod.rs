@@ -35,6 +35,7 @@ pub use crate::vm::abandoned::Abandoned;
 pub use crate::vm::census::{Census, Tally};
 pub use crate::vm::func::Direct;
 pub use crate::vm::heap::{GcEvent, GcHook};
+pub use crate::vm::interrupt::DeadlineCallback;
 pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::vm::pool::{PoolOptions, PoolStatistics};
 pub use crate::wasm::features::{Feature, had as features};

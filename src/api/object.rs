@@ -7,7 +7,7 @@ use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::no_gc::NewObject;
 use crate::gc::{Gc, NoGc};
-use crate::vm::array;
+use crate::vm::{array, bulk};
 use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::registry::DefType;
 use crate::wasm::types::{CompositeType, FieldType, StorageType, TypeId, ValType};
@@ -276,10 +276,13 @@ impl Ref {
         let element = array_type(store, ty)?.fields()[0];
         holding(store, |store| {
             let value = Stored::new(store, init, element.storage).map_err(|e| e.about(ELEMENTS))?;
+            let vm = store.vm().interrupts_for(len as usize);
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
-                // SAFETY: the elements of the array, with a value made for their storage.
-                (0..len).try_for_each(|i| unsafe { value.put(new, HEADER_SIZE + i * size, size) })
+                bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
+                    // SAFETY: the elements of the array, with a value made for their storage.
+                    piece.try_for_each(|i| unsafe { value.put(new, HEADER_SIZE + i as u32 * size, size) })
+                })
             })
         })
     }
@@ -296,10 +299,13 @@ impl Ref {
         let len = u32::try_from(elements.len()).map_err(|_| err!(Limit, "an array of {} elements", elements.len()))?;
         holding(store, |store| {
             let values = stored_all(store, "element", elements.iter().map(|v| (&element, v)))?;
+            let vm = store.vm().interrupts_for(values.len());
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
-                // SAFETY: the elements of the array, with values made for their storage.
-                values.iter().zip(0..).try_for_each(|(v, i)| unsafe { v.put(new, HEADER_SIZE + i * size, size) })
+                bulk::try_pieces(vm.as_ref(), values.len(), bulk::ELEMENTS, |mut piece| {
+                    // SAFETY: the elements of the array, with values made for their storage.
+                    piece.try_for_each(|i| unsafe { values[i].put(new, HEADER_SIZE + i as u32 * size, size) })
+                })
             })
         })
     }
@@ -313,10 +319,16 @@ impl Ref {
         }
         let len = bytes.len() / size;
         let len = u32::try_from(len).map_err(|_| err!(Limit, "an array of {len} elements"))?;
+        let vm = store.vm().interrupts_for(len as usize);
         Ref::new_object(store, ty, len, |new| {
-            // SAFETY: the elements of the new array, which are as many bytes.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), new.bytes(HEADER_SIZE), bytes.len()) };
-            Ok(())
+            // SAFETY: the new array has as many bytes of elements.
+            let to = unsafe { new.bytes(HEADER_SIZE) };
+            bulk::try_pieces(vm.as_ref(), bytes.len(), bulk::ELEMENTS * size, |piece| {
+                let from = &bytes[piece.clone()];
+                // SAFETY: as above.
+                unsafe { to.add(piece.start).copy_from_nonoverlapping(from.as_ptr(), from.len()) };
+                Ok(())
+            })
         })
     }
 
@@ -351,7 +363,11 @@ impl Ref {
         if end > unsafe { place.no_gc.array_len(place.object) } as u64 {
             return Err(place.outside(at, count));
         }
-        (at..end as u32).map(|i| self.element(store, i)).collect()
+        let (vm, mut values) = (store.vm().interrupts_for(count), Vec::new());
+        bulk::try_pieces(vm.as_ref(), count, bulk::ELEMENTS, |mut piece| {
+            piece.try_for_each(|i| Ok::<_, Error>(values.push(self.element(store, at + i as u32)?)))
+        })?;
+        Ok(values)
     }
 
     /// Packed elements take the low bits.
@@ -364,27 +380,27 @@ impl Ref {
             let (_, element) = self.elements_of(store)?;
             check_mutable(&element, ELEMENTS)?;
             let value = Stored::new(store, value, element.storage).map_err(|e| e.about(ELEMENTS))?;
-            let place = self.object(store)?;
+            let (place, vm) = (self.object(store)?, &store.vm().vm);
             let (no_gc, object) = (place.no_gc, place.object);
             let outside = || place.outside(at, len as usize);
-            match value {
+            let filled = match value {
                 Stored::Ref(r) => {
                     let value = r.map(|r| r.get_in(no_gc)).transpose()?;
                     // SAFETY: `elements_of` found an array, and its elements are references as the value is.
                     let slots = unsafe { no_gc.array_slots(object, at, len) };
-                    slots.ok_or_else(outside)?.fill(no_gc, value);
+                    bulk::fill_slots(vm, no_gc, slots.ok_or_else(outside)?, value)
                 }
                 Stored::Bytes(b) => {
                     // SAFETY: `elements_of` found an array.
-                    let (to, bytes) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
+                    let (to, _) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
-                    for at in (0..bytes).step_by(size) {
-                        // SAFETY: an element that is no reference to an object, in bounds.
-                        unsafe { std::ptr::copy_nonoverlapping(b.as_ptr(), to.add(at), size) };
-                    }
+                    bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
+                        // SAFETY: elements that are no references to objects, in bounds.
+                        piece.for_each(|i| unsafe { to.add(i * size).copy_from_nonoverlapping(b.as_ptr(), size) })
+                    })
                 }
-            }
-            Ok(())
+            };
+            filled.map_err(Error::trap)
         })
     }
 
@@ -406,9 +422,12 @@ impl Ref {
             ));
         }
         // SAFETY: arrays, whose elements are of the same kind since the types match.
-        let (copied, source_len) =
-            unsafe { (array::copy(to.no_gc, to.object, at, of.object, from, len), of.no_gc.array_len(of.object)) };
-        copied.map_err(|_| match from as u64 + len as u64 > source_len as u64 {
+        let (copied, source_len) = unsafe {
+            let copied = array::copy(&store.vm().vm, to.no_gc, (to.object, at), (of.object, from), len);
+            (copied, of.no_gc.array_len(of.object))
+        };
+        copied.map_err(|trap| match from as u64 + len as u64 > source_len as u64 {
+            _ if trap == Trap::Interrupted => Error::trap(trap),
             true => of.outside(from, len as usize),
             false => to.outside(at, len as usize),
         })
@@ -422,9 +441,9 @@ impl Ref {
         unsafe {
             let elements = place.no_gc.array_bytes(place.object, at, len);
             let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
-            std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), bytes);
+            let piece = bulk::ELEMENTS * element.storage.size() as usize;
+            bulk::copy(&store.vm().vm, from, out.as_mut_ptr(), bytes, piece).map_err(Error::trap)
         }
-        Ok(())
     }
 
     /// Writes numbers into an array, as `read_elements` gives them.
@@ -433,8 +452,11 @@ impl Ref {
         check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
         // SAFETY: `elements_of` found an array, `elements_in` that its elements are numbers.
-        let written = unsafe { array::write_bytes(place.no_gc, place.object, at, len, bytes) };
-        written.map_err(|_| place.outside(at, len as usize))
+        let written = unsafe { array::write_bytes(&store.vm().vm, place.no_gc, place.object, at, len, bytes) };
+        written.map_err(|trap| match trap {
+            Trap::Interrupted => Error::trap(trap),
+            _ => place.outside(at, len as usize),
+        })
     }
 }
 

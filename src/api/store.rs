@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, ATTENTION_DEAD};
 use crate::base::limits::MIN_HOST_STACK;
-use crate::base::{Error, ErrorKind, Result, Stable, Trap};
+use crate::base::{Error, ErrorKind, Result, Stable};
 use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
@@ -12,7 +12,7 @@ use crate::sys::stack_bounds::Stack;
 use crate::vm::abandoned::{self, Abandoned};
 use crate::vm::census::Census;
 use crate::vm::heap::GcHook;
-use crate::vm::interrupt::SharedVmStore;
+use crate::vm::interrupt::{DeadlineCallback, SharedVmStore};
 use crate::vm::limits::{Limiter, StoreLimits};
 use crate::vm::store as vm;
 use std::any::Any;
@@ -332,6 +332,7 @@ impl StoreMut<'_> {
         if self.is_closed() {
             return;
         }
+        self.vm().vm.over();
         // Finalizers run (invariant 7), here without a reference to the store.
         self.vm_mut().read_mail();
         self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
@@ -378,11 +379,26 @@ impl StoreMut<'_> {
         self.vm().heap_statistics()
     }
 
-    /// Interrupts the store after a time from now; `None` removes the deadline, and forgets an interrupt that has not
-    /// been delivered. The engine must be configured for interruption.
+    /// The store is interrupted after a time from now; `None` removes the deadline. While nothing runs, this also forgets a deadline that
+    /// has passed, and `None` an `interrupt` as well; while something runs, what is pending stays so. The engine must be configured for
+    /// interruption.
     pub fn set_deadline(&mut self, after: Option<Duration>) -> Result<()> {
         self.check_interruption()?;
-        self.vm_mut().set_deadline(after).map_err(|e| err!(Io, "no thread for deadlines: {e}"))
+        self.vm().vm.set_deadline(after).map_err(|e| err!(Io, "no thread for deadlines: {e}"))
+    }
+
+    /// Who is asked for more time where a deadline that has passed would stop the guest; `None` for nobody. Not asked if somebody has
+    /// interrupted the store as well, nor again when it has given none. The old one is dropped. Refused while the store runs: it
+    /// may be on the stack itself.
+    pub fn set_deadline_callback(&mut self, callback: Option<DeadlineCallback>) -> Result<()> {
+        self.check_interruption()?;
+        if self.is_running() {
+            return Err(err!(InvalidArgument, "who gives more time can not be changed while the store runs"));
+        }
+        let vm = self.vm().vm.clone();
+        let old = vm.set_deadline_callback(callback);
+        vm.closed_during(|| drop(old));
+        Ok(())
     }
 
     /// A handle that interrupts this store. The engine must be configured for interruption.
@@ -396,14 +412,20 @@ impl StoreMut<'_> {
         self.vm().engine.config.settings.interruption
     }
 
-    /// For host functions that take long: fails if the store was interrupted, which is delivered with that.
+    /// For host functions that take long: fails if the store has to stop. Whatever becomes of that error, the calls further out stop as
+    /// well.
     pub fn take_interrupt(&mut self) -> Result<()> {
-        let vm = self.vm_mut();
-        if !vm.vm.is_interrupted() {
-            return Ok(());
-        }
-        vm.vm.clear_interrupt(vm.stack_limit);
-        Err(Error::trap(Trap::Interrupted))
+        self.vm().vm.poll().map_err(Error::trap)
+    }
+
+    /// Whether an interrupt or a deadline that has passed is pending. Changes nothing.
+    pub fn is_interrupted(&self) -> bool {
+        self.vm().vm.is_interrupted()
+    }
+
+    /// The time until the deadline, if there is one; zero if it has passed.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.vm().vm.time_left()
     }
 
     fn check_interruption(&self) -> Result<()> {
@@ -456,6 +478,16 @@ impl Gate {
 
     pub fn is_closed(&self) -> bool {
         self.0.attention().load(Relaxed) & ATTENTION_CLOSED != 0
+    }
+
+    /// As `Store::is_interrupted`.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.is_interrupted()
+    }
+
+    /// As `Store::time_left`. On the store's thread.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.0.time_left()
     }
 
     /// For good.

@@ -7,9 +7,7 @@ use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::Gc;
-use crate::gc::NoGc;
-use crate::gc::slot::Slots;
-use crate::vm::table as vm;
+use crate::vm::{bulk, store as vm, table};
 use crate::wasm::types::{TableType, ValType};
 
 impl Table {
@@ -26,12 +24,15 @@ impl Table {
             }
             init.to_slot(store, ValType::Ref(ty.element)).map_err(of_element)?;
             let store_vm = store.vm_mut();
-            let table = vm::Table::new(ty, None, &store_vm.engine, &mut store_vm.account)?;
+            let table = table::Table::new(ty, None, &store_vm.engine, &mut store_vm.account)?;
             let index = store.vm_mut().tables.insert(table);
             Ok(Table::make(store, index))
         })?;
-        table.fill(store, 0, init, ty.limits.min)?;
-        Ok(table)
+        match table.fill(store, 0, init, ty.limits.min) {
+            Ok(()) => Ok(table),
+            // Nobody has it.
+            Err(e) => table.release(store).and(Err(e)),
+        }
     }
 
     /// Gives up the host's hold on a table that `new` made: it lives as long as something refers to it.
@@ -40,28 +41,13 @@ impl Table {
         store.vm_mut().release_table(i)
     }
 
-    fn vm<'a>(&self, store: &'a StoreMut<'_>) -> Result<&'a vm::Table> {
+    fn vm<'a>(&self, store: &'a StoreMut<'_>) -> Result<&'a table::Table> {
         Ok(&store.vm().tables[self.check(store)?])
     }
 
     /// A value as an element of this table. A reference in it is good until something is collected.
     fn element(&self, store: &StoreMut<'_>, value: Val) -> Result<VmSlot> {
         value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element)).map_err(of_element)
-    }
-
-    /// `f` gets `len` elements from `at` on of a table of references to objects.
-    fn with_slots<R>(
-        &self,
-        store: &mut StoreMut<'_>,
-        at: u64,
-        len: u64,
-        f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R,
-    ) -> Result<R> {
-        let i = self.check(store)?;
-        let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
-        let tables = &*tables;
-        let slots = tables[i].slots(no_gc, at, len);
-        Ok(f(no_gc, slots.map_err(|trap| outside(trap, at, len, &tables[i]))?))
     }
 
     /// The type as of now: its minimum is the present size.
@@ -107,7 +93,11 @@ impl Table {
     pub fn get_many(&self, store: &mut StoreMut<'_>, at: u64, len: u64) -> Result<Vec<Val>> {
         let table = self.vm(store)?;
         table.check_range(at, len).map_err(|trap| outside(trap, at, len, table))?;
-        (at..at + len).map(|i| self.get(store, i)).collect()
+        let (vm, mut values) = (store.vm().interrupts_for(len as usize), Vec::new());
+        bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
+            piece.try_for_each(|i| Ok::<_, Error>(values.push(self.get(store, at + i as u64)?)))
+        })?;
+        Ok(values)
     }
 
     #[inline(always)]
@@ -139,26 +129,34 @@ impl Table {
             match is_gc {
                 true => {
                     vm.heap()?;
-                    let (heap, tables, account) = (&vm.heap, &mut vm.tables, &mut vm.account);
-                    let no_gc = heap.as_ref().expect("just there").no_gc();
-                    tables[i].grow_gc_ref(no_gc, delta, no_gc.adopt(slot.gc), account)
+                    let no_gc = vm.heap.as_ref().expect("just there").no_gc();
+                    vm.tables[i].grow_gc_ref(&vm.vm, no_gc, delta, no_gc.adopt(slot.gc), &mut vm.account)
                 }
-                false => vm.tables[i].grow_func(delta, slot.funcref, &mut vm.account),
+                false => vm.tables[i].grow_func(&vm.vm, delta, slot.funcref, &mut vm.account),
             }
         };
-        grown.ok_or_else(|| err!(Limit, "a table of {} elements can not grow by {delta}", store.vm().tables[i].len()))
+        let len = store.vm().tables[i].len();
+        grown.map_err(Error::trap)?.ok_or_else(|| err!(Limit, "a table of {len} elements can not grow by {delta}"))
     }
 
     pub fn fill(&self, store: &mut StoreMut<'_>, at: u64, value: Val, len: u64) -> Result<()> {
         let slot = self.element(store, value)?;
-        let table = self.vm(store)?;
-        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
-        unsafe {
-            match table.is_gc() {
-                true => self.with_slots(store, at, len, |no_gc, slots| slots.fill(no_gc, no_gc.adopt(slot.gc))),
-                false => table.fill_func(at, slot.funcref, len).map_err(|trap| outside(trap, at, len, table)),
-            }
+        let i = self.check(store)?;
+        if self.vm(store)?.is_gc() {
+            store.vm_mut().heap()?;
         }
+        let vm::Store { vm, heap, tables, .. } = store.vm();
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
+        let filled = unsafe {
+            match heap.as_ref().filter(|_| tables[i].is_gc()).map(|h| h.no_gc()) {
+                Some(no_gc) => {
+                    let slots = tables[i].slots(no_gc, at, len).map_err(|trap| outside(trap, at, len, &tables[i]))?;
+                    bulk::fill_slots(vm, no_gc, slots, no_gc.adopt(slot.gc))
+                }
+                None => tables[i].fill_func(vm, at, slot.funcref, len),
+            }
+        };
+        filled.map_err(|trap| outside(trap, at, len, &tables[i]))
     }
 
     /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine.
@@ -170,22 +168,25 @@ impl Table {
             let [of, to] = [of, to].map(|t| super::types::val_text(store, ValType::Ref(t)));
             return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
         }
+        let shared = &store.vm().vm;
         let copied = match dst_table.is_gc() {
-            true => dst_table.copy_refs(at, src_table, from, len),
-            false => vm::Table::copy_func(dst_table, at, src_table, from, len),
+            true => dst_table.copy_refs(shared, at, src_table, from, len),
+            false => table::Table::copy_func(shared, dst_table, at, src_table, from, len),
         };
-        copied.map_err(|trap| match src_table.check_range(from, len) {
-            Err(_) => outside(trap, from, len, src_table),
-            Ok(_) => outside(trap, at, len, dst_table),
+        copied.map_err(|trap| match (src_table.check_range(from, len), dst_table.check_range(at, len)) {
+            (Err(_), _) => outside(trap, from, len, src_table),
+            (_, Err(_)) => outside(trap, at, len, dst_table),
+            _ => Error::trap(trap),
         })
     }
 }
 
-/// The trap of an access beyond the end, with what was wanted.
+/// A trap; that of an access beyond the end, with what was wanted.
 #[cold]
-fn outside(trap: Trap, at: u64, len: u64, table: &vm::Table) -> Error {
+fn outside(trap: Trap, at: u64, len: u64, table: &table::Table) -> Error {
     let (size, error) = (table.len(), Error::trap(trap));
     match len {
+        _ if trap == Trap::Interrupted => error,
         1 => error.about(format_args!("element {at} of a table of {size}")),
         _ => error.about(format_args!("{len} elements from {at} on of a table of {size}")),
     }

@@ -224,6 +224,12 @@ impl Error {
     }
 }
 
+impl From<Trap> for Error {
+    fn from(trap: Trap) -> Error {
+        Error::trap(trap)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;

@@ -43,6 +43,10 @@ pub const MIN_HOST_STACK: usize = 48 << 10;
 /// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
 /// is in reach of a call.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;
+/// Bytes of a memory that one bulk instruction or function handles between two looks at whether the store is interrupted.
+pub const BULK_BYTES: usize = 256 << 10;
+/// The same in elements of tables and arrays.
+pub const BULK_ELEMENTS: usize = 4096;
 
 // What the validator takes at most of one module. It knows them by itself; they are here to say which was exceeded.
 

@@ -15,6 +15,7 @@ mod func;
 mod global;
 mod heap;
 mod instance;
+mod interrupt;
 mod life;
 mod linker;
 mod memory;

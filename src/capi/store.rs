@@ -1,11 +1,11 @@
-//! Stores, their limits, and interruption.
+//! Stores and their limits.
 
 use super::engine::wrt_engine_t;
 use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
 use super::life::Life;
-use super::own::{UserData, borrow, delete, give, output, wrt_finalizer_t};
-use crate::api::{Abandoned, Gate, Growth, InterruptHandle, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
+use super::own::{UserData, borrow, give, output, wrt_finalizer_t};
+use crate::api::{Abandoned, Gate, Growth, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
 use crate::err;
 use crate::sys::callback;
 use crate::sys::signals::stack_pointer;
@@ -14,7 +14,6 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 /// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it.
 /// While a host function with values (`wrt_func_callback_t`) waits, another thread may use the store in its place, from its own stack. If two
@@ -322,51 +321,4 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
             }))
         })
     }
-}
-
-/// Interrupts the store after `nanoseconds` from now; 0 removes the deadline, and forgets an interrupt that was not
-/// delivered. Fails if the engine is not configured for interruption.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_store_set_deadline(store: *mut wrt_store_t, nanoseconds: u64) -> *mut wrt_error_t {
-    let after = (nanoseconds != 0).then(|| Duration::from_nanos(nanoseconds));
-    // SAFETY: the caller passes a store or NULL, which is refused.
-    unsafe { on_store(store, |s| s.set_deadline(after)) }
-}
-
-/// Interrupts one store. May outlive it.
-pub struct wrt_interrupt_t(InterruptHandle);
-
-/// Makes an object that interrupts this store. Fails if the engine is not configured for interruption. The caller owns
-/// `*out_interrupt`, NULL on failure.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_interrupt_new(
-    store: *mut wrt_store_t,
-    out_interrupt: *mut *mut wrt_interrupt_t,
-) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store and a place for the object, or NULLs, which are refused.
-    unsafe {
-        let out: Result<_> = output(out_interrupt, std::ptr::null_mut(), "out_interrupt");
-        on_store(store, |s| {
-            let out = out?;
-            *out = give(wrt_interrupt_t(s.interrupt_handle()?));
-            Ok(())
-        })
-    }
-}
-
-/// What the store runs now, or next, ends with an error of kind `interrupted`. From any thread, and from signal handlers.
-/// NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_interrupt_trigger(interrupt: *const wrt_interrupt_t) {
-    // SAFETY: the caller passes NULL or an interrupt object. Two atomic stores: nothing here can panic.
-    if let Some(i) = plain(None, || unsafe { interrupt.as_ref() }) {
-        i.0.interrupt();
-    }
-}
-
-/// Deletes an interrupt object. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wrt_interrupt_delete(interrupt: *mut wrt_interrupt_t) {
-    // SAFETY: the caller gives it up.
-    unsafe { delete(interrupt) }
 }

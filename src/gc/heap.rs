@@ -288,6 +288,12 @@ impl Heap {
         Some(r)
     }
 
+    /// Clears where the next large object of this size goes, as far as it is there: `piece` bytes at most after each time that `ask` was
+    /// asked.
+    pub fn clear_ahead<E>(&mut self, size: usize, piece: usize, ask: impl FnMut() -> Result<(), E>) -> Result<(), E> {
+        self.old.clear_ahead(size, piece, ask)
+    }
+
     pub fn has_dead(&self) -> bool {
         self.weak.hosts.has_dead()
     }

@@ -283,6 +283,32 @@ impl Old {
         Some(Run { next: start + (first * LINE_SIZE) as u32, end: start + (end * LINE_SIZE) as u32 })
     }
 
+    /// Clears the blocks that the next large object of this size takes, as far as they are there, `piece` bytes after each time that `ask`
+    /// was asked. Until it says to stop.
+    pub fn clear_ahead<E>(
+        &mut self,
+        size: usize,
+        piece: usize,
+        mut ask: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let count = size.div_ceil(BLOCK);
+        let first = self.find_free(count).unwrap_or_else(|| self.blocks.len() - self.free_at_end());
+        let blocks = first..(first + count).min(self.blocks.len());
+        for from in blocks.clone().step_by(piece / BLOCK) {
+            ask()?;
+            (from..blocks.end.min(from + piece / BLOCK)).for_each(|b| self.clear(b));
+        }
+        Ok(())
+    }
+
+    /// Zeros in a free block. What was never used, or given back, reads as zeros.
+    fn clear(&mut self, b: usize) {
+        if std::mem::take(&mut self.blocks[b].touched) {
+            // SAFETY: a free block.
+            unsafe { std::ptr::write_bytes(self.base.add(offset_of(b as u32) as usize), 0, BLOCK) };
+        }
+    }
+
     /// Room for a large object, all zero. `None` if there is none.
     pub fn alloc_large(&mut self, region: &mut Region, size: u32) -> Option<u32> {
         let count = (size as usize).div_ceil(BLOCK);
@@ -290,7 +316,7 @@ impl Old {
             Some(first) => first,
             None => {
                 // Free blocks at the very end are part of the run.
-                let tail = self.blocks.iter().rev().take_while(|b| b.used == Use::Free).count();
+                let tail = self.free_at_end();
                 if !self.extend(region, count - tail.min(count)) {
                     return None;
                 }
@@ -298,11 +324,7 @@ impl Old {
             }
         };
         for i in 0..count {
-            // What was never used, or given back, reads as zeros.
-            if self.blocks[first + i].touched {
-                // SAFETY: a free block.
-                unsafe { std::ptr::write_bytes(self.base.add(offset_of((first + i) as u32) as usize), 0, BLOCK) };
-            }
+            self.clear(first + i);
             let used = if i == 0 { Use::Large(count as u32) } else { Use::LargeRest(i as u32) };
             self.blocks[first + i] = Block { used, free_lines: 0, evacuate: false, touched: true };
         }
@@ -314,8 +336,12 @@ impl Old {
     /// Whether `size` bytes in a row are free, if the old space ends at `space`.
     pub fn has_run(&self, size: usize, space: usize) -> bool {
         let count = size.div_ceil(BLOCK);
-        let tail = self.blocks.iter().rev().take_while(|b| b.used == Use::Free).count();
+        let tail = self.free_at_end();
         self.end() + count.saturating_sub(tail) * BLOCK <= space || self.find_free(count).is_some()
+    }
+
+    fn free_at_end(&self) -> usize {
+        self.blocks.iter().rev().take_while(|b| b.used == Use::Free).count()
     }
 
     fn find_free(&self, count: usize) -> Option<usize> {

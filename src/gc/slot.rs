@@ -74,6 +74,11 @@ impl<'h> Slots<'h> {
         }
     }
 
+    /// Whether its first slot is at a higher address than that of the other.
+    pub fn begins_after(self, other: Slots<'h>) -> bool {
+        self.first > other.first
+    }
+
     /// Copies from as many slots, which may overlap. Needs no heap: while both are borrowed nothing is collected.
     pub fn copy_from(self, src: Slots<'h>) {
         assert_eq!(self.len, src.len);

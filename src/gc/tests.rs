@@ -224,7 +224,7 @@ fn arrays_are_copied_and_filled() {
         let slots = no_gc.array_slots(get(row), 0, 10).unwrap();
         slots.fill(no_gc, Some(get(node)));
         // Overlapping.
-        no_gc.array_slots(get(row), 5, 10).unwrap().copy_from(no_gc, slots);
+        no_gc.array_slots(get(row), 5, 10).unwrap().copy_from(slots);
         assert!(no_gc.array_slots(get(row), 15, 6).is_none());
     }
     w.collect(Kind::Full(Moving::All));

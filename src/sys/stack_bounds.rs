@@ -1,7 +1,7 @@
 //! Where the stack ends that this thread is on.
 
-use super::mmap::page_size;
 use super::lock::Mutex;
+use super::mmap::page_size;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 

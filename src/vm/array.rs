@@ -1,11 +1,14 @@
 //! What the array instructions do in bulk (Wasm 3.0, 4.6.9).
 
+use super::bulk;
 use super::instance::Instance;
+use super::interrupt::SharedVmStore;
 use super::store::Store;
 use crate::abi::heap::RawRef;
 use crate::base::Trap;
 use crate::base::index::ElemIndex;
 use crate::gc::{Gc, NoGc};
+use std::sync::Arc;
 
 /// `size` bytes of a data segment, `src` bytes from its start.
 pub fn segment_bytes(data: &[u8], src: u32, size: usize) -> Result<&[u8], Trap> {
@@ -23,15 +26,26 @@ pub fn check_segment(instance: &Instance, e: ElemIndex, src: u32, len: u32) -> R
 ///
 /// # Safety
 /// `array` is one of numbers, or of functions' numbers.
-pub unsafe fn write_bytes(no_gc: NoGc<'_>, array: Gc<'_>, at: u32, len: u32, bytes: &[u8]) -> Result<(), Trap> {
+pub unsafe fn write_bytes(
+    vm: &Arc<SharedVmStore>,
+    no_gc: NoGc<'_>,
+    array: Gc<'_>,
+    at: u32,
+    len: u32,
+    bytes: &[u8],
+) -> Result<(), Trap> {
     // SAFETY: the array's own bytes, which hold no references.
     unsafe {
         debug_assert!(!no_gc.has_references(array));
         let (to, size) = no_gc.array_bytes(array, at, len).ok_or(Trap::ArrayOutOfBounds)?;
         assert_eq!(size, bytes.len());
-        std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, size);
+        bulk::copy(vm, bytes.as_ptr(), to, size, piece_bytes(size, len))
     }
-    Ok(())
+}
+
+/// Bytes of a piece of `len` elements that are `size` bytes together.
+fn piece_bytes(size: usize, len: u32) -> usize {
+    bulk::ELEMENTS * (size / (len as usize).max(1)).max(1)
 }
 
 /// Writes elements of a segment, which were checked. Nothing is collected.
@@ -47,6 +61,7 @@ pub unsafe fn init_elem(
     src: u32,
     len: u32,
 ) -> Result<(), Trap> {
+    let vm = store.interrupts_for(len as usize);
     let lost = |_| Trap::HeapExhausted;
     let no_gc = store.no_gc().map_err(lost)?;
     // SAFETY: the caller's promise.
@@ -55,21 +70,21 @@ pub unsafe fn init_elem(
     if unsafe { no_gc.has_references(found) } {
         // SAFETY: an array of references.
         let slots = unsafe { no_gc.array_slots(found, at, len) }.ok_or(Trap::ArrayOutOfBounds)?;
-        for i in 0..len {
-            slots.store(no_gc, i as usize, instance.elem_ref(no_gc, e, (src + i) as u64));
-        }
-        return Ok(());
+        return bulk::pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |piece| {
+            piece.for_each(|i| slots.store(no_gc, i, instance.elem_ref(no_gc, e, src as u64 + i as u64)));
+        });
     }
-    for i in 0..len {
-        // SAFETY: a function of this store; the array is one of functions' numbers.
-        unsafe {
-            let number = store.func_number(instance.elem_func(e, (src + i) as u64))?;
+    bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
+        // SAFETY: functions of this store; the array is one of functions' numbers.
+        piece.try_for_each(|i| unsafe {
+            let number = store.func_number(instance.elem_func(e, src as u64 + i as u64))?;
             let no_gc = store.no_gc().map_err(lost)?;
             let found = no_gc.adopt(array).ok_or(Trap::NullReference)?;
-            write_bytes(no_gc, found, at + i, 1, &number.to_le_bytes())?;
-        }
-    }
-    Ok(())
+            let (to, _) = no_gc.array_bytes(found, at + i as u32, 1).ok_or(Trap::ArrayOutOfBounds)?;
+            to.cast::<u32>().write(number);
+            Ok(())
+        })
+    })
 }
 
 /// Overlap is fine.
@@ -77,11 +92,10 @@ pub unsafe fn init_elem(
 /// # Safety
 /// Both are arrays, with elements of the same kind.
 pub unsafe fn copy<'h>(
+    vm: &Arc<SharedVmStore>,
     no_gc: NoGc<'h>,
-    dst: Gc<'h>,
-    dst_at: u32,
-    src: Gc<'h>,
-    src_at: u32,
+    (dst, dst_at): (Gc<'h>, u32),
+    (src, src_at): (Gc<'h>, u32),
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
@@ -89,36 +103,51 @@ pub unsafe fn copy<'h>(
     unsafe {
         if no_gc.has_references(dst) {
             let from = no_gc.array_slots(src, src_at, len).ok_or(out)?;
-            no_gc.array_slots(dst, dst_at, len).ok_or(out)?.copy_from(from);
-            return Ok(());
+            return bulk::copy_slots(vm, no_gc.array_slots(dst, dst_at, len).ok_or(out)?, from);
         }
         let (from, size) = no_gc.array_bytes(src, src_at, len).ok_or(out)?;
         let (to, _) = no_gc.array_bytes(dst, dst_at, len).ok_or(out)?;
-        std::ptr::copy(from, to, size);
+        bulk::copy(vm, from, to, size, piece_bytes(size, len))
     }
-    Ok(())
 }
 
 /// # Safety
 /// `array` is one, and `value` the bits of an element: a number, a function's number, or a reference of this heap since which
 /// nothing was collected.
-pub unsafe fn fill<'h>(no_gc: NoGc<'h>, array: Gc<'h>, at: u32, value: u64, len: u32) -> Result<(), Trap> {
+pub unsafe fn fill<'h>(
+    vm: &Arc<SharedVmStore>,
+    no_gc: NoGc<'h>,
+    array: Gc<'h>,
+    at: u32,
+    value: u64,
+    len: u32,
+) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
     // SAFETY: the caller's promise. Elements that are no references are bytes; each width is aligned to itself.
     unsafe {
         if no_gc.has_references(array) {
             let value = no_gc.adopt(RawRef(value as u32));
-            no_gc.array_slots(array, at, len).ok_or(out)?.fill(no_gc, value);
-            return Ok(());
+            return bulk::fill_slots(vm, no_gc, no_gc.array_slots(array, at, len).ok_or(out)?, value);
         }
         let (to, size) = no_gc.array_bytes(array, at, len).ok_or(out)?;
-        match if len == 0 { 1 } else { size / len as usize } {
-            1 => std::ptr::write_bytes(to, value as u8, len as usize),
-            2 => std::slice::from_raw_parts_mut(to as *mut u16, len as usize).fill(value as u16),
-            4 => std::slice::from_raw_parts_mut(to as *mut u32, len as usize).fill(value as u32),
-            8 => std::slice::from_raw_parts_mut(to as *mut u64, len as usize).fill(value),
+        let width = if len == 0 { 1 } else { size / len as usize };
+        bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
+            fill_elements(to.add(piece.start * width), width, value, piece.len());
+        })
+    }
+}
+
+/// # Safety
+/// `to` are `len` elements of `width` bytes, aligned to that.
+unsafe fn fill_elements(to: *mut u8, width: usize, value: u64, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match width {
+            1 => to.write_bytes(value as u8, len),
+            2 => std::slice::from_raw_parts_mut(to as *mut u16, len).fill(value as u16),
+            4 => std::slice::from_raw_parts_mut(to as *mut u32, len).fill(value as u32),
+            8 => std::slice::from_raw_parts_mut(to as *mut u64, len).fill(value),
             width => unreachable!("no element of {width} bytes is filled by its bits"),
         }
     }
-    Ok(())
 }

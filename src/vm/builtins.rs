@@ -3,11 +3,13 @@
 //! A shim catches panics and turns a trap into a raise. A stub in front of a `raise` builtin publishes the exit frame.
 
 use super::array;
+use super::bulk;
 use super::exception;
 use super::func_table::FuncRefPtr;
 use super::instance::Instance;
+use super::interrupt::SharedVmStore;
 use super::store::Store;
-use super::stub::stub;
+use super::stub::{bring_registers_back, keep_registers, stub};
 use super::table::Table;
 use super::trap;
 use crate::abi::builtin::BUILTINS;
@@ -16,8 +18,10 @@ use crate::abi::vmstruct::{VmContext, VmHeader, VmStore};
 use crate::base::index::*;
 use crate::base::{Error, ErrorKind, Trap};
 use crate::for_each_builtin;
+use crate::wasm::types::TypeId;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 type Cx = *mut VmContext;
 
@@ -29,6 +33,15 @@ type Cx = *mut VmContext;
 unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a Instance) {
     // SAFETY: the caller's promise. They are apart (invariant 8), and an instance that runs is not freed (invariant 1).
     unsafe { (&mut *((*(*cx).header.store).store as *mut Store), &*((*cx).instance as *const Instance)) }
+}
+
+/// Where the store's interrupts are.
+///
+/// # Safety
+/// As `parts`, but other references into the store may be in use.
+unsafe fn interrupts<'a>(cx: Cx) -> &'a Arc<SharedVmStore> {
+    // SAFETY: the caller's promise; the field is never written while the store lives.
+    unsafe { &*&raw const (*((*(*cx).header.store).store as *const Store)).vm }
 }
 
 fn table<'a>(store: &'a mut Store, instance: &Instance, t: u32) -> &'a mut Table {
@@ -54,7 +67,7 @@ macro_rules! shims {
                     // SAFETY: machine code calls with its own context.
                     let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { body::$name(cx, $($p),*) }));
                     // SAFETY: nothing is left to drop but the outcome, which `finish` consumes (invariant 4).
-                    unsafe { finish(cx, outcome) }
+                    unsafe { finish((*cx).header.store, outcome) }
                 }
             )*
         }
@@ -74,7 +87,7 @@ macro_rules! shims {
 for_each_builtin!(shims);
 
 /// How a builtin does not return.
-enum Raise {
+pub(super) enum Raise {
     Trap(Trap),
     Exception(RawRef),
 }
@@ -89,10 +102,9 @@ impl From<Trap> for Raise {
 ///
 /// # Safety
 /// As `trap::raise`.
-unsafe fn finish<T, E: Into<Raise>>(cx: Cx, outcome: std::thread::Result<Result<T, E>>) -> T {
-    // SAFETY: the context is the running instance's; the rest is the caller's promise.
+pub(super) unsafe fn finish<T, E: Into<Raise>>(vm: *mut VmStore, outcome: std::thread::Result<Result<T, E>>) -> T {
+    // SAFETY: the caller's promise.
     unsafe {
-        let vm = (*cx).header.store;
         match outcome {
             Ok(Ok(value)) => value,
             Ok(Err(e)) => match e.into() {
@@ -120,13 +132,19 @@ mod body {
         Err(Trap::from_u8(code as u8).expect("machine code raises traps of the list"))
     }
 
-    /// The raise tells an interrupt from an overflow.
     pub unsafe fn stack_limit(_: Cx) -> R<()> {
         Err(Trap::StackOverflow)
     }
 
-    pub unsafe fn interrupted(_: Cx) -> R<()> {
-        Err(Trap::Interrupted)
+    pub unsafe fn entry_limit(cx: Cx, below: u64) -> R<()> {
+        // SAFETY: see the module. Above the stub's frame pointer are that of its caller and the return address.
+        let (vm, sp) = unsafe { (interrupts(cx), (*(*cx).header.store).exit_fp + 16) };
+        vm.at_stack_limit(sp.saturating_sub(below as usize))
+    }
+
+    pub unsafe fn interrupted(cx: Cx) -> R<()> {
+        // SAFETY: see the module.
+        unsafe { interrupts(cx) }.poll()
     }
 
     pub unsafe fn memory_grow(cx: Cx, memory: u32, delta: u64) -> R<u64> {
@@ -148,6 +166,16 @@ mod body {
         Ok(())
     }
 
+    pub unsafe fn memory_copy_pieces(cx: Cx, dst: u64, src: u64, len: u64) -> R<()> {
+        // SAFETY: machine code checked both ranges; for the rest see the module.
+        unsafe { bulk::copy(interrupts(cx), src as *const u8, dst as *mut u8, len as usize, bulk::BYTES) }
+    }
+
+    pub unsafe fn memory_fill_pieces(cx: Cx, dst: u64, value: u32, len: u64) -> R<()> {
+        // SAFETY: machine code checked the range; for the rest see the module.
+        unsafe { bulk::fill(interrupts(cx), dst as *mut u8, value as u8, len as usize) }
+    }
+
     pub unsafe fn memory_init(cx: Cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
@@ -156,8 +184,7 @@ mod body {
         let end = src.checked_add(len).filter(|e| *e <= bytes.len() as u64).ok_or(Trap::MemoryOutOfBounds)?;
         let from = &bytes[src as usize..end as usize];
         // SAFETY: the destination was checked, the source is a slice of the module's bytes.
-        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
-        Ok(())
+        unsafe { bulk::copy(&store.vm, from.as_ptr(), to, from.len(), bulk::BYTES) }
     }
 
     pub unsafe fn data_drop(cx: Cx, data: u32) -> R<()> {
@@ -177,15 +204,16 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let t = instance.tables[t as usize];
+        let Store { vm, tables, account, .. } = store;
         // SAFETY: machine code's function.
-        Ok(unsafe { store.tables[t].grow_func(delta, init, &mut store.account) }.unwrap_or(u64::MAX))
+        Ok(unsafe { tables[t].grow_func(vm, delta, init, account) }?.unwrap_or(u64::MAX))
     }
 
     pub unsafe fn table_fill(cx: Cx, t: u32, dst: u64, value: FuncRefPtr, len: u64) -> R<()> {
         // SAFETY: see the module; the function is machine code's.
         unsafe {
             let (store, instance) = parts(cx);
-            table(store, instance, t).fill_func(dst, value, len)
+            store.tables[instance.tables[t as usize]].fill_func(&store.vm, dst, value, len)
         }
     }
 
@@ -195,8 +223,8 @@ mod body {
         let at = |t: u32| &*store.tables[instance.tables[t as usize]];
         let (to, from) = (at(dst_table), at(src_table));
         match to.is_gc() {
-            true => to.copy_refs(dst, from, src, len),
-            false => Table::copy_func(to, dst, from, src, len),
+            true => to.copy_refs(&store.vm, dst, from, src, len),
+            false => Table::copy_func(&store.vm, to, dst, from, src, len),
         }
     }
 
@@ -208,34 +236,38 @@ mod body {
         let place = instance.tables[t as usize];
         if !store.tables[place].is_gc() {
             // SAFETY: functions of the instance, or that it imports.
-            return unsafe { store.tables[place].init_func(dst, len, |i| instance.elem_func(e, src + i)) };
+            return unsafe { store.tables[place].init_func(&store.vm, dst, len, |i| instance.elem_func(e, src + i)) };
         }
-        let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
+        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        let Store { vm, heap, tables, .. } = store;
+        let no_gc = heap.as_ref().expect("just there").no_gc();
         let slots = tables[place].slots(no_gc, dst, len)?;
-        (0..len).for_each(|i| slots.store(no_gc, i as usize, instance.elem_ref(no_gc, e, src + i)));
-        Ok(())
+        bulk::pieces(&*vm, len as usize, bulk::ELEMENTS, |piece| {
+            piece.for_each(|i| slots.store(no_gc, i, instance.elem_ref(no_gc, e, src + i as u64)));
+        })
     }
 
     pub unsafe fn ref_table_grow(cx: Cx, t: u32, delta: u64, init: RawRef) -> R<u64> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         store.heap().map_err(|_| Trap::HeapExhausted)?;
-        let Store { heap, tables, account, .. } = store;
+        let Store { vm, heap, tables, account, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
         // SAFETY: machine code's reference; nothing is collected here.
         let init = unsafe { no_gc.adopt(init) };
         let table = &mut tables[instance.tables[t as usize]];
-        Ok(table.grow_gc_ref(no_gc, delta, init, account).unwrap_or(u64::MAX))
+        Ok(table.grow_gc_ref(vm, no_gc, delta, init, account)?.unwrap_or(u64::MAX))
     }
 
     pub unsafe fn ref_table_fill(cx: Cx, t: u32, dst: u64, value: RawRef, len: u64) -> R<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        let (no_gc, tables) = store.no_gc_and_tables().map_err(|_| Trap::HeapExhausted)?;
+        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        let Store { vm, heap, tables, .. } = store;
+        let no_gc = heap.as_ref().expect("just there").no_gc();
         let slots = tables[instance.tables[t as usize]].slots(no_gc, dst, len)?;
         // SAFETY: machine code's reference; nothing is collected here.
-        slots.fill(no_gc, unsafe { no_gc.adopt(value) });
-        Ok(())
+        bulk::fill_slots(vm, no_gc, slots, unsafe { no_gc.adopt(value) })
     }
 
     pub unsafe fn func_number(cx: Cx, func: FuncRefPtr) -> R<u32> {
@@ -243,18 +275,24 @@ mod body {
         unsafe { parts(cx).0.func_number(func) }
     }
 
+    /// A new object. Straight code may ask for many, each of which may collect.
+    fn made(store: &mut Store, ty: TypeId, len: u32) -> R<RawRef> {
+        store.vm.poll()?;
+        Ok(store.alloc(ty, len)?.finish().bits())
+    }
+
     pub unsafe fn struct_new(cx: Cx, ty: u32) -> R<RawRef> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
-        Ok(store.alloc(ty, 0)?.finish().bits())
+        made(store, ty, 0)
     }
 
     pub unsafe fn exception_new(cx: Cx, tag: u32) -> R<RawRef> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().tags[TagIndex::from_u32(tag)].exception.id;
-        Ok(store.alloc(ty, 0)?.finish().bits())
+        made(store, ty, 0)
     }
 
     pub unsafe fn throw(_: Cx, exception: RawRef) -> Result<(), Raise> {
@@ -265,7 +303,7 @@ mod body {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
-        Ok(store.alloc(ty, len)?.finish().bits())
+        made(store, ty, len)
     }
 
     pub unsafe fn array_new_data(cx: Cx, ty: u32, data: u32, src: u32, len: u32) -> R<RawRef> {
@@ -274,11 +312,14 @@ mod body {
         let def = &instance.info().types[TypeIndex::from_u32(ty)];
         let (id, size) = (def.id, def.fields()[0].storage.size());
         let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, len as usize * size as usize)?;
-        let new = store.alloc(id, len)?;
-        let (no_gc, array) = (new.no_gc(), new.finish());
-        // SAFETY: an array of numbers, which the validator made sure of.
-        unsafe { array::write_bytes(no_gc, array, 0, len, bytes)? };
-        Ok(array.bits())
+        let bits = made(store, id, len)?;
+        let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
+        // SAFETY: the array that was just made, of numbers, which the validator made sure of.
+        unsafe {
+            let array = no_gc.adopt(bits).ok_or(Trap::NullReference)?;
+            array::write_bytes(interrupts(cx), no_gc, array, 0, len, bytes)?;
+        }
+        Ok(bits)
     }
 
     pub unsafe fn array_new_elem(cx: Cx, ty: u32, elem: u32, src: u32, len: u32) -> R<RawRef> {
@@ -287,7 +328,7 @@ mod body {
         let id = instance.info().types[TypeIndex::from_u32(ty)].id;
         let e = ElemIndex::from_u32(elem);
         array::check_segment(instance, e, src, len)?;
-        let bits = store.alloc(id, len)?.finish().bits();
+        let bits = made(store, id, len)?;
         // SAFETY: the array that was just made; validated to have the segment's elements.
         unsafe { array::init_elem(store, instance, bits, 0, e, src, len)? };
         Ok(bits)
@@ -303,7 +344,7 @@ mod body {
         unsafe {
             let (_, size) = no_gc.array_bytes(array, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
             let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, size)?;
-            array::write_bytes(no_gc, array, dst, len, bytes)
+            array::write_bytes(interrupts(cx), no_gc, array, dst, len, bytes)
         }
     }
 
@@ -328,7 +369,7 @@ mod body {
         let (dst, src) = unsafe { (no_gc.adopt(dst), no_gc.adopt(src)) };
         let (dst, src) = (dst.ok_or(Trap::NullReference)?, src.ok_or(Trap::NullReference)?);
         // SAFETY: validated to be arrays whose elements match.
-        unsafe { array::copy(no_gc, dst, dst_at, src, src_at, len) }
+        unsafe { array::copy(interrupts(cx), no_gc, (dst, dst_at), (src, src_at), len) }
     }
 
     pub unsafe fn array_fill(cx: Cx, array: RawRef, at: u32, value: u64, len: u32) -> R<()> {
@@ -337,7 +378,7 @@ mod body {
         // SAFETY: machine code's reference; nothing is collected here.
         let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
         // SAFETY: validated to be an array, and an element of it.
-        unsafe { array::fill(no_gc, array, at, value, len) }
+        unsafe { array::fill(interrupts(cx), no_gc, array, at, value, len) }
     }
 
     pub unsafe fn elem_drop(cx: Cx, elem: u32) -> R<()> {

@@ -127,13 +127,12 @@ unsafe fn failure(store: *mut Store, act: &Activation) -> Error {
     let frames = unwind::describe(act);
     // SAFETY: machine code has returned; this is the store's thread.
     let store = unsafe { &mut *store };
+    if act.trap == Trap::Interrupted as u8 {
+        store.vm.deliver();
+    }
+    store.vm.over();
     let error = match Trap::from_u8(act.trap) {
-        Some(trap) => {
-            if trap == Trap::Interrupted {
-                store.vm.clear_interrupt(store.stack_limit);
-            }
-            Error::trap(trap)
-        }
+        Some(trap) => Error::trap(trap),
         None => store.error.take().unwrap_or_else(|| Error::new(ErrorKind::Internal, "an error got lost")),
     };
     error.with_frames(frames)

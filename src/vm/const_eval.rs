@@ -1,6 +1,7 @@
 //! Constant expressions, evaluated with real values (Wasm 3.0, 4.7.4). References to objects are roots, so a collection
 //! at any of the allocations is an ordinary event.
 
+use super::bulk;
 use super::instance::Instance;
 use super::store::Store;
 use crate::abi::heap::RawRef;
@@ -140,6 +141,7 @@ impl Evaluator {
 
     /// The value is good until something is collected.
     pub fn ops(&mut self, store: &mut Store, ops: &[ConstOp]) -> Result<Val, Trap> {
+        store.vm.poll()?;
         self.stack.clear();
         let Some((last, before)) = ops.split_last() else { unreachable!("validated") };
         for op in before {
@@ -225,10 +227,14 @@ impl Evaluator {
             self.stack.truncate(from);
             // The object exists before the values are looked at, so their number costs no roots.
             let number = self.number(store, value, element)?;
+            store.vm.poll()?;
+            let vm = store.interrupts_for(n as usize);
             let new = store.alloc(ty.id, n)?;
-            // SAFETY: the elements of the array, of whose type the validator made sure.
-            let mut each = (0..n).map(|i| unsafe { put(&new, at(i), element, value, number) });
-            each.try_for_each(|done| done).map_err(|_| Trap::HeapExhausted)?;
+            bulk::try_pieces(vm.as_ref(), n as usize, bulk::ELEMENTS, |mut piece| {
+                // SAFETY: the elements of the array, of whose type the validator made sure.
+                let put = piece.try_for_each(|i| unsafe { put(&new, at(i as u32), element, value, number) });
+                put.map_err(|_| Trap::HeapExhausted)
+            })?;
             self.stack.push(made(new, is_last)?);
             return Ok(());
         }
@@ -252,6 +258,7 @@ impl Evaluator {
                 numbers.push(self.number(store, *value, field)?);
             }
         }
+        store.vm.poll()?;
         let new = store.alloc(ty.id, len)?;
         for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
             let number = numbers.get(i).copied().unwrap_or(0);

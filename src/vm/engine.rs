@@ -2,8 +2,8 @@
 
 use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
-use super::interrupt::Timer;
 use super::pool::{Pool, PoolOptions, PoolStatistics};
+use super::timer::Timer;
 use super::{thrown, trap};
 use crate::abi::code::TrampolineCode;
 use crate::abi::settings::Settings;

@@ -6,10 +6,9 @@ use super::store::Store;
 use super::trap;
 use crate::abi::vmstruct::{VmCode, VmContext, VmHeader, VmStore};
 use crate::base::index::*;
-use crate::base::{Error, ErrorKind};
+use crate::base::{Error, ErrorKind, Trap};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Where stubs jump, with the function's number in `eax` and everything else as at the function's entry; for functions whose
 /// context is the first argument, and for those where it is the second.
@@ -89,9 +88,14 @@ extern "C" fn context_second() {}
 unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
     // SAFETY: the stub passes the context of a running instance, which keeps its module (invariant 1).
     let entered = catch_unwind(AssertUnwindSafe(|| unsafe {
-        let interrupt = &(*(*cx).header.store).interrupt;
+        let interrupts = &(*((*(*cx).header.store).store as *const Store)).vm;
         let module = &(*((*cx).instance as *const Instance)).module;
-        module.enter(DefinedFuncIndex::from_u32(index), &|| interrupt.load(Relaxed) != 0)
+        loop {
+            match module.enter(DefinedFuncIndex::from_u32(index), &|| interrupts.is_interrupted()) {
+                Err(e) if e.trap_code() == Some(Trap::Interrupted) => interrupts.poll().map_err(Error::trap)?,
+                entered => return entered,
+            }
+        }
     }));
     // SAFETY: as above; nothing is left to drop when it raises but the error, which is moved away (invariant 4).
     unsafe {

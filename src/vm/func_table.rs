@@ -3,11 +3,14 @@
 //! An instance's first segments are not written when it is made: the table remembers them, and an element that still
 //! reads 0 is looked up there on its first touch.
 
+use super::bulk;
+use super::interrupt::SharedVmStore;
 use super::limits::Account;
 use super::table::Table;
 use crate::abi::vmstruct::{VmCodeCell, VmFuncRef};
 use crate::base::Trap;
 use crate::wasm::types::TypeId;
+use std::sync::Arc;
 
 /// A reference as WebAssembly sees it: null, or a function that lives as long as the store (invariant 1).
 pub type FuncRefPtr = *mut VmFuncRef;
@@ -72,9 +75,9 @@ impl Table {
     }
 
     /// # Safety
-    /// `i` is in bounds, and this is a table of functions.
+    /// There is room for `i`, and this is a table of functions.
     unsafe fn slot(&self, i: u64) -> *mut FuncRefPtr {
-        debug_assert!(i < self.len() && !self.is_gc());
+        debug_assert!(i < self.capacity() && !self.is_gc());
         // SAFETY: the caller's promise; `vm` lives (invariant 1).
         unsafe { (*self.vm()).elements.cast::<FuncRefPtr>().add(i as usize) }
     }
@@ -128,47 +131,75 @@ impl Table {
 
     /// # Safety
     /// `f` is null, or a function of this store.
-    pub unsafe fn fill_func(&self, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
-        self.check_funcs(at, len)?;
-        // SAFETY: just checked.
-        (at..at + len).for_each(|i| unsafe { self.write(i, f) });
-        Ok(())
+    pub unsafe fn fill_func(&self, vm: &Arc<SharedVmStore>, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
+        // SAFETY: the caller's promise.
+        unsafe { self.init_func(vm, at, len, |_| f) }
     }
 
     /// Writes the elements that `source` makes.
     ///
     /// # Safety
     /// They are null, or functions of this store.
-    pub unsafe fn init_func(&self, at: u64, len: u64, source: impl Fn(u64) -> FuncRefPtr) -> Result<(), Trap> {
+    pub unsafe fn init_func(
+        &self,
+        vm: &Arc<SharedVmStore>,
+        at: u64,
+        len: u64,
+        source: impl Fn(u64) -> FuncRefPtr,
+    ) -> Result<(), Trap> {
         self.check_funcs(at, len)?;
         // SAFETY: just checked.
-        (0..len).for_each(|i| unsafe { self.write(at + i, source(i)) });
-        Ok(())
+        unsafe { self.write_many(vm, at, len, source) }
+    }
+
+    /// # Safety
+    /// As `slot`, for all from `at` on; the functions are null, or of this store.
+    unsafe fn write_many(
+        &self,
+        vm: &Arc<SharedVmStore>,
+        at: u64,
+        len: u64,
+        source: impl Fn(u64) -> FuncRefPtr,
+    ) -> Result<(), Trap> {
+        bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
+            // SAFETY: the caller's promise.
+            piece.for_each(|i| unsafe { self.write(at + i as u64, source(i as u64)) });
+        })
     }
 
     /// Copies within a table or between two, overlap included.
-    pub fn copy_func(dst: &Table, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
+    pub fn copy_func(
+        vm: &Arc<SharedVmStore>,
+        dst: &Table,
+        at: u64,
+        src: &Table,
+        from: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
         src.check_funcs(from, len)?;
         dst.check_funcs(at, len)?;
         // SAFETY: just checked.
-        let one = |i: u64| unsafe { dst.write(at + i, src.touch(from + i)) };
-        if at <= from {
-            (0..len).for_each(one)
-        } else {
-            (0..len).rev().for_each(one)
-        }
-        Ok(())
+        let one = |i: usize| unsafe { dst.write(at + i as u64, src.touch(from + i as u64)) };
+        let backwards = at > from;
+        bulk::pieces_of_copy(vm, len as usize, bulk::ELEMENTS, backwards, |piece| match backwards {
+            false => piece.for_each(one),
+            true => piece.rev().for_each(one),
+        })
     }
 
-    /// Grows by `delta` elements that are `f`. Gives the old size, or `None`, and then nothing has changed.
+    /// Grows by `delta` elements that are `f`. Gives the old size, or `None`; then, and when it is interrupted, nothing has changed.
     ///
     /// # Safety
     /// `f` is null, or a function of this store.
-    pub unsafe fn grow_func(&mut self, delta: u64, f: FuncRefPtr, account: &mut Account) -> Option<u64> {
+    pub unsafe fn grow_func(
+        &mut self,
+        vm: &Arc<SharedVmStore>,
+        delta: u64,
+        f: FuncRefPtr,
+        account: &mut Account,
+    ) -> Result<Option<u64>, Trap> {
         self.assert_funcs();
-        let old = self.grow_zeroed(delta, account)?;
-        // SAFETY: in bounds since it has grown, of a table of functions.
-        (old..old + delta).for_each(|i| unsafe { self.write(i, f) });
-        Some(old)
+        // SAFETY: there is room in this table of functions; for the rest the caller's promise.
+        self.grow_by(delta, account, |table, old| unsafe { table.write_many(vm, old, delta, |_| f) })
     }
 }

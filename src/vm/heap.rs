@@ -1,5 +1,6 @@
 //! The store's heap: made on first use, and collected from here, where all roots are known.
 
+use super::bulk;
 use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::limits::{Growth, Resource};
@@ -240,7 +241,11 @@ impl Store {
             // There are enough bytes, but not in one place.
             self.collect(Kind::Full(Moving::All)).map_err(|_| Trap::HeapExhausted)?;
         }
-        let heap = self.heap.as_mut().expect("made by make_room");
+        let Store { vm, heap, .. } = self;
+        let heap = heap.as_mut().expect("made by make_room");
+        if size > bulk::BYTES as u64 && vm.can_interrupt() {
+            heap.clear_ahead(size as usize, bulk::BYTES, || vm.poll())?;
+        }
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
     }
 

@@ -1,5 +1,6 @@
 //! What an instance begins with: globals, tables and segments get their values.
 
+use super::bulk;
 use super::const_eval::{self, Evaluator, Val};
 use super::func_table::Lazy;
 use super::global;
@@ -80,7 +81,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
     if module.images().complete {
         for (m, image) in module.images().by_memory.iter() {
             if let Some(image) = image {
-                store.memories[inst.memories[m.index()]].apply(image)?;
+                store.memories[inst.memories[m.index()]].apply(image, &store.vm)?;
             }
         }
     }
@@ -92,7 +93,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
                 let at = index_value(const_eval::without_heap(offset, inst), memory.ty().index);
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
                 // SAFETY: `range` checked the destination; the source is the module's bytes.
-                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+                unsafe { bulk::copy(&store.vm, bytes.as_ptr(), to, bytes.len(), bulk::BYTES).map_err(Error::trap)? };
             }
             inst.drop_data(d);
         }
@@ -155,11 +156,14 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
         let place = inst.tables[t.index()];
         let len = decl.ty.limits.min;
         if ValType::Ref(decl.ty.element).is_gc() {
-            let (no_gc, tables) = store.no_gc_and_tables()?;
-            tables[place].slots(no_gc, 0, len).map_err(Error::trap)?.fill(no_gc, reference(value, no_gc)?);
+            store.heap()?;
+            let Store { vm, heap, tables, .. } = &*store;
+            let no_gc = heap.as_ref().expect("just there").no_gc();
+            let slots = tables[place].slots(no_gc, 0, len).map_err(Error::trap)?;
+            bulk::fill_slots(vm, no_gc, slots, reference(value, no_gc)?).map_err(Error::trap)?;
         } else {
             // SAFETY: validated to be a function; those of an instance are its store's.
-            unsafe { store.tables[place].fill_func(0, value.slot().funcref, len) }.map_err(Error::trap)?;
+            unsafe { store.tables[place].fill_func(&store.vm, 0, value.slot().funcref, len) }.map_err(Error::trap)?;
         }
     }
     Ok(())
@@ -216,12 +220,16 @@ unsafe fn init_table(
         return match items {
             ElemItems::Exprs(exprs) => init_ref_table(store, place, at, exprs, eval),
             ElemItems::Smalls(smalls) => {
-                let (no_gc, tables) = store.no_gc_and_tables()?;
+                store.heap()?;
+                let Store { vm, heap, tables, .. } = &*store;
+                let no_gc = heap.as_ref().expect("just there").no_gc();
                 let slots = tables[place].slots(no_gc, at, len).map_err(Error::trap)?;
-                for (i, small) in smalls.iter().enumerate() {
-                    slots.store(no_gc, i, small.map(|v| no_gc.i31(v)));
-                }
-                Ok(())
+                let mut smalls = smalls.iter().enumerate();
+                bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
+                    let piece = smalls.by_ref().take(piece.len());
+                    piece.for_each(|(i, small)| slots.store(no_gc, i, small.map(|v| no_gc.i31(v))));
+                })
+                .map_err(Error::trap)
             }
             ElemItems::Funcs(_) => unreachable!("validated not to be functions"),
         };
@@ -241,7 +249,7 @@ unsafe fn init_table(
     table.stop_remembering();
     table.check_range(at, len).map_err(Error::trap)?;
     // SAFETY: functions of the instance, or that it imports.
-    unsafe { table.init_func(at, len, |i| inst.elem_func(e, i)) }.map_err(Error::trap)
+    unsafe { store.tables[place].init_func(&store.vm, at, len, |i| inst.elem_func(e, i)) }.map_err(Error::trap)
 }
 
 /// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made. The

@@ -63,6 +63,8 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
     };
     // SAFETY: the context is complete (invariant 5), and no borrow is alive.
     let started = unsafe { start(store, instance) };
+    // SAFETY: the field of a store that is alive.
+    unsafe { (*store).vm.over() };
     started.map(|()| (index, generation)).inspect_err(|_| {
         // SAFETY: nothing of it runs any more.
         let store = unsafe { &mut *store };

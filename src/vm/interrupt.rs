@@ -1,15 +1,28 @@
-//! Stopping a store from elsewhere: another thread, a signal handler, a deadline.
+//! Stopping a store from elsewhere: another thread, a signal handler, a deadline; and where it stops.
+//!
+//! An interrupt is pending until the outermost call has returned because of it. `poll` delivers it to the innermost call, as a
+//! trap; whatever the host makes of that, the calls further out find it pending as well.
 
 use super::mailbox::Release;
-use crate::abi::vmstruct::{ATTENTION_CLOSED, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
-use crate::sys::lock::{Condvar, Mutex, call_in_children};
+use super::timer::{Deadlines, Ticket, Timer};
+use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_STOPPING, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
+use crate::base::Trap;
+use crate::sys::lock::Mutex;
 use crate::sys::signals::stack_pointer;
-use crate::sys::thread::process;
-use std::cell::UnsafeCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, UnsafeCell};
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+/// Bits of the interrupt word. Somebody asked the store to stop.
+const TRIGGERED: u32 = 1;
+/// Its deadline has passed.
+const EXPIRED: u32 = 2;
+
+/// Asked when the deadline has passed, and nothing else stops the guest: how much more time it gets, from now on; `None` to stop.
+/// It can not use the store.
+pub type DeadlineCallback = Box<dyn FnMut() -> Option<Duration> + Send>;
 
 /// The part of a store that machine code sees. Shared with those who reach the store from other threads, which outlive it
 /// and touch the atomics and the mail only.
@@ -18,6 +31,18 @@ pub struct SharedVmStore {
     /// The stack pointer where callbacks began that can not use the store; of no meaning when none runs.
     pub(super) closed_sp: AtomicUsize,
     pub(super) mail: Mutex<Vec<Release>>,
+    /// Where deadlines wait. `None` if the store can not be interrupted.
+    deadlines: Option<Arc<Deadlines>>,
+    own: Own,
+}
+
+/// What only the store's thread uses.
+#[derive(Default)]
+struct Own {
+    /// The stack limit that was set last, whether it is raised now or not.
+    stack_limit: Cell<usize>,
+    deadline: Cell<Option<Ticket>>,
+    callback: Cell<Option<DeadlineCallback>>,
 }
 
 // SAFETY: other threads touch only the atomics, and the mail, which has a lock; everything else belongs to the store's thread
@@ -26,8 +51,9 @@ unsafe impl Send for SharedVmStore {}
 // SAFETY: as above.
 unsafe impl Sync for SharedVmStore {}
 
-impl Default for SharedVmStore {
-    fn default() -> Self {
+impl SharedVmStore {
+    /// `timer`: of an engine whose stores can be interrupted.
+    pub fn new(timer: Option<&Timer>) -> Arc<SharedVmStore> {
         let vm = UnsafeCell::new(VmStore {
             stack_limit: AtomicUsize::new(0),
             interrupt: AtomicU32::new(0),
@@ -42,11 +68,16 @@ impl Default for SharedVmStore {
             func_count: 0,
             attention: AtomicU32::new(0),
         });
-        SharedVmStore { vm, closed_sp: AtomicUsize::new(0), mail: Mutex::default() }
+        let deadlines = timer.map(|t| t.deadlines().clone());
+        Arc::new(SharedVmStore {
+            vm,
+            closed_sp: AtomicUsize::new(0),
+            mail: Mutex::default(),
+            deadlines,
+            own: Own::default(),
+        })
     }
-}
 
-impl SharedVmStore {
     pub fn get(&self) -> *mut VmStore {
         self.vm.get()
     }
@@ -60,6 +91,12 @@ impl SharedVmStore {
     pub fn attention(&self) -> &AtomicU32 {
         // SAFETY: as in `atomics`.
         unsafe { &(*self.get()).attention }
+    }
+
+    /// Whether WebAssembly of this store is running, below on the stack. On the store's thread.
+    pub fn is_running(&self) -> bool {
+        // SAFETY: on the store's thread (invariant 2).
+        unsafe { !(*self.get()).activation.is_null() }
     }
 
     /// Runs a callback of the host's that can not use the store. On the store's thread.
@@ -80,15 +117,29 @@ impl SharedVmStore {
         f()
     }
 
-    /// Asks the store to stop: at the next function entry or loop header. Stays until it is delivered or cleared.
-    /// Async-signal-safe.
+    /// Asks the store to stop: at the next function entry, loop header, or piece of bulk work. Async-signal-safe.
     pub fn interrupt(&self) {
-        let (flag, limit) = self.atomics();
-        // In this order: see `enter`.
-        flag.store(1, SeqCst);
+        self.raise(TRIGGERED);
+    }
+
+    /// The store's deadline has passed.
+    pub(super) fn expire(&self) {
+        self.raise(EXPIRED);
+    }
+
+    fn raise(&self, why: u32) {
+        let (word, limit) = self.atomics();
+        // In this order: see `set_stack_limit`.
+        word.fetch_or(why, SeqCst);
         limit.store(INTERRUPTED_STACK_LIMIT, SeqCst);
     }
 
+    pub fn can_interrupt(&self) -> bool {
+        self.deadlines.is_some()
+    }
+
+    /// Whether an interrupt is pending.
+    #[inline(always)]
     pub fn is_interrupted(&self) -> bool {
         self.atomics().0.load(SeqCst) != 0
     }
@@ -102,119 +153,112 @@ impl SharedVmStore {
         }
     }
 
-    /// Sets the stack limit for an entry. An interrupt that came before, or comes meanwhile, is not lost: either this
-    /// sees the flag, or the interrupter's store to the limit comes after this one.
+    /// Sets the stack limit. An interrupt that came before, or comes meanwhile, is not lost: either this sees the word, or
+    /// the store to the limit by whoever interrupts comes after this one.
     pub fn set_stack_limit(&self, to: usize) {
-        let (flag, limit) = self.atomics();
+        self.own.stack_limit.set(to);
+        let (word, limit) = self.atomics();
         limit.store(to, SeqCst);
-        if flag.load(SeqCst) != 0 {
+        if word.load(SeqCst) != 0 {
             limit.store(INTERRUPTED_STACK_LIMIT, SeqCst);
         }
     }
 
-    /// Forgets a pending interrupt.
-    pub fn clear_interrupt(&self, stack_limit: usize) {
-        self.atomics().0.store(0, SeqCst);
-        self.set_stack_limit(stack_limit);
-    }
-}
-
-/// Interrupts stores when their deadlines pass. One thread for an engine, started with the first deadline; it ends with
-/// the engine, or when no deadline is left.
-#[derive(Default)]
-pub struct Timer(Arc<TimerState>);
-
-#[derive(Default)]
-struct TimerState {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    /// The process that has the thread, if there is one.
-    running: Option<u32>,
-    next_ticket: u64,
-    /// By time, then by ticket.
-    deadlines: BTreeMap<(Instant, u64), Weak<SharedVmStore>>,
-}
-
-/// A deadline in the timer's queue, to be cancelled.
-#[derive(Clone, Copy, Debug)]
-pub struct Ticket(Instant, u64);
-
-impl Timer {
-    /// Interrupts `store` after `after`, unless cancelled. Fails when the system gives no thread.
-    pub fn add(&self, after: Duration, store: &Arc<SharedVmStore>) -> std::io::Result<Ticket> {
-        let far = Duration::from_secs(100 * 365 * 24 * 3600);
-        let at = Instant::now() + after.min(far);
-        let mut q = self.0.queue.lock();
-        q.next_ticket += 1;
-        let ticket = Ticket(at, q.next_ticket);
-        q.deadlines.insert((at, ticket.1), Arc::downgrade(store));
-        if let Err(e) = self.0.start(&mut q) {
-            q.deadlines.remove(&(at, ticket.1));
-            return Err(e);
-        }
-        Ok(ticket)
+    /// Traps if an interrupt is pending, which is delivered by that. If only the deadline has passed, the host may give more time.
+    /// On the store's thread.
+    #[inline(always)]
+    pub fn poll(self: &Arc<Self>) -> Result<(), Trap> {
+        if self.is_interrupted() { self.stop_or_go_on() } else { Ok(()) }
     }
 
-    pub fn cancel(&self, t: Ticket) {
-        self.0.queue.lock().deadlines.remove(&(t.0, t.1));
-        self.0.changed.notify_one();
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.0.queue.lock().deadlines.clear();
-        self.0.changed.notify_one();
-    }
-}
-
-/// Timers that had a thread since this was last looked through.
-static TIMERS: Mutex<Vec<Weak<TimerState>>> = Mutex::new(Vec::new());
-
-/// In a child process: its stores may have deadlines, too, and nobody sets them again.
-fn restart_timers() {
-    let timers: Vec<_> = TIMERS.lock().iter().filter_map(Weak::upgrade).collect();
-    for timer in timers {
-        let mut q = timer.queue.lock();
-        if !q.deadlines.is_empty() {
-            // Without a thread now, the next deadline tries again.
-            let _ = timer.start(&mut q);
-        }
-    }
-}
-
-impl TimerState {
-    /// Makes sure that there is a thread, and that it looks at what has changed.
-    fn start(self: &Arc<TimerState>, q: &mut Queue) -> std::io::Result<()> {
-        if q.running == Some(process()) {
-            self.changed.notify_one();
+    #[cold]
+    fn stop_or_go_on(self: &Arc<Self>) -> Result<(), Trap> {
+        // Asked once: who has decided to stop has stopped all calls.
+        let decided = self.attention().load(Relaxed) & ATTENTION_STOPPING != 0;
+        if !decided && self.atomics().0.load(SeqCst) == EXPIRED && self.asks_for_time() {
             return Ok(());
         }
-        let state = self.clone();
-        std::thread::Builder::new().name("wrt-timer".into()).spawn(move || state.run())?;
-        q.running = Some(process());
-        let mut timers = TIMERS.lock();
-        timers.retain(|t| t.strong_count() > 0 && !std::ptr::eq(t.as_ptr(), Arc::as_ptr(self)));
-        timers.push(Arc::downgrade(self));
-        call_in_children(restart_timers);
+        self.deliver();
+        Err(Trap::Interrupted)
+    }
+
+    /// Asks the host for more time. False if there is none.
+    fn asks_for_time(self: &Arc<Self>) -> bool {
+        let Some(mut callback) = self.own.callback.take() else { return false };
+        let more = self.closed_during(&mut callback);
+        self.own.callback.set(Some(callback));
+        let (Some(more), Some(deadlines)) = (more, &self.deadlines) else { return false };
+        if let Some(later) = self.own.deadline.take() {
+            // One that was set after the other had passed.
+            deadlines.cancel(later);
+        }
+        let Ok(ticket) = deadlines.add(more, self, || self.forget(EXPIRED)) else { return false };
+        self.own.deadline.set(Some(ticket));
+        self.set_stack_limit(self.own.stack_limit.get());
+        true
+    }
+
+    /// The stack limit was met with the stack pointer at `sp`. Traps, if it is not only raised by something that is over.
+    pub fn at_stack_limit(self: &Arc<Self>, sp: usize) -> Result<(), Trap> {
+        self.poll()?;
+        let limit = self.own.stack_limit.get();
+        // Whoever interrupts raises it last, which may come late.
+        self.set_stack_limit(limit);
+        if sp < limit { Err(Trap::StackOverflow) } else { Ok(()) }
+    }
+
+    /// The pending interrupt becomes an error: it stays until the outermost call is over.
+    pub fn deliver(&self) {
+        self.attention().fetch_or(ATTENTION_STOPPING, AcqRel);
+        self.over();
+    }
+
+    /// A call is over. If it was the outermost, an interrupt that was delivered is forgotten.
+    pub fn over(&self) {
+        if !self.is_running() && self.attention().load(Relaxed) & ATTENTION_STOPPING != 0 {
+            self.forget(TRIGGERED | EXPIRED);
+        }
+    }
+
+    /// Forgets why the store should stop. The stack limit is found to be raised for nothing when it is met, or set anew.
+    fn forget(&self, why: u32) {
+        if self.atomics().0.fetch_and(!why, SeqCst) & why & EXPIRED != 0 {
+            self.own.deadline.set(None);
+        }
+        self.attention().fetch_and(!ATTENTION_STOPPING, AcqRel);
+    }
+
+    /// Sets or removes the deadline, counted from now. While nothing runs, a deadline that has passed is forgotten, and without a
+    /// new one also that somebody has interrupted. Nothing is forgotten while something runs.
+    pub fn set_deadline(self: &Arc<Self>, after: Option<Duration>) -> io::Result<()> {
+        let Some(deadlines) = &self.deadlines else { return Ok(()) };
+        if let Some(ticket) = self.own.deadline.take() {
+            deadlines.cancel(ticket);
+        }
+        if !self.is_running() {
+            self.forget(if after.is_some() { EXPIRED } else { EXPIRED | TRIGGERED });
+        }
+        if let Some(after) = after {
+            self.own.deadline.set(Some(deadlines.add(after, self, || ())?));
+        }
         Ok(())
     }
 
-    fn run(&self) {
-        let mut q = self.queue.lock();
-        while let Some((&(at, ticket), _)) = q.deadlines.first_key_value() {
-            if at > Instant::now() {
-                self.changed.wait_until(&mut q, at);
-                continue;
-            }
-            if let Some(store) = q.deadlines.remove(&(at, ticket)).and_then(|s| s.upgrade()) {
-                store.interrupt();
-            }
+    /// The time until the deadline, if there is one; zero when it has passed. On the store's thread.
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.own.deadline.get()?.at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Gives the callback back that was there before.
+    pub fn set_deadline_callback(&self, callback: Option<DeadlineCallback>) -> Option<DeadlineCallback> {
+        self.own.callback.replace(callback)
+    }
+
+    /// The store's end.
+    pub fn end(&self) {
+        if let (Some(ticket), Some(deadlines)) = (self.own.deadline.take(), &self.deadlines) {
+            deadlines.cancel(ticket);
         }
-        q.running = None;
+        drop(self.set_deadline_callback(None));
     }
 }

@@ -118,6 +118,11 @@ impl ModuleCode {
         self.tables.funcs.partition_point(|f| f.start <= offset).checked_sub(1)
     }
 
+    /// Where the function around `offset` begins. Async-signal-safe.
+    pub fn func_start(&self, offset: u32) -> Option<u32> {
+        Some(self.tables.funcs[self.func_at(offset)?].start)
+    }
+
     /// The trap of a faulting instruction. Async-signal-safe.
     pub fn trap_at(&self, offset: u32) -> Option<Trap> {
         let i = self.tables.traps.binary_search_by_key(&offset, |t| t.at).ok()?;

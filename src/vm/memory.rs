@@ -1,14 +1,16 @@
 //! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows.
 
+use super::bulk;
 use super::engine::Engine;
 use super::image::Image;
+use super::interrupt::SharedVmStore;
 use super::keeper::Keeper;
 use super::limits::{Account, Growth, Resource};
 use super::pool::{Counted, Use};
 use super::space::Space;
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MEMORY_GUARD, MEMORY32_SPAN};
-use crate::base::{Result, Stable, Trap};
+use crate::base::{Error, Result, Stable, Trap};
 use crate::err;
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{IndexType, Limits, MemoryType};
@@ -171,14 +173,14 @@ impl Memory {
     }
 
     /// Lays an image over this fresh memory.
-    pub fn apply(&mut self, image: &Arc<Image>) -> Result<()> {
+    pub fn apply(&mut self, image: &Arc<Image>, vm: &Arc<SharedVmStore>) -> Result<()> {
         if !image.is_mapped() {
             // Images are whole pages of the system, which need not be the memory's: zeros are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
-            let to = self.range(image.start as u64, len as u64).map_err(crate::base::Error::trap)?;
+            let to = self.range(image.start as u64, len as u64).map_err(Error::trap)?;
             // SAFETY: `range` checked the destination; the image is the module's, no memory overlaps it.
-            unsafe { std::ptr::copy_nonoverlapping(image.bytes.as_ptr(), to, len) };
-            return Ok(());
+            let copied = unsafe { bulk::copy(vm, image.bytes.as_ptr(), to, len, bulk::BYTES) };
+            return copied.map_err(Error::trap);
         }
         self.space.lay(image)
     }

@@ -1,20 +1,33 @@
 //! Tables of references to objects. They are written through `gc::slot`, the only writer, card and all.
 
+use super::bulk;
+use super::interrupt::SharedVmStore;
 use super::limits::Account;
 use super::table::Table;
 use crate::base::Trap;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
+use std::sync::Arc;
 
 impl Table {
     #[inline(always)]
     fn all(&self) -> Slots<'_> {
-        debug_assert!(self.is_gc());
-        // SAFETY: elements and cards are as many as the length says, and stay where they are while the table is borrowed.
+        // SAFETY: there is room for as many as the length says.
+        unsafe { self.first(self.len()) }
+    }
+
+    /// The first elements.
+    ///
+    /// # Safety
+    /// There is room for `len`.
+    #[inline(always)]
+    unsafe fn first(&self, len: u64) -> Slots<'_> {
+        debug_assert!(self.is_gc() && len <= self.capacity());
+        // SAFETY: the caller's promise; elements and cards stay where they are while the table is borrowed.
         unsafe {
             let vm = &*self.vm();
-            Slots::new(vm.elements.cast(), vm.length as usize, vm.cards, 0)
+            Slots::new(vm.elements.cast(), len as usize, vm.cards, 0)
         }
     }
 
@@ -32,27 +45,27 @@ impl Table {
 
     /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine. A store without a heap has i31s to
     /// copy, which need none.
-    pub fn copy_refs(&self, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
+    pub fn copy_refs(&self, vm: &Arc<SharedVmStore>, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
         let source = src.range(from, len)?;
-        self.range(at, len)?.copy_from(source);
-        Ok(())
+        bulk::copy_slots(vm, self.range(at, len)?, source)
     }
 
-    /// Grows by `delta` elements that are `value`, which the table owns from then on. Gives the old size, or `None`, and
-    /// then nothing has changed.
-    pub fn grow_gc_ref<'h>(
-        &'h mut self,
-        no_gc: NoGc<'h>,
+    /// Grows by `delta` elements that are `value`, which the table owns from then on. Gives the old size, or `None`; then, and when it
+    /// is interrupted, nothing has changed.
+    pub fn grow_gc_ref(
+        &mut self,
+        vm: &Arc<SharedVmStore>,
+        no_gc: NoGc<'_>,
         delta: u64,
-        value: Option<Gc<'h>>,
+        value: Option<Gc<'_>>,
         account: &mut Account,
-    ) -> Option<u64> {
-        let old = self.grow_zeroed(delta, account)?;
-        // Nothing was collected meanwhile: a limiter can not use its store.
-        if let Some(new) = self.all().range(old as usize, delta as usize) {
-            new.fill(no_gc, value);
-        }
-        Some(old)
+    ) -> Result<Option<u64>, Trap> {
+        self.grow_by(delta, account, |table, old| {
+            // SAFETY: there is room for them.
+            let new = unsafe { table.first(old + delta) }.range(old as usize, delta as usize);
+            // Nothing was collected meanwhile: a limiter can not use its store.
+            new.map_or(Ok(()), |new| bulk::fill_slots(vm, no_gc, new, value))
+        })
     }
 
     pub fn trace(&self, tracer: &mut Tracer) {

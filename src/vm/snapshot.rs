@@ -148,7 +148,7 @@ impl Store {
             graph.node(SYNTHETIC, name, 3 + 2 * i as u64, 0)?;
         }
         let mut objects: Vec<Met> = Vec::new();
-        let mut result = Ok(());
+        let mut result: Result<()> = Ok(());
         heap.each_object(|met| {
             if result.is_ok() {
                 result = (|| {

@@ -135,9 +135,7 @@ impl Store {
 
     /// Sets the stack limit for a call that may not be: it is on another stack, or there is not enough left.
     pub(super) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
-        if self.vm.is_interrupted() {
-            return Err(Error::trap(Trap::Interrupted));
-        }
+        self.vm.poll().map_err(Error::trap)?;
         let (stacks, limit) = (&mut self.stacks, self.stack_limit);
         let area = stacks.find(sp);
         let current = stacks.area.stack.low;

@@ -6,7 +6,7 @@ use super::func_table::FuncRefPtr;
 use super::global::Global;
 use super::heap::GcHook;
 use super::instance::Instance;
-use super::interrupt::{SharedVmStore, Ticket};
+use super::interrupt::SharedVmStore;
 use super::keeper::Keeper;
 use super::kept_types::KeptTypes;
 use super::limits::Account;
@@ -29,7 +29,6 @@ use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A function the host knows: where it is and how it is entered.
 pub struct FuncEntry {
@@ -61,7 +60,6 @@ pub struct Store {
     /// The stack limit of the call in progress.
     pub stack_limit: usize,
     pub(super) stacks: Stacks,
-    deadline: Option<Ticket>,
     /// The engine's, unless the host has changed it.
     pub heap_config: HeapConfig,
     /// What objects may take until the limiter is asked; without one, anything.
@@ -128,7 +126,7 @@ impl Store {
             (kept.next_id(), Share::from_shelf(engine, &mut kept))
         };
         let store = Stable::new(Store {
-            vm: Arc::default(),
+            vm: SharedVmStore::new(engine.config.settings.interruption.then_some(&engine.timer)),
             id,
             account: Account::default(),
             error: None,
@@ -137,7 +135,6 @@ impl Store {
             outermost: 0,
             stack_limit: 0,
             stacks: Stacks::new(most_stack(engine)),
-            deadline: None,
             heap_config: engine.config.heap,
             heap_granted: usize::MAX,
             gc_hook: None,
@@ -193,22 +190,7 @@ impl Store {
 
     /// Whether WebAssembly of this store is running, below on the stack.
     pub fn is_running(&self) -> bool {
-        // SAFETY: on the store's thread (invariant 2).
-        unsafe { !(*self.vm.get()).activation.is_null() }
-    }
-
-    /// Sets or removes the deadline, counted from now. Removing it also forgets an interrupt that is pending.
-    pub fn set_deadline(&mut self, after: Option<Duration>) -> std::io::Result<()> {
-        if let Some(t) = self.deadline.take() {
-            self.engine.timer.cancel(t);
-        }
-        if !self.is_running() {
-            self.vm.clear_interrupt(self.stack_limit);
-        }
-        if let Some(after) = after {
-            self.deadline = Some(self.engine.timer.add(after, &self.vm)?);
-        }
-        Ok(())
+        self.vm.is_running()
     }
 
     /// The host's handle of a function, the same for the same funcref.
@@ -266,9 +248,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.report_leaks();
         mailbox::unregister(self.id);
-        if let Some(t) = self.deadline.take() {
-            self.engine.timer.cancel(t);
-        }
+        self.vm.end();
         // First: it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
         for table in std::mem::take(&mut self.tables).into_values() {

@@ -138,25 +138,38 @@ impl Table {
         }
     }
 
-    /// Grows by `delta` elements, which are all zero bits. Gives the old size, or `None`, and then nothing has changed.
-    pub(super) fn grow_zeroed(&mut self, delta: u64, account: &mut Account) -> Option<u64> {
+    /// Grows by `delta` elements, which `fill` writes from the one at the old size on: there is room for them, but they are not the
+    /// table's yet, so that nobody finds some that are not written. Gives the old size, or `None`; then, and if `fill` fails, nothing
+    /// has changed.
+    pub(super) fn grow_by(
+        &mut self,
+        delta: u64,
+        account: &mut Account,
+        fill: impl FnOnce(&Table, u64) -> Result<(), Trap>,
+    ) -> Result<Option<u64>, Trap> {
         let old = self.len();
         let max = self.declared.limits.max.unwrap_or(u64::MAX).min(MAX_TABLE_ELEMENTS);
-        let new = old.checked_add(delta).filter(|n| *n <= max)?;
+        let Some(new) = old.checked_add(delta).filter(|n| *n <= max) else { return Ok(None) };
         if delta == 0 {
-            return Some(old);
+            return Ok(Some(old));
         }
         let growth = Growth { resource: Resource::Table, current: old, desired: new };
         if !account.take(growth) {
-            return None;
+            return Ok(None);
         }
-        if !self.reserve(new, max) {
+        let filled = self.reserve(new, max).then(|| fill(self, old));
+        if !matches!(filled, Some(Ok(()))) {
             account.give_back(growth);
-            return None;
+            return filled.transpose().map(|_| None);
         }
         // SAFETY: the capacity covers it (`reserve`), and `vm` lives (invariant 1).
         unsafe { (*self.vm).length = new };
-        Some(old)
+        Ok(Some(old))
+    }
+
+    /// Elements there is room for.
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
     }
 
     fn element_size(&self) -> usize {

@@ -1,10 +1,11 @@
 //! Traps: from a fault, a builtin or a host function's error to the entry trampoline of the activation they end.
 
 use super::code_memory::{self, Owner};
+use super::entry_stop;
 use super::exception;
 use super::store::Store;
 use super::unwind;
-use crate::abi::vmstruct::{Activation, VmStore};
+use crate::abi::vmstruct::{Activation, INTERRUPTED_STACK_LIMIT, VmStore};
 use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::sys::handlers;
@@ -39,21 +40,14 @@ fn decide(pc: usize, fp: usize) -> Option<Resume> {
         if activation.is_null() {
             return None;
         }
-        let trap = interrupted_or(trap, (*activation).store);
+        let store = (*activation).store;
+        if trap == Trap::StackOverflow && (*store).stack_limit.load(SeqCst) == INTERRUPTED_STACK_LIMIT {
+            return entry_stop::resume(store, pc, fp);
+        }
         unwind::capture(activation, Some((pc, fp)));
         (*activation).trap = trap as u8;
         Some(landing(activation))
     }
-}
-
-/// An interrupt raises the stack limit, so it arrives as a stack overflow.
-///
-/// # Safety
-/// `store` is alive.
-unsafe fn interrupted_or(trap: Trap, store: *mut VmStore) -> Trap {
-    // SAFETY: the caller's promise; the field is atomic.
-    let pending = unsafe { (*store).interrupt.load(SeqCst) } != 0;
-    if trap == Trap::StackOverflow && pending { Trap::Interrupted } else { trap }
 }
 
 /// # Safety
@@ -74,7 +68,7 @@ pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
     unsafe {
         let activation = (*store).activation;
         unwind::capture(activation, None);
-        (*activation).trap = interrupted_or(trap, store) as u8;
+        (*activation).trap = trap as u8;
         signals::resume_at(&landing(activation))
     }
 }

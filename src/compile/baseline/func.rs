@@ -68,6 +68,8 @@ pub struct Cx<'m> {
     pub uses_heap: bool,
     /// Where the function ends, its results in their registers.
     pub exit: Label,
+    /// Where the entry asks for stack.
+    stack_check: Label,
     /// Bytes of this function's own arguments on the stack.
     pub incoming: u32,
     /// The most bytes of arguments on the stack of a call.
@@ -103,7 +105,7 @@ impl<'m> Cx<'m> {
         let in_memory = abi::results(results.iter().copied()).1 > 0;
         let (arguments, incoming) = abi::arguments(params.into_iter(), in_memory);
         let mut asm = Asm::default();
-        let exit = asm.label();
+        let (exit, stack_check) = (asm.label(), asm.label());
         let mut end = SAVED;
         let mut save = |needed: bool, size: u32| {
             end += if needed { size } else { 0 };
@@ -136,6 +138,7 @@ impl<'m> Cx<'m> {
             at: start,
             uses_heap: false,
             exit,
+            stack_check,
             incoming,
             outgoing: 0,
             locals_mapped,
@@ -160,6 +163,7 @@ impl<'m> Cx<'m> {
         let context = abi::context(self.results_at.is_some());
         emit!(self.asm, pushq_o(RBP));
         self.asm.mov(W64, RBP, RSP);
+        self.asm.bind(self.stack_check);
         self.asm.mov(W64, RAX, at(context, offset_of!(VmHeader, store) as i32));
         // As large as it can be, so that it has 32 bits.
         self.asm.lea(W64, R11, at(RSP, i32::MIN));

@@ -281,11 +281,12 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// Writes a value that needs no card to all elements from `rcx` up to `rax`, which are addresses. Changes `rcx`.
+    /// Writes a value that needs no card to all elements from `rcx` up to `rax`, which are addresses. Changes `rcx` and `r11`.
     fn fill_elements(&mut self, ty: StorageType, v: Storable) {
         let (head, done) = (self.asm.bound(), self.asm.label());
         self.asm.alu(Alu::Cmp, W64, RCX, RAX);
         self.asm.jcc(Cc::AE, done);
+        self.poll_interrupt();
         self.put(at(RCX, 0), ty, v);
         self.asm.alu_imm(Alu::Add, W64, RCX, ty.size() as i32);
         self.asm.jmp(head);

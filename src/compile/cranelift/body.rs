@@ -8,6 +8,7 @@ use super::op::{
     array, atomic, call, cast, control, exception, global, local, memory, object, reference, simd, table, wide,
 };
 use super::operand;
+use super::poll;
 use super::stack_check;
 use crate::base::Result;
 use crate::base::index::*;
@@ -104,7 +105,9 @@ pub fn translate(
     let keeps = cx.leaves_instance || (cx.holds_references && cx.calls) || cx.has_checks;
     let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
     let (uses_heap, unlikely) = (cx.uses_heap, std::mem::take(&mut cx.unlikely));
+    let polls = std::mem::take(&mut cx.polls);
     cx.b.finalize(env.isa.frontend_config());
+    poll::emit(func, polls);
     layout::mark_cold(func, &unlikely);
     *allocations = validator.into_allocations();
     Ok(Translated { vmctx_slot, uses_heap })

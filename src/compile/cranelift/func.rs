@@ -1,10 +1,12 @@
 //! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
 
 use super::layout::Edge;
+use super::poll::Poll;
 use crate::abi::builtin::{Builtin, Class, Ty};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
+use crate::base::limits::BULK_BYTES;
 use crate::compile::env::ModuleEnv;
 use crate::wasm::types::{FuncType, RefType, Top, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -95,6 +97,8 @@ pub struct FuncCx<'m, 'f> {
     /// Whether the branch that the present instruction makes is likely, if its module says so.
     pub likely: Option<bool>,
     pub unlikely: Vec<Edge>,
+    /// Calls that are emitted last (`poll`).
+    pub polls: Vec<Poll>,
     regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
     builtin_sigs: HashMap<Builtin, SigRef>,
@@ -176,6 +180,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             operand: RefType::ANY,
             likely: None,
             unlikely: Vec::new(),
+            polls: Vec::new(),
             regions: [None; Region::COUNT],
             sigs: HashMap::new(),
             builtin_sigs: HashMap::new(),
@@ -362,12 +367,29 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.b.inst_results(call).first().copied()
     }
 
+    /// Calls a builtin for bytes whose number is the last argument; `pieces` does the same where stores can be interrupted, and there is
+    /// more than one piece.
+    pub fn call_in_bulk(&mut self, whole: Builtin, pieces: Builtin, args: &[Value]) {
+        if !self.env.settings.interruption {
+            self.call_builtin(whole, args);
+            return;
+        }
+        let (sig, whole) = self.builtin(whole);
+        let (_, pieces) = self.builtin(pieces);
+        let len = *args.last().expect("a length");
+        let is_long = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, len, BULK_BYTES as i64);
+        let code = self.b.ins().select(is_long, pieces, whole);
+        self.calls = true;
+        let args: Vec<Value> = std::iter::once(self.vmctx).chain(args.iter().copied()).collect();
+        self.b.ins().call_indirect(sig, code, &args);
+    }
+
     /// A builtin's signature and address.
     pub fn builtin(&mut self, builtin: Builtin) -> (SigRef, Value) {
         let conv = match builtin.class() {
             Class::leaf | Class::raise => self.env.isa.default_call_conv(),
             Class::tail => CallConv::Tail,
-            Class::quiet => CallConv::PreserveAll,
+            Class::quiet | Class::poll => CallConv::PreserveAll,
         };
         let sig = match self.builtin_sigs.get(&builtin) {
             Some(s) => *s,

@@ -437,12 +437,12 @@ impl FuncCx<'_, '_> {
                 let plain = MemFlagsData::new().with_notrap();
                 let flags = self.in_region(plain, Region::Element(element.storage.size()));
                 // The last step may go beyond the array, into free space or the nursery's slack.
-                self.fill_loop(first, end, 32, |cx, at| {
+                self.fill_loop(first, end, 32, false, |cx, at| {
                     cx.b.ins().store(flags, zero, at, 0);
                     cx.b.ins().store(flags, zero, at, 16);
                 });
             }
-            Some(s) => self.fill_elements(address, bytes, element.storage, s.value),
+            Some(s) => self.fill_elements(address, bytes, element.storage, s.value, false),
         }
         self.b.ins().jump(filled, &[at.into()]);
 
@@ -453,7 +453,7 @@ impl FuncCx<'_, '_> {
         if let Some(s) = value {
             let value = self.still_storable(s);
             let address = self.address(made.0);
-            self.fill_elements(address, bytes, element.storage, value);
+            self.fill_elements(address, bytes, element.storage, value, true);
         }
         self.b.ins().jump(filled, &[made.0.into()]);
         self.b.seal_block(filled);
@@ -462,18 +462,19 @@ impl FuncCx<'_, '_> {
     }
 
     /// All elements of a new array, which needs no cards (heap 2).
-    fn fill_elements(&mut self, address: Value, bytes: Value, ty: StorageType, v: Value) {
+    fn fill_elements(&mut self, address: Value, bytes: Value, ty: StorageType, v: Value, is_long: bool) {
         let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
         let end = self.b.ins().iadd(first, bytes);
         let flags = self.in_region(trusted(), Region::Element(ty.size()));
-        self.fill_loop(first, end, ty.size(), |cx, at| {
+        self.fill_loop(first, end, ty.size(), is_long, |cx, at| {
             let field = Field { address: at, offset: 0, flags, card_of: at, wide: true };
             cx.store_plain(field, ty, v);
         });
     }
 
-    /// Calls `f` in a loop with addresses from `first` up to `end`, `step` bytes apart.
-    pub fn fill_loop(&mut self, first: Value, end: Value, step: u32, f: impl FnOnce(&mut Self, Value)) {
+    /// Calls `f` in a loop with addresses from `first` up to `end`, `step` bytes apart. The store can be interrupted in one that `is_long`;
+    /// nothing is collected meanwhile.
+    pub fn fill_loop(&mut self, first: Value, end: Value, step: u32, is_long: bool, f: impl FnOnce(&mut Self, Value)) {
         let (head, body, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let at = self.b.append_block_param(head, I64);
         self.b.ins().jump(head, &[first.into()]);
@@ -482,6 +483,9 @@ impl FuncCx<'_, '_> {
         self.b.ins().brif(more, body, &[], next, &[]);
         self.b.seal_block(body);
         self.b.switch_to_block(body);
+        if is_long {
+            self.poll_interrupt();
+        }
         f(self, at);
         let after = self.b.ins().iadd_imm_s(at, step as i64);
         self.b.ins().jump(head, &[BlockArg::Value(after)]);

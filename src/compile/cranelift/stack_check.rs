@@ -6,6 +6,7 @@
 //! checks for the size that is known by then.
 
 use super::func::{self, DEFINED_FUNCS, FuncCx, wasm_signature};
+use super::poll;
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmHeader, VmStore};
 use crate::base::index::*;
@@ -26,7 +27,7 @@ pub fn emit(cx: &mut FuncCx) {
     }
     let (sp, limit) = pointer_and_limit(cx);
     let exhausted = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
-    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+    at_limit(cx, exhausted, 0);
 }
 
 fn in_prologue(f: &mut Function) {
@@ -80,11 +81,22 @@ pub fn entry(
     let (sp, limit) = pointer_and_limit(&mut cx);
     let below = cx.b.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
     let room = cx.b.ins().isub(sp, limit);
-    let size = cx.b.ins().iconst(I64, size as i64);
-    let small = cx.b.ins().icmp(IntCC::UnsignedLessThan, room, size);
+    let bytes = cx.b.ins().iconst(I64, size as i64);
+    let small = cx.b.ins().icmp(IntCC::UnsignedLessThan, room, bytes);
     let exhausted = cx.b.ins().bor(below, small);
-    cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+    at_limit(&mut cx, exhausted, size);
     let itself = cx.defined_func(index);
     cx.b.ins().return_call(itself, &args);
+    let polls = std::mem::take(&mut cx.polls);
     cx.b.finalize(env.isa.frontend_config());
+    poll::emit(func, polls);
+}
+
+/// Ends the activation if `exhausted`, or, where an interrupt may have raised the limit, unless the guest may go on, and `below` more bytes
+/// are left.
+fn at_limit(cx: &mut FuncCx, exhausted: Value, below: u32) {
+    if !cx.env.settings.interruption {
+        return cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));
+    }
+    cx.poll_if(exhausted, Builtin::entry_limit, Some(below));
 }

@@ -1,11 +1,13 @@
 //! Traps: by a fault where faults may be used, otherwise by a builtin. What calls one is behind the function.
 
 use super::{CONTEXT, Cx};
-use crate::abi::builtin::Builtin;
+use crate::abi::builtin::{Builtin, Class};
 use crate::abi::code::TrapSite;
+use crate::abi::vmstruct::{VmContext, VmHeader, VmStore};
 use crate::base::Trap;
 use crate::compile::baseline::abi;
 use crate::compile::baseline::asm::*;
+use std::mem::offset_of;
 
 /// Code behind the function that does not come back.
 pub(super) struct Cold {
@@ -19,7 +21,8 @@ pub(super) enum Raise {
     Trap(Trap),
     /// At the entry: the context is where it came.
     StackLimit,
-    Interrupt,
+    /// An interrupt may be pending; goes on at the label if the guest may.
+    Interrupt(Label),
 }
 
 impl Cx<'_> {
@@ -49,10 +52,17 @@ impl Cx<'_> {
         self.cold(Raise::Trap(trap))
     }
 
-    /// Ends the activation if a condition holds: somebody interrupts.
-    pub fn interrupted_if(&mut self, cc: Cc) {
-        let label = self.cold(Raise::Interrupt);
-        self.asm.jcc(cc, label);
+    /// Asks in a loop whether the store was interrupted, where it can be. Changes `r11`, and the flags.
+    pub fn poll_interrupt(&mut self) {
+        if !self.env.settings.interruption {
+            return;
+        }
+        self.asm.mov(W64, R11, at(CONTEXT, offset_of!(VmHeader, store) as i32));
+        self.asm.alu_imm(Alu::Cmp, W32, at(R11, offset_of!(VmStore, interrupt) as i32), 0);
+        let back = self.asm.label();
+        let cold = self.cold(Raise::Interrupt(back));
+        self.asm.jcc(Cc::NE, cold);
+        self.asm.bind(back);
     }
 
     /// The next instruction may fault.
@@ -66,7 +76,7 @@ impl Cx<'_> {
         let by_fault = match cold.what {
             Raise::Trap(t) => Some(t),
             Raise::StackLimit => Some(Trap::StackOverflow),
-            Raise::Interrupt => None,
+            Raise::Interrupt(back) => return self.emit_poll(Builtin::interrupted, CONTEXT, back),
         };
         if let Some(trap) = by_fault.filter(|_| self.env.settings.signals) {
             self.may_fault(trap);
@@ -77,8 +87,12 @@ impl Cx<'_> {
                 self.asm.mov_imm(RSI, t as u64);
                 Builtin::raise_trap
             }
+            Raise::StackLimit if self.env.settings.interruption => {
+                let context = abi::context(self.results_at.is_some());
+                return self.emit_poll(Builtin::entry_limit, context, self.stack_check);
+            }
             Raise::StackLimit => Builtin::stack_limit,
-            Raise::Interrupt => Builtin::interrupted,
+            Raise::Interrupt(_) => unreachable!("emitted above"),
         };
         let context = match cold.what {
             Raise::StackLimit => abi::context(self.results_at.is_some()),
@@ -88,5 +102,22 @@ impl Cx<'_> {
         self.called();
         self.may_fault(Trap::Unreachable);
         self.asm.ud2();
+    }
+
+    /// Asks whether the guest has to stop, in a loop or at the function's entry, and goes on at the label if not. Changes `r11`.
+    fn emit_poll(&mut self, builtin: Builtin, context: Gpr, back: Label) {
+        debug_assert_eq!(builtin.class(), Class::poll);
+        // Two, so that the stack stays aligned.
+        emit!(self.asm, pushq_o(RDI));
+        emit!(self.asm, pushq_o(RSI));
+        self.asm.mov(W64, RDI, context);
+        // For `entry_limit`: the frame, of which two words are pushed.
+        self.asm.mov_imm(RSI, self.frame_size() as u64 - 16);
+        self.asm.mov(W64, R11, at(RDI, offset_of!(VmContext, builtins) as i32));
+        emit!(self.asm, callq_m(GprMem::Mem(at(R11, builtin as i32 * 8))));
+        self.called();
+        emit!(self.asm, popq_o(RSI));
+        emit!(self.asm, popq_o(RDI));
+        self.asm.jmp(back);
     }
 }

@@ -2,17 +2,15 @@
 //! is moved to the homes that it has at the target.
 
 use super::exception;
-use crate::abi::vmstruct::{VmHeader, VmStore};
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
 use crate::compile::baseline::Refused;
 use crate::compile::baseline::abi;
 use crate::compile::baseline::asm::*;
-use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
+use crate::compile::baseline::func::{Cx, kinds};
 use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, Place, words_below};
 use crate::wasm::decode::val_type;
 use std::collections::BTreeMap;
-use std::mem::offset_of;
 use wasmparser::{BlockType, BrTable, TryTable};
 
 /// A block that has begun and not ended.
@@ -93,11 +91,7 @@ pub fn loop_(cx: &mut Cx, ty: BlockType) {
     cx.settle_top(types.0.len());
     let label = cx.asm.bound();
     push_frame(cx, FrameKind::Loop, label, types);
-    if cx.env.settings.interruption {
-        cx.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
-        cx.asm.alu_imm(Alu::Cmp, W32, at(RAX, offset_of!(VmStore, interrupt) as i32), 0);
-        cx.interrupted_if(Cc::NE);
-    }
+    cx.poll_interrupt();
 }
 
 /// Takes a condition off the stack; it is true if what is given holds. What comes next must leave the flags.

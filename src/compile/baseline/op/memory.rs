@@ -206,13 +206,16 @@ pub fn copy(cx: &mut Cx, dst: u32, src: u32) -> Result<(), Refused> {
     range(cx, dst, to, len);
     range(cx, src, from, len);
     let args = [to, from, len].map(|r| in_gpr(Kind::I64, r));
-    cx.call_builtin(Builtin::memory_copy, &args)
+    let pieces = cx.env.settings.interruption;
+    cx.call_builtin(if pieces { Builtin::memory_copy_pieces } else { Builtin::memory_copy }, &args)
 }
 
 pub fn fill(cx: &mut Cx, memory: u32) -> Result<(), Refused> {
     let (len, value, to) = (cx.pop_gpr(), cx.pop(), cx.pop_gpr());
     range(cx, memory, to, len);
-    cx.call_builtin(Builtin::memory_fill, &[in_gpr(Kind::I64, to), Arg::Value(value), in_gpr(Kind::I64, len)])
+    let pieces = cx.env.settings.interruption;
+    let builtin = if pieces { Builtin::memory_fill_pieces } else { Builtin::memory_fill };
+    cx.call_builtin(builtin, &[in_gpr(Kind::I64, to), Arg::Value(value), in_gpr(Kind::I64, len)])
 }
 
 pub fn init(cx: &mut Cx, memory: u32, data: u32) -> Result<(), Refused> {

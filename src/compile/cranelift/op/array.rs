@@ -114,7 +114,7 @@ fn fill_vectors(cx: &mut FuncCx, array: GcVal, at: Value, value: Value, len: Val
     let (end, count) = (cx.b.ins().iadd(at64, len64), cx.b.ins().uextend(I64, count));
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, count);
     cx.trapnz(outside, Trap::ArrayOutOfBounds);
-    cx.fill_loop(at64, end, 1, |cx, at| {
+    cx.fill_loop(at64, end, 1, true, |cx, at| {
         let index = cx.b.ins().ireduce(I32, at);
         let field = cx.element(array, index, 16);
         cx.store_field(field, StorageType::Val(ValType::V128), value);

@@ -1,18 +1,14 @@
 //! Control instructions (Wasm 2.0, 4.4.8).
 
 use super::exception;
-use crate::abi::builtin::Builtin;
-use crate::abi::vmstruct::VmStore;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::cranelift::func::{FuncCx, Region, trusted};
+use crate::compile::cranelift::func::FuncCx;
 use crate::compile::cranelift::gc::Repr;
 use crate::wasm::decode::val_type;
 use cranelift_codegen::entity::packed_option::ReservedValue;
-use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{Block, BlockCall, Inst, InstBuilder, JumpTableData, Value};
 use std::collections::BTreeMap;
-use std::mem::offset_of;
 use wasmparser::{BlockType, TryTable};
 
 /// A block that has begun and not ended.
@@ -132,19 +128,7 @@ pub fn loop_(cx: &mut FuncCx, ty: BlockType) {
     push_frame(cx, Kind::Loop { header }, exit, &types);
     cx.stack.truncate(cx.stack.len() - types.0.len());
     continue_at(cx, header);
-    if cx.env.settings.interruption {
-        interrupt_check(cx);
-    }
-}
-
-/// Asks at a loop header whether the store was interrupted. Function entries ask by their stack check. The load is atomic
-/// because a plain one would be replaced by what a loop header that dominates this one has loaded.
-fn interrupt_check(cx: &mut FuncCx) {
-    let store = cx.vm_store();
-    let flags = cx.in_region(trusted(), Region::Vm);
-    let address = cx.b.ins().iadd_imm_s(store, offset_of!(VmStore, interrupt) as i64);
-    let flag = cx.b.ins().atomic_load(I32, flags, address);
-    cx.cold_if(flag, |cx| cx.raise_by(Builtin::interrupted, &[]));
+    cx.poll_interrupt();
 }
 
 pub fn if_(cx: &mut FuncCx, ty: BlockType) {

@@ -68,7 +68,7 @@ pub fn copy(cx: &mut FuncCx, dst: u32, src: u32) {
     let (at, from, len) = (widen(cx, at, to), widen(cx, from, of), widen(cx, len, to.min(of)));
     let to = range(cx, MemoryIndex::from_u32(dst), at, len);
     let from = range(cx, MemoryIndex::from_u32(src), from, len);
-    cx.call_builtin(Builtin::memory_copy, &[to, from, len]);
+    cx.call_in_bulk(Builtin::memory_copy, Builtin::memory_copy_pieces, &[to, from, len]);
 }
 
 pub fn fill(cx: &mut FuncCx, memory: u32) {
@@ -76,7 +76,7 @@ pub fn fill(cx: &mut FuncCx, memory: u32) {
     let (at, value, len) = cx.pop3();
     let (at, len) = (widen(cx, at, index), widen(cx, len, index));
     let to = range(cx, MemoryIndex::from_u32(memory), at, len);
-    cx.call_builtin(Builtin::memory_fill, &[to, value, len]);
+    cx.call_in_bulk(Builtin::memory_fill, Builtin::memory_fill_pieces, &[to, value, len]);
 }
 
 /// A segment's indexes are of 32 bits, whatever the memory's are.
