@@ -188,10 +188,8 @@ impl SharedVmStore {
         let more = self.closed_during(&mut callback);
         self.own.callback.set(Some(callback));
         let (Some(more), Some(deadlines)) = (more, &self.deadlines) else { return false };
-        if let Some(later) = self.own.deadline.take() {
-            // One that was set after the other had passed.
-            deadlines.cancel(later);
-        }
+        // It may be one that was set after the other had passed.
+        self.end_deadline();
         let Ok(ticket) = deadlines.add(more, self, || self.forget(EXPIRED)) else { return false };
         self.own.deadline.set(Some(ticket));
         self.set_stack_limit(self.own.stack_limit.get());
@@ -215,16 +213,24 @@ impl SharedVmStore {
 
     /// A call is over. If it was the outermost, an interrupt that was delivered is forgotten.
     pub fn over(&self) {
-        if !self.is_running() && self.attention().load(Relaxed) & ATTENTION_STOPPING != 0 {
-            self.forget(TRIGGERED | EXPIRED);
+        if self.is_running() || self.attention().load(Relaxed) & ATTENTION_STOPPING == 0 {
+            return;
+        }
+        if self.own.deadline.get().is_some_and(|t| t.at <= Instant::now()) {
+            self.end_deadline();
+        }
+        self.forget(TRIGGERED | EXPIRED);
+    }
+
+    fn end_deadline(&self) {
+        if let (Some(ticket), Some(deadlines)) = (self.own.deadline.take(), &self.deadlines) {
+            deadlines.cancel(ticket);
         }
     }
 
     /// Forgets why the store should stop. The stack limit is found to be raised for nothing when it is met, or set anew.
     fn forget(&self, why: u32) {
-        if self.atomics().0.fetch_and(!why, SeqCst) & why & EXPIRED != 0 {
-            self.own.deadline.set(None);
-        }
+        self.atomics().0.fetch_and(!why, SeqCst);
         self.attention().fetch_and(!ATTENTION_STOPPING, AcqRel);
     }
 
@@ -232,9 +238,7 @@ impl SharedVmStore {
     /// new one also that somebody has interrupted. Nothing is forgotten while something runs.
     pub fn set_deadline(self: &Arc<Self>, after: Option<Duration>) -> io::Result<()> {
         let Some(deadlines) = &self.deadlines else { return Ok(()) };
-        if let Some(ticket) = self.own.deadline.take() {
-            deadlines.cancel(ticket);
-        }
+        self.end_deadline();
         if !self.is_running() {
             self.forget(if after.is_some() { EXPIRED } else { EXPIRED | TRIGGERED });
         }
@@ -256,9 +260,7 @@ impl SharedVmStore {
 
     /// The store's end.
     pub fn end(&self) {
-        if let (Some(ticket), Some(deadlines)) = (self.own.deadline.take(), &self.deadlines) {
-            deadlines.cancel(ticket);
-        }
+        self.end_deadline();
         drop(self.set_deadline_callback(None));
     }
 }

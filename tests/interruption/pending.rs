@@ -117,6 +117,9 @@ fn what_a_deadline_forgets() {
             });
             let guest = instance(&mut store, &guests(), &[host]);
             assert_interrupted(call(&mut store, guest, "host, loop"), "set while it runs");
+            // The new one is for what comes then.
+            assert!(!store.is_interrupted());
+            assert_eq!(store.time_left().is_some(), after.is_some());
             store.set_deadline(None).unwrap();
         }
     }
