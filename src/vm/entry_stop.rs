@@ -1,5 +1,5 @@
 //! Function entries that meet a raised stack limit by a fault: from the signal handler to `SharedVmStore::at_stack_limit`, and, if
-//! the guest may go on, back to the entry.
+//! the guest may go on, back to the entry. For x86-64.
 
 use super::builtins::finish;
 use super::code_memory::{self, Owner};
@@ -19,7 +19,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// # Safety
 /// The fault is at the trap site of a stack check, in a live frame of WebAssembly of this store.
-#[cfg(target_arch = "x86_64")]
 pub unsafe fn resume(store: *mut VmStore, pc: usize, fp: usize) -> Option<Resume> {
     let entry = code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: `find` keeps the owner alive.
@@ -33,7 +32,6 @@ pub unsafe fn resume(store: *mut VmStore, pc: usize, fp: usize) -> Option<Resume
 }
 
 /// Keeps all registers, and goes back to the function's entry if the guest may go on.
-#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn stopped() {
     std::arch::naked_asm!(
@@ -58,7 +56,6 @@ unsafe extern "C" fn stopped() {
 }
 
 /// Does not return if the guest has to stop.
-#[cfg(target_arch = "x86_64")]
 unsafe extern "C" fn at_limit(vm: *mut VmStore) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the store of the running WebAssembly. `stopped` has published its frame, whose saved frame pointer is the stack

@@ -37,6 +37,7 @@ pub mod census;
 pub mod code_memory;
 pub mod const_eval;
 pub mod engine;
+#[cfg(target_arch = "x86_64")]
 mod entry_stop;
 pub mod exception;
 pub mod first_call;

@@ -1,6 +1,7 @@
 //! Traps: from a fault, a builtin or a host function's error to the entry trampoline of the activation they end.
 
 use super::code_memory::{self, Owner};
+#[cfg(target_arch = "x86_64")]
 use super::entry_stop;
 use super::exception;
 use super::store::Store;
@@ -41,9 +42,13 @@ fn decide(pc: usize, fp: usize) -> Option<Resume> {
             return None;
         }
         let store = (*activation).store;
-        if trap == Trap::StackOverflow && (*store).stack_limit.load(SeqCst) == INTERRUPTED_STACK_LIMIT {
+        let is_raised = trap == Trap::StackOverflow && (*store).stack_limit.load(SeqCst) == INTERRUPTED_STACK_LIMIT;
+        #[cfg(target_arch = "x86_64")]
+        if is_raised {
             return entry_stop::resume(store, pc, fp);
         }
+        // On other processors nobody is asked for more time at a function's entry.
+        let trap = if is_raised { Trap::Interrupted } else { trap };
         unwind::capture(activation, Some((pc, fp)));
         (*activation).trap = trap as u8;
         Some(landing(activation))
