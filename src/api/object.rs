@@ -364,8 +364,11 @@ impl Ref {
             return Err(place.outside(at, count));
         }
         let (vm, mut values) = (store.vm().interrupts_for(count), Vec::new());
-        bulk::try_pieces(vm.as_ref(), count, bulk::ELEMENTS, |mut piece| {
-            piece.try_for_each(|i| Ok::<_, Error>(values.push(self.element(store, at + i as u32)?)))
+        bulk::try_pieces(vm.as_ref(), count, bulk::ELEMENTS, |piece| {
+            for i in piece {
+                values.push(self.element(store, at + i as u32)?);
+            }
+            Ok::<_, Error>(())
         })?;
         Ok(values)
     }

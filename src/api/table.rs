@@ -94,8 +94,11 @@ impl Table {
         let table = self.vm(store)?;
         table.check_range(at, len).map_err(|trap| outside(trap, at, len, table))?;
         let (vm, mut values) = (store.vm().interrupts_for(len as usize), Vec::new());
-        bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-            piece.try_for_each(|i| Ok::<_, Error>(values.push(self.get(store, at + i as u64)?)))
+        bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |piece| {
+            for i in piece {
+                values.push(self.get(store, at + i as u64)?);
+            }
+            Ok::<_, Error>(())
         })?;
         Ok(values)
     }

@@ -41,7 +41,7 @@ unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a Instance) {
 /// As `parts`, but other references into the store may be in use.
 unsafe fn interrupts<'a>(cx: Cx) -> &'a Arc<SharedVmStore> {
     // SAFETY: the caller's promise; the field is never written while the store lives.
-    unsafe { &*&raw const (*((*(*cx).header.store).store as *const Store)).vm }
+    unsafe { &(*((*(*cx).header.store).store as *const Store)).vm }
 }
 
 fn table<'a>(store: &'a mut Store, instance: &Instance, t: u32) -> &'a mut Table {
