@@ -143,7 +143,7 @@ fn messages_have_the_modules_own_names() {
         "2 unknown imports: \"m\".\"g\" (global (ref null $path)), \"m\".\"f\" (func ((ref $point), i32) -> (ref null $path))"
     );
     let e = f_of(f).call(&mut store, &[Val::AnyRef(None)], &mut []).unwrap_err();
-    assert_eq!(e.message(), "argument 1: expected a value of type (ref $spot), found null");
+    assert_eq!(e.message(), "argument 0: expected a value of type (ref $spot), found null");
     // Without a name it is what it is made of.
     let plain = module(
         &engine,

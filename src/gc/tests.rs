@@ -10,7 +10,7 @@ use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::VmNursery;
 use crate::base::Stable;
 use crate::wasm::descriptor::HEADER_SIZE;
-use crate::wasm::registry::{TypeRegistry, in_group};
+use crate::wasm::registry::{DefType, TypeRegistry, in_group};
 use crate::wasm::types::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 struct World {
     // Dropped in this order: the heap writes to the nursery, and reads descriptors.
     heap: Box<Heap>,
-    _types: TypeRegistry,
+    _types: (TypeRegistry, Vec<DefType>),
     _nursery: Stable<VmNursery>,
     node: TypeId,
     row: TypeId,
@@ -37,7 +37,11 @@ impl World {
         let reference = |heap| StorageType::Val(ValType::Ref(RefType { nullable: true, heap }));
         let i32 = field(StorageType::Val(ValType::I32));
         let to_node = field(reference(HeapType::ConcreteStruct(in_group(0))));
-        let one = |c: CompositeType| types.register_group(vec![SubType::plain(c)]).unwrap()[0].id;
+        let mut kept = Vec::new();
+        let mut one = |c: CompositeType| {
+            kept.extend(types.register_group(vec![SubType::plain(c)]).unwrap());
+            kept.last().unwrap().id
+        };
         let node = one(CompositeType::Struct(vec![i32, to_node].into()));
         let row = one(CompositeType::Array(field(reference(HeapType::ConcreteStruct(node)))));
         let bytes = one(CompositeType::Array(field(StorageType::I8)));
@@ -51,7 +55,7 @@ impl World {
         };
         // SAFETY: both outlive the heap.
         let heap = unsafe { Heap::new(config, pool, types.view(), nursery.as_ptr()) }.unwrap();
-        World { heap, _types: types, _nursery: nursery, node, row, bytes }
+        World { heap, _types: (types, kept), _nursery: nursery, node, row, bytes }
     }
 
     /// A node in a new root.
