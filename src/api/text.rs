@@ -5,8 +5,9 @@ use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
 use crate::sys::stack::on_large_stack;
 use crate::wasm::decode::COMPONENT;
+use crate::wasm::payloads::payloads;
 use std::borrow::Cow;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Payload, WasmFeatures};
 use wast::Wat;
 use wast::core::{FuncKind, ModuleField, ModuleKind};
 use wast::lexer::Lexer;
@@ -69,7 +70,7 @@ pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
 /// Which of the module's own functions, and which instruction of it, has the byte at an offset.
 fn instruction_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
     let mut function = 0;
-    for payload in Parser::new(0).parse_all(binary) {
+    for payload in payloads(binary, WasmFeatures::all()) {
         let Payload::CodeSectionEntry(body) = payload.ok()? else { continue };
         let range = body.range();
         if range.contains(&offset) {

@@ -5,20 +5,20 @@ use super::features::FeatureSet;
 use super::hints;
 use super::module::*;
 use super::names::Names;
+use super::payloads::payloads;
 use super::registry::{DefType, TypeRegistry, in_group};
 use super::types::*;
 use crate::base::index::*;
 use crate::base::limits::MAX_MODULE_SIZE;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
-use crate::sys::valgrind;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
     BinaryReader, BinaryReaderError, CompositeInnerType, ElementItems, ElementKind, Encoding, ExternalKind,
-    FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Parser, Payload, TableInit,
-    TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Payload, TableInit, TypeRef,
+    ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 /// A body, ready to be validated.
@@ -138,11 +138,7 @@ fn walk<'a>(
         return Err(err!(Limit, "the module has {} bytes, {MAX_MODULE_SIZE} is the most", bytes.len()));
     }
     let mut validator = Validator::new_with_features(features);
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    let mut payloads = parser.parse_all(bytes);
-    // The optimizer compares a payload's content before it looks at its variant, and then discards the result.
-    while let Some(payload) = valgrind::unreported(|| payloads.next()) {
+    for payload in payloads(bytes, features) {
         let payload = payload.map_err(malformed)?;
         if let Payload::Version { encoding: Encoding::Component, .. } = payload {
             return Err(err!(Unsupported, "{COMPONENT}"));

@@ -2,12 +2,13 @@
 //! read and nothing is checked. The validator reads and checks in one pass, and which of the two failed it says in words only, with
 //! names of the module among them. So after a failure this pass decides, not the words. It also counts what the validator limits.
 
+use super::payloads::payloads;
 use crate::base::limits::*;
 use crate::base::{Error, ErrorKind, Result};
 use crate::err;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ElementItems, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser,
-    Payload, RecGroup, TypeRef, WasmFeatures,
+    BinaryReader, CompositeInnerType, ElementItems, ExternalKind, FunctionBody, Operator, OperatorsReader, Payload,
+    RecGroup, TypeRef, WasmFeatures,
 };
 
 type Read<T> = wasmparser::Result<T>;
@@ -16,9 +17,7 @@ type Read<T> = wasmparser::Result<T>;
 /// something. `features` say how some bytes are read.
 pub fn check(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     let mut form = Form::default();
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    for payload in parser.parse_all(bytes) {
+    for payload in payloads(bytes, features) {
         payload.and_then(|p| form.payload(p)).map_err(|e| unreadable(&e, bytes))?;
         if let Some(at) = form.without_data_count {
             return Err(

@@ -11,6 +11,7 @@ mod matching;
 mod mnemonic;
 pub mod module;
 pub mod names;
+pub mod payloads;
 pub mod refusal;
 pub mod registry;
 pub mod scope;

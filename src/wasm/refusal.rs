@@ -5,8 +5,10 @@
 use super::features::{FEATURES, Feature, FeatureSet, Status};
 use super::form;
 use super::mnemonic::mnemonic;
+use super::payloads::payloads;
 use crate::base::{Error, ErrorKind};
-use wasmparser::{FunctionBody, Parser, Payload, TypeRef, Validator, WasmFeatures as Flags};
+use crate::sys::valgrind;
+use wasmparser::{FunctionBody, Payload, TypeRef, Validator, WasmFeatures as Flags};
 
 /// The error of a module that was refused under a set. Of kind `unsupported`, with the proposals by name and the first place, if the
 /// module would be valid with more of them; of kind `malformed` if it can not be read, of kind `limit` if it has too much of something;
@@ -86,13 +88,13 @@ fn helps(bytes: &[u8], flags: Flags, error: &wasmparser::Error) -> bool {
 }
 
 fn first_error(bytes: &[u8], flags: Flags) -> Option<wasmparser::Error> {
-    Validator::new_with_features(flags).validate_all(bytes).err()
+    valgrind::unreported(|| Validator::new_with_features(flags).validate_all(bytes).err())
 }
 
 /// What stands at an offset, in words.
 fn place(bytes: &[u8], offset: u64) -> String {
     let (mut section, mut function, mut end) = ("header", 0, 8);
-    for payload in Parser::new(0).parse_all(bytes) {
+    for payload in payloads(bytes, Flags::all()) {
         let Ok(payload) = payload else { break };
         if let Payload::CodeSectionEntry(body) = &payload {
             if body.range().contains(&offset) {

@@ -118,7 +118,11 @@ fn long_chains_take_no_stack() {
         store.gc().unwrap();
         assert!(store.heap_census().is_ok());
         let mut written = 0;
-        store.write_heap_snapshot(&mut |piece| Ok(written += piece.len())).unwrap();
+        let mut write = |piece: &str| {
+            written += piece.len();
+            Ok(())
+        };
+        store.write_heap_snapshot(&mut write).unwrap();
         assert!(written > 1_000_000);
         let link = Module::new(&engine, link.as_bytes()).unwrap();
         let nothing = Func::new(&mut store, &FuncType::new([], []), |_, _, _| Ok(())).unwrap();
