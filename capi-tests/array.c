@@ -196,7 +196,7 @@ static void made_wrongly(void) {
     kit_t k = kit();
     wrt_store_t *other = other_store(&k.w);
     wrt_type_t externs = T(&k, "extern"), solid = T(&k, "solid"), all = T(&k, "all"), any = plain_type(WRT_ARRAYREF, true),
-               empty = {0, 0, 0, 0, 0}, anys = T(&k, "any");
+               empty = {0}, anys = T(&k, "any");
     wrt_ref_t out = i31_of(k.s, 1), elsewhere = i31_of(other, 1), stale = stale_ref(k.s);
     wrt_val_t v, many[3];
     uint32_t len;

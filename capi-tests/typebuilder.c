@@ -158,7 +158,7 @@ static void misused(wrt_engine_t *engine) {
     wrt_engine_t *far;
     OK(wrt_engine_new(NULL, &far));
     wrt_types_t *theirs = types_of(far, "(type $s (sub (struct)))"), *types, *ours = types_of(engine, "(type $open (sub (struct)))");
-    wrt_type_t foreign = type_named(theirs, "s"), none = {0, 0, 0, 0, 0}, any = plain_type(WRT_ANYREF, true),
+    wrt_type_t foreign = type_named(theirs, "s"), none = {0}, any = plain_type(WRT_ANYREF, true),
                packed = plain_type(WRT_I8, false), t, made_up = type_named(ours, "open");
     made_up.kind = WRT_DEFINED_FUNC;
     wrt_field_t f = field(any, true), bad_f = field(foreign, true), none_f = field(none, true), made_up_f = field(made_up, true);

@@ -232,7 +232,7 @@ static void tests_and_casts_misused(void) {
     wrt_store_t *other = other_store(&k.w);
     wrt_ref_t r = structure(&k, &k.base), stale = stale_ref(k.s), elsewhere = i31_of(other, 1);
     wrt_type_t any = plain_type(WRT_ANYREF, true), out, foreign = type_named(far_types, "base"),
-               empty = {0, 0, 0, 0, 0}, number = plain_type(WRT_I32, false), made_up = k.base;
+               empty = {0}, number = plain_type(WRT_I32, false), made_up = k.base;
     wrt_val_t v;
     bool is = true;
     made_up.kind = WRT_DEFINED_ARRAY; /* a structure's number */

@@ -36,7 +36,7 @@ pub fn text() -> String {
         VmCaller { store, exit_fp }
         VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, scope_fp, embedder, store, nursery, funcs, func_count, attention }
         VmNursery { next, end }
-        Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames }
+        Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames, tail }
         VmMemory { base, length }
         VmMemorySlot { base, memory, limit }
         VmTable { elements, length, cards }

@@ -197,6 +197,8 @@ pub struct Activation {
     pub trap_frames: u32,
     /// Of the WebAssembly frames, innermost first, the last bytes of their calls; the first one may be a faulting instruction instead.
     pub frames: [usize; crate::base::limits::MAX_BACKTRACE_FRAMES],
+    /// The store once more: as long as both are right, nothing has been written over an activation.
+    pub tail: *mut VmStore,
 }
 
 /// A memory as machine code sees it. The base never changes during a memory's life.

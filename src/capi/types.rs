@@ -269,7 +269,10 @@ pub unsafe extern "C" fn wrt_functype_text(ty: *const wrt_functype_t, out_len: *
     plain(c"".as_ptr(), || unsafe {
         let text =
             |t: &wrt_functype_t| t.origin.as_ref().map_or_else(|| t.ty.to_string(), |o| o.scope.func_text(&t.ty));
-        ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len, || text(t)))
+        match ty.as_ref() {
+            Some(t) => t.text.lend(out_len, || text(t)),
+            None => CText::lend_or(None, Some(c""), out_len),
+        }
     })
 }
 
@@ -381,6 +384,9 @@ pub unsafe extern "C" fn wrt_externtype_is_mutable(ty: *const wrt_externtype_t) 
 pub unsafe extern "C" fn wrt_externtype_text(ty: *const wrt_externtype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
     plain(c"".as_ptr(), || unsafe {
-        ty.as_ref().map_or(c"".as_ptr(), |t| t.text.lend(out_len, || t.origin.scope.extern_text(&t.ty)))
+        match ty.as_ref() {
+            Some(t) => t.text.lend(out_len, || t.origin.scope.extern_text(&t.ty)),
+            None => CText::lend_or(None, Some(c""), out_len),
+        }
     })
 }

@@ -3,7 +3,7 @@
 
 /// `VG_USERREQ__RUNNING_ON_VALGRIND` and `VG_USERREQ__CHANGE_ERR_DISABLEMENT` of `valgrind.h`.
 const RUNNING_ON_VALGRIND: usize = 0x1001;
-const CHANGE_ERROR_DISABLEMENT: usize = 0x1804;
+const CHANGE_ERROR_DISABLEMENT: usize = 0x1801;
 
 /// Whether the process runs on Valgrind.
 pub fn is_running() -> bool {

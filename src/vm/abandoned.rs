@@ -32,8 +32,17 @@ impl SharedVmStore {
             if vm.activation.is_null() || sp >= vm.exit_sp {
                 return false;
             }
-            let caller_fp = unwind::word(vm.exit_fp);
-            (*vm.activation).store == self.get() && vm.exit_fp < caller_fp && caller_fp <= (*vm.activation).entry_fp
+            let (caller_fp, entry_fp) = (unwind::word(vm.exit_fp), (*vm.activation).entry_fp);
+            if (*vm.activation).store != self.get()
+                || (*vm.activation).tail != self.get()
+                || caller_fp <= vm.exit_fp
+                || caller_fp > entry_fp
+            {
+                return false;
+            }
+            // One link alone could have survived in what a frame of the host's has not written.
+            let next_fp = unwind::word(caller_fp);
+            caller_fp == entry_fp || (caller_fp < next_fp && next_fp <= entry_fp)
         }
     }
 

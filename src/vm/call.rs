@@ -92,6 +92,7 @@ unsafe fn run(
         (*act).handler_sp_offset = (*way).handler_sp_offset;
         let entry = (*way).entry;
         (*act).store = vm;
+        (*act).tail = vm;
         (*act).previous = (*vm).activation;
         (*act).previous_exit_fp = (*vm).exit_fp;
         (*act).previous_exit_sp = (*vm).exit_sp;
