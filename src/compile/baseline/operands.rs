@@ -140,7 +140,7 @@ pub struct Operands {
     in_xmms: [u32; 16],
     free_gprs: u16,
     free_xmms: u16,
-    /// Where locals end, and where the homes ended when there were most of them, in bytes below the frame pointer.
+    /// Where locals end, and where the deepest home ends that an operand was ever at, in bytes below the frame pointer.
     first_home: u32,
     pub deepest_home: u32,
 }
@@ -191,7 +191,9 @@ impl Cx<'_> {
             o.references.push(i);
         }
         o.stack.push(Operand { kind, place, home, reads });
-        o.deepest_home = o.deepest_home.max(home);
+        if place == Place::Home {
+            o.deepest_home = o.deepest_home.max(home);
+        }
     }
 
     /// Puts an operand that is somewhere else into a register.

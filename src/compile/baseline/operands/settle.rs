@@ -31,6 +31,7 @@ impl Cx<'_> {
         self.store(o, at(RBP, -(o.home as i32)));
         self.release(o);
         self.operands.stack[i].place = Place::Home;
+        self.operands.deepest_home = self.operands.deepest_home.max(o.home);
     }
 
     /// Puts all operands but numbers that are constants into their homes, so that all registers are free. Leaves the flags, changes
