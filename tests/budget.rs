@@ -4,7 +4,7 @@
 use wrt::api::*;
 
 /// Nothing is optimized; what is long is, but not what is short, which has little of such a budget; everything is.
-const BUDGETS: [u64; 3] = [0, 400_000_000, u64::MAX];
+const BUDGETS: [u64; 3] = [0, 32_000_000, u64::MAX];
 
 /// Many simple instructions, which are skipped.
 fn long() -> String {
@@ -149,7 +149,8 @@ fn the_same_module_and_budget_have_the_same_code() {
     }
     // More differs than what says which budget it was.
     let differing = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a != b).count();
-    assert!(differing(&all[0], &all[1]) > 1000 && differing(&all[1], &all[2]) > 1000);
+    let counts = [differing(&all[0], &all[1]), differing(&all[1], &all[2])];
+    assert!(counts.iter().all(|n| *n > 1000), "{counts:?}");
     // Code of another budget is not taken for this one's.
     let engine = Engine::new(&Config::new().optimization_budget(BUDGETS[1])).unwrap();
     // SAFETY: it was saved by this library.
