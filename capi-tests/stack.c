@@ -401,6 +401,8 @@ static void *parse(void *unused) {
 }
 
 int main(int argc, char **argv) {
+    /* Valgrind has stacks of its own, and knows of no others. */
+    if (!may_use_signals()) return 0;
     if (argc > 1) {
         if (!strcmp(argv[1], "without-proc")) hide_proc();
         no_signal_stack();
