@@ -4,12 +4,14 @@ use std::env;
 use std::fmt::Write;
 use std::path::Path;
 
+use anyhow::Context;
+
 // The rows of the trap table, to name them in the header.
 #[allow(dead_code)]
 #[path = "src/base/trap.rs"]
 mod trap;
 
-fn main() {
+fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=src/capi");
     println!("cargo:rerun-if-changed=src/base");
     println!("cargo:rerun-if-changed=build.rs");
@@ -17,8 +19,8 @@ fn main() {
     // Handlers and threads may be ours when the host thinks it is done: the library stays.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
 
-    let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("wrt.h");
-    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let out = Path::new(&env::var("OUT_DIR")?).join("wrt.h");
+    let root = env::var("CARGO_MANIFEST_DIR")?;
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         include_guard: Some("WRT_H".into()),
@@ -43,9 +45,11 @@ fn main() {
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
     config.enumeration.enum_class = false;
     let mut builder = cbindgen::Builder::new().with_config(config);
-    let mut sources: Vec<_> = std::fs::read_dir(Path::new(&root).join("src/capi"))
-        .expect("src/capi is there")
-        .map(|entry| entry.expect("readable").path())
+    let folder = Path::new(&root).join("src/capi");
+    let mut sources: Vec<_> = std::fs::read_dir(&folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
+        .with_context(|| format!("listing {}", folder.display()))?
+        .into_iter()
         // Not the folder's root: with it, every function would be there twice.
         .filter(|path| path.extension().is_some_and(|e| e == "rs") && path.file_name().is_some_and(|n| n != "mod.rs"))
         .collect();
@@ -55,9 +59,10 @@ fn main() {
     }
     builder = builder.with_src(Path::new(&root).join("src/base/error.rs"));
     let mut header = Vec::new();
-    builder.generate().expect("the C API is understood by cbindgen").write(&mut header);
-    let header = String::from_utf8(header).expect("UTF-8");
-    std::fs::write(out, polish(&header)).expect("the output folder is writable");
+    builder.generate().context("reading the C API")?.write(&mut header);
+    let header = String::from_utf8(header)?;
+    std::fs::write(&out, polish(&header)).with_context(|| format!("writing {}", out.display()))?;
+    Ok(())
 }
 
 /// Variants of the error kinds carry their prefix, and functions that give an error must be looked at.

@@ -104,7 +104,45 @@ static int files_in(const char *folder) {
     return count;
 }
 
+/* Functions that are more work than the budget are not optimized: nothing with a budget of 0, and what is long by default. */
+static void budgets(void) {
+    char loops[20000], *p = loops;
+    p += sprintf(p, "(module (func (export \"fib\") (param i32) (result i32) (local");
+    for (int i = 0; i < 600; i++) p += sprintf(p, " i32");
+    p += sprintf(p, ")");
+    for (int i = 0; i < 600; i++) p += sprintf(p, "(loop ");
+    for (int i = 0; i < 200; i++) p += sprintf(p, "(local.set %d (i32.add (local.get %d) (local.get 0)))", i + 1, i + 2);
+    for (int i = 0; i < 600; i++) p += sprintf(p, ")");
+    sprintf(p, "(i32.const 610)))");
+    const char *texts[2] = {FIB, loops};
+    for (int i = 0; i < 4; i++) {
+        wrt_config_t *config = wrt_config_new();
+        wrt_engine_t *engine;
+        OK(wrt_config_set_lazy(config, i & 1));
+        if (i < 2) OK(wrt_config_set_optimization_budget(config, 0));
+        OK(wrt_config_set_max_code_size(config, 1 << 20));
+        OK(wrt_engine_new(config, &engine));
+        for (int text = 0; text < 2; text++) {
+            wrt_module_t *module = module_of(engine, texts[text]);
+            run(engine, module);
+            wrt_module_delete(module);
+        }
+        wrt_engine_delete(engine);
+        OK(wrt_config_set_lazy(config, false));
+        OK(wrt_config_set_max_code_size(config, 10));
+        OK(wrt_engine_new(config, &engine));
+        wrt_module_t *module = (wrt_module_t *)1;
+        FAILS(WRT_ERROR_KIND_LIMIT, wrt_module_new(engine, FIB, strlen(FIB), &module));
+        CHECK(!module);
+        wrt_engine_delete(engine);
+        wrt_config_delete(config);
+    }
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_optimization_budget(NULL, 1));
+    FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_max_code_size(NULL, 1));
+}
+
 int main(void) {
+    budgets();
     forked(false);
     forked(true);
     char folder[] = "/tmp/wrt-lazy-XXXXXX", path[64], cache[64];

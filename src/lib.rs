@@ -15,6 +15,10 @@ mod vm;
 pub mod wasi;
 mod wasm;
 
+#[cfg(feature = "allocator")]
+#[global_allocator]
+static ALLOCATOR: sys::allocation::Allocator = sys::allocation::Allocator;
+
 /// Types whose misuse does not compile, for the documentation tests that show it. Not part of the API.
 #[doc(hidden)]
 pub mod internals {

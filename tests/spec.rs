@@ -471,6 +471,12 @@ fn wasm_v2() {
 #[test]
 fn wasm_v3() {
     run_with_zeal("wasm-v3", Config::new(), spec(SpecVersion::V3), 20000);
+    // Nothing is optimized, and everything is put together at once.
+    let files: Vec<File> = spec(SpecVersion::V3).map(Into::into).collect();
+    for signals in [true, false] {
+        let config = Config::new().signals(signals).optimization_budget(0);
+        run_with("wasm-v3", &files, 20000, &format!("signals {signals}, baseline"), config);
+    }
 }
 
 /// The newest edition: a checkout of the specification's repository of tests, if `WRT_TESTSUITE` says where one is; else what the

@@ -1,6 +1,8 @@
 //! The settings that shape machine code. They are part of the contract: code made under others is not loaded.
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+use crate::base::limits::DEFAULT_OPTIMIZATION_BUDGET;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Settings {
     /// Traps are hardware faults that a signal handler turns into errors. Otherwise every check is explicit and machine
     /// code raises through a builtin; results are the same.
@@ -10,45 +12,77 @@ pub struct Settings {
     pub interruption: bool,
     /// Relaxed vector instructions give the results of the specification's deterministic profile, on every processor.
     pub relaxed_deterministic: bool,
+    /// How much work the optimizing compiler may have with one function, in units of about a nanosecond. What would be more
+    /// is left to the baseline compiler.
+    pub optimization_budget: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        let off = false;
+        Settings {
+            signals: off,
+            interruption: off,
+            relaxed_deterministic: off,
+            optimization_budget: DEFAULT_OPTIMIZATION_BUDGET,
+        }
+    }
 }
 
 /// How many settings there are.
-pub const SETTINGS: usize = 3;
+pub const SETTINGS: usize = 4;
 
-/// A setting, to be stored and compared: what it is called, the C function that sets it, and what it is.
+/// A setting, to be stored and compared: what it is called, the C function that sets it, and what it is: 1 or 0, or a number.
 pub struct Setting {
     pub name: &'static str,
     pub setter: &'static str,
-    pub is_on: bool,
+    pub value: u64,
+    is_number: bool,
+}
+
+impl Setting {
+    /// A value of it in words.
+    fn word(&self, value: u64) -> String {
+        match value {
+            n if self.is_number => n.to_string(),
+            0 => "off".into(),
+            _ => "on".into(),
+        }
+    }
 }
 
 impl Settings {
     /// All of them, always in this order.
     pub fn list(self) -> [Setting; SETTINGS] {
-        let Settings { signals, interruption, relaxed_deterministic } = self;
+        let Settings { signals, interruption, relaxed_deterministic, optimization_budget } = self;
+        let switch = |name, setter, is_on: bool| Setting { name, setter, value: is_on.into(), is_number: false };
         [
-            ("signals", "wrt_config_set_signals", signals),
-            ("interruption", "wrt_config_set_interruption", interruption),
-            ("deterministic relaxed SIMD", "wrt_config_set_relaxed_simd_deterministic", relaxed_deterministic),
+            switch("signals", "wrt_config_set_signals", signals),
+            switch("interruption", "wrt_config_set_interruption", interruption),
+            switch("deterministic relaxed SIMD", "wrt_config_set_relaxed_simd_deterministic", relaxed_deterministic),
+            Setting {
+                name: "an optimization budget of",
+                setter: "wrt_config_set_optimization_budget",
+                value: optimization_budget,
+                is_number: true,
+            },
         ]
-        .map(|(name, setter, is_on)| Setting { name, setter, is_on })
     }
 
-    /// How these differ from the settings of which `stored` are the bits, in words: `signals on, and this engine has it off
+    /// How these differ from the settings of which `stored` are the values, in words: `signals on, and this engine has it off
     /// (wrt_config_set_signals)`. Empty if they are the same.
-    pub fn differences(self, stored: u64) -> Vec<String> {
-        let word = |is_on| if is_on { "on" } else { "off" };
-        let differs = |(i, s): (usize, Setting)| {
-            let was_on = stored >> i & 1 != 0;
-            (was_on != s.is_on).then(|| {
-                format!("{} {}, and this engine has it {} ({})", s.name, word(was_on), word(s.is_on), s.setter)
+    pub fn differences(self, stored: [u64; SETTINGS]) -> Vec<String> {
+        let differs = |(s, was): (Setting, u64)| {
+            (was != s.value).then(|| {
+                let (was, is) = (s.word(was), s.word(s.value));
+                format!("{} {was}, and this engine has it {is} ({})", s.name, s.setter)
             })
         };
-        self.list().into_iter().enumerate().filter_map(differs).collect()
+        self.list().into_iter().zip(stored).filter_map(differs).collect()
     }
 
-    pub fn bits(self) -> u64 {
-        self.list().iter().enumerate().fold(0, |bits, (i, s)| bits | (s.is_on as u64) << i)
+    pub fn values(self) -> [u64; SETTINGS] {
+        self.list().map(|s| s.value)
     }
 }
 
@@ -58,12 +92,16 @@ mod tests {
 
     #[test]
     fn differences_are_named() {
-        let all = Settings { signals: true, interruption: true, relaxed_deterministic: true };
+        let all = Settings { signals: true, interruption: true, relaxed_deterministic: true, optimization_budget: 5 };
         let none = Settings::default();
-        assert!(all.differences(all.bits()).is_empty() && none.differences(none.bits()).is_empty());
-        assert_eq!(all.differences(none.bits()).len(), SETTINGS);
+        assert!(all.differences(all.values()).is_empty() && none.differences(none.values()).is_empty());
+        assert_eq!(all.differences(none.values()).len(), SETTINGS);
         let quiet = Settings { signals: false, ..all };
         let said = "signals on, and this engine has it off (wrt_config_set_signals)";
-        assert_eq!(quiet.differences(all.bits()), [said]);
+        assert_eq!(quiet.differences(all.values()), [said]);
+        let hasty = Settings { optimization_budget: 7, ..all };
+        let said =
+            "an optimization budget of 5, and this engine has it 7 (wrt_config_set_optimization_budget)".to_string();
+        assert_eq!(hasty.differences(all.values()), [said]);
     }
 }

@@ -55,7 +55,7 @@ impl Config {
         self
     }
     /// Whether a module is ready when it is valid (default: no): its functions are compiled when they are first called, and
-    /// the rest meanwhile by threads in the background, one less than `threads`, one at least. Results are the same, and in the
+    /// the rest meanwhile by threads of the engine's in the background, one less than `threads`, one at least. Results are the same, and in the
     /// end so is the code. A function that can not be compiled is an error of its first call. Only on x86-64.
     pub fn lazy(mut self, on: bool) -> Config {
         self.0.lazy = on;
@@ -77,6 +77,23 @@ impl Config {
     /// Threads that compile, at most (default: the processors there are).
     pub fn threads(mut self, n: usize) -> Config {
         self.0.threads = n;
+        self
+    }
+
+    /// How much work the optimizing compiler may have with one function, in units that stand for about a nanosecond (default:
+    /// 7 000 000 000). What would be more is compiled by the baseline compiler, in eager engines too: its results are the same, its
+    /// code is slower. The work is estimated from counts, so a module and a setting always have the same code. Work that
+    /// grows faster than a function is limited to a share of the budget by its size: all of it from 140 000 bytes on. 0 optimizes nothing,
+    /// `u64::MAX` everything. Saved modules are for engines of the same budget. Where there is no baseline compiler (other processors
+    /// than x86-64), such a function is an error of kind `Limit`.
+    pub fn optimization_budget(mut self, work: u64) -> Config {
+        self.0.settings.optimization_budget = work;
+        self
+    }
+    /// Most bytes of a module's machine code (default: 64 MiB, and 64 for each byte of its functions; 2 GiB is the most). More is an
+    /// error of kind `Limit`, of the module or, where it is compiled lazily, of a first call.
+    pub fn max_code_size(mut self, bytes: u64) -> Config {
+        self.0.max_code = Some(bytes);
         self
     }
 

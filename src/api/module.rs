@@ -2,6 +2,7 @@
 
 use super::{Engine, Types, text};
 use crate::base::Result;
+use crate::sys::allocation;
 use crate::vm::share::{Offer, Share};
 use crate::vm::{module as vm, saved};
 use crate::wasm::scope::TypeScope;
@@ -34,16 +35,20 @@ impl Module {
     /// Compiles a module, in the binary or in the text format.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
         engine.0.install_handlers()?;
-        let binary = text::binary(bytes)?;
-        let module = vm::Module::new(&engine.0, &binary).map_err(|e| text::place(e, bytes, &binary))?;
-        Ok(Module(Arc::new(module)))
+        allocation::fatal(|| {
+            let binary = text::binary(bytes)?;
+            let module = vm::Module::new(&engine.0, &binary).map_err(|e| text::place(e, bytes, &binary))?;
+            Ok(Module(Arc::new(module)))
+        })
     }
 
     /// Validates a module, in the binary or in the text format, without compiling it.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
-        let (binary, features) = (text::binary(bytes)?, engine.0.config.features);
-        let refused = |e| text::place(refusal::explain(e, &binary, features), bytes, &binary);
-        decode::validate(&binary, features).map_err(refused)
+        allocation::fatal(|| {
+            let (binary, features) = (text::binary(bytes)?, engine.0.config.features);
+            let refused = |e| text::place(refusal::explain(e, &binary, features), bytes, &binary);
+            decode::validate(&binary, features).map_err(refused)
+        })
     }
 
     /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of
@@ -59,7 +64,7 @@ impl Module {
     /// The bytes were made by `save`, or are refused by its checks.
     pub unsafe fn load(engine: &Engine, saved: &[u8]) -> Result<Module> {
         engine.0.install_handlers()?;
-        Ok(Module(Arc::new(saved::load(&engine.0, saved)?)))
+        Ok(Module(Arc::new(allocation::fatal(|| saved::load(&engine.0, saved))?)))
     }
 
     /// Writes what `save` gives to a file, which is there whole or not at all.
@@ -73,7 +78,7 @@ impl Module {
     /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
         engine.0.install_handlers()?;
-        Ok(Module(Arc::new(saved::load_file(&engine.0, path)?)))
+        Ok(Module(Arc::new(allocation::fatal(|| saved::load_file(&engine.0, path))?)))
     }
 
     /// Runs `f` with a module that stays, whatever the host does with this one meanwhile.

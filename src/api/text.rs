@@ -3,6 +3,7 @@
 use super::mistaken::{first_keyword, mistaken};
 use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::err;
+use crate::sys::allocation::fatal;
 use crate::sys::stack::on_large_stack;
 use crate::wasm::decode::COMPONENT;
 use crate::wasm::payloads::payloads;
@@ -32,7 +33,8 @@ pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
 /// The binary of a text between two others. The parser recurses, whatever stack the host has. Lines in errors are those of the text: what stands before it are whole lines.
 pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Vec<u8>> {
     let all = [before, text, after].concat();
-    let parsed = on_large_stack(|| tokens(&all).and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode()));
+    let parse = || tokens(&all).and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode());
+    let parsed = fatal(|| on_large_stack(parse));
     let parsed = parsed.map_err(|e| err!(OutOfMemory, "no stack to parse on: {e}"))?;
     parsed.map_err(|e| {
         let (line, column) = e.span().linecol_in(&all);

@@ -24,9 +24,16 @@ pub const MAX_MODULE_SIZE: usize = 512 << 20;
 pub const MAX_FUNC_VALUES: usize = 1000;
 /// Bodies smaller than this in total, in bytes, are compiled by the calling thread alone.
 pub const PARALLEL_COMPILE_THRESHOLD: usize = 16 << 10;
-/// Functions whose frames would be larger than this, in bytes, are compiled in full at once, where a module is compiled while it
-/// runs: they have no time to be replaced.
-pub const MAX_BASELINE_FRAME: u32 = 32 << 10;
+/// How much work the optimizing compiler may have with one large function unless configured, in units of about a nanosecond. Of some
+/// hundred thousand functions of real programs two have more (docs/performance.md).
+pub const DEFAULT_OPTIMIZATION_BUDGET: u64 = 7_000_000_000;
+/// Most bytes of a frame of baseline code: more than any body of instructions that have one result each can need.
+pub const MAX_BASELINE_FRAME: u32 = 64 << 20;
+/// Most bytes of a module's machine code, unless configured: so many for each byte of its bodies, and so many more.
+pub const CODE_FOR_BYTE: u64 = 64;
+pub const CODE_FOR_MODULE: u64 = 64 << 20;
+/// Most bytes of a module's machine code at all: what its calls reach.
+pub const MAX_CODE: u64 = i32::MAX as u64;
 /// Bytes of bodies for each thread in the background but the first.
 pub const LAZY_BYTES_PER_THREAD: usize = 64 << 10;
 /// Baseline code has larger frames: where a module is compiled while it runs, WebAssembly may use this many times the stack

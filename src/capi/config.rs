@@ -84,9 +84,9 @@ pub unsafe extern "C" fn wrt_config_set_max_wasm_stack(config: *mut wrt_config_t
 /// Whether `wrt_module_new` is done when the module is valid (off by default): functions are compiled when they are first
 /// called, and the rest meanwhile by threads in the background, one less than `wrt_config_set_threads` says but at least
 /// one. Results are the same, and so is the code in the end. Code that was made at once for a first call takes more stack: WebAssembly may use up to 16
-/// times of what `wrt_config_set_max_wasm_stack` says then, as far as the stack has it. A function that the compiler refuses is an error of its first
-/// call. `wrt_module_save` waits until all is compiled; deleting the last pointer to the module and its instances, until the
-/// threads have finished their functions.
+/// times of what `wrt_config_set_max_wasm_stack` says then, as far as the stack has it. A function that can not be compiled is an error of its first
+/// call. `wrt_module_save` waits until all is compiled. Deleting waits for nothing: a thread that is compiling a function of a deleted
+/// module goes on to its end, and the module's memory goes then. Threads are the engine's, for all of its modules together.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_lazy(config: *mut wrt_config_t, on: wrt_bool) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
@@ -131,6 +131,26 @@ pub unsafe extern "C" fn wrt_config_set_cache(
 pub unsafe extern "C" fn wrt_config_set_threads(config: *mut wrt_config_t, threads: usize) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe { change(config, |c| c.threads(threads)) }
+}
+
+/// How much work the optimizing compiler may have with one function: 7 000 000 000 unless set, in units that stand for about a
+/// nanosecond. A function that would be more is compiled by the baseline compiler, whether the engine is lazy or not: its results are
+/// the same, its code takes 1.2 to 2.8 times as long and more stack. The work is estimated from counts (instructions, blocks, values
+/// that are alive at the same time, what branches pass, loops around each other), never from time, so the same module and settings have
+/// the same code. Work that grows faster than a function is limited to a share of the budget by its size: all of it from 140 000 bytes on. 0 optimizes nothing, `UINT64_MAX` everything, however long it takes. Modules saved with another budget are refused.
+/// On processors without a baseline compiler (all but x86-64) such a function is an error of kind `limit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_optimization_budget(config: *mut wrt_config_t, work: u64) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.optimization_budget(work)) }
+}
+
+/// Most bytes of a module's machine code: unless set, 64 MiB and 64 for each byte of its functions; 2 GiB is the most. A module
+/// that has more is an error of kind `limit`: of `wrt_module_new`, or of a function's first call where it is compiled lazily.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_max_code_size(config: *mut wrt_config_t, bytes: u64) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.max_code_size(bytes)) }
 }
 
 /// Most bytes that a 64-bit memory may have, whatever its type allows: 16 GiB unless set, 32 TiB at most, checked by

@@ -4,6 +4,7 @@ use crate::abi::code::*;
 use crate::base::Result;
 use crate::base::index::{DefinedFuncIndex, EntityRef};
 use crate::err;
+use crate::sys::allocation::fallible;
 use std::sync::Arc;
 
 /// Functions start at multiples of this: what x86-64 processors fetch at once.
@@ -21,6 +22,8 @@ pub struct CompiledFunc {
     pub(super) tries: Vec<Try>,
     pub(super) uses_heap: bool,
     pub(super) relocs: Vec<Call>,
+    /// Whether the optimizing compiler made it.
+    pub(super) optimized: bool,
 }
 
 /// A call of another function of the module: where its 32-bit displacement stands, relative to the end of which it counts.
@@ -138,6 +141,11 @@ impl CompiledFunc {
         self.uses_heap
     }
 
+    /// Whether the optimizing compiler made it.
+    pub fn is_optimized(&self) -> bool {
+        self.optimized
+    }
+
     /// Bytes of machine code.
     pub fn len(&self) -> usize {
         self.text.len()
@@ -187,7 +195,8 @@ pub fn link(compiled: &[Arc<CompiledFunc>]) -> Result<Code> {
     if size > i32::MAX as usize {
         return Err(err!(Limit, "the module has {size} bytes of machine code, 2 GiB is the most"));
     }
-    code.text.reserve_exact(size);
+    fallible(|| code.text.try_reserve_exact(size))
+        .map_err(|_| err!(OutOfMemory, "no memory for {size} bytes of machine code"))?;
     for f in compiled {
         f.append_to(&mut code);
         code.text.resize(code.text.len().next_multiple_of(ALIGN), 0);

@@ -7,9 +7,10 @@ use super::env::{ModuleEnv, ModuleFacts, Processor};
 use crate::abi::code::{Code, TrampolineCode};
 use crate::abi::settings::Settings;
 use crate::base::index::*;
-use crate::base::limits::PARALLEL_COMPILE_THRESHOLD;
+use crate::base::limits::{CODE_FOR_BYTE, CODE_FOR_MODULE, MAX_CODE, PARALLEL_COMPILE_THRESHOLD};
 use crate::base::{Error, Result};
 use crate::err;
+use crate::sys::allocation::fatal;
 use crate::sys::lock::Mutex;
 use crate::sys::stack::on_large_stack;
 use crate::sys::thread::{THREAD_STACK, without_signals};
@@ -36,6 +37,7 @@ pub struct Compiler {
     processor: Processor,
     settings: Settings,
     threads: usize,
+    max_code: Option<u64>,
     contract: Contract,
     progress: Progress,
 }
@@ -47,15 +49,67 @@ pub struct Progress {
     pub total: AtomicU64,
 }
 
-/// Compiles a valid body as fast as can be. `None` when Cranelift has to.
-pub fn compile_at_once(
+/// Compiles a valid body by the baseline compiler. `None` when Cranelift has to.
+pub fn compile_baseline(
     env: &ModuleEnv<'_>,
     i: DefinedFuncIndex,
     bytes: &[u8],
     body: &Body,
 ) -> Result<Option<CompiledFunc>> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return Ok(None);
+    }
     let result = catch_unwind(AssertUnwindSafe(|| baseline::compile(env, i, bytes, body)));
     result.map_or_else(|_| Err(panicked(env, i)), |done| Ok(done?.ok()))
+}
+
+/// Validates and compiles a body for good: by Cranelift, or by the baseline compiler where that would be too much work. The same
+/// module and settings always have the same code.
+pub fn compile_for_good(
+    compiler: &mut FuncCompiler,
+    env: &ModuleEnv<'_>,
+    i: DefinedFuncIndex,
+    bytes: &[u8],
+    body: &Body,
+) -> Result<CompiledFunc> {
+    if let Some(optimized) = compiler.compile(env, i, bytes, decode::again(body))? {
+        return Ok(optimized);
+    }
+    let range = env.info.bodies[i].clone();
+    decode::validate_body(decode::again(body), &bytes[range.clone()], range.start, &mut Default::default())?;
+    compile_baseline(env, i, bytes, body)?.ok_or_else(|| {
+        let (f, budget) = (env.info.func_index(i).as_u32(), env.settings.optimization_budget);
+        err!(
+            Limit,
+            "function {f} takes more work to optimize than the budget of {budget}, and the baseline compiler can not compile it here"
+        )
+    })
+}
+
+/// Counts bytes of a module's machine code, on any thread.
+pub struct CodeMeter {
+    used: AtomicU64,
+    most: u64,
+}
+
+impl CodeMeter {
+    pub fn new(env: &ModuleEnv<'_>) -> CodeMeter {
+        CodeMeter { used: AtomicU64::new(0), most: env.max_code }
+    }
+
+    pub fn is_exceeded(&self) -> bool {
+        self.used.load(Relaxed) > self.most
+    }
+
+    /// Counts a function's code. An error if it is too much with what was counted before.
+    pub fn add(&self, func: &CompiledFunc) -> Result<()> {
+        self.used.fetch_add(func.len() as u64, Relaxed);
+        if self.is_exceeded() { Err(too_much_code(self.most)) } else { Ok(()) }
+    }
+}
+
+pub(super) fn too_much_code(most: u64) -> Error {
+    err!(Limit, "the module has more than {most} bytes of machine code, which is the limit for it")
 }
 
 pub(super) fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
@@ -81,7 +135,8 @@ fn packed_version() -> u64 {
 
 impl Compiler {
     /// A compiler for this machine that uses `threads` threads at most.
-    pub fn new(settings: Settings, threads: usize) -> Result<Compiler> {
+    /// Modules have `max_code` bytes of machine code at most; `None` for what fits to their size.
+    pub fn new(settings: Settings, threads: usize, max_code: Option<u64>) -> Result<Compiler> {
         let isa = isa::host()?;
         let contract = Contract {
             hash: isa::contract(&*isa, settings),
@@ -94,6 +149,7 @@ impl Compiler {
             isa,
             settings,
             threads,
+            max_code,
             contract,
             progress: Progress::default(),
         })
@@ -113,7 +169,9 @@ impl Compiler {
     pub fn env<'m>(&'m self, info: &'m ModuleInfo, facts: &'m ModuleFacts, types: DescriptorView) -> ModuleEnv<'m> {
         let (layout, fixed_tables) = (&facts.layout, &facts.fixed_tables[..]);
         let (settings, isa, processor) = (self.settings, &*self.isa, self.processor);
-        ModuleEnv { info, layout, settings, isa, processor, types, fixed_tables }
+        let by_size = CODE_FOR_BYTE * facts.body_bytes + CODE_FOR_MODULE;
+        let max_code = self.max_code.unwrap_or(by_size).min(MAX_CODE);
+        ModuleEnv { info, layout, settings, isa, processor, types, fixed_tables, max_code }
     }
 
     /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
@@ -130,16 +188,17 @@ impl Compiler {
             order.sort_by_key(|i| std::cmp::Reverse(size(*i)));
         }
         let counted = AtomicU64::new(0);
+        let meter = CodeMeter::new(&env);
         let compiled = in_parallel(threads, &order, FuncCompiler::default, |compiler, i| {
-            let body = decode::again(&bodies[i]);
-            let func = compiler.compile(&env, DefinedFuncIndex::new(i), bytes, body);
+            let func = one(compiler, &env, i, bytes, &bodies[i], &meter);
             counted.fetch_add(size(i) as u64, Relaxed);
             self.progress.done.fetch_add(size(i) as u64, Relaxed);
-            func.map(Arc::new)
+            func
         });
         // Some may have been left out.
         self.progress.done.fetch_add(all as u64 - counted.load(Relaxed), Relaxed);
-        link(&compiled?)
+        let funcs: Option<Vec<_>> = compiled?.into_iter().collect();
+        link(&funcs.ok_or_else(|| too_much_code(meter.most))?)
     }
 
     /// Validates the bodies of a module. Gives whether one may look into objects; of several errors the first function's.
@@ -155,9 +214,28 @@ impl Compiler {
 
     /// The ways in and out for a function type.
     pub fn trampoline(&self, ty: &FuncType) -> Result<TrampolineCode> {
-        let made = on_large_stack(|| FuncCompiler::default().trampoline(&*self.isa, ty));
+        let made = fatal(|| on_large_stack(|| FuncCompiler::default().trampoline(&*self.isa, ty)));
         made.map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))?
     }
+}
+
+/// Validates and compiles function `i`. `None` when there is too much code by then: an invalid function is the better error.
+fn one(
+    compiler: &mut FuncCompiler,
+    env: &ModuleEnv<'_>,
+    i: usize,
+    bytes: &[u8],
+    body: &Body,
+    meter: &CodeMeter,
+) -> Result<Option<Arc<CompiledFunc>>> {
+    let i = DefinedFuncIndex::new(i);
+    if meter.is_exceeded() {
+        let range = env.info.bodies[i].clone();
+        decode::validate_body(decode::again(body), &bytes[range.clone()], range.start, &mut Default::default())?;
+        return Ok(None);
+    }
+    let func = compile_for_good(compiler, env, i, bytes, body)?;
+    Ok(meter.add(&func).is_ok().then(|| Arc::new(func)))
 }
 
 /// Does `work` for every index of `order`, which are those below its length, on the calling thread and on others. Gives the
@@ -172,7 +250,7 @@ fn in_parallel<S, T: Send>(
     let next = AtomicUsize::new(0);
     // What stands behind the first error is of no interest any more.
     let first_bad = AtomicUsize::new(usize::MAX);
-    let run = || {
+    let compile = || {
         on_large_stack(|| {
             let mut state = state();
             while let Some(&i) = order.get(next.fetch_add(1, Relaxed)) {
@@ -187,6 +265,7 @@ fn in_parallel<S, T: Send>(
             }
         })
     };
+    let run = || fatal(compile);
     std::thread::scope(|scope| {
         for _ in 1..threads.min(order.len()) {
             let builder = std::thread::Builder::new().name("wrt-compile".into()).stack_size(THREAD_STACK);

@@ -19,12 +19,16 @@ pub struct ModuleEnv<'m> {
     /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
     /// grow it.
     pub fixed_tables: &'m [bool],
+    /// Most bytes of machine code.
+    pub max_code: u64,
 }
 
 /// What follows from a module's declarations.
 pub struct ModuleFacts {
     pub layout: ContextLayout,
     pub fixed_tables: Vec<bool>,
+    /// Bytes of all bodies.
+    pub body_bytes: u64,
 }
 
 impl ModuleFacts {
@@ -40,7 +44,8 @@ impl ModuleFacts {
             fixed_tables[t.index()] |= limits.max == Some(limits.min);
             fixed_tables[t.index()] &= info.defined_table(t).is_some();
         }
-        ModuleFacts { layout: ContextLayout::new(info), fixed_tables }
+        let body_bytes = info.bodies.values().map(|b| b.len() as u64).sum();
+        ModuleFacts { layout: ContextLayout::new(info), fixed_tables, body_bytes }
     }
 }
 

@@ -15,5 +15,5 @@ mod tests;
 
 pub use code::{ALIGN, CompiledFunc, link};
 pub use cranelift::{FuncCompiler, results_in_memory};
-pub use driver::{Compiler, Contract, Tier, compile_at_once};
+pub use driver::{CodeMeter, Compiler, Contract, Tier, compile_baseline, compile_for_good};
 pub use env::ModuleFacts;

@@ -1,5 +1,7 @@
 //! How much there is to do for functions that grow in two ways at once: nothing may be the product of both. Work is counted, not timed.
 
+mod budget;
+
 use super::baseline;
 use super::{Compiler, FuncCompiler, ModuleFacts};
 use crate::abi::settings::Settings;
@@ -92,7 +94,7 @@ fn first<T>(text: &str, settings: Settings, f: impl FnOnce(&super::env::ModuleEn
     let types = TypeRegistry::new().unwrap();
     let bytes = wat::parse_str(text).unwrap();
     let decoded = decode(&bytes, &types, FeatureSet::default()).unwrap();
-    let compiler = Compiler::new(settings, 1).unwrap();
+    let compiler = Compiler::new(settings, 1, None).unwrap();
     let facts = ModuleFacts::new(&decoded.info);
     f(&compiler.env(&decoded.info, &facts, types.view()), &bytes, &decoded)
 }
@@ -102,14 +104,15 @@ fn first_index() -> DefinedFuncIndex {
 }
 
 fn settings(signals: bool) -> Settings {
-    Settings { signals, ..Settings::default() }
+    Settings { signals, optimization_budget: u64::MAX, ..Settings::default() }
 }
 
 /// For Cranelift: what it is given, and blocks; what comes out.
 fn optimized(text: &str, signals: bool) -> (usize, usize, usize) {
     first(text, settings(signals), |env, bytes, decoded| {
         let mut compiler = FuncCompiler::default();
-        let compiled = compiler.compile(env, first_index(), bytes, again(&decoded.bodies[0])).unwrap();
+        let compiled =
+            compiler.compile(env, first_index(), bytes, again(&decoded.bodies[0])).unwrap().expect("it has no budget");
         let (size, blocks) = compiler.size();
         (size, blocks, compiled.len() + compiled.stack_maps.size())
     })

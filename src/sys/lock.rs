@@ -344,24 +344,16 @@ impl Condvar {
         Condvar { woken: AtomicU32::new(0) }
     }
 
-    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        self.wait_at_most(guard, None);
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, time: Instant) {
+        self.wait_for(guard, time.saturating_duration_since(Instant::now()));
     }
 
     pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, time: Duration) {
-        self.wait_at_most(guard, Some(time));
-    }
-
-    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, time: Instant) {
-        self.wait_at_most(guard, Some(time.saturating_duration_since(Instant::now())));
-    }
-
-    fn wait_at_most<T>(&self, guard: &mut MutexGuard<'_, T>, time: Option<Duration>) {
         let woken = self.woken.load(Relaxed);
         // The lock first. A fork may happen while this waits.
         guard.held = None;
         guard.section = None;
-        futex_wait(&self.woken, woken, time);
+        futex_wait(&self.woken, woken, Some(time));
         *guard = guard.lock.lock();
     }
 
@@ -487,7 +479,7 @@ mod tests {
         let waiter = std::thread::spawn(move || {
             let mut pair = waiting.pairs[0].lock();
             while pair.0 == 0 {
-                waiting.changed.wait(&mut pair);
+                waiting.changed.wait_for(&mut pair, Duration::from_secs(10));
             }
         });
         let forkers: Vec<_> = (0..3).map(|_| std::thread::spawn(|| (0..5).for_each(|_| child_ends(|| {})))).collect();

@@ -1,5 +1,6 @@
 //! Floor 0: the operating system. No WebAssembly words here.
 
+pub mod allocation;
 pub mod barrier;
 pub mod callback;
 pub mod frame_info;

@@ -1,5 +1,6 @@
 //! The engine: what modules and stores share. The compiler, the type registry, trampolines by type, the timer.
 
+use super::background::Background;
 use super::cache::CacheConfig;
 use super::code_memory::{self, Owner};
 use super::pool::{Pool, PoolOptions, PoolStatistics};
@@ -49,6 +50,8 @@ pub struct EngineConfig {
     pub pool: PoolOptions,
     /// Most bytes of a 64-bit memory.
     pub max_memory64: u64,
+    /// Most bytes of a module's machine code; `None` for what fits to its size.
+    pub max_code: Option<u64>,
 }
 
 impl Default for EngineConfig {
@@ -65,6 +68,7 @@ impl Default for EngineConfig {
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
             max_memory64: DEFAULT_MAX_MEMORY64,
+            max_code: None,
         }
     }
 }
@@ -82,6 +86,8 @@ pub struct Engine {
     pub compiler: Compiler,
     pub types: TypeRegistry,
     pub timer: Timer,
+    /// The threads that compile lazy modules.
+    pub background: Arc<Background>,
     /// The arrays of what objects of the host refer to.
     pub host_fields: DefType,
     /// Address space of heaps whose stores are gone.
@@ -109,10 +115,11 @@ impl Engine {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Arc::new(Engine {
             id: NEXT_ID.fetch_add(1, Relaxed),
-            compiler: Compiler::new(config.settings, config.threads)?,
+            compiler: Compiler::new(config.settings, config.threads, config.max_code)?,
             types,
             host_fields,
             timer: Timer::default(),
+            background: Background::new(config.threads.saturating_sub(1).max(1)),
             regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
             pool: Pool::new(config.pool),
             offers: AtomicUsize::new(0),

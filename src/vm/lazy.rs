@@ -10,15 +10,17 @@ use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
 use crate::base::index::*;
 use crate::base::limits::LAZY_BYTES_PER_THREAD;
 use crate::base::{Error, ErrorKind, Result, Trap};
-use crate::compile::{CompiledFunc, FuncCompiler, ModuleFacts, Tier, compile_at_once, link};
+use crate::compile::{
+    CodeMeter, CompiledFunc, FuncCompiler, ModuleFacts, Tier, compile_baseline, compile_for_good, link,
+};
 use crate::err;
+use crate::sys::allocation::fatal;
 use crate::sys::lock::{Condvar, Mutex, section};
 use crate::sys::stack::on_large_stack;
-use crate::sys::thread::{lower_priority, process, spawn_quietly};
+use crate::sys::thread::process;
 use crate::wasm::decode::{self, Body};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -34,17 +36,18 @@ pub struct Lazy {
     uses_heap: bool,
     text: Arc<LazyText>,
     queue: Mutex<Queue>,
-    /// A function is compiled, all are put together, or a thread has ended.
+    /// A function is compiled, or all are put together.
     changed: Condvar,
     /// Nobody wants more.
     stopped: AtomicBool,
     linked: OnceLock<Linked>,
+    /// Whether `on_linked` is done.
+    kept: AtomicBool,
     /// Contexts whose funcrefs lead to stubs.
     contexts: Mutex<Vec<usize>>,
-    /// Threads that have not ended; they go under the queue's lock.
-    threads: AtomicU32,
-    /// The process whose threads they are.
+    /// The process whose threads have taken functions.
     process: AtomicU32,
+    meter: CodeMeter,
     /// Bytes of all bodies, and of those that the engine's progress counts as done.
     size: u64,
     done: AtomicU64,
@@ -64,10 +67,12 @@ impl Lazy {
         on_linked: Option<OnLinked>,
     ) -> Result<Arc<Lazy>> {
         let size: usize = source.info.bodies.values().map(|b| b.len()).sum();
+        let facts = ModuleFacts::new(&source.info);
+        let meter = CodeMeter::new(&engine.compiler.env(&source.info, &facts, engine.types.view()));
         let lazy = Arc::new(Lazy {
             engine: engine.clone(),
             source: source.clone(),
-            facts: ModuleFacts::new(&source.info),
+            facts,
             queue: Mutex::new(Queue::new(bodies.len())),
             bodies: bodies.iter().map(decode::again).collect(),
             uses_heap,
@@ -75,59 +80,56 @@ impl Lazy {
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),
+            kept: AtomicBool::new(on_linked.is_none()),
             contexts: Mutex::new(Vec::new()),
-            threads: AtomicU32::new(0),
             process: AtomicU32::new(process()),
+            meter,
             size: size as u64,
             done: AtomicU64::new(0),
             on_linked,
         });
         engine.compiler.progress().total.fetch_add(size as u64, Relaxed);
-        lazy.spawn_all();
+        lazy.compile_in_background();
         Ok(lazy)
     }
 
-    /// The threads that compile in the background, as many as the module is worth.
-    fn spawn_all(self: &Arc<Lazy>) {
-        let config = &self.engine.config;
-        if config.background {
-            // One processor is for who runs.
-            let most = 1 + self.size as usize / LAZY_BYTES_PER_THREAD;
-            (0..config.threads.saturating_sub(1).clamp(1, most)).for_each(|_| self.spawn());
+    /// Lets the engine's threads compile it, as many as the module is worth.
+    fn compile_in_background(self: &Arc<Lazy>) {
+        if self.engine.config.background {
+            self.engine.background.add(self, 1 + self.size as usize / LAZY_BYTES_PER_THREAD);
         }
     }
 
-    /// Where there is no thread to be had, functions are compiled when they are called.
-    fn spawn(self: &Arc<Lazy>) {
-        let lazy = self.clone();
-        self.threads.fetch_add(1, Relaxed);
-        let spawned = spawn_quietly("wrt-background", move || {
-            lower_priority();
-            let worked = catch_unwind(AssertUnwindSafe(|| lazy.compile_the_rest(&|| false)));
-            let mut queue = lazy.queue.lock();
-            if worked.is_err() {
-                queue.lose(err!(Internal, "a compiling thread panicked"));
-            }
-            lazy.threads.fetch_sub(1, Relaxed);
-            drop(queue);
-            lazy.changed.notify_all();
-        });
-        if !spawned {
-            self.threads.fetch_sub(1, Relaxed);
+    /// Compiles the next function. False when there is none left, or nobody wants it any more.
+    pub fn compile_next(&self, compiler: &mut FuncCompiler) -> bool {
+        self.settle_in();
+        if self.stopped.load(Relaxed) {
+            return false;
         }
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            let Some(f) = ({ self.queue.lock().next() }) else { return false };
+            let result = self.compile(compiler, f);
+            // Without memory it is left to who calls.
+            self.put(f, result).is_ok()
+        }));
+        worked.unwrap_or_else(|_| {
+            self.queue.lock().lose(err!(Internal, "a compiling thread panicked"));
+            self.changed.notify_all();
+            false
+        })
     }
 
     /// Everything, as soon as it is there. Helps to get there.
     pub fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<&Linked> {
         self.settle_in();
         loop {
-            self.compile_the_rest(interrupted).map_err(no_stack)?;
+            self.compile_the_rest(interrupted)?;
             // Also if that has failed before: there may be memory now.
             if self.queue.lock().is_complete() && self.linked.get().is_none() {
                 self.finish()?;
             }
             let mut queue = self.queue.lock();
-            if let Some(linked) = self.linked.get() {
+            if let Some(linked) = self.linked.get().filter(|_| self.kept.load(Acquire)) {
                 return Ok(linked);
             }
             queue.check()?;
@@ -146,7 +148,7 @@ impl Lazy {
     /// A function's code, which is compiled if it was not yet.
     pub fn enter(self: &Arc<Lazy>, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         if self.settle_in() && !self.stopped.load(Relaxed) {
-            self.spawn_all();
+            self.compile_in_background();
         }
         loop {
             if let Some(code) = self.text.entered(f) {
@@ -156,7 +158,7 @@ impl Lazy {
             if let Some(func) = full {
                 return self.place(f, Tier::Full, &func, interrupted);
             }
-            if let Some(func) = on_large_stack(|| self.compile_at_once(f)).map_err(no_stack)?? {
+            if let Some(func) = compiling(|| self.compile_at_once(f))?? {
                 self.queue.lock().entered(f, func.frame_size());
                 return self.place(f, Tier::AtOnce, &func, interrupted);
             }
@@ -185,14 +187,14 @@ impl Lazy {
     /// A function that somebody waits for; `None` if it has to be compiled in full.
     fn compile_at_once(&self, f: DefinedFuncIndex) -> Result<Option<CompiledFunc>> {
         let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
-        let func = compile_at_once(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
+        let func = compile_baseline(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
         func.map(|func| self.checked(func)).transpose()
     }
 
     fn compile(&self, compiler: &mut FuncCompiler, f: DefinedFuncIndex) -> Result<CompiledFunc> {
         let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
-        let body = decode::again(&self.bodies[f.index()]);
-        self.checked(compiler.compile(&env, f, &self.source.bytes, body)?)
+        let func = compile_for_good(compiler, &env, f, &self.source.bytes, &self.bodies[f.index()])?;
+        self.checked(func)
     }
 
     fn checked(&self, func: CompiledFunc) -> Result<CompiledFunc> {
@@ -208,12 +210,8 @@ impl Lazy {
         let mut queue = self.queue.lock();
         if queue.take(f)? {
             drop(queue);
-            let done = on_large_stack(|| self.compile(&mut FuncCompiler::default(), f));
-            if done.is_err() {
-                self.queue.lock().give_back(f);
-                self.changed.notify_all();
-            }
-            self.put(f, done.map_err(no_stack)?);
+            let done = compiling(|| self.compile(&mut FuncCompiler::default(), f));
+            self.put(f, done.flatten())?;
         } else if queue.compiled(f).is_none() {
             queue.check_lost()?;
             if interrupted() {
@@ -225,22 +223,30 @@ impl Lazy {
     }
 
     /// Compiles until nothing waits, everything is stopped, or `interrupted` says so.
-    fn compile_the_rest(&self, interrupted: &dyn Fn() -> bool) -> io::Result<()> {
-        on_large_stack(|| {
+    fn compile_the_rest(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        compiling(|| {
             let mut compiler = FuncCompiler::default();
             while !self.stopped.load(Relaxed)
                 && !interrupted()
                 && let Some(f) = { self.queue.lock().next() }
             {
                 let result = self.compile(&mut compiler, f);
-                self.put(f, result);
+                self.put(f, result)?;
             }
-        })
+            Ok(())
+        })?
     }
 
-    /// What has become of a function that was taken.
-    fn put(&self, f: DefinedFuncIndex, result: Result<CompiledFunc>) {
-        let result = result.map(Arc::new);
+    /// What has become of a function that was taken. One for which there was no memory waits again, and its error comes back.
+    fn put(&self, f: DefinedFuncIndex, result: Result<CompiledFunc>) -> Result<()> {
+        if let Err(e) = &result
+            && e.kind() == ErrorKind::OutOfMemory
+        {
+            self.queue.lock().give_back(f);
+            self.changed.notify_all();
+            return Err(e.clone());
+        }
+        let result = result.and_then(|func| self.meter.add(&func).map(|()| Arc::new(func)));
         // Before others can see that all is there.
         self.count(self.source.info.bodies[f].len() as u64);
         let mut queue = self.queue.lock();
@@ -250,14 +256,16 @@ impl Lazy {
         self.changed.notify_all();
         if let Ok(func) = result
             && was_entered
+            && func.is_optimized()
         {
             // Without room for it the other code stays until all is there.
             let _ = self.text.place(&self.source, f, Tier::Full, &func);
         }
-        if last {
+        if last && !self.stopped.load(Relaxed) {
             // Who waits for it tries again.
             let _ = self.finish();
         }
+        Ok(())
     }
 
     /// Counts bytes of bodies as done.
@@ -286,6 +294,8 @@ impl Lazy {
         self.changed.notify_all();
         if let Some(f) = &self.on_linked {
             f(linked);
+            self.kept.store(true, Release);
+            self.changed.notify_all();
         }
         Ok(())
     }
@@ -295,7 +305,7 @@ impl Lazy {
         let here = process();
         let is_new = self.process.load(Relaxed) != here && self.process.swap(here, Relaxed) != here;
         if is_new {
-            self.threads.store(0, Relaxed);
+            self.kept.store(true, Release);
             self.queue.lock().forget_others();
         }
         is_new
@@ -326,14 +336,9 @@ impl Lazy {
         Some(Enlisted { lazy: self.clone(), context: context as usize })
     }
 
-    /// Ends the threads, each after the function it compiles.
+    /// Nobody wants more: threads go on to other modules, each after the function it compiles. They are not waited for.
     pub fn stop(&self) {
-        self.settle_in();
         self.stopped.store(true, Relaxed);
-        let mut queue = self.queue.lock();
-        while self.threads.load(Relaxed) > 0 {
-            self.changed.wait(&mut queue);
-        }
     }
 }
 
@@ -344,8 +349,9 @@ impl Drop for Lazy {
     }
 }
 
-fn no_stack(e: io::Error) -> Error {
-    err!(OutOfMemory, "no stack to compile on: {e}")
+/// Runs `f`, which compiles, on a stack for that.
+fn compiling<R>(f: impl FnOnce() -> R) -> Result<R> {
+    fatal(|| on_large_stack(f)).map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))
 }
 
 /// A context whose funcrefs are kept fresh.

@@ -29,6 +29,7 @@
 
 pub mod abandoned;
 pub mod array;
+pub mod background;
 pub mod builtins;
 pub mod bulk;
 pub mod cache;

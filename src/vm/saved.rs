@@ -8,6 +8,7 @@ use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
 use crate::abi::code::{CATCH_ALL, NO_PART, StackPart, TrySite};
+use crate::abi::settings::SETTINGS;
 use crate::base::index::*;
 use crate::base::{Error, Result};
 use crate::compile::Contract;
@@ -27,11 +28,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x06";
+const MAGIC: [u8; 8] = *b"\0wrtmod\x07";
 /// The module, its text, its tables, its memories' images as records and as bytes, and facts.
 const PARTS: usize = 13;
 /// Words before the parts' places: magic, contract, hash of the rest, then what the contract was made of: version, processor, settings.
-const FIRST_PART: usize = 6;
+const FIRST_PART: usize = 5 + SETTINGS;
 /// Those, and place and length of each part.
 const HEADER: usize = (FIRST_PART + 2 * PARTS) * 8;
 /// Where the hashed part begins.
@@ -121,7 +122,7 @@ impl<'a> Pieces<'a> {
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&contract.hash.to_le_bytes());
         header.extend_from_slice(&[0; 8]);
-        for word in [contract.version, contract.processor, contract.settings.bits()] {
+        for word in [contract.version, contract.processor].into_iter().chain(contract.settings.values()) {
             header.extend_from_slice(&word.to_le_bytes());
         }
         let (mut end, mut gaps) = (HEADER, [0; PARTS]);
@@ -357,7 +358,7 @@ fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
     }
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().expect("eight bytes"));
     if word(1) != engine.compiler.contract().hash {
-        return Err(other_contract(engine.compiler.contract(), word(3), word(4), word(5)));
+        return Err(other_contract(engine.compiler.contract(), word(3), word(4), std::array::from_fn(|i| word(5 + i))));
     }
     let mut parts = [Part { at: 0, len: 0 }; PARTS];
     for (i, part) in parts.iter_mut().enumerate() {
@@ -393,7 +394,7 @@ fn not_saved(bytes: &[u8]) -> Error {
 
 /// The error of code made under another contract: what is different.
 #[cold]
-fn other_contract(own: Contract, version: u64, processor: u64, settings: u64) -> Error {
+fn other_contract(own: Contract, version: u64, processor: u64, settings: [u64; SETTINGS]) -> Error {
     let text = |v: u64| format!("{}.{}.{}", v >> 32, v >> 16 & 0xffff, v & 0xffff);
     let differences = own.settings.differences(settings);
     if version != own.version {

@@ -149,6 +149,21 @@ impl Asm {
         self.here() - 4
     }
 
+    /// Jumps to a place before this one.
+    pub fn jmp_back(&mut self, to: u32) {
+        self.put1(0xe9);
+        let distance = to.wrapping_sub(self.here() + 4);
+        self.put4(distance);
+    }
+
+    /// Has a jump to a label instead of the instruction between two places, which is no shorter.
+    pub fn overwrite_with_jump(&mut self, start: u32, end: u32, l: Label) {
+        let (jump, rest) = self.text[start as usize..end as usize].split_at_mut(5);
+        jump.copy_from_slice(&[0xe9, 0, 0, 0, 0]);
+        rest.fill(0x90);
+        self.jumps.push((start + 1, l));
+    }
+
     /// The same as a jump.
     pub fn jmp_somewhere(&mut self) -> u32 {
         self.put1(0xe9);

@@ -17,13 +17,10 @@ use crate::compile::env::ModuleEnv;
 use crate::wasm::decode::{self, Body};
 use wasmparser::Operator;
 
-/// Code for each byte of a body, in bytes, and for each function: what needs more is refused.
-const CODE_FOR_BYTE: usize = 128;
-const CODE_FOR_FUNC: usize = 4096;
 /// The opcode of `try_table`.
 const TRY_TABLE: u8 = 0x1f;
 
-/// Compiles a body that was validated before.
+/// Compiles a body that was validated before. Fails if its frame or its code is too large for any.
 pub fn compile(
     env: &ModuleEnv<'_>,
     index: DefinedFuncIndex,
@@ -45,21 +42,18 @@ pub fn compile(
     let may_catch = bytes[range.clone()].contains(&TRY_TABLE);
     let (mut cx, prologue) = Cx::new(env, ty, locals, range.start as u32, may_catch);
     control::enter_function(&mut cx);
-    let most = CODE_FOR_FUNC + CODE_FOR_BYTE * range.len();
     let mut ops = wasmparser::OperatorsReader::new(reader);
     while !ops.eof() {
         cx.at = ops.original_position() as u32;
         let op = ops.read().map_err(decode::invalid)?;
         let done = if cx.reachable { instruction(&mut cx, &op) } else { skipped(&mut cx, &op) };
-        if let Err(refused) = done.and_then(|()| cx.check_frame()) {
+        if let Err(refused) = done {
             return Ok(Err(refused));
         }
-        if cx.asm.here() as usize > most {
-            return Ok(Err(Refused("its code is too large")));
-        }
+        cx.check_size(index)?;
         debug_assert!(cx.registers_are_accounted_for(), "{op:?}");
     }
-    Ok(cx.finish(prologue))
+    Ok(Ok(cx.finish(prologue)))
 }
 
 /// An instruction that is not reached.

@@ -19,10 +19,9 @@ mod trap;
 pub use builtin::Arg;
 
 use self::trap::{Cold, Raise};
-use super::Refused;
 use super::abi::{self, Dest};
 use super::asm::*;
-use super::op::control::Frame;
+use super::op::control::{Frame, Kinds};
 use super::op::exception;
 use super::operands::{Kind, MANY_WORDS, Operands, XMM15, in_a_row, words_above, words_below};
 use crate::abi::code::{CallSite, Handler, TrapSite};
@@ -31,7 +30,9 @@ use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
 use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
 use crate::compile::env::ModuleEnv;
+use crate::err;
 use crate::wasm::types::{FuncType, ValType};
+use rustc_hash::FxHashMap;
 use std::mem::offset_of;
 
 /// This instance's context.
@@ -42,12 +43,16 @@ pub const MEMORY: Gpr = R14;
 const SAVED: u32 = 24;
 /// The caller's registers that this function does not use, so that it saves them only for exceptions.
 const KEPT: [Gpr; 3] = [RBX, R12, R13];
+/// Frames up to this many bytes end above address 0 wherever they begin: nothing is mapped at lower addresses.
+const SMALL_FRAME: u32 = 64 << 10;
 
 pub struct Cx<'m> {
     pub env: &'m ModuleEnv<'m>,
     pub asm: Asm,
     pub operands: Operands,
     pub control: Vec<Frame>,
+    /// Parameters and results of blocks, by type index.
+    pub block_types: FxHashMap<u32, (Kinds, Kinds)>,
     /// The `try_table`s around the present place, outermost first.
     pub tries: Vec<exception::Try>,
     /// Whether the present place can be reached; if not, nothing is emitted.
@@ -127,6 +132,7 @@ impl<'m> Cx<'m> {
             asm,
             operands: Operands::new(locals.len(), end),
             control: Vec::new(),
+            block_types: FxHashMap::default(),
             tries: Vec::new(),
             reachable: true,
             locals,
@@ -165,9 +171,10 @@ impl<'m> Cx<'m> {
         self.asm.mov(W64, RBP, RSP);
         self.asm.bind(self.stack_check);
         self.asm.mov(W64, RAX, at(context, offset_of!(VmHeader, store) as i32));
+        let frame = self.asm.here();
         // As large as it can be, so that it has 32 bits.
         self.asm.lea(W64, R11, at(RSP, i32::MIN));
-        let frame_at = self.asm.here() - 4;
+        let frame_end = self.asm.here();
         self.asm.alu(Alu::Cmp, W64, R11, at(RAX, offset_of!(VmStore, stack_limit) as i32));
         let exhausted = self.cold(Raise::StackLimit);
         self.asm.jcc(Cc::B, exhausted);
@@ -185,7 +192,7 @@ impl<'m> Cx<'m> {
         self.load_memory();
         self.store_arguments(arguments);
         self.clear_locals(arguments.len());
-        Prologue { frame_at }
+        Prologue { frame, frame_end, exhausted }
     }
 
     /// Puts arguments into their locals: those in registers first, which are free then.
@@ -270,7 +277,7 @@ impl<'m> Cx<'m> {
     }
 
     /// The end of the function, all that is cold, and what came out.
-    pub fn finish(mut self, prologue: Prologue) -> Result<CompiledFunc, Refused> {
+    pub fn finish(mut self, prologue: Prologue) -> CompiledFunc {
         self.asm.bind(self.exit);
         self.leave();
         match self.incoming {
@@ -280,16 +287,15 @@ impl<'m> Cx<'m> {
         for cold in std::mem::take(&mut self.cold) {
             self.emit_cold(cold);
         }
-        self.check_frame()?;
         let frame_size = self.frame_size();
-        self.asm.patch(prologue.frame_at, -(frame_size as i32) as u32);
+        self.make_frame(prologue, frame_size);
         let asm = &self.asm;
         let tries = std::mem::take(&mut self.caught).into_iter().map(|(return_at, handlers)| {
             let handlers = handlers.into_iter().map(|(tag, l)| Handler { tag, at: asm.place(l) }).collect();
             Try { return_at, sp_below_fp: frame_size, handlers }
         });
         let tries = tries.collect();
-        Ok(CompiledFunc {
+        CompiledFunc {
             text: self.asm.finish(),
             vmctx_below_fp: SAVED,
             frame_size,
@@ -299,7 +305,22 @@ impl<'m> Cx<'m> {
             tries,
             uses_heap: self.uses_heap,
             relocs: self.relocs,
-        })
+            optimized: false,
+        }
+    }
+
+    /// Writes into the prologue where the frame ends. Where that could be below address 0, it is asked first.
+    fn make_frame(&mut self, prologue: Prologue, size: u32) {
+        let Prologue { frame, frame_end, exhausted } = prologue;
+        if size <= SMALL_FRAME {
+            return self.asm.patch(frame_end - 4, -(size as i32) as u32);
+        }
+        let large = self.asm.bound();
+        self.asm.mov(W64, R11, RSP);
+        self.asm.alu_imm(Alu::Sub, W64, R11, size as i32);
+        self.asm.jcc(Cc::B, exhausted);
+        self.asm.jmp_back(frame_end);
+        self.asm.overwrite_with_jump(frame, frame_end, large);
     }
 
     /// As far as it is known by now.
@@ -307,12 +328,21 @@ impl<'m> Cx<'m> {
         (self.operands.deepest_home + self.outgoing).next_multiple_of(16)
     }
 
-    /// Refuses a frame that is too large. Asked after each instruction, so that there are never many more operands than it has room for.
-    pub fn check_frame(&self) -> Result<(), Refused> {
-        match self.frame_size() > MAX_BASELINE_FRAME {
-            true => Err(Refused("its frame is too large")),
-            false => Ok(()),
+    /// An error if the frame or the code is too large. Asked after each instruction, so that there is never much more.
+    pub fn check_size(&self, index: DefinedFuncIndex) -> crate::base::Result<()> {
+        let f = || self.env.info.func_index(index).as_u32();
+        if self.frame_size() > MAX_BASELINE_FRAME {
+            return Err(err!(Limit, "function {} needs a frame of more than {MAX_BASELINE_FRAME} bytes", f()));
         }
+        if self.has_too_much_code() {
+            return Err(err!(Limit, "function {} has more than {} bytes of machine code", f(), self.env.max_code));
+        }
+        Ok(())
+    }
+
+    /// Whether no more code has to be made, since it will be refused.
+    pub fn has_too_much_code(&self) -> bool {
+        self.asm.here() as u64 > self.env.max_code
     }
 
     /// Takes the frame down; the return address is on top of the stack then.
@@ -336,5 +366,9 @@ impl<'m> Cx<'m> {
 
 /// What is written when the frame's size is known.
 pub struct Prologue {
-    frame_at: u32,
+    /// The instruction that makes the frame: where it is, and where it ends.
+    frame: u32,
+    frame_end: u32,
+    /// Where there is no room for it.
+    exhausted: Label,
 }

@@ -1,8 +1,9 @@
 //! A compiler that looks at each instruction once and emits code for it at once: for functions that somebody waits for. What it
 //! costs and gives is measured in docs/performance.md; why it is there, and why so small, is told in docs/rationale.md.
 //!
-//! Its code does what Cranelift's does, by the same conventions: frames, stack maps, traps, calls. What takes too much of something
-//! (frame, code), and what the processor has no instruction for, it refuses, and Cranelift compiles the function.
+//! Its code does what Cranelift's does, by the same conventions: frames, stack maps, traps, calls. It takes time that is linear in what it
+//! reads and writes, so it compiles every valid function, also those that would be too much work for Cranelift. Only what the processor
+//! has no instruction for it refuses, and Cranelift compiles the function.
 //!
 //! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
 //! the frame, traps and builtins, `gc` makes objects and looks into them, `body` reads the instructions, and `op` has them by family.

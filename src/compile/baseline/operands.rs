@@ -140,7 +140,7 @@ pub struct Operands {
     in_xmms: [u32; 16],
     free_gprs: u16,
     free_xmms: u16,
-    /// Where locals end, and where the homes ended when there were most of them, in bytes below the frame pointer.
+    /// Where locals end, and where the deepest home ends that an operand was ever at, in bytes below the frame pointer.
     first_home: u32,
     pub deepest_home: u32,
 }
@@ -167,7 +167,16 @@ impl Operands {
 
     /// Whether no register holds an operand.
     pub fn are_out_of_registers(&self) -> bool {
-        self.stack.iter().all(|o| !matches!(o.place, Place::Gpr(_) | Place::Xmm(_) | Place::Flags(_)))
+        let top = self.stack.last().map(|o| o.place);
+        self.in_registers().next().is_none() && !matches!(top, Some(Place::Flags(_)))
+    }
+
+    /// The registers that operands are in, and their places on the stack.
+    fn in_registers(&self) -> impl Iterator<Item = (Place, usize)> {
+        let gprs = (0..16).map(|r| (Place::Gpr(Gpr(r)), self.in_gprs[r as usize] as usize));
+        let xmms = (0..16).map(|x| (Place::Xmm(Xmm(x)), self.in_xmms[x as usize] as usize));
+        // Where one was is remembered also when it is gone.
+        gprs.chain(xmms).filter(|(place, i)| self.stack.get(*i).is_some_and(|o| o.place == *place))
     }
 
     /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
@@ -191,7 +200,9 @@ impl Cx<'_> {
             o.references.push(i);
         }
         o.stack.push(Operand { kind, place, home, reads });
-        o.deepest_home = o.deepest_home.max(home);
+        if place == Place::Home {
+            o.deepest_home = o.deepest_home.max(home);
+        }
     }
 
     /// Puts an operand that is somewhere else into a register.
@@ -327,8 +338,8 @@ impl Cx<'_> {
     pub fn registers_are_accounted_for(&self) -> bool {
         let o = &self.operands;
         let (mut gprs, mut xmms) = (o.free_gprs, o.free_xmms);
-        for operand in &o.stack {
-            match operand.place {
+        for (place, _) in o.in_registers() {
+            match place {
                 Place::Gpr(r) => gprs |= 1 << r.0,
                 Place::Xmm(x) => xmms |= 1 << x.0,
                 _ => {}

@@ -1,7 +1,8 @@
-//! What is refused. That what is compiled does what it should, the tests of the whole engine show.
+//! What is refused, and what is large. That what is compiled does what it should, the tests of the whole engine show.
 
 use super::{Refused, compile};
 use crate::abi::settings::Settings;
+use crate::base::ErrorKind;
 use crate::base::index::*;
 use crate::compile::{Compiler, ModuleFacts};
 use crate::wasm::decode::{Decoded, again, decode, validate_body};
@@ -29,7 +30,7 @@ fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Opt
 
 fn refused(bytes: &[u8]) -> Vec<Option<Refused>> {
     let types = TypeRegistry::new().unwrap();
-    functions(bytes, &Compiler::new(Settings { signals: true, ..Settings::default() }, 1).unwrap(), &types)
+    functions(bytes, &Compiler::new(Settings { signals: true, ..Settings::default() }, 1, None).unwrap(), &types)
 }
 
 /// All functions of the specification's tests are compiled at once, but for instructions on memories that are shared.
@@ -41,7 +42,7 @@ fn nothing_of_the_specification_is_refused() {
     let files = files.chain(proposals.iter().flat_map(proposal));
     let texts: Vec<String> = files.map(|f| f.raw().to_string()).collect();
     for settings in [false, true].map(|signals| Settings { signals, interruption: !signals, ..Settings::default() }) {
-        let compiler = Compiler::new(settings, 1).unwrap();
+        let compiler = Compiler::new(settings, 1, None).unwrap();
         let (mut compiled, mut reasons) = (0, BTreeMap::new());
         for text in &texts {
             let Ok(buffer) = wast::parser::ParseBuffer::new(text) else { continue };
@@ -81,21 +82,55 @@ fn every_vector_and_atomic_instruction_is_known() {
     }
 }
 
-/// What would take too much of something is left to Cranelift, which has no limits of this kind.
+/// Nothing is too large that the validator accepts: not in locals, operands, code, or references during calls.
 #[test]
-fn what_is_too_large_is_refused() {
+fn what_is_large_is_compiled() {
     let of = |wat: &str| refused(&wat::parse_str(wat).unwrap())[0].map(|r| r.0);
-    let deep = |n| format!("(module (func {} {}))", "(i64.clz (i64.load (i32.const 0)))".repeat(n), "drop ".repeat(n));
-    let deep = |n| deep(n).replace("(module", "(module (memory 1)");
-    assert_eq!(of(&deep(4000)), None);
-    assert_eq!(of(&deep(5000)), Some("its frame is too large"));
-    let locals = |n| format!("(module (func (local {})))", "i64 ".repeat(n));
-    assert_eq!(of(&locals(4000)), None);
-    assert_eq!(of(&locals(5000)), Some("its frame is too large"));
-    // Not so what calls have in common.
-    let calls = |n| format!("(local {}) {}", "externref ".repeat(2000), "(call 1 (local.get 0))".repeat(n));
-    let calls = |n| format!("(module (func {}) (func (param externref)))", calls(n));
-    assert_eq!(of(&calls(20000)), None);
+    assert_eq!(of(&format!("(module (func (local {})))", "i64 ".repeat(50_000))), None);
+    let deep = |n| {
+        format!("(module (memory 1) (func {} {}))", "(i64.clz (i64.load (i32.const 0)))".repeat(n), "drop ".repeat(n))
+    };
+    assert_eq!(of(&deep(300_000)), None);
+    // Locals that are read while many operands are above them, and written after that.
+    let reads: String = (0..20_000).map(|i| format!("(local.get {i})")).collect();
+    let writes: String = (0..20_000).map(|i| format!("(local.set {i} (i64.const 1))")).collect();
+    let consts = "(i64.const 7)".repeat(100_000);
+    let drops = "drop ".repeat(120_000);
+    assert_eq!(
+        of(&format!("(module (func (local {}) {reads} {consts} {writes} {drops}))", "i64 ".repeat(20_000))),
+        None
+    );
+    // More constants than registers are above operands in registers.
+    let sums = "(i64.add (i64.add (global.get 0) (global.get 0)) (i64.mul (global.get 0) (global.get 0))) drop "
+        .repeat(50_000);
+    assert_eq!(
+        of(&format!("(module (global (mut i64) (i64.const 1)) (func {consts} {sums} {}))", "drop ".repeat(100_000))),
+        None
+    );
+}
+
+/// Frames and code have limits that no ordinary body comes near.
+#[test]
+fn what_is_too_large_for_any_code_is_an_error() {
+    let of = |body: &str, max_code| {
+        let results = "i64 ".repeat(1000);
+        let wat = format!("(module (import \"\" \"\" (func $f (result {results}))) (func {body} unreachable))");
+        let bytes = wat::parse_str(wat).unwrap();
+        let types = TypeRegistry::new().unwrap();
+        let Decoded { info, bodies } = decode(&bytes, &types, FeatureSet::default()).unwrap();
+        let facts = ModuleFacts::new(&info);
+        let compiler = Compiler::new(Settings { signals: true, ..Settings::default() }, 1, max_code).unwrap();
+        let env = compiler.env(&info, &facts, types.view());
+        compile(&env, DefinedFuncIndex::new(0), &bytes, &bodies[0])
+            .map(|r| r.is_ok())
+            .map_err(|e| (e.kind(), e.to_string()))
+    };
+    assert_eq!(of(&"(call $f)".repeat(1000), None), Ok(true));
+    // Eight megabytes of frame for each thousand calls whose results stay.
+    let (kind, message) = of(&"(call $f)".repeat(9000), Some(1 << 30)).unwrap_err();
+    assert_eq!((kind, message.contains("needs a frame of more than")), (ErrorKind::Limit, true), "{message}");
+    let (kind, message) = of(&"(block (call $f) (br 0))".repeat(9000), Some(100_000)).unwrap_err();
+    assert_eq!((kind, message.contains("bytes of machine code")), (ErrorKind::Limit, true), "{message}");
 }
 
 /// What makes much code of one instruction has it once where it can, so that many in a row are not too much.

@@ -10,6 +10,7 @@ use super::op::{
 use super::operand;
 use super::poll;
 use super::stack_check;
+use super::work;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::compile::env::ModuleEnv;
@@ -21,7 +22,9 @@ use cranelift_codegen::ir::{
     Block, Function, InstBuilder, Opcode, SourceLoc, StackSlot, StackSlotData, StackSlotKind, UserFuncName, Value,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use wasmparser::{FuncValidatorAllocations, Operator};
+use wasmparser::{
+    BinaryReader, FuncValidator, FuncValidatorAllocations, Operator, OperatorsReader, ValidatorResources,
+};
 
 /// A translated function's extra facts.
 #[derive(Default)]
@@ -42,14 +45,15 @@ pub struct Source<'a> {
     pub checks_trap: bool,
 }
 
-/// Validates and translates a body into `func`, which is empty.
+/// Validates and translates a body into `func`, which is empty. `None` where that is more work than the settings allow: then not all of
+/// it is validated.
 pub fn translate(
     env: &ModuleEnv<'_>,
     source: Source<'_>,
     func: &mut Function,
     builder: &mut FunctionBuilderContext,
     allocations: &mut FuncValidatorAllocations,
-) -> Result<Translated> {
+) -> Result<Option<Translated>> {
     let Source { index, bytes, body, checks_trap } = source;
     let range = env.info.bodies[index].clone();
     let mut reader = decode::body_reader(&body, &bytes[range.clone()], range.start);
@@ -87,30 +91,60 @@ pub fn translate(
     let results: Vec<_> = ty.results().iter().map(|t| Repr::of(*t)).collect();
     control::enter_function(&mut cx, &results);
 
-    let mut hints = env.info.hints.of(env.info.func_index(index));
-    let mut ops = wasmparser::OperatorsReader::new(reader);
-    while !ops.eof() {
-        let offset = ops.original_position();
-        let op = ops.read().map_err(decode::invalid)?;
-        if let Some(depth) = operand::looked_at(&op) {
-            cx.operand = operand::ref_type(&validator, depth);
-        }
-        validator.op(offset, &op).map_err(decode::invalid)?;
-        cx.b.set_srcloc(SourceLoc::new(offset as u32));
-        cx.likely = hints.at(offset as u32 - range.start as u32);
-        instruction(&mut cx, &op)?;
+    if !operators(&mut cx, index, &mut validator, reader)? {
+        return Ok(None);
     }
-    ops.finish().map_err(decode::invalid)?;
     control::return_results(&mut cx);
     let keeps = cx.leaves_instance || (cx.holds_references && cx.calls) || cx.has_checks;
     let vmctx_slot = keeps.then(|| keep_context(&mut cx, entry));
-    let (uses_heap, unlikely) = (cx.uses_heap, std::mem::take(&mut cx.unlikely));
+    let (uses_heap, unlikely, shape) = (cx.uses_heap, std::mem::take(&mut cx.unlikely), cx.shape);
     let polls = std::mem::take(&mut cx.polls);
     cx.b.finalize(env.isa.frontend_config());
     poll::emit(func, polls);
     layout::mark_cold(func, &unlikely);
     *allocations = validator.into_allocations();
-    Ok(Translated { vmctx_slot, uses_heap })
+    let budget = env.settings.optimization_budget;
+    let is_small = !work::exceeds(func, &shape, range.len(), budget);
+    Ok(is_small.then_some(Translated { vmctx_slot, uses_heap }))
+}
+
+/// All instructions; false where they are too much.
+fn operators(
+    cx: &mut FuncCx,
+    index: DefinedFuncIndex,
+    validator: &mut FuncValidator<ValidatorResources>,
+    reader: BinaryReader<'_>,
+) -> Result<bool> {
+    let start = cx.env.info.bodies[index].start as u32;
+    let mut hints = cx.env.info.hints.of(cx.env.info.func_index(index));
+    let mut ops = OperatorsReader::new(reader);
+    while !ops.eof() {
+        let offset = ops.original_position();
+        let op = ops.read().map_err(decode::invalid)?;
+        if let Some(depth) = operand::looked_at(&op) {
+            cx.operand = operand::ref_type(validator, depth);
+        }
+        validator.op(offset, &op).map_err(decode::invalid)?;
+        cx.b.set_srcloc(SourceLoc::new(offset as u32));
+        cx.likely = hints.at(offset as u32 - start);
+        if let Operator::BrTable { targets } = &op {
+            // Each target is passed the same operands, and is some work itself.
+            cx.shape.passed += targets.len() as u64 * (3 + control::passed(cx, targets.default()) as u64);
+            if is_too_much(cx) {
+                return Ok(false);
+            }
+        }
+        instruction(cx, &op)?;
+        if is_too_much(cx) {
+            return Ok(false);
+        }
+    }
+    ops.finish().map_err(decode::invalid)?;
+    Ok(true)
+}
+
+fn is_too_much(cx: &FuncCx) -> bool {
+    work::so_far(cx.b.func, &cx.shape) > cx.env.settings.optimization_budget
 }
 
 fn declare_local(cx: &mut FuncCx, repr: Repr, value: Value) {
@@ -118,8 +152,10 @@ fn declare_local(cx: &mut FuncCx, repr: Repr, value: Value) {
     if repr.gc {
         cx.b.declare_var_needs_stack_map(var);
         cx.holds_references = true;
+        cx.shape.references += 1;
     }
     cx.b.def_var(var, value);
+    cx.shape.locals += 1;
     cx.locals.push(var);
 }
 

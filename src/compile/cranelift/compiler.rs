@@ -1,7 +1,7 @@
 //! Functions one after the other: what is reused from one to the next.
 
 use super::body::{self, Source, Translated};
-use super::{checks, finished, stack_check, trampoline};
+use super::{checks, finished, stack_check, trampoline, work};
 use crate::abi::code::TrampolineCode;
 use crate::base::Result;
 use crate::base::index::*;
@@ -9,6 +9,8 @@ use crate::compile::code::CompiledFunc;
 use crate::compile::driver::panicked;
 use crate::compile::env::ModuleEnv;
 use crate::err;
+use crate::sys::allocation::has_room;
+use crate::sys::scarcity;
 use crate::wasm::decode::{self, Body};
 use crate::wasm::types::FuncType;
 use cranelift_codegen::Context;
@@ -24,7 +26,16 @@ pub struct FuncCompiler {
     builder: FunctionBuilderContext,
     allocations: FuncValidatorAllocations,
     control: ControlPlane,
+    /// Bytes that functions may have needed since it was asked whether there are some.
+    needed: usize,
 }
+
+/// Memory that translating takes for each byte of a body, in bytes.
+const MEMORY_FOR_BYTE: usize = 1 << 10;
+/// Whether there is memory is asked after so many bytes.
+const ASK_AFTER: usize = 32 << 20;
+/// What is asked for at least.
+const AT_LEAST: usize = 8 << 20;
 
 impl Default for FuncCompiler {
     fn default() -> FuncCompiler {
@@ -33,22 +44,24 @@ impl Default for FuncCompiler {
             builder: FunctionBuilderContext::new(),
             allocations: FuncValidatorAllocations::default(),
             control: ControlPlane::default(),
+            needed: 0,
         }
     }
 }
 
 impl FuncCompiler {
-    /// Validates and compiles a body of a module's `bytes`, on a large stack. A panic of the compiler's is an error.
+    /// Validates and compiles a body of a module's `bytes`, on a large stack. A panic of the compiler's is an error. `None` where that is
+    /// more work than the settings allow: then not all of it is validated.
     pub fn compile(
         &mut self,
         env: &ModuleEnv<'_>,
         i: DefinedFuncIndex,
         bytes: &[u8],
         body: Body,
-    ) -> Result<CompiledFunc> {
+    ) -> Result<Option<CompiledFunc>> {
         let result = catch_unwind(AssertUnwindSafe(|| self.try_compile(env, i, bytes, body)));
         let result = result.unwrap_or_else(|_| Err(panicked(env, i)));
-        if result.is_err() {
+        if !matches!(result, Ok(Some(_))) {
             // What was given up halfway is not fit for the next function.
             *self = FuncCompiler::default();
         }
@@ -61,29 +74,49 @@ impl FuncCompiler {
         i: DefinedFuncIndex,
         bytes: &[u8],
         body: Body,
-    ) -> Result<CompiledFunc> {
+    ) -> Result<Option<CompiledFunc>> {
         let source = |body, checks_trap| Source { index: i, bytes, body, checks_trap };
         let become_calls = !env.settings.signals && checks::are_calls(env.info.bodies[i].len());
         let checks_trap = env.settings.signals || become_calls;
-        let mut compiled = self.translated(env, source(decode::again(&body), checks_trap))?;
+        let compiled = self.translated(env, source(decode::again(&body), checks_trap))?;
+        let Some(mut compiled) = compiled else { return Ok(None) };
         if become_calls && !checks::call_instead(&mut compiled) {
-            compiled = self.translated(env, source(body, false))?;
+            let Some(again) = self.translated(env, source(body, false))? else { return Ok(None) };
+            compiled = again;
         }
         let frame = compiled.frame_size();
         if !stack_check::needs_entry(env, frame) {
-            return Ok(compiled);
+            return Ok(Some(compiled));
         }
         self.context.clear();
         stack_check::entry(env, i, frame, &mut self.context.func, &mut self.builder);
-        compiled.behind(self.generate(env, i, &Translated::default())?, i)
+        compiled.behind(self.generate(env, i, &Translated::default())?, i).map(Some)
     }
 
-    fn translated(&mut self, env: &ModuleEnv<'_>, source: Source<'_>) -> Result<CompiledFunc> {
-        self.context.clear();
+    /// An error if there is no memory. What is allocated when a function is compiled can not fail alone, so it is asked before, though
+    /// others may take what there is.
+    fn ask_for(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, bytes: usize) -> Result<()> {
+        self.needed = self.needed.saturating_add(bytes);
+        if self.needed < ASK_AFTER {
+            return Ok(());
+        }
+        self.needed = 0;
+        if scarcity::check().is_err() || !has_room(bytes.max(AT_LEAST)) {
+            let f = env.info.func_index(i).as_u32();
+            return Err(err!(OutOfMemory, "no memory to compile function {f}: {bytes} bytes may be needed"));
+        }
+        Ok(())
+    }
+
+    fn translated(&mut self, env: &ModuleEnv<'_>, source: Source<'_>) -> Result<Option<CompiledFunc>> {
         let i = source.index;
+        self.ask_for(env, i, env.info.bodies[i].len() * MEMORY_FOR_BYTE)?;
+        self.context.clear();
         let translated =
             body::translate(env, source, &mut self.context.func, &mut self.builder, &mut self.allocations)?;
-        self.generate(env, i, &translated)
+        let Some(translated) = translated else { return Ok(None) };
+        self.ask_for(env, i, work::memory(&self.context.func))?;
+        self.generate(env, i, &translated).map(Some)
     }
 
     /// The ways in and out for a function type.

@@ -38,6 +38,7 @@ pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated, signal
         traps: traps.collect(),
         calls: calls.collect(),
         relocs: relocs?,
+        optimized: true,
     })
 }
 

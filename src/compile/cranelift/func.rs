@@ -2,6 +2,7 @@
 
 use super::layout::Edge;
 use super::poll::Poll;
+use super::work::Shape;
 use crate::abi::builtin::{Builtin, Class, Ty};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
@@ -99,6 +100,10 @@ pub struct FuncCx<'m, 'f> {
     pub unlikely: Vec<Edge>,
     /// Calls that are emitted last (`poll`).
     pub polls: Vec<Poll>,
+    /// What counts for the work of compiling it.
+    pub shape: Shape,
+    /// Loops around the present place.
+    pub loops: u64,
     regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
     builtin_sigs: HashMap<Builtin, SigRef>,
@@ -181,6 +186,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             likely: None,
             unlikely: Vec::new(),
             polls: Vec::new(),
+            shape: Shape::default(),
+            loops: 0,
             regions: [None; Region::COUNT],
             sigs: HashMap::new(),
             builtin_sigs: HashMap::new(),
@@ -230,6 +237,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     /// The top `n` operands, made canonical; they stay on the stack.
     pub fn canonical_top(&mut self, n: usize) -> Vec<BlockArg> {
         let from = self.stack.len() - n;
+        self.shape.passed += n as u64;
         for i in from..self.stack.len() {
             let v = self.stack[i];
             self.stack[i] = self.canonical(v);
@@ -361,6 +369,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     pub fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
         let (sig, address) = self.builtin(builtin);
         self.calls = true;
+        self.shape.calls += 1;
         let mut all = vec![self.vmctx];
         all.extend_from_slice(args);
         let call = self.b.ins().call_indirect(sig, address, &all);

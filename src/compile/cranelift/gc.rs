@@ -64,6 +64,7 @@ impl FuncCx<'_, '_> {
         debug_assert_eq!(self.b.func.dfg.value_type(v), I32);
         self.b.declare_value_needs_stack_map(v);
         self.holds_references = true;
+        self.shape.references += 1;
         GcVal(v)
     }
 

@@ -11,15 +11,19 @@ use crate::compile::baseline::func::{Cx, kinds};
 use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, Place, words_below};
 use crate::wasm::decode::val_type;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use wasmparser::{BlockType, BrTable, TryTable};
+
+/// Blocks of one type share them.
+pub type Kinds = Rc<[Kind]>;
 
 /// A block that has begun and not ended.
 pub struct Frame {
     kind: FrameKind,
     /// Where branches to it go.
     label: Label,
-    params: Vec<Kind>,
-    results: Vec<Kind>,
+    params: Kinds,
+    results: Kinds,
     /// Operands below it.
     height: usize,
     /// Whether some branch goes to its end.
@@ -38,31 +42,32 @@ enum FrameKind {
     If(Label),
 }
 
-fn types(cx: &Cx, ty: BlockType) -> (Vec<Kind>, Vec<Kind>) {
+fn types(cx: &mut Cx, ty: BlockType) -> (Kinds, Kinds) {
     match ty {
-        BlockType::Empty => (vec![], vec![]),
-        BlockType::Type(t) => (vec![], kinds(&[val_type(t, &cx.env.info.types)])),
+        BlockType::Empty => (Kinds::default(), Kinds::default()),
+        BlockType::Type(t) => (Kinds::default(), kinds(&[val_type(t, &cx.env.info.types)]).into()),
         BlockType::FuncType(i) => {
             let ty = cx.env.info.signature(TypeIndex::from_u32(i));
-            (kinds(ty.params()), kinds(ty.results()))
+            let made = || (kinds(ty.params()).into(), kinds(ty.results()).into());
+            cx.block_types.entry(i).or_insert_with(made).clone()
         }
     }
 }
 
-fn push_frame(cx: &mut Cx, kind: FrameKind, label: Label, (params, results): (Vec<Kind>, Vec<Kind>)) {
+fn push_frame(cx: &mut Cx, kind: FrameKind, label: Label, (params, results): (Kinds, Kinds)) {
     let height = cx.operands.stack.len() - params.len();
     cx.control.push(Frame { kind, label, params, results, height, used: false, entered: true });
 }
 
 pub fn enter_function(cx: &mut Cx) {
-    let (label, results) = (cx.exit, cx.results.clone());
-    push_frame(cx, FrameKind::Func, label, (vec![], results));
+    let (label, results) = (cx.exit, cx.results.clone().into());
+    push_frame(cx, FrameKind::Func, label, (Kinds::default(), results));
 }
 
 /// A block in code that is not reached: only its end is waited for.
 pub fn skipped(cx: &mut Cx) {
     let (label, height) = (cx.exit, cx.operands.stack.len());
-    let (params, results) = (vec![], vec![]);
+    let (params, results) = (Kinds::default(), Kinds::default());
     let kind = FrameKind::Block;
     cx.control.push(Frame { kind, label, params, results, height, used: false, entered: false });
 }
@@ -135,7 +140,7 @@ pub fn else_(cx: &mut Cx) {
         cx.asm.jmp(label);
     }
     cx.truncate(height);
-    params.into_iter().for_each(|k| cx.push_home(k));
+    params.iter().for_each(|k| cx.push_home(*k));
     cx.asm.bind(otherwise);
     cx.reachable = true;
 }
@@ -175,7 +180,7 @@ pub fn end(cx: &mut Cx) -> Result<(), Refused> {
     cx.truncate(frame.height);
     cx.reachable = reached;
     if reached {
-        frame.results.into_iter().for_each(|k| cx.push_home(k));
+        frame.results.iter().for_each(|k| cx.push_home(*k));
     }
     Ok(())
 }
@@ -317,6 +322,9 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
     cx.asm.bind(start);
     cx.asm.jump_table(&labels);
     for (depth, label) in moving {
+        if cx.has_too_much_code() {
+            break;
+        }
         cx.asm.bind(label);
         branch(cx, depth);
     }

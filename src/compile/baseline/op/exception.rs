@@ -62,7 +62,9 @@ pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Refused> {
         tell_apart(cx, &mut clauses)?;
     }
     for clause in clauses {
-        if let Some(l) = clause.landing {
+        if let Some(l) = clause.landing
+            && !cx.has_too_much_code()
+        {
             cx.asm.bind(l);
             cx.come_back();
             land(cx, &clause.catch);

@@ -8,18 +8,10 @@ use crate::compile::baseline::func::Cx;
 impl Cx<'_> {
     /// Sends the lowest operand home that is in such a register.
     pub(super) fn evict(&mut self, general: bool) {
-        let lowest = self.in_registers().filter(|(place, _)| matches!(place, Place::Gpr(_)) == general).map(|(_, i)| i);
+        let lowest =
+            self.operands.in_registers().filter(|(place, _)| matches!(place, Place::Gpr(_)) == general).map(|(_, i)| i);
         let lowest = lowest.min().expect("no instruction takes all registers");
         self.send_home(lowest);
-    }
-
-    /// The registers that operands are in, and their places on the stack.
-    fn in_registers(&self) -> impl Iterator<Item = (Place, usize)> {
-        let o = &self.operands;
-        let gprs = (0..16).map(|r| (Place::Gpr(Gpr(r)), o.in_gprs[r as usize] as usize));
-        let xmms = (0..16).map(|x| (Place::Xmm(Xmm(x)), o.in_xmms[x as usize] as usize));
-        // Where one was is remembered also when it is gone.
-        gprs.chain(xmms).filter(|(place, i)| o.stack.get(*i).is_some_and(|o| o.place == *place))
     }
 
     /// Puts the `i`th operand into its home.
@@ -31,6 +23,7 @@ impl Cx<'_> {
         self.store(o, at(RBP, -(o.home as i32)));
         self.release(o);
         self.operands.stack[i].place = Place::Home;
+        self.operands.deepest_home = self.operands.deepest_home.max(o.home);
     }
 
     /// Puts all operands but numbers that are constants into their homes, so that all registers are free. Leaves the flags, changes
@@ -50,7 +43,7 @@ impl Cx<'_> {
     /// control comes together. References go home but for those among the top `n` operands, which are all that a call looks at.
     /// Leaves the flags.
     pub fn settle_registers(&mut self, n: usize) {
-        let found: Vec<usize> = self.in_registers().map(|(_, i)| i).collect();
+        let found: Vec<usize> = self.operands.in_registers().map(|(_, i)| i).collect();
         found.into_iter().for_each(|i| self.send_home(i));
         let below = self.operands.stack.len() - n;
         while let Some(i) = self.operands.references.get(self.operands.settled_references)

@@ -125,6 +125,8 @@ pub fn loop_(cx: &mut FuncCx, ty: BlockType) {
     let exit = block_with_params(cx, &types.1);
     let args = cx.canonical_top(types.0.len());
     cx.b.ins().jump(header, &args);
+    cx.loops += 1;
+    cx.shape.nesting = cx.shape.nesting.max(cx.loops);
     push_frame(cx, Kind::Loop { header }, exit, &types);
     cx.stack.truncate(cx.stack.len() - types.0.len());
     continue_at(cx, header);
@@ -185,7 +187,10 @@ pub fn end(cx: &mut FuncCx) -> bool {
         return cx.control.is_empty();
     }
     match frame.kind {
-        Kind::Loop { header } => cx.b.seal_block(header),
+        Kind::Loop { header } => {
+            cx.loops -= 1;
+            cx.b.seal_block(header);
+        }
         // Without an else part the parameters are the results, and the branch goes to the end: a block of its own between them
         // would be a jump in front of everything that is not done.
         Kind::If { branch, from, otherwise, likely } => {
@@ -227,6 +232,11 @@ pub fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
             (frame.exit, frame.results)
         }
     }
+}
+
+/// How many operands a branch of this depth takes along.
+pub fn passed(cx: &mut FuncCx, depth: u32) -> usize {
+    if cx.reachable { target(cx, depth).1 } else { 0 }
 }
 
 pub fn br(cx: &mut FuncCx, depth: u32) {

@@ -255,6 +255,7 @@ pub enum Target {
 /// A call whose exceptions are caught by the `try_table`s around it. Gives the results.
 pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
     cx.calls = true;
+    cx.shape.calls += 1;
     let handlers = handlers(cx);
     if handlers.is_empty() {
         let call = match target {
