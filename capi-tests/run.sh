@@ -6,7 +6,7 @@ mode=$1 dist=$(cd "$2" && pwd)
 cd "$(dirname "$0")"
 out=../target/capi-$mode
 mkdir -p "$out"
-passed=0 failed=0
+passed=0 failed=()
 flags=(-g -O1 -Wall -Wextra -I"$dist/include")
 libs=(-L"$dist/lib" -lwrt -lpthread)
 # RUNPATH, which LD_LIBRARY_PATH goes before.
@@ -30,16 +30,15 @@ for source in *.c *.cpp; do
   if "${compile[@]}" "${flags[@]}" "$source" "${libs[@]}" -o "$out/$name" && "${run[@]}" "$out/$name"; then
     passed=$((passed + 1))
   else
-    failed=$((failed + 1))
-    echo "FAILED $name ($mode)"
+    failed+=("$name")
   fi
 done
 # The header asks for no more than C99.
 if echo '#include <wrt.h>' | gcc -std=c99 -pedantic -Wall -Wextra -Werror -I"$dist/include" -fsyntax-only -xc -; then
   passed=$((passed + 1))
 else
-  failed=$((failed + 1))
-  echo "FAILED the header as C99"
+  failed+=("the header as C99")
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+[ ${#failed[@]} -eq 0 ] || echo "FAILED ($mode): ${failed[*]}"
+echo "$passed passed, ${#failed[@]} failed"
+[ ${#failed[@]} -eq 0 ]

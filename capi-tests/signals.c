@@ -473,7 +473,11 @@ int main(void) {
     static void (*const fine[])(void) = {handlers_before, after_engine, after_module, after_store, after_instance, after_calls,
                                          after_asking, only_one, sent_ignored, sent_handled, sent_while_running, masks, without_info,
                                          blocked, setting_off, environment_off, environment_on, installed_first};
-    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) CHECK(run(fine[i]) == 0);
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        int ended_by = run(fine[i]);
+        if (ended_by) fprintf(stderr, "case %zu was ended by signal %d\n", i, ended_by);
+        CHECK(!ended_by);
+    }
     CHECK(run(chained) == SIGSEGV && seen->calls == 1);
     CHECK(run(only_once) == SIGSEGV && seen->calls == 1);
     CHECK(run(fault_default) == SIGSEGV && run(fault_ignored) == SIGSEGV);

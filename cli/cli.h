@@ -150,6 +150,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout);
 typedef struct {
     bool interruption;
     bool lazy; /* functions compile when they are called */
+    bool may_move; /* memories may move, if there is little address space: saved modules say themselves whether they may */
     bool all_features; /* everything the library has, whatever the command line says: for what is not run */
     const char *cache; /* the directory of a cache; NULL for none */
     size_t max_stack; /* 0: as the library has it */

@@ -2,13 +2,25 @@
 #include "features.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 /* What a cache may take; what was not used for the longest time goes. */
 enum { MAX_CACHE_BYTES = 1 << 30 };
 
+/* Where address space is limited (ulimit -v), heaps do not set gigabytes aside, nor do memories if they may move. */
+static bool fit_address_space(wrt_config_t *config, bool may_move) {
+    static const rlim_t PLENTY = (rlim_t)64 << 30;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= PLENTY) return true;
+    size_t heap = (size_t)limit.rlim_cur / 4, least = 1 << 20;
+    if (failed(wrt_config_set_heap_reservation(config, heap > least ? heap : least), "ulimit -v")) return false;
+    return !may_move || !failed(wrt_config_set_memory_reservation(config, 0), "ulimit -v");
+}
+
 static bool configure(wrt_config_t *config, const engine_options_t *options) {
     if (!apply_features(config, options->all_features)) return false;
     if (failed(wrt_config_set_lazy(config, options->lazy), "--no-lazy")) return false;
+    if (!fit_address_space(config, options->may_move)) return false;
     const char *cache = options->cache;
     if (cache && failed(wrt_config_set_cache(config, cache, strlen(cache), MAX_CACHE_BYTES), "--cache")) return false;
     if (failed(wrt_config_set_interruption(config, options->interruption), "--timeout")) return false;

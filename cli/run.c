@@ -126,6 +126,7 @@ static bool make_code(guest_t *g) {
     options.interruption = g->options->timeout != 0;
     /* Only what is compiled as a whole can be kept. */
     if (options.cache) options.lazy = false;
+    options.may_move = g->input.kind != INPUT_SAVED;
     g->engine = make_engine(&options);
     if (!g->engine) return false;
     if (g->input.kind == INPUT_SAVED && !options.interruption) {

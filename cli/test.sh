@@ -333,6 +333,22 @@ limits() {
   check 2 'not a number above 0' run --threads 0 "$w"
 }
 
+# Not under a sanitizer, which takes terabytes itself.
+little_address_space() {
+  local v=$g/values.wat
+  (
+    ulimit -v 900000
+    check 0 '^1\|$' run -i grow "$v" 100
+    check 0 '^3\|$' run --no-lazy -i add "$v" 1 2
+    check 134 'garbage-collected heap exhausted' run --max-heap 8M -i keep "$v"
+    check 0 '^wasi.wat\|a\|$' run "$g/wasi.wat" a
+    wrt compile "$v" -o little.cwasm
+    check 1 'bytes of address space.*wrt_config_set_memory_reservation' run -i grow little.cwasm 1
+    echo "$passed $failed" >counts.txt
+  )
+  read -r passed failed <counts.txt
+}
+
 saved() {
   local v=$g/values.wat
   check 0 '^$' compile "$v" -o saved
@@ -489,6 +505,7 @@ for build in plain sanitizers; do
   exceptions
   wasi
   limits
+  [ $build = plain ] && little_address_space
   saved
   kept
   looking

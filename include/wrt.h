@@ -776,12 +776,21 @@ WRT_MUST_USE wrt_error_t *wrt_config_set_max_code_size(wrt_config_t *config,
 WRT_MUST_USE wrt_error_t *wrt_config_set_max_memory64(wrt_config_t *config,
                                          uint64_t bytes);
 
+// Address space that is set aside for each memory, in bytes: `UINT64_MAX` unless set, which means all that the memory may ever need, a
+// little more than 4 GiB for most. Less is for processes with little address space (`ulimit -v`, small machines) and for very many
+// memories: a memory begins with so much, or with its size if that is more, and moves if it has to when it grows beyond; what
+// `wrt_memory_data` said before is stale then. Machine code reads a memory's address before each access and checks the access, with
+// signals and without, so it is slower. A saved module is for engines that agree on whether memories may move: either all of them
+// have set this to less than `UINT64_MAX`, or none has.
+WRT_MUST_USE wrt_error_t *wrt_config_set_memory_reservation(wrt_config_t *config,
+                                               uint64_t bytes);
+
 // Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_limit(wrt_config_t *config, size_t bytes);
 
-// Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
-// The least is 1 MiB and 16 times what the nursery begins with. Memory is taken only for what is used. Checked by
-// `wrt_engine_new`.
+// Address space that is set aside for the objects of each store that has a heap, in bytes: 4 GiB unless set, which is the most. The
+// least is 1 MiB and 16 times what the nursery begins with. The nursery and the heap's own tables take 160 MiB more, whatever this
+// says. Memory is taken only for what is used. Checked by `wrt_engine_new`.
 WRT_MUST_USE wrt_error_t *wrt_config_set_heap_reservation(wrt_config_t *config,
                                              size_t bytes);
 
@@ -1323,9 +1332,10 @@ WRT_MUST_USE wrt_error_t *wrt_memory_page_size(wrt_store_t *store, const wrt_mem
 // The memory's limits as of now, in pages: the minimum is the present size.
 WRT_MUST_USE wrt_error_t *wrt_memory_type(wrt_store_t *store, const wrt_memory_t *memory, wrt_size_limits_t *out_limits);
 
-// Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
-// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL. Once the memory is gone (with its store, or freed after a
-// release) the address may be another memory's: a host that keeps it would write there.
+// Where the memory is and how many bytes it has. Either place may be NULL. The size may grow whenever WebAssembly or
+// `wrt_memory_grow` runs. The address stays for the memory's life, unless memories may move
+// (`wrt_config_set_memory_reservation`): then it may change whenever the size does. Once the memory is gone (with its store, or
+// freed after a release) the address may be another memory's: a host that keeps it would write there.
 WRT_MUST_USE wrt_error_t *wrt_memory_data(wrt_store_t *store,
                              const wrt_memory_t *memory,
                              uint8_t **out_data,

@@ -4,13 +4,13 @@
 use std::fmt::Write;
 use wrt::api::*;
 
-/// With faults and with explicit checks, in optimized code and in baseline code.
+/// With faults and with explicit checks, in optimized code and in baseline code; with memories that stay where they are, and that move.
 fn configs() -> impl Iterator<Item = Config> {
-    [true, false].into_iter().flat_map(|signals| {
-        [true, false].map(|lazy| {
-            let config = Config::new().signals(signals).lazy(lazy).background(false);
-            config.feature("custom-page-sizes", true).unwrap()
-        })
+    (0..8).map(|i| {
+        let [signals, lazy, moving] = [1, 2, 4].map(|bit| i & bit != 0);
+        let config = Config::new().signals(signals).lazy(lazy).background(false);
+        let config = if moving { config.memory_reservation(0) } else { config };
+        config.feature("custom-page-sizes", true).unwrap()
     })
 }
 

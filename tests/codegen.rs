@@ -195,7 +195,8 @@ fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
     }
 }
 
-/// The machine code of a module: its place and length stand in the header of the saved one.
+/// The machine code of a module: its place and length stand in the header of the saved one, the first place there that is a multiple of
+/// the largest page.
 fn text_of(wat: &str) -> Vec<u8> {
     text_with(&Config::new().feature("wide-arithmetic", true).unwrap(), wat)
 }
@@ -204,7 +205,8 @@ fn text_with(config: &Config, wat: &str) -> Vec<u8> {
     let engine = Engine::new(config).unwrap();
     let saved = Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap();
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().unwrap()) as usize;
-    saved[word(8)..word(8) + word(9)].to_vec()
+    let text = (5..40).find(|i| word(*i) > 0 && word(*i).is_multiple_of(64 << 10)).expect("the machine code's place");
+    saved[word(text)..][..word(text + 1)].to_vec()
 }
 
 /// With explicit checks, a jump is found by its distance to what it leads to. A constant with the bytes of such a jump is left alone, and

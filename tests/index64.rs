@@ -12,14 +12,20 @@ mod large;
 #[path = "index64/tables.rs"]
 mod tables;
 
-/// With faults and with explicit checks, compiled in full, and at once at the first call.
+/// With faults and with explicit checks, compiled in full, and at once at the first call; with memories that stay where they are, and
+/// that move.
 fn configs() -> impl Iterator<Item = Config> {
-    [true, false].into_iter().flat_map(|signals| {
-        [true, false].map(|lazy| {
-            let config = Config::new().signals(signals).lazy(lazy).background(false).gc_verify(true);
-            config.feature("custom-page-sizes", true).unwrap()
-        })
+    (0..8).map(|i| {
+        let [signals, lazy, moving] = [1, 2, 4].map(|bit| i & bit != 0);
+        let config = Config::new().signals(signals).lazy(lazy).background(false).gc_verify(true);
+        let config = if moving { config.memory_reservation(1 << 16) } else { config };
+        config.feature("custom-page-sizes", true).unwrap()
     })
+}
+
+/// Those in which memories stay where they are.
+fn staying() -> impl Iterator<Item = Config> {
+    configs().take(4)
 }
 
 /// An instance without imports, in a store of its own.

@@ -33,8 +33,8 @@ fn scenario(engine: &Engine, store: &mut Store, module: &Module) -> Result<()> {
 
 #[test]
 fn every_allocation_fails_once() {
-    for signals in [true, false] {
-        let engine = Engine::new(&Config::new().signals(signals)).unwrap();
+    for (signals, reservation) in [(true, u64::MAX), (false, u64::MAX), (true, 0)] {
+        let engine = Engine::new(&Config::new().signals(signals).memory_reservation(reservation)).unwrap();
         let module = Module::new(&engine, WAT.as_bytes()).unwrap();
         let mut store = Store::new(&engine).unwrap();
         let mut failures = 0;

@@ -471,8 +471,13 @@ fn wasm_v2() {
 #[test]
 fn wasm_v3() {
     run_with_zeal("wasm-v3", Config::new(), spec(SpecVersion::V3), 20000);
-    // Nothing is optimized, and everything is put together at once.
     let files: Vec<File> = spec(SpecVersion::V3).map(Into::into).collect();
+    // Memories move when they grow.
+    let moving = Config::new().memory_reservation(0);
+    for (how, config) in [("eager", moving.clone()), ("lazy", moving.signals(false).lazy(true).background(false))] {
+        run_with("wasm-v3", &files, 20000, &format!("{how}, memories move"), config);
+    }
+    // Nothing is optimized, and everything is put together at once.
     for signals in [true, false] {
         let config = Config::new().signals(signals).optimization_budget(0);
         run_with("wasm-v3", &files, 20000, &format!("signals {signals}, baseline"), config);

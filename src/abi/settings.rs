@@ -12,6 +12,9 @@ pub struct Settings {
     pub interruption: bool,
     /// Relaxed vector instructions give the results of the specification's deterministic profile, on every processor.
     pub relaxed_deterministic: bool,
+    /// Memories may move when they grow: code reads a memory's address before each access and checks the access explicitly, also
+    /// where other traps are faults.
+    pub moving_memories: bool,
     /// How much work the optimizing compiler may have with one function, in units of about a nanosecond. What would be more
     /// is left to the baseline compiler.
     pub optimization_budget: u64,
@@ -24,13 +27,14 @@ impl Default for Settings {
             signals: off,
             interruption: off,
             relaxed_deterministic: off,
+            moving_memories: off,
             optimization_budget: DEFAULT_OPTIMIZATION_BUDGET,
         }
     }
 }
 
 /// How many settings there are.
-pub const SETTINGS: usize = 4;
+pub const SETTINGS: usize = 5;
 
 /// A setting, to be stored and compared: what it is called, the C function that sets it, and what it is: 1 or 0, or a number.
 pub struct Setting {
@@ -52,14 +56,21 @@ impl Setting {
 }
 
 impl Settings {
+    /// Whether an access beyond a memory's length is a fault, as far as its index and offset lead no further than the unmapped
+    /// addresses after the memory.
+    pub fn guards_memories(self) -> bool {
+        self.signals && !self.moving_memories
+    }
+
     /// All of them, always in this order.
     pub fn list(self) -> [Setting; SETTINGS] {
-        let Settings { signals, interruption, relaxed_deterministic, optimization_budget } = self;
+        let Settings { signals, interruption, relaxed_deterministic, moving_memories, optimization_budget } = self;
         let switch = |name, setter, is_on: bool| Setting { name, setter, value: is_on.into(), is_number: false };
         [
             switch("signals", "wrt_config_set_signals", signals),
             switch("interruption", "wrt_config_set_interruption", interruption),
             switch("deterministic relaxed SIMD", "wrt_config_set_relaxed_simd_deterministic", relaxed_deterministic),
+            switch("memories that move", "wrt_config_set_memory_reservation", moving_memories),
             Setting {
                 name: "an optimization budget of",
                 setter: "wrt_config_set_optimization_budget",
@@ -92,7 +103,13 @@ mod tests {
 
     #[test]
     fn differences_are_named() {
-        let all = Settings { signals: true, interruption: true, relaxed_deterministic: true, optimization_budget: 5 };
+        let all = Settings {
+            signals: true,
+            interruption: true,
+            relaxed_deterministic: true,
+            moving_memories: true,
+            optimization_budget: 5,
+        };
         let none = Settings::default();
         assert!(all.differences(all.values()).is_empty() && none.differences(none.values()).is_empty());
         assert_eq!(all.differences(none.values()).len(), SETTINGS);

@@ -201,7 +201,8 @@ pub struct Activation {
     pub tail: *mut VmStore,
 }
 
-/// A memory as machine code sees it. The base never changes during a memory's life.
+/// A memory as machine code sees it. The base never changes during a memory's life, unless memories may move: then it may
+/// whenever the length does.
 #[repr(C)]
 pub struct VmMemory {
     pub base: *mut u8,
@@ -212,11 +213,11 @@ pub struct VmMemory {
 /// An instance's place for one of its memories, its own or imported.
 #[repr(C)]
 pub struct VmMemorySlot {
-    /// Copy of `memory.base`, constant: one load instead of two.
+    /// Copy of `memory.base`, constant: one load instead of two. Not read where memories may move.
     pub base: *mut u8,
     pub memory: *mut VmMemory,
     /// An index below it leads to nobody else's memory, also with an offset below `MEMORY_GUARD`: an access beyond the memory's
-    /// length is a fault. At least 4 GiB. Only read where traps are faults.
+    /// length is a fault. At least 4 GiB. Only read where memories have guards.
     pub limit: usize,
 }
 

@@ -145,6 +145,16 @@ impl Config {
         self
     }
 
+    /// Address space that is set aside for each memory, in bytes (default: `u64::MAX`, all that the memory may ever need, which is a little
+    /// more than 4 GiB for most). With less, a memory that grows beyond it may move, and takes as much as it has then. Code
+    /// reads a memory's address before each access and checks the access, with signals and without, which makes it slower. Saved modules
+    /// are for engines that agree on whether memories may move.
+    pub fn memory_reservation(mut self, bytes: u64) -> Config {
+        self.0.memory_reservation = bytes;
+        self.0.settings.moving_memories = bytes < u64::MAX;
+        self
+    }
+
     /// What is kept of instances that have ended, for the next ones.
     pub fn pool(mut self, options: PoolOptions) -> Config {
         self.0.pool = options;

@@ -36,7 +36,7 @@ impl Memory {
         Ok(store.vm().memories[self.check(store)?].ty())
     }
 
-    /// Where the memory starts. Stays so for its life.
+    /// Where the memory starts. Stays so for its life, or where memories may move (`Config::memory_reservation`) until it grows.
     pub fn data_ptr(&self, store: &StoreMut<'_>) -> Result<*mut u8> {
         Ok(store.vm().memories[self.check(store)?].base())
     }

@@ -195,7 +195,7 @@ impl Ref {
         fill: impl FnOnce(&NewObject<'_>) -> Result<()>,
     ) -> Result<Ref> {
         store.vm_mut().callback_scope()?;
-        let new = store.vm_mut().alloc(ty, len).map_err(Error::trap)?;
+        let new = store.vm_mut().alloc_first(ty, len)?;
         fill(&new)?;
         let (no_gc, gc) = (new.no_gc(), new.finish());
         let root = no_gc.root(gc).ok_or_else(super::reference::no_memory)?;

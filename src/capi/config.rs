@@ -162,6 +162,18 @@ pub unsafe extern "C" fn wrt_config_set_max_memory64(config: *mut wrt_config_t, 
     unsafe { change(config, |c| c.max_memory64(bytes)) }
 }
 
+/// Address space that is set aside for each memory, in bytes: `UINT64_MAX` unless set, which means all that the memory may ever need, a
+/// little more than 4 GiB for most. Less is for processes with little address space (`ulimit -v`, small machines) and for very many
+/// memories: a memory begins with so much, or with its size if that is more, and moves if it has to when it grows beyond; what
+/// `wrt_memory_data` said before is stale then. Machine code reads a memory's address before each access and checks the access, with
+/// signals and without, so it is slower. A saved module is for engines that agree on whether memories may move: either all of them
+/// have set this to less than `UINT64_MAX`, or none has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wrt_config_set_memory_reservation(config: *mut wrt_config_t, bytes: u64) -> *mut wrt_error_t {
+    // SAFETY: the caller's promise.
+    unsafe { change(config, |c| c.memory_reservation(bytes)) }
+}
+
 /// Most bytes that the objects of a store may take. Beyond, allocation traps with `WRT_TRAP_HEAP_EXHAUSTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_heap_limit(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
@@ -169,9 +181,9 @@ pub unsafe extern "C" fn wrt_config_set_heap_limit(config: *mut wrt_config_t, by
     unsafe { change(config, |c| c.heap_limit(bytes)) }
 }
 
-/// Address space that is set aside for the heap of each store that uses one, in bytes: 4 GiB unless set, which is the most.
-/// The least is 1 MiB and 16 times what the nursery begins with. Memory is taken only for what is used. Checked by
-/// `wrt_engine_new`.
+/// Address space that is set aside for the objects of each store that has a heap, in bytes: 4 GiB unless set, which is the most. The
+/// least is 1 MiB and 16 times what the nursery begins with. The nursery and the heap's own tables take 160 MiB more, whatever this
+/// says. Memory is taken only for what is used. Checked by `wrt_engine_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_heap_reservation(config: *mut wrt_config_t, bytes: usize) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.

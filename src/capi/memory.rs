@@ -137,9 +137,10 @@ pub unsafe extern "C" fn wrt_memory_type(
     }
 }
 
-/// Where the memory is and how many bytes it has. The address stays for the memory's life; the size may grow whenever
-/// WebAssembly or `wrt_memory_grow` runs. Either place may be NULL. Once the memory is gone (with its store, or freed after a
-/// release) the address may be another memory's: a host that keeps it would write there.
+/// Where the memory is and how many bytes it has. Either place may be NULL. The size may grow whenever WebAssembly or
+/// `wrt_memory_grow` runs. The address stays for the memory's life, unless memories may move
+/// (`wrt_config_set_memory_reservation`): then it may change whenever the size does. Once the memory is gone (with its store, or
+/// freed after a release) the address may be another memory's: a host that keeps it would write there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_data(
     store: *mut wrt_store_t,

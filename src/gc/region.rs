@@ -69,8 +69,10 @@ impl Region {
         }
         drop(free);
         // Nothing is ever committed of the last 64 KiB: a guard.
-        let space = Reservation::aligned(span + (64 << 10), LARGE_PAGE)
-            .map_err(|e| err!(OutOfMemory, "no address space for a heap of {span} bytes: {e}"))?;
+        let space = Reservation::aligned(span + (64 << 10), LARGE_PAGE).map_err(|e| {
+            let setter = "wrt_config_set_heap_reservation";
+            err!(OutOfMemory, "no {span} bytes of address space for a store's heap ({setter} sets less): {e}")
+        })?;
         space.commit(CARDS, OLD - CARDS).map_err(|e| err!(OutOfMemory, "no memory for a heap: {e}"))?;
         Ok(Region { space, span, committed: OLD, pool: pool.clone() })
     }

@@ -2,10 +2,10 @@
 
 use super::lock::Mutex;
 #[cfg(miri)]
-use super::pretend::{madvise, mmap, mprotect, munmap};
+use super::pretend::{madvise, mmap, mprotect, mremap, munmap};
 use super::{scarcity, thread};
 #[cfg(not(miri))]
-use libc::{madvise, mmap, mprotect, munmap};
+use libc::{madvise, mmap, mprotect, mremap, munmap};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,6 +15,19 @@ use std::ptr;
 pub fn page_size() -> usize {
     // SAFETY: a plain query.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Bytes of address space that the process may have.
+pub fn address_space() -> usize {
+    limit_of(libc::RLIMIT_AS).unwrap_or(usize::MAX)
+}
+
+/// What the process may have of a resource, if that is limited.
+fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes the struct.
+    let known = unsafe { libc::getrlimit(resource, &mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then(|| usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
 fn round_up(len: usize) -> usize {
@@ -123,6 +136,20 @@ impl Reservation {
         scarcity::check()?;
         self.0.protect(offset, len, libc::PROT_NONE)?;
         if self.try_discard(offset, len) { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+    }
+
+    /// Makes it `len` bytes long, all as usable as it is now, with what is in it and zeros, possibly elsewhere. All of it must be committed, and
+    /// no file mapped into it. It stays as it is if the system refuses, as it does when the host has changed a part of it.
+    pub fn resize(&mut self, len: usize) -> io::Result<()> {
+        scarcity::check()?;
+        let len = round_up(len);
+        // SAFETY: our own mapping, to which nobody has pointers (`&mut self`).
+        let ptr = unsafe { mremap(self.0.ptr.cast(), self.0.len, len, libc::MREMAP_MAYMOVE) };
+        if ptr == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        (self.0.ptr, self.0.len) = (ptr.cast(), len);
+        Ok(())
     }
 
     /// Asks for large pages: fewer faults and less time for memory that will be used as a whole.
@@ -305,10 +332,8 @@ impl CodeWriter {
 
 /// An error if a file of `len` bytes is larger than this process may make: the system ends who tries.
 pub fn check_file_size(len: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes the struct.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
-    if known && len > limit.rlim_cur { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+    let fits = limit_of(libc::RLIMIT_FSIZE).is_none_or(|most| len <= most as u64);
+    if fits { Ok(()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
 }
 
 /// A file that is read in place. Whoever changes or shortens it meanwhile changes what is read, or ends the process.

@@ -20,6 +20,11 @@ pub unsafe fn munmap(_: *mut c_void, _: usize) -> i32 {
     0
 }
 
+/// Refused: callers copy then.
+pub unsafe fn mremap(_: *mut c_void, _: usize, _: usize, _: i32) -> *mut c_void {
+    libc::MAP_FAILED
+}
+
 pub unsafe fn mprotect(_: *mut c_void, _: usize, _: i32) -> i32 {
     0
 }

@@ -90,11 +90,18 @@ for_each_builtin!(shims);
 pub(super) enum Raise {
     Trap(Trap),
     Exception(RawRef),
+    Error(Error),
 }
 
 impl From<Trap> for Raise {
     fn from(trap: Trap) -> Raise {
         Raise::Trap(trap)
+    }
+}
+
+impl From<Error> for Raise {
+    fn from(error: Error) -> Raise {
+        Raise::Error(error)
     }
 }
 
@@ -110,6 +117,7 @@ pub(super) unsafe fn finish<T, E: Into<Raise>>(vm: *mut VmStore, outcome: std::t
             Ok(Err(e)) => match e.into() {
                 Raise::Trap(trap) => trap::raise(vm, trap),
                 Raise::Exception(e) => exception::throw(vm, e, None),
+                Raise::Error(e) => trap::raise_error(vm, e),
             },
             Err(panic) => {
                 std::mem::forget(panic);
@@ -127,6 +135,9 @@ mod body {
     use super::*;
 
     type R<T> = Result<T, Trap>;
+
+    /// Of builtins that may be the first to need the store's heap.
+    type First<T> = Result<T, Raise>;
 
     pub unsafe fn raise_trap(_: Cx, code: u32) -> R<()> {
         Err(Trap::from_u8(code as u8).expect("machine code raises traps of the list"))
@@ -228,7 +239,7 @@ mod body {
         }
     }
 
-    pub unsafe fn table_init(cx: Cx, t: u32, elem: u32, dst: u64, src: u64, len: u64) -> R<()> {
+    pub unsafe fn table_init(cx: Cx, t: u32, elem: u32, dst: u64, src: u64, len: u64) -> First<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
         let e = ElemIndex::from_u32(elem);
@@ -236,21 +247,23 @@ mod body {
         let place = instance.tables[t as usize];
         if !store.tables[place].is_gc() {
             // SAFETY: functions of the instance, or that it imports.
-            return unsafe { store.tables[place].init_func(&store.vm, dst, len, |i| instance.elem_func(e, src + i)) };
+            unsafe { store.tables[place].init_func(&store.vm, dst, len, |i| instance.elem_func(e, src + i))? };
+            return Ok(());
         }
-        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        store.heap()?;
         let Store { vm, heap, tables, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
         let slots = tables[place].slots(no_gc, dst, len)?;
         bulk::pieces(&*vm, len as usize, bulk::ELEMENTS, |piece| {
             piece.for_each(|i| slots.store(no_gc, i, instance.elem_ref(no_gc, e, src + i as u64)));
-        })
+        })?;
+        Ok(())
     }
 
-    pub unsafe fn ref_table_grow(cx: Cx, t: u32, delta: u64, init: RawRef) -> R<u64> {
+    pub unsafe fn ref_table_grow(cx: Cx, t: u32, delta: u64, init: RawRef) -> First<u64> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        store.heap()?;
         let Store { vm, heap, tables, account, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
         // SAFETY: machine code's reference; nothing is collected here.
@@ -259,15 +272,16 @@ mod body {
         Ok(table.grow_gc_ref(vm, no_gc, delta, init, account)?.unwrap_or(u64::MAX))
     }
 
-    pub unsafe fn ref_table_fill(cx: Cx, t: u32, dst: u64, value: RawRef, len: u64) -> R<()> {
+    pub unsafe fn ref_table_fill(cx: Cx, t: u32, dst: u64, value: RawRef, len: u64) -> First<()> {
         // SAFETY: see the module.
         let (store, instance) = unsafe { parts(cx) };
-        store.heap().map_err(|_| Trap::HeapExhausted)?;
+        store.heap()?;
         let Store { vm, heap, tables, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
         let slots = tables[instance.tables[t as usize]].slots(no_gc, dst, len)?;
         // SAFETY: machine code's reference; nothing is collected here.
-        bulk::fill_slots(vm, no_gc, slots, unsafe { no_gc.adopt(value) })
+        bulk::fill_slots(vm, no_gc, slots, unsafe { no_gc.adopt(value) })?;
+        Ok(())
     }
 
     pub unsafe fn func_number(cx: Cx, func: FuncRefPtr) -> R<u32> {

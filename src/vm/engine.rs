@@ -50,6 +50,8 @@ pub struct EngineConfig {
     pub pool: PoolOptions,
     /// Most bytes of a 64-bit memory.
     pub max_memory64: u64,
+    /// Bytes of address space that a memory gets when it is made, if it may need more later (`Settings::moving_memories`).
+    pub memory_reservation: u64,
     /// Most bytes of a module's machine code; `None` for what fits to its size.
     pub max_code: Option<u64>,
 }
@@ -68,6 +70,7 @@ impl Default for EngineConfig {
             heap: HeapConfig::default(),
             pool: PoolOptions::default(),
             max_memory64: DEFAULT_MAX_MEMORY64,
+            memory_reservation: u64::MAX,
             max_code: None,
         }
     }

@@ -249,12 +249,19 @@ impl Store {
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
     }
 
+    /// SAFEPOINT. The same for the host, which is told why there is no heap. The caller may be the first who needs one.
+    pub fn alloc_first(&mut self, ty: TypeId, len: u32) -> Result<NewObject<'_>> {
+        self.heap()?;
+        self.alloc(ty, len).map_err(Error::trap)
+    }
+
     /// SAFEPOINT. An object of the host: what `data` gives is dropped after it has died; it is not asked if this fails. `external`
     /// bytes outside of the heap live and die with it.
     #[inline(always)]
     pub fn alloc_host(&mut self, data: impl FnOnce() -> HostData, external: usize) -> Result<Root> {
         debug_assert_eq!(self.engine.types.view().get(HOST_TYPE).size, HOST_OBJECT_SIZE);
         if !self.heap.as_ref().is_some_and(|h| h.has_room_now(HOST_OBJECT_SIZE)) {
+            self.heap()?;
             self.make_room(HOST_OBJECT_SIZE as u64).map_err(Error::trap)?;
         }
         let heap = self.heap.as_mut().expect("made by make_room");
@@ -272,7 +279,7 @@ impl Store {
             return self.alloc_host(data, external);
         }
         self.in_scope(|store| {
-            let array = store.alloc(store.engine.host_fields.id, fields).map_err(Error::trap)?;
+            let array = store.alloc_first(store.engine.host_fields.id, fields)?;
             let (no_gc, array) = (array.no_gc(), array.finish());
             let array = Store::root(no_gc, array)?;
             let root = store.alloc_host(data, external)?;
@@ -294,14 +301,14 @@ impl Store {
         let number = unsafe { self.func_number(f) }.map_err(Error::trap)?;
         // It has to live until the object holds it.
         self.held_funcs.push(f);
-        let made = self.alloc(HELD_FUNC_TYPE, 0).map(|new| {
+        let made = self.alloc_first(HELD_FUNC_TYPE, 0).map(|new| {
             let (no_gc, gc) = (new.no_gc(), new.finish());
             // SAFETY: the number's place in the object that was just made.
             unsafe { *no_gc.field_bytes(gc, HEADER_SIZE).cast::<u32>() = number };
             Store::root(no_gc, gc)
         });
         self.held_funcs.pop();
-        made.map_err(Error::trap)?
+        made?
     }
 
     /// The number by which objects refer to a function.

@@ -1,4 +1,5 @@
-//! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows.
+//! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows. Where the engine is
+//! configured so, less is reserved, and a memory that grows beyond it moves.
 
 use super::bulk;
 use super::engine::Engine;
@@ -14,6 +15,7 @@ use crate::base::{Error, Result, Stable, Trap};
 use crate::err;
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{IndexType, Limits, MemoryType};
+use std::io;
 use std::sync::Arc;
 
 pub struct Memory {
@@ -33,14 +35,14 @@ struct Room {
     reserved: usize,
     /// As `VmMemorySlot::limit`.
     limit: usize,
-    /// Bytes that the memory may grow to.
+    /// Bytes that the memory may grow to. More than are reserved if it may have to move.
     most: u64,
 }
 
 impl Room {
-    /// With guards, all addresses that a 32-bit index can reach, and a guard behind them, are reserved; for 64-bit indexes more, if
+    /// With guards, all addresses that a 32-bit index can reach, and a guard after them, are reserved; for 64-bit indexes more, if
     /// the type allows it, up to what the engine is configured for. Without, and where pages are smaller than the
-    /// system's, only what the type allows; accesses are then checked by machine code.
+    /// system's, only what the type allows, or less if the engine is configured so; accesses are then checked by machine code.
     fn of(ty: &MemoryType, engine: &Engine) -> Room {
         // More than any engine allows, if that is more than a number can say.
         let allowed = ty.max_pages().saturating_mul(ty.page.bytes());
@@ -48,12 +50,32 @@ impl Room {
             IndexType::I32 => allowed,
             IndexType::I64 => allowed.min(engine.config.max_memory64),
         };
-        if !engine.config.settings.signals || !ty.has_whole_pages() {
-            return Room { reserved: whole_pages(most.max(1) as usize), limit: 0, most };
+        if !engine.config.settings.guards_memories() || !ty.has_whole_pages() {
+            let least = ty.min_bytes().unwrap_or(most).max(1);
+            let reserved = whole_pages(most.min(engine.config.memory_reservation).max(least) as usize);
+            return Room { reserved, limit: 0, most };
         }
         // A power of two fits other memories as well, when this one has ended.
         let limit = most.next_power_of_two().max(MEMORY32_SPAN);
         Room { reserved: (limit + MEMORY_GUARD) as usize, limit: limit as usize, most }
+    }
+
+    /// The system does not have so much, for a memory of `bytes` bytes.
+    fn refused(&self, bytes: u64, e: io::Error) -> Error {
+        let reserved = self.reserved;
+        if reserved == whole_pages(bytes as usize) {
+            return err!(OutOfMemory, "no memory for a linear memory of {bytes} bytes: {e}");
+        }
+        let setter = "wrt_config_set_memory_reservation";
+        err!(
+            OutOfMemory,
+            "no {reserved} bytes of address space for a linear memory of {bytes} bytes ({setter} sets less): {e}"
+        )
+    }
+
+    /// Whether the memory may have to move.
+    fn is_short(&self) -> bool {
+        self.most > self.reserved as u64
     }
 }
 
@@ -87,7 +109,8 @@ impl Memory {
         if !account.take(growth) {
             return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
         }
-        let image = image.filter(|image| image.is_mapped());
+        // Only memory of one kind moves without being copied.
+        let image = image.filter(|image| image.is_mapped() && !room.is_short());
         match engine.pool.take(Use::Memory, room.reserved, whole_pages(bytes as usize), image) {
             Ok(space) => {
                 let vm = VmMemory { base: space.base(), length: bytes as usize };
@@ -95,14 +118,16 @@ impl Memory {
             }
             Err(e) => {
                 account.give_back(growth);
-                Err(err!(OutOfMemory, "no memory for a linear memory of {bytes} bytes: {e}"))
+                Err(room.refused(bytes, e))
             }
         }
     }
 
     /// Its end. The engine may keep what it was made of.
     pub fn free(self, engine: &Engine) {
-        engine.pool.give(Use::Memory, self.space);
+        // Nobody asks for one of the size that a memory came to by growing.
+        let has_grown = self.space.reserved() > self.room.reserved;
+        engine.pool.give(Use::Memory, self.space, !has_grown);
     }
 
     pub fn vm(&mut self) -> *mut VmMemory {
@@ -155,12 +180,24 @@ impl Memory {
         if !account.take(growth) {
             return None;
         }
-        if self.space.open_to(whole_pages(bytes as usize)).is_err() {
+        if self.make_usable(whole_pages(bytes as usize)).is_err() {
             account.give_back(growth);
             return None;
         }
         self.vm.length = bytes as usize;
         Some(old)
+    }
+
+    /// Makes the first `end` bytes usable, elsewhere if there is no room for them here.
+    fn make_usable(&mut self, end: usize) -> io::Result<()> {
+        if end <= self.space.reserved() {
+            return self.space.open_to(end);
+        }
+        // Twice as much, so that a memory that grows by and by moves seldom.
+        let ample = (2 * self.space.reserved()).min(whole_pages(self.room.most as usize));
+        self.space.extend(end.max(ample)).or_else(|_| self.space.extend(end))?;
+        self.vm.base = self.space.base();
+        Ok(())
     }
 
     /// The address of `len` bytes from `at`, if they are inside.
@@ -174,7 +211,7 @@ impl Memory {
 
     /// Lays an image over this fresh memory.
     pub fn apply(&mut self, image: &Arc<Image>, vm: &Arc<SharedVmStore>) -> Result<()> {
-        if !image.is_mapped() {
+        if !image.is_mapped() || self.room.is_short() {
             // Images are whole pages of the system, which need not be the memory's: zeros are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
             let to = self.range(image.start as u64, len as u64).map_err(Error::trap)?;

@@ -202,13 +202,13 @@ impl Pool {
         Some(space)
     }
 
-    /// Takes back what a memory or a table had.
-    pub fn give(&self, from: Use, mut space: Space) {
+    /// Takes back what a memory or a table had. It is kept if it `may_fit` another.
+    pub fn give(&self, from: Use, mut space: Space, may_fit: bool) {
         let (most, resident) = match from {
             Use::Memory => (self.options.memories, self.options.memory_resident),
             Use::Table => (self.options.tables, self.options.table_resident),
         };
-        let is_new = most > 0 && space.reset(resident);
+        let is_new = may_fit && most > 0 && space.reset(resident);
         let mut kept = self.shelf();
         let spaces = &mut kept.spaces[from as usize];
         spaces.returned += 1;

@@ -54,6 +54,24 @@ impl Space {
         Ok(())
     }
 
+    /// Makes `reserved` bytes usable, more than are reserved, and reserves no more. What is there may be elsewhere then. It must have no
+    /// image: if it cannot be moved as a whole it is copied.
+    pub fn extend(&mut self, reserved: usize) -> io::Result<()> {
+        assert!(self.image.is_none() && reserved > self.reserved);
+        // What is usable and what is not are two mappings to the system, which moves one.
+        self.open_to(self.reserved)?;
+        if self.reservation.resize(reserved).is_ok() {
+            (self.reserved, self.open) = (reserved, reserved);
+            return Ok(());
+        }
+        let mut new = Space::new(reserved)?;
+        new.open_to(reserved)?;
+        // SAFETY: both are usable that far, and nobody else uses them now.
+        unsafe { std::ptr::copy_nonoverlapping(self.base(), new.base(), self.open) };
+        *self = new;
+        Ok(())
+    }
+
     /// Makes exactly so many bytes of a space that is as new usable. It keeps its image only if that is the one that is wanted.
     pub fn fit(&mut self, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<()> {
         if self.image.is_some() && !self.has_image(image) {

@@ -80,7 +80,7 @@ impl Table {
     /// Its end. The engine may keep what it was made of.
     pub fn free(mut self, engine: &Engine) {
         if let Some(space) = self.space.take() {
-            engine.pool.give(Use::Table, space);
+            engine.pool.give(Use::Table, space, true);
             self.capacity = 0;
         }
     }

@@ -57,7 +57,7 @@ impl Store {
     /// SAFEPOINT. A new tag of a function type without results, for a moment without collections. `of` is where it is made: an
     /// instance's place, and its index there.
     pub fn new_tag(&mut self, ty: TypeId, of: Option<(u32, TagIndex)>) -> Result<RawRef> {
-        let new = self.alloc(TAG_TYPE, 0).map_err(Error::trap)?;
+        let new = self.alloc_first(TAG_TYPE, 0)?;
         let (no_gc, tag) = (new.no_gc(), new.finish());
         let (instance, index) = of.map_or((0, 0), |(i, t)| (i + 1, t.as_u32()));
         // It has no handle yet.

@@ -5,7 +5,7 @@
 use super::types::*;
 use crate::base::Result;
 use crate::err;
-use crate::sys::mmap::Reservation;
+use crate::sys::mmap::{Reservation, address_space};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
@@ -142,6 +142,8 @@ fn field_map(fields: &[FieldType], which: impl Fn(StorageType) -> bool) -> Vec<u
 /// The region of an engine's descriptors. Their addresses never change.
 pub struct Descriptors {
     region: Reservation,
+    /// Bytes of it.
+    span: usize,
     /// Behind the last one.
     end: usize,
     committed: usize,
@@ -150,16 +152,27 @@ pub struct Descriptors {
     free_by_size: BTreeSet<(usize, usize)>,
 }
 
-/// Address space of the region, in bytes.
-const SPAN: usize = 1 << 30;
+/// Address space of the region, in bytes: at most, and at least where there is little of it.
+const MOST_SPAN: usize = 1 << 30;
+const LEAST_SPAN: usize = 1 << 20;
+/// The region gets this part of a process's address space, where that is limited.
+const SHARE: usize = 32;
 const _: () = assert!(size_of::<Descriptor>() <= HOST_TYPE.0 as usize);
 const COMMIT_STEP: usize = 1 << 16;
 
 impl Descriptors {
     pub fn new() -> Result<Descriptors> {
-        let region = Reservation::new(SPAN).map_err(|e| err!(OutOfMemory, "no address space for types: {e}"))?;
+        let mut span = (address_space() / SHARE).next_power_of_two().clamp(LEAST_SPAN, MOST_SPAN);
+        let region = loop {
+            match Reservation::new(span) {
+                Ok(region) => break region,
+                Err(_) if span > LEAST_SPAN => span /= 2,
+                Err(e) => return Err(err!(OutOfMemory, "no address space for an engine's types, {span} bytes: {e}")),
+            }
+        };
         let mut d = Descriptors {
             region,
+            span,
             end: HOST_TYPE.0 as usize,
             committed: 0,
             free: BTreeMap::new(),
@@ -260,11 +273,15 @@ impl Descriptors {
             return Ok(at);
         }
         let (at, end) = (self.end, self.end + size);
-        if end > SPAN {
-            return Err(err!(Limit, "the engine has too many types"));
+        if end > self.span {
+            let span = self.span;
+            return Err(err!(
+                Limit,
+                "the engine has too many types: {span} bytes of address space are set aside for them"
+            ));
         }
         if end > self.committed {
-            let step = (end - self.committed).next_multiple_of(COMMIT_STEP).min(SPAN - self.committed);
+            let step = (end - self.committed).next_multiple_of(COMMIT_STEP).min(self.span - self.committed);
             self.region.commit(self.committed, step).map_err(|e| err!(OutOfMemory, "no memory for types: {e}"))?;
             self.committed += step;
         }

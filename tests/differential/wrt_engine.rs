@@ -12,26 +12,27 @@ pub struct Wrt {
 const RUNS: u32 = 500;
 
 /// How an engine differs from others: compiled at once or by the first call; faults or checks; a collection at every allocation
-/// that moves all survivors and is followed by a check of the heap, or frequent ones of a small nursery.
-const CONFIGURATIONS: [(bool, bool, bool); 8] = [
-    // lazy, checks, zeal. Neighbours have nothing in common: they are what one job is run by.
-    (false, false, false),
-    (true, true, true),
-    (false, true, true),
-    (true, false, false),
-    (false, false, true),
-    (true, true, false),
-    (false, true, false),
-    (true, false, true),
+/// that moves all survivors and is followed by a check of the heap, or frequent ones of a small nursery; memories that move whenever
+/// they grow, or never.
+const CONFIGURATIONS: [(bool, bool, bool, bool); 8] = [
+    // lazy, checks, zeal, moving. Neighbours have nothing in common: they are what one job is run by.
+    (false, false, false, false),
+    (true, true, true, true),
+    (false, true, true, false),
+    (true, false, false, true),
+    (false, false, true, true),
+    (true, true, false, false),
+    (false, true, false, true),
+    (true, false, true, false),
 ];
 
 /// Proposals that are off by default, and that `smith.rs` turns on.
 const FEATURES: [&str; 2] = ["custom-page-sizes", "wide-arithmetic"];
 
-fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
+fn engine((lazy, checks, zeal, moving): (bool, bool, bool, bool)) -> (String, Engine) {
     let mut name = "wrt".to_string();
     let mut config = Config::new().threads(1).heap_limit(64 << 20).signals(!checks).relaxed_simd_deterministic(true);
-    for (on, word) in [(lazy, "lazy"), (checks, "checks"), (zeal, "zeal")] {
+    for (on, word) in [(lazy, "lazy"), (checks, "checks"), (zeal, "zeal"), (moving, "moving")] {
         if on {
             name = name + ", " + word;
         }
@@ -41,6 +42,9 @@ fn engine((lazy, checks, zeal): (bool, bool, bool)) -> (String, Engine) {
     }
     if lazy {
         config = config.lazy(true).background(false);
+    }
+    if moving {
+        config = config.memory_reservation(0);
     }
     config = match zeal {
         true => config.gc_zeal(1).gc_verify(true),

@@ -68,7 +68,7 @@ fn use_it(w: &mut World) {
 /// As a saved module, twice: the second memory is made of the first one's address space.
 #[test]
 fn saved_and_kept() {
-    for config in configs() {
+    for config in staying() {
         let engine = Engine::new(&config).unwrap();
         let bytes = Module::new(&engine, WAT.as_bytes()).unwrap().save().unwrap();
         // SAFETY: what was just saved.
@@ -170,7 +170,7 @@ fn spaces_are_shared_between_widths() {
 fn the_most_is_configured() {
     let text = "(module (memory (export \"m\") i64 1) (func (export \"grow\") (param i64) (result i64) (memory.grow (local.get 0)))
       (func (export \"get\") (param i64) (result i32) (i32.load8_u (local.get 0))))";
-    for config in configs() {
+    for config in staying() {
         let mut w = World::new(&config.clone().max_memory64(100 << 16), text);
         let m = w.memory("m");
         let base = m.data_ptr(&w.store).unwrap();

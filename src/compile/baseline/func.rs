@@ -228,7 +228,7 @@ impl<'m> Cx<'m> {
     }
 
     fn load_memory(&mut self) {
-        if !self.env.info.memories.is_empty() {
+        if !self.env.info.memories.is_empty() && !self.env.settings.moving_memories {
             let first = self.env.layout.memory(MemoryIndex::from_u32(0)) as usize;
             self.asm.mov(W64, MEMORY, at(CONTEXT, (first + offset_of!(VmMemorySlot, base)) as i32));
         }

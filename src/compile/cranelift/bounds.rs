@@ -4,7 +4,8 @@
 //! guard is out of bounds by a fault, if its index alone leads into the memory's reservation. A 32-bit index always does. A
 //! 64-bit one is compared with the reservation's size, which never changes: the comparison is the same for all accesses of
 //! one index, whatever their offsets and the memory's growth, so that one of them is left. With explicit checks, large offsets,
-//! or pages smaller than the system's, the comparison is with the memory's length.
+//! or pages smaller than the system's, the comparison is with the memory's length. Where memories may move, nothing is reserved
+//! that a guard could follow: all accesses are compared with the length, and the memory's address is read like its length.
 
 use super::func::{FuncCx, Region, trap_code};
 use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
@@ -40,7 +41,7 @@ pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
     let index = widen(cx, index, ty.index);
     // The whole span from the byte at the index on. No memory is as large as the largest number.
     let span = m.offset.saturating_add(size);
-    let guarded = cx.env.settings.signals && ty.has_whole_pages() && span <= MEMORY_GUARD;
+    let guarded = cx.env.settings.guards_memories() && ty.has_whole_pages() && span <= MEMORY_GUARD;
     if !guarded {
         check_length(cx, memory, &ty, index, span);
     } else if ty.index.is_64() && !is_short(cx, index) {
@@ -117,13 +118,21 @@ fn slot_field(cx: &mut FuncCx, memory: MemoryIndex, field: usize) -> Value {
     cx.load_constant(I64, vmctx, slot + field as u32)
 }
 
+/// A field of the memory itself, as it is now.
+fn field(cx: &mut FuncCx, memory: MemoryIndex, field: usize) -> Value {
+    let at = slot_field(cx, memory, offset_of!(VmMemorySlot, memory));
+    cx.load_vm(I64, at, field as u32)
+}
+
 /// The address of byte 0.
 fn base(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
-    slot_field(cx, memory, offset_of!(VmMemorySlot, base))
+    match cx.env.settings.moving_memories {
+        true => field(cx, memory, offset_of!(VmMemory, base)),
+        false => slot_field(cx, memory, offset_of!(VmMemorySlot, base)),
+    }
 }
 
 /// Bytes in the memory now.
 pub fn length(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
-    let at = slot_field(cx, memory, offset_of!(VmMemorySlot, memory));
-    cx.load_vm(I64, at, offset_of!(VmMemory, length) as u32)
+    field(cx, memory, offset_of!(VmMemory, length))
 }

@@ -29,8 +29,12 @@ fn memory_type(cx: &Cx, memory: u32) -> (MemoryIndex, MemoryType) {
     (memory, cx.env.info.memories[memory])
 }
 
-/// Where a memory begins: a register, `rcx` but for the first memory.
+/// Where a memory begins: a register, `rcx` but for the first memory if that does not move.
 fn base(cx: &mut Cx, memory: MemoryIndex) -> Gpr {
+    if cx.env.settings.moving_memories {
+        load_field(cx, memory, offset_of!(VmMemory, base), RCX);
+        return RCX;
+    }
     if memory.index() == 0 {
         return MEMORY;
     }
@@ -39,11 +43,16 @@ fn base(cx: &mut Cx, memory: MemoryIndex) -> Gpr {
     RCX
 }
 
+/// A field of the memory itself, as it is now.
+fn load_field(cx: &mut Cx, memory: MemoryIndex, field: usize, to: Gpr) {
+    let from = slot(cx, memory, offset_of!(VmMemorySlot, memory));
+    cx.asm.mov(W64, to, from);
+    cx.asm.mov(W64, to, at(to, field as i32));
+}
+
 /// Bytes in a memory now, in `rax`.
 fn length(cx: &mut Cx, memory: MemoryIndex) {
-    let from = slot(cx, memory, offset_of!(VmMemorySlot, memory));
-    cx.asm.mov(W64, RAX, from);
-    cx.asm.mov(W64, RAX, at(RAX, offset_of!(VmMemory, length) as i32));
+    load_field(cx, memory, offset_of!(VmMemory, length), RAX);
 }
 
 /// Takes an index off the stack and makes it the place of `size` bytes, checked here or by the guard. Changes `rax` and `rcx`.
@@ -52,7 +61,7 @@ pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     let (memory, ty) = memory_type(cx, memory);
     let index = cx.pop();
     let span = m.offset.saturating_add(size);
-    let guarded = cx.env.settings.signals && ty.has_whole_pages() && span <= MEMORY_GUARD;
+    let guarded = cx.env.settings.guards_memories() && ty.has_whole_pages() && span <= MEMORY_GUARD;
     if let (true, Place::Const(index)) = (guarded && memory.index() == 0, index.place)
         && let Ok(offset) = i32::try_from(index.saturating_add(m.offset))
     {
