@@ -108,10 +108,10 @@ fn work(engine: &Engine, module: &Module, is_64: bool, last: u64, pages: u64, pa
     let host = Func::new(&mut store, &FuncType::new([], [ty]), move |caller, _, results| {
         let (memory, places) = &mut *known.lock().unwrap();
         let memory = memory.expect("set before the call");
-        let mut store = caller.store();
+        let store = caller.store();
         // It fails at the end, as it should.
-        let old = memory.grow(&mut store, pages).map_or(-1, |old| old as i64);
-        places.push(memory.data_ptr(&store)? as usize);
+        let old = memory.grow(store, pages).map_or(-1, |old| old as i64);
+        places.push(memory.data_ptr(store)? as usize);
         results[0] = index(old as u64);
         Ok(())
     });
