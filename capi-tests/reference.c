@@ -499,7 +499,7 @@ static void limits(void) {
 static void nulls(void) {
     world_t w = gc_world();
     wrt_ref_t r;
-    wrt_heap_stats_t stats;
+    wrt_heap_stats_t stats = {.size = sizeof stats};
     bool equal;
     int32_t n;
     void *p;

