@@ -62,7 +62,7 @@ macro_rules! for_each_builtin {
             [raise] table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
             [leaf] elem_drop(elem: I32);
             /// The number by which objects refer to a function that has none yet.
-            [raise] func_number(func: Ptr) -> I32;
+            [raise] func_id(func: Ptr) -> I32;
             /// An object whose fields are zero and null. Collects if there is no room.
             [raise] struct_new(ty: I32) -> Ref;
             /// An exception of a tag, whose fields are zero and null. Collects if there is no room.

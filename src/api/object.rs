@@ -34,7 +34,7 @@ impl Stored {
                 return Ok(Stored::Bytes(slot.v128));
             }
             store.vm_mut().held_funcs.push(slot.funcref);
-            let number = store.vm_mut().func_number(slot.funcref).map_err(Error::trap)?;
+            let number = store.vm_mut().func_id(slot.funcref).map_err(Error::trap)?;
             Ok(Stored::Bytes((number as u128).to_le_bytes()))
         }
     }

@@ -19,15 +19,15 @@ pub struct CompiledFunc {
     pub(super) traps: Vec<TrapSite>,
     pub(super) calls: Vec<CallSite>,
     pub(super) stack_maps: StackMaps,
-    pub(super) tries: Vec<Try>,
+    pub(super) tries: Vec<TryCall>,
     pub(super) uses_heap: bool,
-    pub(super) relocs: Vec<Call>,
+    pub(super) relocs: Vec<CallReloc>,
     /// Whether the optimizing compiler made it.
     pub(super) optimized: bool,
 }
 
 /// A call of another function of the module: where its 32-bit displacement stands, relative to the end of which it counts.
-pub(super) struct Call {
+pub(super) struct CallReloc {
     pub(super) at: u32,
     pub(super) addend: i64,
     pub(super) callee: DefinedFuncIndex,
@@ -92,7 +92,7 @@ impl StackMaps {
 }
 
 /// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
-pub(super) struct Try {
+pub(super) struct TryCall {
     pub(super) return_at: u32,
     pub(super) sp_below_fp: u32,
     pub(super) handlers: Vec<Handler>,
@@ -105,7 +105,7 @@ impl CompiledFunc {
     }
 
     /// This function behind an entry of it: the entry's calls of function `i` are calls of this code.
-    pub fn behind(self, entry: CompiledFunc, i: DefinedFuncIndex) -> Result<CompiledFunc> {
+    pub fn prepend_entry(self, entry: CompiledFunc, i: DefinedFuncIndex) -> Result<CompiledFunc> {
         let mut out = entry;
         let start = out.text.len().next_multiple_of(ALIGN) as u32;
         out.text.resize(start as usize, 0);
@@ -117,7 +117,7 @@ impl CompiledFunc {
         out.text.extend_from_slice(&self.text);
         out.traps.extend(self.traps.iter().map(|t| TrapSite { at: t.at + start, ..*t }));
         out.calls.extend(self.calls.iter().map(|c| CallSite { return_at: c.return_at + start, ..*c }));
-        out.relocs.extend(self.relocs.into_iter().map(|c| Call { at: c.at + start, ..c }));
+        out.relocs.extend(self.relocs.into_iter().map(|c| CallReloc { at: c.at + start, ..c }));
         debug_assert!(out.stack_maps.maps.is_empty(), "nothing is held in an entry");
         out.stack_maps = self.stack_maps.moved(start);
         out.tries.extend(self.tries.into_iter().map(|t| t.moved(start)));
@@ -126,9 +126,9 @@ impl CompiledFunc {
     }
 }
 
-impl Try {
+impl TryCall {
     /// The same, `by` bytes further on.
-    fn moved(mut self, by: u32) -> Try {
+    fn moved(mut self, by: u32) -> TryCall {
         self.return_at += by;
         self.handlers.iter_mut().for_each(|h| h.at += by);
         self
@@ -152,7 +152,7 @@ impl CompiledFunc {
     }
 
     /// The function alone, for a place `start`, with the places of its callees. All are in bytes from the same point.
-    pub fn alone(&self, start: usize, place: impl Fn(DefinedFuncIndex) -> usize) -> Result<Code> {
+    pub fn relocate_alone(&self, start: usize, place: impl Fn(DefinedFuncIndex) -> usize) -> Result<Code> {
         let mut code = Code::default();
         self.append_to(&mut code);
         for call in &self.relocs {

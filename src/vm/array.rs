@@ -77,7 +77,7 @@ pub unsafe fn init_elem(
     bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
         // SAFETY: functions of this store; the array is one of functions' numbers.
         piece.try_for_each(|i| unsafe {
-            let number = store.func_number(instance.elem_func(e, src as u64 + i as u64))?;
+            let number = store.func_id(instance.elem_func(e, src as u64 + i as u64))?;
             let no_gc = store.no_gc().map_err(lost)?;
             let found = no_gc.adopt(array).ok_or(Trap::NullReference)?;
             let (to, _) = no_gc.array_bytes(found, at + i as u32, 1).ok_or(Trap::ArrayOutOfBounds)?;

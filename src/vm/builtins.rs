@@ -284,9 +284,9 @@ mod body {
         Ok(())
     }
 
-    pub unsafe fn func_number(cx: Cx, func: FuncRefPtr) -> R<u32> {
+    pub unsafe fn func_id(cx: Cx, func: FuncRefPtr) -> R<u32> {
         // SAFETY: see the module.
-        unsafe { parts(cx).0.func_number(func) }
+        unsafe { parts(cx).0.func_id(func) }
     }
 
     /// A new object. Straight code may ask for many, each of which may collect.

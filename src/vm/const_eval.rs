@@ -274,7 +274,7 @@ impl Evaluator {
     fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
         match field.storage {
             // SAFETY: validated to be a function; those of an instance are its store's.
-            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_number(value.slot().funcref) },
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_id(value.slot().funcref) },
             _ => Ok(0),
         }
     }

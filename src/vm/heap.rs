@@ -295,10 +295,10 @@ impl Store {
     /// SAFEPOINT. An object by which the host holds a function.
     ///
     /// # Safety
-    /// As `func_number`.
+    /// As `func_id`.
     pub unsafe fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
         // SAFETY: the caller's promise.
-        let number = unsafe { self.func_number(f) }.map_err(Error::trap)?;
+        let number = unsafe { self.func_id(f) }.map_err(Error::trap)?;
         // It has to live until the object holds it.
         self.held_funcs.push(f);
         let made = self.alloc_first(HELD_FUNC_TYPE, 0).map(|new| {
@@ -315,7 +315,7 @@ impl Store {
     ///
     /// # Safety
     /// `f` is null, or a funcref of this store, alive.
-    pub unsafe fn func_number(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
+    pub unsafe fn func_id(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
         // SAFETY: the caller's promise (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
         if funcref.index == 0 {

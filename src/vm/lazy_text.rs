@@ -163,7 +163,7 @@ impl LazyText {
         let no_memory = |e| err!(OutOfMemory, "no memory for machine code of this process: {e}");
         self.space.own(&mut places.writer, start).map_err(no_memory)?;
         // What was made at once calls through stubs, and so arrives at full code as soon as there is some.
-        let mut code = func.alone(start, |callee| match places.full[callee.index()] {
+        let mut code = func.relocate_alone(start, |callee| match places.full[callee.index()] {
             _ if tier == Tier::AtOnce => self.stub_offset(callee),
             _ if callee == f => start,
             0 => self.stub_offset(callee),

@@ -3,11 +3,11 @@
 
 use super::asm::*;
 use super::func::Cx;
-use super::operands::{Kind, MANY_WORDS, Operand, Place, XMM15, in_a_row, words_above, words_below};
+use super::operands::{Loc, MANY_WORDS, Operand, Repr, XMM15, in_a_row, words_above, words_below};
 
 /// Where a value travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dest {
+pub enum ArgLoc {
     Gpr(Gpr),
     Xmm(Xmm),
     /// Of an argument, bytes above the stack pointer, just before the call. Of a result, bytes in the memory to which the caller
@@ -29,34 +29,34 @@ pub fn context(results_in_memory: bool) -> Gpr {
 }
 
 /// Where the arguments go behind the context, and how many bytes of them are on the stack. The callee takes those off.
-pub fn arguments(kinds: impl Iterator<Item = Kind>, results_in_memory: bool) -> (Vec<Dest>, u32) {
-    places(kinds, &ARGUMENTS[1 + results_in_memory as usize..])
+pub fn arguments(reprs: impl Iterator<Item = Repr>, results_in_memory: bool) -> (Vec<ArgLoc>, u32) {
+    arg_locs(reprs, &ARGUMENTS[1 + results_in_memory as usize..])
 }
 
 /// Where results come from, and how many bytes of them are in memory.
-pub fn results(kinds: impl Iterator<Item = Kind>) -> (Vec<Dest>, u32) {
-    places(kinds, &RESULTS)
+pub fn results(reprs: impl Iterator<Item = Repr>) -> (Vec<ArgLoc>, u32) {
+    arg_locs(reprs, &RESULTS)
 }
 
 /// Registers as long as there are some.
-fn places(kinds: impl Iterator<Item = Kind>, gprs: &[Gpr]) -> (Vec<Dest>, u32) {
+fn arg_locs(reprs: impl Iterator<Item = Repr>, gprs: &[Gpr]) -> (Vec<ArgLoc>, u32) {
     let (mut gprs, mut xmms, mut stack) = (gprs.iter(), 0, 0u32);
-    let mut place = |kind: Kind| {
-        if kind.is_float() && xmms < FLOATS {
+    let mut loc = |repr: Repr| {
+        if repr.is_float() && xmms < FLOATS {
             xmms += 1;
-            return Dest::Xmm(Xmm(xmms - 1));
+            return ArgLoc::Xmm(Xmm(xmms - 1));
         }
-        let gpr = if kind.is_float() { None } else { gprs.next() };
+        let gpr = if repr.is_float() { None } else { gprs.next() };
         match gpr {
-            Some(r) => Dest::Gpr(*r),
+            Some(r) => ArgLoc::Gpr(*r),
             None => {
-                stack = stack.next_multiple_of(kind.size()) + kind.size();
-                Dest::Stack(stack - kind.size())
+                stack = stack.next_multiple_of(repr.size()) + repr.size();
+                ArgLoc::Stack(stack - repr.size())
             }
         }
     };
-    let dests = kinds.map(&mut place).collect();
-    (dests, stack.next_multiple_of(16))
+    let locs = reprs.map(&mut loc).collect();
+    (locs, stack.next_multiple_of(16))
 }
 
 /// Where the arguments of a builtin go, the context among them.
@@ -67,33 +67,33 @@ pub fn builtin_argument(i: usize) -> Gpr {
 impl Cx<'_> {
     /// Moves operands, which are the instruction's, all to where they travel. Changes `rax` and `xmm15`, and nothing else but
     /// the destinations, `rcx` and `rdx` if many go to memory.
-    pub fn travel(&mut self, values: &[(Operand, Dest)]) {
-        self.travel_to(values, RSP);
+    pub fn move_args(&mut self, values: &[(Operand, ArgLoc)]) {
+        self.move_args_to(values, RSP);
     }
 
     /// The same with those in memory behind an address, in a register that is no operand's.
-    pub fn travel_to(&mut self, values: &[(Operand, Dest)], memory: Gpr) {
+    pub fn move_args_to(&mut self, values: &[(Operand, ArgLoc)], memory: Gpr) {
         let mut gprs: Vec<(Gpr, Gpr)> = Vec::new();
         let mut xmms: Vec<(Xmm, Xmm)> = Vec::new();
         let mut rest = values;
         while let Some(((value, dest), others)) = rest.split_first() {
             let row = in_a_row(rest.iter().map(word_in_memory));
             if row >= MANY_WORDS
-                && let Dest::Stack(offset) = *dest
+                && let ArgLoc::Stack(offset) = *dest
             {
-                self.move_words(words_below(value.home() - 8), words_above(memory, offset), row);
+                self.move_words(words_below(value.slot() - 8), words_above(memory, offset), row);
                 rest = &rest[row..];
                 continue;
             }
             rest = others;
-            match (value.place, *dest) {
-                (_, Dest::Stack(offset)) => self.store(*value, at(memory, offset as i32)),
-                (Place::Gpr(from), Dest::Gpr(to)) => gprs.push((from, to)),
-                (Place::Xmm(from), Dest::Xmm(to)) => xmms.push((from, to)),
+            match (value.loc, *dest) {
+                (_, ArgLoc::Stack(offset)) => self.store(*value, at(memory, offset as i32)),
+                (Loc::Gpr(from), ArgLoc::Gpr(to)) => gprs.push((from, to)),
+                (Loc::Xmm(from), ArgLoc::Xmm(to)) => xmms.push((from, to)),
                 _ => {}
             }
         }
-        in_any_order(xmms, |from, to, exchange| match exchange {
+        parallel_move(xmms, |from, to, exchange| match exchange {
             true => {
                 self.asm.mov_float(XMM15, from);
                 self.asm.mov_float(from, to);
@@ -103,16 +103,16 @@ impl Cx<'_> {
         });
         // Before anything is in its general-purpose register: constants go through one.
         for (value, dest) in values {
-            if let (false, Dest::Xmm(to)) = (matches!(value.place, Place::Xmm(_)), *dest) {
+            if let (false, ArgLoc::Xmm(to)) = (matches!(value.loc, Loc::Xmm(_)), *dest) {
                 self.load_float(*value, to);
             }
         }
-        in_any_order(gprs, |from, to, exchange| match exchange {
+        parallel_move(gprs, |from, to, exchange| match exchange {
             true => self.asm.exchange(from, to),
             false => self.asm.mov(W64, to, from),
         });
         for (value, dest) in values {
-            if let (false, Dest::Gpr(to)) = (matches!(value.place, Place::Gpr(_)), *dest) {
+            if let (false, ArgLoc::Gpr(to)) = (matches!(value.loc, Loc::Gpr(_)), *dest) {
                 self.load(*value, to);
             }
             self.release(*value);
@@ -121,16 +121,16 @@ impl Cx<'_> {
 }
 
 /// Where an operand is at home, and goes to in memory, if it is a word there.
-fn word_in_memory((value, dest): &(Operand, Dest)) -> Option<(u32, u32)> {
-    match (value.place, *dest) {
-        (Place::Home, Dest::Stack(offset)) if value.kind.size() == 8 => Some((value.home(), offset)),
+fn word_in_memory((value, dest): &(Operand, ArgLoc)) -> Option<(u32, u32)> {
+    match (value.loc, *dest) {
+        (Loc::Slot, ArgLoc::Stack(offset)) if value.repr.size() == 8 => Some((value.slot(), offset)),
         _ => None,
     }
 }
 
 /// Moves between registers, no two of them into the same one, so that each is read before it is written. Where they go in a
 /// circle, two are exchanged.
-fn in_any_order<R: PartialEq + Copy>(mut moves: Vec<(R, R)>, mut step: impl FnMut(R, R, bool)) {
+fn parallel_move<R: PartialEq + Copy>(mut moves: Vec<(R, R)>, mut step: impl FnMut(R, R, bool)) {
     moves.retain(|(from, to)| from != to);
     while let Some(last) = moves.len().checked_sub(1) {
         let is_read = |to: R| moves.iter().any(|(from, _)| *from == to);
@@ -156,7 +156,7 @@ mod tests {
         for moves in [vec![(0, 1), (1, 0)], vec![(0, 1), (1, 2), (2, 0)], vec![(1, 2), (2, 3), (3, 1), (1, 4), (5, 0)]]
         {
             let mut registers = [0, 1, 2, 3, 4, 5];
-            in_any_order(moves.clone(), |from: usize, to: usize, exchange| match exchange {
+            parallel_move(moves.clone(), |from: usize, to: usize, exchange| match exchange {
                 true => registers.swap(from, to),
                 false => registers[to] = registers[from],
             });
@@ -168,18 +168,18 @@ mod tests {
 
     #[test]
     fn arguments_overflow_to_the_stack() {
-        let (dests, size) = arguments([Kind::I32; 7].into_iter().chain([Kind::F64; 9]), false);
-        assert_eq!(dests[4..7], [Dest::Gpr(R9), Dest::Stack(0), Dest::Stack(8)]);
-        assert_eq!((dests[14], dests[15], size), (Dest::Xmm(Xmm(7)), Dest::Stack(16), 32));
-        let (dests, size) = arguments([Kind::I32; 5].into_iter(), true);
-        assert_eq!((dests[0], dests[3], dests[4], size), (Dest::Gpr(RDX), Dest::Gpr(R9), Dest::Stack(0), 16));
+        let (locs, size) = arguments([Repr::I32; 7].into_iter().chain([Repr::F64; 9]), false);
+        assert_eq!(locs[4..7], [ArgLoc::Gpr(R9), ArgLoc::Stack(0), ArgLoc::Stack(8)]);
+        assert_eq!((locs[14], locs[15], size), (ArgLoc::Xmm(Xmm(7)), ArgLoc::Stack(16), 32));
+        let (locs, size) = arguments([Repr::I32; 5].into_iter(), true);
+        assert_eq!((locs[0], locs[3], locs[4], size), (ArgLoc::Gpr(RDX), ArgLoc::Gpr(R9), ArgLoc::Stack(0), 16));
     }
 
     #[test]
     fn results_overflow_to_memory() {
-        let (dests, size) = results([Kind::I64; 9].into_iter().chain([Kind::V128; 9]));
-        assert_eq!(dests[7..9], [Dest::Gpr(R10), Dest::Stack(0)]);
-        assert_eq!((dests[16], dests[17], size), (Dest::Xmm(Xmm(7)), Dest::Stack(16), 32));
-        assert_eq!(results([Kind::I64; 8].into_iter()).1, 0);
+        let (locs, size) = results([Repr::I64; 9].into_iter().chain([Repr::V128; 9]));
+        assert_eq!(locs[7..9], [ArgLoc::Gpr(R10), ArgLoc::Stack(0)]);
+        assert_eq!((locs[16], locs[17], size), (ArgLoc::Xmm(Xmm(7)), ArgLoc::Stack(16), 32));
+        assert_eq!(results([Repr::I64; 8].into_iter()).1, 0);
     }
 }

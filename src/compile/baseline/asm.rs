@@ -177,7 +177,7 @@ impl Asm {
     }
 
     /// Where a bound label is.
-    pub fn place(&self, l: Label) -> u32 {
+    pub fn loc(&self, l: Label) -> u32 {
         assert_ne!(self.labels[l.0], UNBOUND, "a jump leads nowhere");
         self.labels[l.0]
     }
@@ -189,11 +189,11 @@ impl Asm {
             // The assembler has written there how far the end of the instruction is, counted backwards.
             let field = &self.text[at as usize..at as usize + 4];
             let behind = u32::from_le_bytes(field.try_into().expect("four bytes"));
-            let distance = self.place(l).wrapping_sub(at + 4).wrapping_add(behind);
+            let distance = self.loc(l).wrapping_sub(at + 4).wrapping_add(behind);
             self.patch(at, distance);
         }
         for (at, start, l) in std::mem::take(&mut self.entries) {
-            let distance = self.place(l).wrapping_sub(start);
+            let distance = self.loc(l).wrapping_sub(start);
             self.patch(at, distance);
         }
         self.text

@@ -1,15 +1,15 @@
 //! One function: locals, then one instruction after the other. The body is valid.
 
-use super::Refused;
+use super::Bailout;
 use super::asm::{Alu, Cc, Shift};
-use super::func::{Cx, kinds};
+use super::func::{Cx, reprs};
 use super::op::float::{self, Binary, Comparison, Truncation, Unary};
 use super::op::int::{self, Division};
 use super::op::memory::Load;
 use super::op::{
     array, atomic, call, cast, control, exception, memory, object, reference, simd, table, variable, wide,
 };
-use super::operands::Kind::{self, *};
+use super::operands::Repr::{self, *};
 use crate::base::Result;
 use crate::base::index::*;
 use crate::compile::code::CompiledFunc;
@@ -26,16 +26,16 @@ pub fn compile(
     index: DefinedFuncIndex,
     bytes: &[u8],
     body: &Body,
-) -> Result<Result<CompiledFunc, Refused>> {
+) -> Result<Result<CompiledFunc, Bailout>> {
     let range = env.info.bodies[index].clone();
     let mut reader = decode::body_reader(body, &bytes[range.clone()], range.start);
     let ty = env.info.func_type(env.info.func_index(index));
-    let mut locals = kinds(ty.params());
+    let mut locals = reprs(ty.params());
     for _ in 0..reader.read_var_u32().map_err(decode::invalid)? {
         let count = reader.read_var_u32().map_err(decode::invalid)? as usize;
         let ty = reader.read::<wasmparser::ValType>().map_err(decode::invalid)?;
-        let kind = Kind::of(decode::val_type(ty, &env.info.types));
-        locals.extend(std::iter::repeat_n(kind, count));
+        let repr = Repr::of(decode::val_type(ty, &env.info.types));
+        locals.extend(std::iter::repeat_n(repr, count));
     }
     // Opcodes of one byte have no other encoding, so there is none without that byte. Where it is something else, three registers
     // are saved for nothing.
@@ -57,7 +57,7 @@ pub fn compile(
 }
 
 /// An instruction that is not reached.
-fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     match op {
         O::Block { .. } | O::Loop { .. } | O::If { .. } | O::TryTable { .. } => control::skipped(cx),
@@ -69,11 +69,11 @@ fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
 }
 
 #[rustfmt::skip]
-fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     // What asks for a condition takes it as it is; everything else changes the flags.
     if !matches!(op, O::If { .. } | O::BrIf { .. } | O::Select | O::TypedSelect { .. } | O::I32Eqz) {
-        cx.settle_flags();
+        cx.materialize_flags();
     }
     match op {
         O::Unreachable => control::unreachable(cx),
@@ -153,20 +153,20 @@ fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::TableInit { elem_index, table } => return table::init(cx, TableIndex::from_u32(*table), *elem_index),
         O::ElemDrop { elem_index } => return table::elem_drop(cx, *elem_index),
 
-        O::I32Load { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, kind: I32 }),
-        O::I64Load { memarg } => memory::load(cx, memarg, Load { size: 8, signed: false, kind: I64 }),
-        O::F32Load { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, kind: F32 }),
-        O::F64Load { memarg } => memory::load(cx, memarg, Load { size: 8, signed: false, kind: F64 }),
-        O::I32Load8S { memarg } => memory::load(cx, memarg, Load { size: 1, signed: true, kind: I32 }),
-        O::I32Load8U { memarg } => memory::load(cx, memarg, Load { size: 1, signed: false, kind: I32 }),
-        O::I32Load16S { memarg } => memory::load(cx, memarg, Load { size: 2, signed: true, kind: I32 }),
-        O::I32Load16U { memarg } => memory::load(cx, memarg, Load { size: 2, signed: false, kind: I32 }),
-        O::I64Load8S { memarg } => memory::load(cx, memarg, Load { size: 1, signed: true, kind: I64 }),
-        O::I64Load8U { memarg } => memory::load(cx, memarg, Load { size: 1, signed: false, kind: I64 }),
-        O::I64Load16S { memarg } => memory::load(cx, memarg, Load { size: 2, signed: true, kind: I64 }),
-        O::I64Load16U { memarg } => memory::load(cx, memarg, Load { size: 2, signed: false, kind: I64 }),
-        O::I64Load32S { memarg } => memory::load(cx, memarg, Load { size: 4, signed: true, kind: I64 }),
-        O::I64Load32U { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, kind: I64 }),
+        O::I32Load { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, repr: I32 }),
+        O::I64Load { memarg } => memory::load(cx, memarg, Load { size: 8, signed: false, repr: I64 }),
+        O::F32Load { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, repr: F32 }),
+        O::F64Load { memarg } => memory::load(cx, memarg, Load { size: 8, signed: false, repr: F64 }),
+        O::I32Load8S { memarg } => memory::load(cx, memarg, Load { size: 1, signed: true, repr: I32 }),
+        O::I32Load8U { memarg } => memory::load(cx, memarg, Load { size: 1, signed: false, repr: I32 }),
+        O::I32Load16S { memarg } => memory::load(cx, memarg, Load { size: 2, signed: true, repr: I32 }),
+        O::I32Load16U { memarg } => memory::load(cx, memarg, Load { size: 2, signed: false, repr: I32 }),
+        O::I64Load8S { memarg } => memory::load(cx, memarg, Load { size: 1, signed: true, repr: I64 }),
+        O::I64Load8U { memarg } => memory::load(cx, memarg, Load { size: 1, signed: false, repr: I64 }),
+        O::I64Load16S { memarg } => memory::load(cx, memarg, Load { size: 2, signed: true, repr: I64 }),
+        O::I64Load16U { memarg } => memory::load(cx, memarg, Load { size: 2, signed: false, repr: I64 }),
+        O::I64Load32S { memarg } => memory::load(cx, memarg, Load { size: 4, signed: true, repr: I64 }),
+        O::I64Load32U { memarg } => memory::load(cx, memarg, Load { size: 4, signed: false, repr: I64 }),
         O::I32Store { memarg } | O::F32Store { memarg } | O::I64Store32 { memarg } => memory::store(cx, memarg, 4),
         O::I64Store { memarg } | O::F64Store { memarg } => memory::store(cx, memarg, 8),
         O::I32Store8 { memarg } | O::I64Store8 { memarg } => memory::store(cx, memarg, 1),

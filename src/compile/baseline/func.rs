@@ -19,16 +19,16 @@ mod trap;
 pub use builtin::Arg;
 
 use self::trap::{Cold, Raise};
-use super::abi::{self, Dest};
+use super::abi::{self, ArgLoc};
 use super::asm::*;
-use super::op::control::{Frame, Kinds};
+use super::op::control::{Frame, Reprs};
 use super::op::exception;
-use super::operands::{Kind, MANY_WORDS, Operands, XMM15, in_a_row, words_above, words_below};
+use super::operands::{MANY_WORDS, Operands, Repr, XMM15, in_a_row, words_above, words_below};
 use crate::abi::code::{CallSite, Handler, TrapSite};
 use crate::abi::vmstruct::*;
 use crate::base::index::*;
 use crate::base::limits::MAX_BASELINE_FRAME;
-use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
+use crate::compile::code::{CallReloc, CompiledFunc, StackMaps, TryCall};
 use crate::compile::env::ModuleEnv;
 use crate::err;
 use crate::wasm::types::{FuncType, ValType};
@@ -52,16 +52,16 @@ pub struct Cx<'m> {
     pub operands: Operands,
     pub control: Vec<Frame>,
     /// Parameters and results of blocks, by type index.
-    pub block_types: FxHashMap<u32, (Kinds, Kinds)>,
+    pub block_types: FxHashMap<u32, (Reprs, Reprs)>,
     /// The `try_table`s around the present place, outermost first.
     pub tries: Vec<exception::Try>,
     /// Whether the present place can be reached; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
-    pub locals: Vec<Kind>,
+    pub locals: Vec<Repr>,
     /// By local index: where it is, in bytes below the frame pointer.
-    local_homes: Vec<u32>,
-    pub results: Vec<Kind>,
+    local_slots: Vec<u32>,
+    pub results: Vec<Repr>,
     /// Where the address of the memory for results is, in bytes below the frame pointer.
     results_at: Option<u32>,
     /// Where the caller's registers are that an exception takes away, in bytes below the frame pointer.
@@ -89,11 +89,11 @@ pub struct Cx<'m> {
     stack_maps: StackMaps,
     /// Return address, and who catches, innermost first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
-    pub relocs: Vec<Call>,
+    pub relocs: Vec<CallReloc>,
 }
 
-pub fn kinds(types: &[ValType]) -> Vec<Kind> {
-    types.iter().map(|t| Kind::of(*t)).collect()
+pub fn reprs(types: &[ValType]) -> Vec<Repr> {
+    types.iter().map(|t| Repr::of(*t)).collect()
 }
 
 impl<'m> Cx<'m> {
@@ -101,12 +101,12 @@ impl<'m> Cx<'m> {
     pub fn new(
         env: &'m ModuleEnv<'m>,
         ty: &FuncType,
-        locals: Vec<Kind>,
+        locals: Vec<Repr>,
         start: u32,
         may_catch: bool,
     ) -> (Cx<'m>, Prologue) {
-        let params = kinds(ty.params());
-        let results = kinds(ty.results());
+        let params = reprs(ty.params());
+        let results = reprs(ty.results());
         let in_memory = abi::results(results.iter().copied()).1 > 0;
         let (arguments, incoming) = abi::arguments(params.into_iter(), in_memory);
         let mut asm = Asm::default();
@@ -119,14 +119,14 @@ impl<'m> Cx<'m> {
         let kept_at = save(may_catch, 8 * KEPT.len() as u32);
         let results_at = save(in_memory, 8);
         let saved = end;
-        let place = |kind: &Kind| {
-            end += kind.size();
+        let loc = |repr: &Repr| {
+            end += repr.size();
             end
         };
-        let local_homes: Vec<u32> = locals.iter().map(place).collect();
+        let local_slots: Vec<u32> = locals.iter().map(loc).collect();
         let mut stack_maps = StackMaps::default();
-        let references = (0..locals.len()).filter(|l| locals[*l] == Kind::Gc).map(|l| local_homes[l]);
-        let locals_mapped = locals.contains(&Kind::Gc).then(|| stack_maps.part(references, None));
+        let references = (0..locals.len()).filter(|l| locals[*l] == Repr::Gc).map(|l| local_slots[l]);
+        let locals_mapped = locals.contains(&Repr::Gc).then(|| stack_maps.part(references, None));
         let mut cx = Cx {
             env,
             asm,
@@ -136,7 +136,7 @@ impl<'m> Cx<'m> {
             tries: Vec::new(),
             reachable: true,
             locals,
-            local_homes,
+            local_slots,
             results,
             results_at,
             kept_at,
@@ -162,10 +162,10 @@ impl<'m> Cx<'m> {
 
     /// Where a local is.
     pub fn local(&self, l: u32) -> Mem {
-        at(RBP, -(self.local_homes[l as usize] as i32))
+        at(RBP, -(self.local_slots[l as usize] as i32))
     }
 
-    fn prologue(&mut self, arguments: &[Dest]) -> Prologue {
+    fn prologue(&mut self, arguments: &[ArgLoc]) -> Prologue {
         let context = abi::context(self.results_at.is_some());
         emit!(self.asm, pushq_o(RBP));
         self.asm.mov(W64, RBP, RSP);
@@ -182,8 +182,8 @@ impl<'m> Cx<'m> {
         self.asm.store(W64, at(RBP, -8), CONTEXT);
         self.asm.store(W64, at(RBP, -(SAVED as i32)), context);
         self.asm.store(W64, at(RBP, -16), MEMORY);
-        for (r, place) in self.kept() {
-            self.asm.store(W64, place, r);
+        for (r, loc) in self.kept() {
+            self.asm.store(W64, loc, r);
         }
         if let Some(below) = self.results_at {
             self.asm.store(W64, at(RBP, -(below as i32)), abi::RESULT_MEMORY);
@@ -196,33 +196,33 @@ impl<'m> Cx<'m> {
     }
 
     /// Puts arguments into their locals: those in registers first, which are free then.
-    fn store_arguments(&mut self, arguments: &[Dest]) {
+    fn store_arguments(&mut self, arguments: &[ArgLoc]) {
         for (i, dest) in arguments.iter().enumerate() {
-            let (kind, to) = (self.locals[i], self.local(i as u32));
+            let (repr, to) = (self.locals[i], self.local(i as u32));
             match *dest {
-                Dest::Gpr(r) => self.asm.store(kind.width(), to, r),
-                Dest::Xmm(x) => self.write_float(kind, to, x),
-                Dest::Stack(_) => {}
+                ArgLoc::Gpr(r) => self.asm.store(repr.width(), to, r),
+                ArgLoc::Xmm(x) => self.write_float(repr, to, x),
+                ArgLoc::Stack(_) => {}
             }
         }
         let mut i = 0;
         while let Some(dest) = arguments.get(i) {
-            let word = |(i, dest): (usize, &Dest)| match *dest {
-                Dest::Stack(offset) if self.locals[i].size() == 8 => Some((self.local_homes[i], offset)),
+            let word = |(i, dest): (usize, &ArgLoc)| match *dest {
+                ArgLoc::Stack(offset) if self.locals[i].size() == 8 => Some((self.local_slots[i], offset)),
                 _ => None,
             };
             let row = in_a_row(arguments.iter().enumerate().skip(i).map(word));
-            let (local, home, kind) = (self.local(i as u32), self.local_homes[i], self.locals[i]);
+            let (local, slot, repr) = (self.local(i as u32), self.local_slots[i], self.locals[i]);
             i += if row >= MANY_WORDS { row } else { 1 };
-            let Dest::Stack(offset) = *dest else { continue };
+            let ArgLoc::Stack(offset) = *dest else { continue };
             if row >= MANY_WORDS {
-                self.move_words(words_above(RBP, 16 + offset), words_below(home - 8), row);
-            } else if kind == Kind::V128 {
+                self.move_words(words_above(RBP, 16 + offset), words_below(slot - 8), row);
+            } else if repr == Repr::V128 {
                 self.asm.load_vector(XMM15, at(RBP, 16 + offset as i32));
                 self.asm.store_vector(local, XMM15);
             } else {
                 self.asm.mov(W64, RAX, at(RBP, 16 + offset as i32));
-                self.asm.store(kind.width(), local, RAX);
+                self.asm.store(repr.width(), local, RAX);
             }
         }
     }
@@ -236,20 +236,20 @@ impl<'m> Cx<'m> {
 
     /// The caller's registers that an exception takes away, and where they are meanwhile.
     fn kept(&self) -> impl Iterator<Item = (Gpr, Mem)> + use<> {
-        let place = |below: u32| KEPT.iter().enumerate().map(move |(i, r)| (*r, at(RBP, 8 * i as i32 - below as i32)));
-        self.kept_at.into_iter().flat_map(place)
+        let loc = |below: u32| KEPT.iter().enumerate().map(move |(i, r)| (*r, at(RBP, 8 * i as i32 - below as i32)));
+        self.kept_at.into_iter().flat_map(loc)
     }
 
     /// Where an exception is caught, only the frame pointer and the stack pointer are as they were: all other registers that
     /// this function or its caller relies on come back. Leaves `rax`, which has the exception.
-    pub fn come_back(&mut self) {
+    pub fn restore_after_catch(&mut self) {
         debug_assert!(self.kept_at.is_some(), "it was not known that something is caught");
         self.asm.mov(W64, CONTEXT, at(RBP, -(SAVED as i32)));
         // The last bit there is the collector's.
         self.asm.alu_imm(Alu::And, W64, CONTEXT, -2);
         self.load_memory();
-        for (r, place) in self.kept() {
-            self.asm.mov(W64, r, place);
+        for (r, loc) in self.kept() {
+            self.asm.mov(W64, r, loc);
         }
     }
 
@@ -263,8 +263,8 @@ impl<'m> Cx<'m> {
     /// Zero in all locals from the `first`.
     fn clear_locals(&mut self, first: usize) {
         const FEW: u32 = 12;
-        let begin = first.checked_sub(1).map_or(self.saved, |last| self.local_homes[last]);
-        let end = self.local_homes.last().copied().unwrap_or(self.saved);
+        let begin = first.checked_sub(1).map_or(self.saved, |last| self.local_slots[last]);
+        let end = self.local_slots.last().copied().unwrap_or(self.saved);
         let words = (end - begin) / 8;
         if words <= FEW {
             let word = |i: u32| at(RBP, -((end - 8 * i) as i32));
@@ -291,8 +291,8 @@ impl<'m> Cx<'m> {
         self.make_frame(prologue, frame_size);
         let asm = &self.asm;
         let tries = std::mem::take(&mut self.caught).into_iter().map(|(return_at, handlers)| {
-            let handlers = handlers.into_iter().map(|(tag, l)| Handler { tag, at: asm.place(l) }).collect();
-            Try { return_at, sp_below_fp: frame_size, handlers }
+            let handlers = handlers.into_iter().map(|(tag, l)| Handler { tag, at: asm.loc(l) }).collect();
+            TryCall { return_at, sp_below_fp: frame_size, handlers }
         });
         let tries = tries.collect();
         CompiledFunc {
@@ -325,7 +325,7 @@ impl<'m> Cx<'m> {
 
     /// As far as it is known by now.
     fn frame_size(&self) -> u32 {
-        (self.operands.deepest_home + self.outgoing).next_multiple_of(16)
+        (self.operands.deepest_slot + self.outgoing).next_multiple_of(16)
     }
 
     /// An error if the frame or the code is too large. Asked after each instruction, so that there is never much more.

@@ -5,10 +5,10 @@ mod new;
 
 pub use new::NewKind;
 
-use super::Refused;
+use super::Bailout;
 use super::asm::*;
 use super::func::{Arg, CONTEXT, Cx};
-use super::operands::{Kind, Operand, Place, XMM15};
+use super::operands::{Loc, Operand, Repr, XMM15};
 use crate::abi::builtin::Builtin;
 use crate::abi::heap::{CARD_SHIFT, CARDS, NULL_PAGES};
 use crate::abi::vmstruct::*;
@@ -22,7 +22,7 @@ use std::mem::offset_of;
 #[derive(Clone, Copy)]
 pub struct Field {
     /// A register of the instruction's. Its card is the one that a store dirties.
-    place: Gpr,
+    loc: Gpr,
     offset: i32,
     /// Whether null is found by the access.
     faults: bool,
@@ -43,7 +43,7 @@ impl Field {
     }
 
     fn mem(self) -> Mem {
-        indexed(RAX, self.place, Scale::One, self.offset)
+        indexed(RAX, self.loc, Scale::One, self.offset)
     }
 }
 
@@ -61,7 +61,7 @@ impl Cx<'_> {
 
     /// A popped operand that is no float: in its own register, or copied to a scratch register.
     pub fn in_register(&mut self, o: Operand, scratch: Gpr) -> Gpr {
-        if let Place::Gpr(r) = o.place {
+        if let Loc::Gpr(r) = o.loc {
             return r;
         }
         self.load(o, scratch);
@@ -92,21 +92,21 @@ impl Cx<'_> {
 
     /// A field of a structure that was popped. Traps if that is null, at the latest by the access. Changes `rax` and `r11`.
     pub fn field(&mut self, object: Operand, offset: u32) -> Field {
-        let place = self.in_register(object, R11);
+        let loc = self.in_register(object, R11);
         // Behind null, memory is unmapped only so far.
         let faults = self.env.settings.signals && (offset as usize) < NULL_PAGES;
         if !faults {
-            self.asm.test(W32, place);
+            self.asm.test(W32, loc);
             self.trap_if(Cc::E, Trap::NullReference);
         }
         self.load_heap(RAX);
-        Field { place, offset: offset as i32, faults }
+        Field { loc, offset: offset as i32, faults }
     }
 
     /// The fields of an exception, which is not null, in a register that stays as it is. Changes `rax`, which they all need.
     pub fn fields_of_exception(&mut self, exception: Gpr) -> Field {
         self.load_heap(RAX);
-        Field { place: exception, offset: 0, faults: false }
+        Field { loc: exception, offset: 0, faults: false }
     }
 
     /// The tag of the exception in `rax`, in `rcx`. Changes `rdx`.
@@ -125,10 +125,8 @@ impl Cx<'_> {
         let object = self.in_register(array, R11);
         let len = indexed(RAX, object, Scale::One, HEADER_SIZE as i32 - 4);
         self.load_heap(RAX);
-        let known = match index.place {
-            Place::Const(i) => {
-                i32::try_from(i * size as u64 + HEADER_SIZE as u64).ok().map(|offset| (i as i32, offset))
-            }
+        let known = match index.loc {
+            Loc::Const(i) => i32::try_from(i * size as u64 + HEADER_SIZE as u64).ok().map(|offset| (i as i32, offset)),
             _ => None,
         };
         if let Some((i, offset)) = known {
@@ -155,48 +153,48 @@ impl Cx<'_> {
         }
         self.release(array);
         self.release(index);
-        Field { place: R11, offset: 0, faults: false }
+        Field { loc: R11, offset: 0, faults: false }
     }
 
     /// Pushes what a field holds; packed ones are extended as asked. Changes `rdx`.
     pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
-        self.free(f.place);
-        let (kind, mem) = (Kind::of(ty.unpacked()), f.mem());
-        if kind.is_float() {
+        self.free(f.loc);
+        let (repr, mem) = (Repr::of(ty.unpacked()), f.mem());
+        if repr.is_float() {
             let x = self.xmm();
-            self.happens(f);
-            self.read_float(kind, x, mem);
-            return self.push_xmm(kind, x);
+            self.mark_faulting(f);
+            self.read_float(repr, x, mem);
+            return self.push_xmm(repr, x);
         }
         let r = self.gpr();
-        self.happens(f);
+        self.mark_faulting(f);
         match ty {
             StorageType::I8 if signed => emit!(self.asm, movsbl_rm(r, mem)),
             StorageType::I8 => emit!(self.asm, movzbl_rm(r, mem)),
             StorageType::I16 if signed => emit!(self.asm, movswl_rm(r, mem)),
             StorageType::I16 => emit!(self.asm, movzwl_rm(r, mem)),
-            StorageType::Val(_) if kind == Kind::Func => {
+            StorageType::Val(_) if repr == Repr::Func => {
                 self.asm.mov(W32, r, mem);
-                self.numbered_func(r);
+                self.func_of_id(r);
             }
-            StorageType::Val(_) => self.asm.mov(kind.width(), r, mem),
+            StorageType::Val(_) => self.asm.mov(repr.width(), r, mem),
         }
-        self.push_gpr(kind, r);
+        self.push_gpr(repr, r);
     }
 
     /// Writes a value of the field's type; a reference dirties its card. The register of the place is not the instruction's any
     /// more.
     pub fn store_field(&mut self, f: Field, ty: StorageType, v: Storable) {
-        self.happens(f);
+        self.mark_faulting(f);
         self.put(f.mem(), ty, v);
         if ty.is_gc() {
-            self.asm.shift_imm(Shift::Right, W64, f.place, CARD_SHIFT as u8);
-            self.dirty(indexed(RAX, f.place, Scale::One, CARDS as i32));
+            self.asm.shift_imm(Shift::Right, W64, f.loc, CARD_SHIFT as u8);
+            self.dirty(indexed(RAX, f.loc, Scale::One, CARDS as i32));
         }
-        self.free(f.place);
+        self.free(f.loc);
     }
 
-    fn happens(&mut self, f: Field) {
+    fn mark_faulting(&mut self, f: Field) {
         if f.faults {
             self.may_fault(Trap::NullReference);
         }
@@ -218,15 +216,15 @@ impl Cx<'_> {
     /// and `xmm15`, where the value may be then.
     pub fn storable(&mut self, ty: StorageType, v: Operand) -> Storable {
         let wide = ty.size() == 8;
-        match v.place {
-            Place::Const(bits) if v.kind == Kind::Func || ty.size() <= 4 => Storable::Number(bits as i32),
-            Place::Const(bits) if wide && i32::try_from(bits as i64).is_ok() => Storable::Number(bits as i32),
-            Place::Xmm(x) => Storable::Xmm(x),
-            _ if v.kind == Kind::V128 => {
+        match v.loc {
+            Loc::Const(bits) if v.repr == Repr::Func || ty.size() <= 4 => Storable::Number(bits as i32),
+            Loc::Const(bits) if wide && i32::try_from(bits as i64).is_ok() => Storable::Number(bits as i32),
+            Loc::Xmm(x) => Storable::Xmm(x),
+            _ if v.repr == Repr::V128 => {
                 self.load_float(v, XMM15);
                 Storable::Xmm(XMM15)
             }
-            _ if v.kind == Kind::Func => {
+            _ if v.repr == Repr::Func => {
                 self.load(v, RDX);
                 self.asm.test(W64, RDX);
                 let null = self.asm.label();
@@ -250,12 +248,12 @@ impl Cx<'_> {
             (Storable::Gpr(r), 2) => emit!(self.asm, movw_mr(to, r)),
             (Storable::Gpr(r), 4) => self.asm.store(W32, to, r),
             (Storable::Gpr(r), _) => self.asm.store(W64, to, r),
-            (Storable::Xmm(x), _) => self.write_float(Kind::of(ty.unpacked()), to, x),
+            (Storable::Xmm(x), _) => self.write_float(Repr::of(ty.unpacked()), to, x),
         }
     }
 
     /// The function of the number in a register. Numbers are checked, so that a broken heap makes no code pointers. Changes `rdx`.
-    fn numbered_func(&mut self, r: Gpr) {
+    fn func_of_id(&mut self, r: Gpr) {
         self.asm.mov(W64, RDX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
         self.asm.alu(Alu::Cmp, W32, r, at(RDX, offset_of!(VmStore, func_count) as i32));
         self.trap_if(Cc::AE, Trap::Unreachable);
@@ -264,11 +262,11 @@ impl Cx<'_> {
     }
 
     /// Gives the function that is the operand `depth` below the top a number, if it is not null and has none. Settles.
-    pub fn number_func(&mut self, depth: usize) -> Result<(), Refused> {
-        if let Place::Const(_) = self.peek(depth).place {
+    pub fn number_func(&mut self, depth: usize) -> Result<(), Bailout> {
+        if let Loc::Const(_) = self.peek(depth).loc {
             return Ok(());
         }
-        self.settle();
+        self.spill_all();
         let f = self.peek(depth);
         self.load(f, RSI);
         self.asm.test(W64, RSI);
@@ -276,7 +274,7 @@ impl Cx<'_> {
         self.asm.jcc(Cc::E, known);
         self.asm.alu_imm(Alu::Cmp, W32, at(RSI, offset_of!(VmFuncRef, index) as i32), 0);
         self.asm.jcc(Cc::NE, known);
-        self.call_builtin(Builtin::func_number, &[Arg::Value(f.in_gpr(RSI))])?;
+        self.call_builtin(Builtin::func_id, &[Arg::Value(f.in_gpr(RSI))])?;
         self.asm.bind(known);
         Ok(())
     }

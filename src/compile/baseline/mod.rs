@@ -5,7 +5,7 @@
 //! reads and writes, so it compiles every valid function, also those that would be too much work for Cranelift. Only what the processor
 //! has no instruction for it refuses, and Cranelift compiles the function.
 //!
-//! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results travel, `func` has
+//! `asm` writes machine code, `operands` knows where each operand is, `abi` where arguments and results move_args, `func` has
 //! the frame, traps and builtins, `gc` makes objects and looks into them, `body` reads the instructions, and `op` has them by family.
 //!
 //! # Who owns a register
@@ -39,4 +39,4 @@ pub use body::compile;
 
 /// Why a function is left to Cranelift.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refused(pub &'static str);
+pub struct Bailout(pub &'static str);

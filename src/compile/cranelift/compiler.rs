@@ -90,7 +90,7 @@ impl FuncCompiler {
         }
         self.context.clear();
         stack_check::entry(env, i, frame, &mut self.context.func, &mut self.builder);
-        compiled.behind(self.generate(env, i, &Translated::default())?, i).map(Some)
+        compiled.prepend_entry(self.generate(env, i, &Translated::default())?, i).map(Some)
     }
 
     /// An error if there is no memory. What is allocated when a function is compiled can not fail alone, so it is asked before, though

@@ -5,7 +5,7 @@ use super::func::{DEFINED_FUNCS, NEVER};
 use crate::abi::code::*;
 use crate::base::index::DefinedFuncIndex;
 use crate::base::{Result, Trap};
-use crate::compile::code::{Call, CompiledFunc, StackMaps, Try};
+use crate::compile::code::{CallReloc, CompiledFunc, StackMaps, TryCall};
 use crate::err;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function, StackSlot, TrapCode, UserStackMap};
@@ -27,7 +27,7 @@ pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated, signal
         buffer.call_sites().map(|c| CallSite { return_at: c.ret_addr, wasm_offset: wasm_offset(locs, c.ret_addr - 1) });
     let mut stack_maps = StackMaps::default();
     buffer.user_stack_maps().iter().for_each(|map| put_stack_map(&mut stack_maps, map));
-    let relocs: Result<Vec<Call>> = buffer.relocs().iter().map(|r| call_of(func, r)).collect();
+    let relocs: Result<Vec<CallReloc>> = buffer.relocs().iter().map(|r| call_of(func, r)).collect();
     Ok(CompiledFunc {
         text: buffer.data().to_vec(),
         frame_size: buffer.frame_layout().expect("every compiled function has a frame layout").frame_to_fp_offset,
@@ -42,7 +42,7 @@ pub fn compiled(func: &Function, code: &CompiledCode, facts: &Translated, signal
     })
 }
 
-fn try_of(call: &FinalizedMachCallSite<'_>) -> Option<Try> {
+fn try_of(call: &FinalizedMachCallSite<'_>) -> Option<TryCall> {
     let handler = |h: &FinalizedMachExceptionHandler| match h {
         FinalizedMachExceptionHandler::Tag(tag, at) => Some(Handler { tag: tag.as_u32(), at: *at }),
         FinalizedMachExceptionHandler::Default(at) => Some(Handler { tag: CATCH_ALL, at: *at }),
@@ -50,7 +50,7 @@ fn try_of(call: &FinalizedMachCallSite<'_>) -> Option<Try> {
     };
     let handlers: Vec<Handler> = call.exception_handlers.iter().filter_map(handler).collect();
     let sp_below_fp = call.frame_offset.filter(|_| !handlers.is_empty())?;
-    Some(Try { return_at: call.ret_addr, sp_below_fp, handlers })
+    Some(TryCall { return_at: call.ret_addr, sp_below_fp, handlers })
 }
 
 /// How far below the frame pointer a stack slot is.
@@ -86,14 +86,14 @@ fn trap_of(code: TrapCode) -> Trap {
     }
 }
 
-fn call_of(func: &Function, r: &FinalizedMachReloc) -> Result<Call> {
+fn call_of(func: &Function, r: &FinalizedMachReloc) -> Result<CallReloc> {
     if let (Reloc::X86CallPCRel4 | Reloc::Arm64Call, FinalizedRelocTarget::ExternalName(ExternalName::User(name))) =
         (r.kind, &r.target)
     {
         let name = &func.params.user_named_funcs()[*name];
         if name.namespace == DEFINED_FUNCS {
             let callee = DefinedFuncIndex::from_u32(name.index);
-            return Ok(Call { at: r.offset, addend: r.addend, callee });
+            return Ok(CallReloc { at: r.offset, addend: r.addend, callee });
         }
     }
     Err(err!(Unsupported, "this processor lacks an instruction the module needs ({:?})", r.target))

@@ -93,7 +93,7 @@ pub struct FuncCx<'m, 'f> {
     pub checks_trap: bool,
     /// Whether there are such checks where faults may not be used.
     pub has_checks: bool,
-    /// The static type of the reference that the present instruction looks into or casts (`operand::looked_at`).
+    /// The static type of the reference that the present instruction looks into or casts (`operand::inspected_operand`).
     pub operand: RefType,
     /// Whether the branch that the present instruction makes is likely, if its module says so.
     pub likely: Option<bool>,

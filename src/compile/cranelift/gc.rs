@@ -181,7 +181,7 @@ impl FuncCx<'_, '_> {
             }
             StorageType::Val(ValType::Ref(_)) => {
                 let number = self.b.ins().load(I32, flags, f.address, f.offset);
-                self.numbered_func(number)
+                self.func_of_id(number)
             }
             StorageType::Val(t) => self.b.ins().load(super::func::clif_type(t), flags, f.address, f.offset),
         };
@@ -214,16 +214,14 @@ impl FuncCx<'_, '_> {
     /// A value as a field holds it: functions become numbers. May call, so it comes before addresses are made.
     pub fn storable(&mut self, ty: StorageType, v: Value) -> Storable {
         match ty {
-            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => {
-                Storable { value: self.func_number(v), func: Some(v) }
-            }
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => Storable { value: self.func_id(v), func: Some(v) },
             _ => Storable { value: self.canonical(v), func: None },
         }
     }
 
     /// The value when something may have been collected since. The number of a function keeps nothing alive; the function itself,
     /// which is needed here, does.
-    fn still_storable(&mut self, s: Storable) -> Value {
+    fn reload_func_id(&mut self, s: Storable) -> Value {
         let Some(f) = s.func else { return s.value };
         let (known, next) = (self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(next, I32);
@@ -273,7 +271,7 @@ impl FuncCx<'_, '_> {
     }
 
     /// The function of a number in an object. Numbers are checked, so that a broken heap makes no code pointers.
-    fn numbered_func(&mut self, number: Value) -> Value {
+    fn func_of_id(&mut self, number: Value) -> Value {
         let store = self.vm_store();
         let count = self.load_vm(I32, store, offset_of!(VmStore, func_count) as u32);
         let wrong = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, number, count);
@@ -287,7 +285,7 @@ impl FuncCx<'_, '_> {
     }
 
     /// The number of a function; 0 of null.
-    fn func_number(&mut self, f: Value) -> Value {
+    fn func_id(&mut self, f: Value) -> Value {
         let (known, cold, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(next, I32);
         let zero = self.b.ins().iconst(I32, 0);
@@ -299,7 +297,7 @@ impl FuncCx<'_, '_> {
         self.b.ins().brif(number, next, &[number.into()], cold, &[]);
         self.b.seal_block(cold);
         self.b.switch_to_block(cold);
-        let made = self.call_builtin(Builtin::func_number, &[f]).expect("has a result");
+        let made = self.call_builtin(Builtin::func_id, &[f]).expect("has a result");
         self.b.ins().jump(next, &[made.into()]);
         self.b.seal_block(next);
         self.b.switch_to_block(next);
@@ -387,7 +385,7 @@ impl FuncCx<'_, '_> {
         // The rest is zero already.
         for f in fields {
             if let Some(s) = f.value {
-                let value = self.still_storable(s);
+                let value = self.reload_func_id(s);
                 self.init_field(address, f, value, len.is_some());
             }
         }
@@ -452,7 +450,7 @@ impl FuncCx<'_, '_> {
         let made = self.call_builtin(Builtin::array_new, &[index, len]).expect("has a result");
         let made = self.adopt_gc(made);
         if let Some(s) = value {
-            let value = self.still_storable(s);
+            let value = self.reload_func_id(s);
             let address = self.address(made.0);
             self.fill_elements(address, bytes, element.storage, value, true);
         }

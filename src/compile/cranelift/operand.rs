@@ -6,7 +6,7 @@ use crate::wasm::types::{HeapType, RefType, ValType};
 use wasmparser::{CompositeInnerType, FuncValidator, Operator, UnpackedIndex, ValidatorResources, WasmModuleResources};
 
 /// How far below the top of the stack the reference is that an instruction looks into or casts.
-pub fn looked_at(op: &Operator<'_>) -> Option<usize> {
+pub fn inspected_operand(op: &Operator<'_>) -> Option<usize> {
     use Operator as O;
     Some(match op {
         O::RefAsNonNull | O::I31GetS | O::I31GetU | O::ArrayLen | O::CallRef { .. } | O::ReturnCallRef { .. } => 0,

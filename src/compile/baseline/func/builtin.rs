@@ -4,10 +4,10 @@ use super::{CONTEXT, Cx};
 use crate::abi::builtin::{Builtin, Class};
 use crate::abi::code::CallSite;
 use crate::abi::vmstruct::VmContext;
-use crate::compile::baseline::Refused;
-use crate::compile::baseline::abi::{self, Dest};
+use crate::compile::baseline::Bailout;
+use crate::compile::baseline::abi::{self, ArgLoc};
 use crate::compile::baseline::asm::*;
-use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::compile::baseline::operands::{Loc, Operand, Repr};
 use std::mem::offset_of;
 
 /// An argument of a builtin.
@@ -19,19 +19,19 @@ pub enum Arg {
 
 impl Cx<'_> {
     /// Calls a builtin whose arguments are in their registers, but for the context. Changes `rax`.
-    pub fn call_code_of(&mut self, builtin: Builtin, context: Gpr) {
+    pub fn emit_builtin_call(&mut self, builtin: Builtin, context: Gpr) {
         self.asm.mov(W64, RDI, context);
         self.asm.mov(W64, RAX, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
     }
 
     /// What is known of the call that was just emitted.
-    pub fn called(&mut self) {
+    pub fn record_call_site(&mut self) {
         self.calls.push(CallSite { return_at: self.asm.here(), wasm_offset: self.at });
     }
 
     /// Who catches what comes out of the call that was just emitted.
-    pub fn caught_by(&mut self, handlers: Vec<(u32, Label)>) {
+    pub fn record_handlers(&mut self, handlers: Vec<(u32, Label)>) {
         if !handlers.is_empty() {
             self.caught.push((self.asm.here(), handlers));
         }
@@ -39,9 +39,9 @@ impl Cx<'_> {
 
     /// What is known of a call during which something may be collected: no operand is in a register. References in locals are found
     /// there.
-    pub fn called_with_map(&mut self) {
+    pub fn record_safepoint(&mut self) {
         debug_assert!(self.operands.are_out_of_registers());
-        self.called();
+        self.record_call_site();
         let (same, added, others) = self.operands.references_of_call();
         let mut below = self.part_of(same);
         if !added.is_empty() {
@@ -74,35 +74,35 @@ impl Cx<'_> {
     }
 
     /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
-    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
-        self.settle();
-        self.call_at_once(builtin, args)
+    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Bailout> {
+        self.spill_all();
+        self.call_builtin_spilled(builtin, args)
     }
 
     /// The same when no operand is in a register: the call may be one that is not always reached.
-    pub fn call_at_once(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Refused> {
+    pub fn call_builtin_spilled(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Bailout> {
         debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
-        let place = |(i, arg): (usize, &Arg)| {
+        let loc = |(i, arg): (usize, &Arg)| {
             let operand = match *arg {
                 Arg::Value(o) => o,
-                Arg::Number(n) => Operand::new(Kind::I32, Place::Const(n as u64)),
+                Arg::Number(n) => Operand::new(Repr::I32, Loc::Const(n as u64)),
             };
-            (operand, Dest::Gpr(abi::builtin_argument(i + 1)))
+            (operand, ArgLoc::Gpr(abi::builtin_argument(i + 1)))
         };
-        let values: Vec<_> = args.iter().enumerate().map(place).collect();
-        self.travel(&values);
-        self.call_code_of(builtin, CONTEXT);
+        let values: Vec<_> = args.iter().enumerate().map(loc).collect();
+        self.move_args(&values);
+        self.emit_builtin_call(builtin, CONTEXT);
         match builtin.class() {
-            Class::raise => self.called_with_map(),
-            _ => self.called(),
+            Class::raise => self.record_safepoint(),
+            _ => self.record_call_site(),
         }
         Ok(())
     }
 
     /// Pushes a result that is in `rax`.
-    pub fn push_result(&mut self, kind: Kind) {
+    pub fn push_result(&mut self, repr: Repr) {
         let r = self.gpr();
-        self.asm.mov(kind.width(), r, RAX);
-        self.push_gpr(kind, r);
+        self.asm.mov(repr.width(), r, RAX);
+        self.push_gpr(repr, r);
     }
 }

@@ -98,8 +98,8 @@ impl Cx<'_> {
             Raise::StackLimit => abi::context(self.results_at.is_some()),
             _ => CONTEXT,
         };
-        self.call_code_of(builtin, context);
-        self.called();
+        self.emit_builtin_call(builtin, context);
+        self.record_call_site();
         self.may_fault(Trap::Unreachable);
         self.asm.ud2();
     }
@@ -115,7 +115,7 @@ impl Cx<'_> {
         self.asm.mov_imm(RSI, self.frame_size() as u64 - 16);
         self.asm.mov(W64, R11, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(R11, builtin as i32 * 8))));
-        self.called();
+        self.record_call_site();
         emit!(self.asm, popq_o(RSI));
         emit!(self.asm, popq_o(RDI));
         self.asm.jmp(back);

@@ -5,10 +5,10 @@ use crate::abi::builtin::Builtin;
 use crate::abi::heap::LARGE;
 use crate::abi::vmstruct::*;
 use crate::base::index::{TagIndex, TypeIndex};
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
-use crate::compile::baseline::operands::{Kind, Place};
+use crate::compile::baseline::operands::{Loc, Repr};
 use crate::wasm::descriptor::{EXCEPTION_TAG, HEADER_SIZE, OBJECT_ALIGN, struct_size};
 use crate::wasm::types::StorageType;
 use std::mem::offset_of;
@@ -29,13 +29,13 @@ impl Cx<'_> {
     /// Makes an object. A small one, of `rdx` bytes, is made in the nursery; where that is full, and if it is not small, by the builtin,
     /// which clears it. With `clear` it is clear in any case. Gives the reference, and the address in `r11`; the header is there. No operand
     /// is in a register.
-    fn allocate(&mut self, kind: NewKind, is_small: bool, clear: bool) -> Result<Gpr, Refused> {
+    fn allocate(&mut self, repr: NewKind, is_small: bool, clear: bool) -> Result<Gpr, Bailout> {
         let new = self.gpr();
         let nursery = |field: usize| at(RAX, (offset_of!(VmStore, nursery) + field) as i32);
         let (next, end) = (nursery(offset_of!(VmNursery, next)), nursery(offset_of!(VmNursery, end)));
         let (full, room, made) = (self.asm.label(), self.asm.label(), self.asm.label());
         if is_small {
-            if let NewKind::Array(_, None) = kind {
+            if let NewKind::Array(_, None) = repr {
                 self.asm.alu_imm(Alu::Cmp, W64, RDX, LARGE as i32);
                 self.asm.jcc(Cc::A, full);
             }
@@ -46,12 +46,14 @@ impl Cx<'_> {
             self.asm.jcc(Cc::BE, room);
         }
         self.asm.bind(full);
-        match kind {
-            NewKind::Structure(ty) => self.call_at_once(Builtin::struct_new, &[Arg::Number(ty.as_u32())])?,
-            NewKind::Exception(tag) => self.call_at_once(Builtin::exception_new, &[Arg::Number(tag.as_u32())])?,
+        match repr {
+            NewKind::Structure(ty) => self.call_builtin_spilled(Builtin::struct_new, &[Arg::Number(ty.as_u32())])?,
+            NewKind::Exception(tag) => {
+                self.call_builtin_spilled(Builtin::exception_new, &[Arg::Number(tag.as_u32())])?
+            }
             NewKind::Array(ty, known) => {
                 let len = known.map_or_else(|| Arg::Value(self.peek(0)), Arg::Number);
-                self.call_at_once(Builtin::array_new, &[Arg::Number(ty.as_u32()), len])?;
+                self.call_builtin_spilled(Builtin::array_new, &[Arg::Number(ty.as_u32()), len])?;
             }
         }
         self.asm.mov(W32, new, RAX);
@@ -66,7 +68,7 @@ impl Cx<'_> {
         }
         self.load_heap(R11);
         self.asm.alu(Alu::Add, W64, R11, new);
-        self.put_header(kind);
+        self.put_header(repr);
         Ok(new)
     }
 
@@ -83,14 +85,14 @@ impl Cx<'_> {
     }
 
     /// Writes the header of a new object at `r11`. Changes `rax`.
-    fn put_header(&mut self, kind: NewKind) {
-        let id = match kind {
+    fn put_header(&mut self, repr: NewKind) {
+        let id = match repr {
             NewKind::Structure(ty) | NewKind::Array(ty, _) => self.env.layout.type_id(ty),
             NewKind::Exception(tag) => self.env.layout.exception_id(tag),
         };
         self.asm.mov(W32, RAX, at(CONTEXT, id as i32));
         let len = at(R11, HEADER_SIZE as i32 - 4);
-        match kind {
+        match repr {
             NewKind::Structure(_) | NewKind::Exception(_) => self.asm.store(W64, at(R11, 0), RAX),
             NewKind::Array(_, known) => {
                 self.asm.store(W32, at(R11, 0), RAX);
@@ -104,15 +106,15 @@ impl Cx<'_> {
 
     /// Pushes a new object of a known size whose fields are the top operands, or, if there are none, zero. `fields` are offsets and
     /// types.
-    pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Refused> {
-        let new = self.make_object(kind, size, fields)?;
+    pub fn new_object(&mut self, repr: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Bailout> {
+        let new = self.make_object(repr, size, fields)?;
         self.truncate(self.operands.stack.len() - fields.len());
-        self.push_gpr(Kind::Gc, new);
+        self.push_gpr(Repr::Gc, new);
         Ok(())
     }
 
     /// A new exception of a tag with the top operands, which stay. Gives the reference, in a register that is the instruction's.
-    pub fn new_exception(&mut self, tag: TagIndex) -> Result<Gpr, Refused> {
+    pub fn new_exception(&mut self, tag: TagIndex) -> Result<Gpr, Bailout> {
         let def = &self.env.info.tags[tag].exception;
         let fields = def.offsets.iter().copied().zip(def.fields().iter().map(|f| f.storage));
         // The first one is the tag.
@@ -127,19 +129,19 @@ impl Cx<'_> {
 
     /// A new object in a register, its address in `r11`. Its fields are the top operands, which stay. Calls nothing after the object
     /// exists.
-    fn make_object(&mut self, kind: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<Gpr, Refused> {
+    fn make_object(&mut self, repr: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<Gpr, Bailout> {
         for (depth, (_, ty)) in fields.iter().rev().enumerate() {
             if ty.is_func() {
                 self.number_func(depth)?;
             }
         }
-        self.settle_registers(fields.len());
+        self.spill_registers(fields.len());
         let words = (size - HEADER_SIZE) / 8;
         let is_small = size <= LARGE;
         if is_small {
             self.asm.mov_imm(RDX, size as u64);
         }
-        let new = self.allocate(kind, is_small, fields.is_empty() && words > FEW_WORDS)?;
+        let new = self.allocate(repr, is_small, fields.is_empty() && words > FEW_WORDS)?;
         if fields.is_empty() && words <= FEW_WORDS {
             let word = |i: u32| at(R11, (HEADER_SIZE + 8 * i) as i32);
             (0..words).for_each(|i| self.asm.store_imm(W64, word(i), 0));
@@ -155,12 +157,12 @@ impl Cx<'_> {
 
     /// Pushes a new array of as many elements as the top operand says, which are all what the one below it is, or, without such a
     /// `value`, zero. Calls nothing after the array exists.
-    pub fn new_array(&mut self, ty: TypeIndex, element: StorageType, value: bool) -> Result<(), Refused> {
+    pub fn new_array(&mut self, ty: TypeIndex, element: StorageType, value: bool) -> Result<(), Bailout> {
         if value && element.is_func() {
             self.number_func(1)?;
         }
-        self.settle_registers(1 + value as usize);
-        let is_filled = value && self.peek(1).place != Place::Const(0);
+        self.spill_registers(1 + value as usize);
+        let is_filled = value && self.peek(1).loc != Loc::Const(0);
         self.load(self.peek(0), RDX);
         self.asm.shift_imm(Shift::Left, W64, RDX, element.size().trailing_zeros() as u8);
         self.asm.alu_imm(Alu::Add, W64, RDX, (HEADER_SIZE + OBJECT_ALIGN - 1) as i32);
@@ -176,7 +178,7 @@ impl Cx<'_> {
             self.fill_elements(element, v);
         }
         self.truncate(self.operands.stack.len() - 1 - value as usize);
-        self.push_gpr(Kind::Gc, new);
+        self.push_gpr(Repr::Gc, new);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::memory::{self, Access};
 use crate::base::Trap;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::Kind::{self, *};
+use crate::compile::baseline::operands::Repr::{self, *};
 use wasmparser::{MemArg, Operator};
 
 /// One validated instruction. A line an opcode. False if it is none of these.
@@ -100,7 +100,7 @@ fn aligned(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
 
 /// With zero above it.
 fn read(cx: &mut Cx, access: &Access, size: u64, to: Gpr) {
-    access.happens(cx);
+    access.mark_faulting(cx);
     match size {
         1 => emit!(cx.asm, movzbl_rm(to, access.mem)),
         2 => emit!(cx.asm, movzwl_rm(to, access.mem)),
@@ -110,7 +110,7 @@ fn read(cx: &mut Cx, access: &Access, size: u64, to: Gpr) {
 }
 
 fn write(cx: &mut Cx, access: &Access, size: u64, from: Gpr) {
-    access.happens(cx);
+    access.mark_faulting(cx);
     match size {
         1 => emit!(cx.asm, movb_mr(access.mem, from)),
         2 => emit!(cx.asm, movw_mr(access.mem, from)),
@@ -119,12 +119,12 @@ fn write(cx: &mut Cx, access: &Access, size: u64, from: Gpr) {
     }
 }
 
-fn load(cx: &mut Cx, m: &MemArg, size: u64, kind: Kind) {
+fn load(cx: &mut Cx, m: &MemArg, size: u64, repr: Repr) {
     let access = aligned(cx, m, size);
     let r = cx.gpr();
     read(cx, &access, size, r);
     access.release(cx);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 fn store(cx: &mut Cx, m: &MemArg, size: u64) {
@@ -139,26 +139,26 @@ fn store(cx: &mut Cx, m: &MemArg, size: u64) {
 /// Gives the old value; the new one is what `op` makes of it and the operand, or the operand.
 fn modify(cx: &mut Cx, m: &MemArg, size: u64, op: Option<Alu>) {
     let operand = cx.pop();
-    let (kind, r) = (operand.kind, cx.gpr_of(operand));
+    let (repr, r) = (operand.repr, cx.gpr_of(operand));
     let access = aligned(cx, m, size);
     read(cx, &access, size, RAX);
     match op {
         Some(op) => {
             cx.asm.mov(W64, RDX, RAX);
-            cx.asm.alu(op, kind.width(), RDX, r);
+            cx.asm.alu(op, repr.width(), RDX, r);
             write(cx, &access, size, RDX);
         }
         None => write(cx, &access, size, r),
     }
     access.release(cx);
     cx.asm.mov(W64, r, RAX);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 /// Returns the old value; writes the replacement if that is the expected one. Both operands are wrapped to the access's width first.
 fn exchange_if(cx: &mut Cx, m: &MemArg, size: u64) {
     let (replacement, expected) = (cx.pop(), cx.pop());
-    let kind = expected.kind;
+    let repr = expected.repr;
     let (new, r) = (cx.gpr_of(replacement), cx.gpr_of(expected));
     match size {
         1 => emit!(cx.asm, movzbl_rm(r, r)),
@@ -168,13 +168,13 @@ fn exchange_if(cx: &mut Cx, m: &MemArg, size: u64) {
     }
     let access = aligned(cx, m, size);
     read(cx, &access, size, RAX);
-    cx.asm.alu(Alu::Cmp, kind.width(), RAX, r);
+    cx.asm.alu(Alu::Cmp, repr.width(), RAX, r);
     cx.asm.mov_if(Cc::NE, W64, new, RAX);
     write(cx, &access, size, new);
     access.release(cx);
     cx.free(new);
     cx.asm.mov(W64, r, RAX);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 /// Nobody waits at a memory that is not shared.

@@ -4,12 +4,12 @@ use super::{exception, reference, table};
 use crate::abi::vmstruct::{VmFuncRef, VmImportedFunc};
 use crate::base::Trap;
 use crate::base::index::{DefinedFuncIndex, FuncIndex, TableIndex, TypeIndex};
-use crate::compile::baseline::Refused;
-use crate::compile::baseline::abi::{self, Dest};
+use crate::compile::baseline::Bailout;
+use crate::compile::baseline::abi::{self, ArgLoc};
 use crate::compile::baseline::asm::*;
-use crate::compile::baseline::func::{CONTEXT, Cx, kinds};
-use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, XMM15, in_a_row, words_above, words_below};
-use crate::compile::code::Call;
+use crate::compile::baseline::func::{CONTEXT, Cx, reprs};
+use crate::compile::baseline::operands::{MANY_WORDS, Operand, Repr, XMM15, in_a_row, words_above, words_below};
+use crate::compile::code::CallReloc;
 use crate::wasm::registry::TypeId;
 use std::mem::offset_of;
 
@@ -30,27 +30,27 @@ const REFERRED: Callee =
 
 /// A call's arguments, off the stack, and where they go.
 struct Arguments {
-    values: Vec<(Operand, Dest)>,
+    values: Vec<(Operand, ArgLoc)>,
     /// Bytes of them on the stack.
     on_stack: u32,
-    results: Vec<(Kind, Dest)>,
+    results: Vec<(Repr, ArgLoc)>,
     /// Bytes of results in memory.
     in_memory: u32,
 }
 
 fn arguments(cx: &mut Cx, ty: TypeIndex) -> Arguments {
     let ty = cx.env.info.signature(ty).clone();
-    let (params, results) = (kinds(ty.params()), kinds(ty.results()));
+    let (params, results) = (reprs(ty.params()), reprs(ty.results()));
     let (came, in_memory) = abi::results(results.iter().copied());
-    let (dests, on_stack) = abi::arguments(params.iter().copied(), in_memory > 0);
-    let values = cx.pop_many(params.len()).into_iter().zip(dests).collect();
+    let (locs, on_stack) = abi::arguments(params.iter().copied(), in_memory > 0);
+    let values = cx.pop_many(params.len()).into_iter().zip(locs).collect();
     Arguments { values, on_stack, results: results.into_iter().zip(came).collect(), in_memory }
 }
 
 /// Puts all arguments where they travel.
 fn set_arguments(cx: &mut Cx, args: &Arguments, callee: &Callee) {
     cx.reserve_outgoing(args.on_stack + args.in_memory);
-    cx.travel(&args.values);
+    cx.move_args(&args.values);
     let context = abi::context(args.in_memory > 0);
     match *callee {
         Callee::Defined(_) => cx.asm.mov(W64, context, CONTEXT),
@@ -58,21 +58,21 @@ fn set_arguments(cx: &mut Cx, args: &Arguments, callee: &Callee) {
     }
 }
 
-fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
+fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Bailout> {
     let args = arguments(cx, ty);
-    cx.settle();
+    cx.spill_all();
     set_arguments(cx, &args, &callee);
     if args.in_memory > 0 {
         cx.asm.lea(W64, abi::RESULT_MEMORY, at(RSP, args.on_stack as i32));
     }
     match callee {
         Callee::Defined(f) => {
-            let place = cx.asm.call_somewhere();
-            cx.relocs.push(Call { at: place, addend: -4, callee: f });
+            let loc = cx.asm.call_somewhere();
+            cx.relocs.push(CallReloc { at: loc, addend: -4, callee: f });
         }
         Callee::At { base, code, .. } => emit!(cx.asm, callq_m(GprMem::Mem(at(base, code)))),
     }
-    cx.called_with_map();
+    cx.record_safepoint();
     exception::catch(cx);
     if args.on_stack > 0 {
         // The callee has taken them off.
@@ -84,58 +84,58 @@ fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> 
 
 /// One stays in a register, several go home, so that none is overwritten. All registers are free. Those in memory are as many
 /// bytes above the stack pointer.
-fn push_results(cx: &mut Cx, results: &[(Kind, Dest)], memory: u32) {
+fn push_results(cx: &mut Cx, results: &[(Repr, ArgLoc)], memory: u32) {
     match *results {
-        [(kind, Dest::Gpr(_))] => return cx.push_result(kind),
-        [(kind, Dest::Xmm(from))] => {
+        [(repr, ArgLoc::Gpr(_))] => return cx.push_result(repr),
+        [(repr, ArgLoc::Xmm(from))] => {
             let x = cx.xmm();
             cx.asm.mov_float(x, from);
-            return cx.push_xmm(kind, x);
+            return cx.push_xmm(repr, x);
         }
         _ => {}
     }
-    for (kind, dest) in results {
+    for (repr, dest) in results {
         match *dest {
-            Dest::Gpr(from) => cx.push_gpr(*kind, from),
-            Dest::Xmm(from) => cx.push_xmm(*kind, from),
-            Dest::Stack(_) => cx.push_home(*kind),
+            ArgLoc::Gpr(from) => cx.push_gpr(*repr, from),
+            ArgLoc::Xmm(from) => cx.push_xmm(*repr, from),
+            ArgLoc::Stack(_) => cx.push_home(*repr),
         }
     }
     let first = cx.operands.stack.len() - results.len();
-    cx.settle();
+    cx.spill_all();
     let mut i = 0;
-    while let Some((kind, dest)) = results.get(i) {
-        let home = |i: usize| cx.operands.stack[first + i].home();
-        let word = |(i, (kind, dest)): (usize, &(Kind, Dest))| match *dest {
-            Dest::Stack(offset) if kind.size() == 8 => Some((home(i), offset)),
+    while let Some((repr, dest)) = results.get(i) {
+        let slot = |i: usize| cx.operands.stack[first + i].slot();
+        let word = |(i, (repr, dest)): (usize, &(Repr, ArgLoc))| match *dest {
+            ArgLoc::Stack(offset) if repr.size() == 8 => Some((slot(i), offset)),
             _ => None,
         };
         let row = in_a_row(results.iter().enumerate().skip(i).map(word));
         let here = i;
         i += if row >= MANY_WORDS { row } else { 1 };
-        let Dest::Stack(offset) = *dest else { continue };
+        let ArgLoc::Stack(offset) = *dest else { continue };
         if row >= MANY_WORDS {
-            let to = words_below(home(here) - 8);
+            let to = words_below(slot(here) - 8);
             cx.move_words(words_above(RSP, memory + offset), to, row);
             continue;
         }
         let from = at(RSP, (memory + offset) as i32);
-        let home = at(RBP, -(home(here) as i32));
-        match kind {
-            Kind::V128 => {
+        let slot = at(RBP, -(slot(here) as i32));
+        match repr {
+            Repr::V128 => {
                 cx.asm.load_vector(XMM15, from);
-                cx.asm.store_vector(home, XMM15);
+                cx.asm.store_vector(slot, XMM15);
             }
             _ => {
-                cx.asm.mov(kind.width(), RAX, from);
-                cx.asm.store(kind.width(), home, RAX);
+                cx.asm.mov(repr.width(), RAX, from);
+                cx.asm.store(repr.width(), slot, RAX);
             }
         }
     }
 }
 
 /// The callee returns to this function's caller, in this frame's place.
-fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Refused> {
+fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Bailout> {
     let args = arguments(cx, ty);
     set_arguments(cx, &args, &callee);
     // Its results go where this function's do.
@@ -146,8 +146,8 @@ fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Re
     leave_with(cx, args.on_stack as i32);
     match callee {
         Callee::Defined(f) => {
-            let place = cx.asm.jmp_somewhere();
-            cx.relocs.push(Call { at: place, addend: -4, callee: f });
+            let loc = cx.asm.jmp_somewhere();
+            cx.relocs.push(CallReloc { at: loc, addend: -4, callee: f });
         }
         Callee::At { .. } => emit!(cx.asm, jmpq_m(RAX)),
     }
@@ -180,23 +180,23 @@ fn callee(cx: &Cx, f: FuncIndex) -> Callee {
     if let Some(defined) = cx.env.info.defined_func(f) {
         return Callee::Defined(defined);
     }
-    let place = cx.env.layout.imported_func(f) as usize;
-    let (code, vmctx) = (place + offset_of!(VmImportedFunc, code), place + offset_of!(VmImportedFunc, vmctx));
+    let loc = cx.env.layout.imported_func(f) as usize;
+    let (code, vmctx) = (loc + offset_of!(VmImportedFunc, code), loc + offset_of!(VmImportedFunc, vmctx));
     Callee::At { base: CONTEXT, code: code as i32, vmctx: vmctx as i32 }
 }
 
-pub fn call(cx: &mut Cx, f: FuncIndex) -> Result<(), Refused> {
+pub fn call(cx: &mut Cx, f: FuncIndex) -> Result<(), Bailout> {
     let callee = callee(cx, f);
     emit_call(cx, callee, cx.env.info.funcs[f].ty)
 }
 
-pub fn return_call(cx: &mut Cx, f: FuncIndex) -> Result<(), Refused> {
+pub fn return_call(cx: &mut Cx, f: FuncIndex) -> Result<(), Bailout> {
     let callee = callee(cx, f);
     emit_return_call(cx, callee, cx.env.info.funcs[f].ty)
 }
 
 /// The function that `call_indirect` means, whose type is checked, in `r11`.
-fn in_table(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+fn in_table(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Bailout> {
     table::pop_func_element(cx, t, Trap::UndefinedElement)?;
     let is_final = cx.env.info.types[ty].sub.is_final;
     let id = at(CONTEXT, cx.env.layout.type_id(ty) as i32);
@@ -214,12 +214,12 @@ fn in_table(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
     Ok(())
 }
 
-pub fn call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+pub fn call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Bailout> {
     in_table(cx, ty, t)?;
     emit_call(cx, REFERRED, ty)
 }
 
-pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Refused> {
+pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Bailout> {
     in_table(cx, ty, t)?;
     emit_return_call(cx, REFERRED, ty)
 }
@@ -228,15 +228,15 @@ pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result
 fn referred(cx: &mut Cx) {
     let f = cx.pop();
     cx.move_to(f, R11);
-    reference::check_null(cx, Kind::Func, R11);
+    reference::check_null(cx, Repr::Func, R11);
 }
 
-pub fn call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+pub fn call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Bailout> {
     referred(cx);
     emit_call(cx, REFERRED, ty)
 }
 
-pub fn return_call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+pub fn return_call_ref(cx: &mut Cx, ty: TypeIndex) -> Result<(), Bailout> {
     referred(cx);
     emit_return_call(cx, REFERRED, ty)
 }

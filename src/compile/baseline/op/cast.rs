@@ -7,7 +7,7 @@ use crate::base::Trap;
 use crate::base::index::TypeIndex;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx};
-use crate::compile::baseline::operands::Kind;
+use crate::compile::baseline::operands::Repr;
 use crate::wasm::decode::heap_type;
 use crate::wasm::descriptor::*;
 use crate::wasm::types::{HeapType, Top};
@@ -27,8 +27,8 @@ pub fn jump_if_below(cx: &mut Cx, ty: TypeIndex, yes: Label) {
         );
         cx.asm.jcc(Cc::B, no);
     }
-    let place = offset_of!(Descriptor, display) + 4 * depth;
-    cx.asm.mov(W32, RAX, indexed(RAX, RCX, Scale::One, place as i32));
+    let loc = offset_of!(Descriptor, display) + 4 * depth;
+    cx.asm.mov(W32, RAX, indexed(RAX, RCX, Scale::One, loc as i32));
     cx.asm.alu(Alu::Cmp, W32, RAX, at(CONTEXT, cx.env.layout.type_id(ty) as i32));
     cx.asm.jcc(Cc::E, yes);
     cx.asm.bind(no);
@@ -90,8 +90,8 @@ fn leave_unless_of_type(cx: &mut Cx, to: &Target, no: Label, next: Label) {
             _ => (KIND_HOST, Cc::E),
         };
         cx.asm.mov(W64, RAX, at(CONTEXT, offset_of!(VmContext, types) as i32));
-        let place = indexed(RAX, RCX, Scale::One, offset_of!(Descriptor, kind) as i32);
-        cx.asm.alu_imm(Alu::Cmp, W32, place, kind as i32);
+        let loc = indexed(RAX, RCX, Scale::One, offset_of!(Descriptor, kind) as i32);
+        cx.asm.alu_imm(Alu::Cmp, W32, loc, kind as i32);
         return cx.asm.jcc(differs, no);
     };
     if cx.env.info.types[index].sub.is_final {
@@ -112,7 +112,7 @@ pub fn test(cx: &mut Cx, nullable: bool, hty: wasmparser::HeapType) {
     cx.asm.bind(no);
     cx.asm.mov_imm(r, 0);
     cx.asm.bind(done);
-    cx.push_gpr(Kind::I32, r);
+    cx.push_gpr(Repr::I32, r);
 }
 
 /// The top operand, which stays where it is, in a register.

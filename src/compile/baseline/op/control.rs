@@ -4,26 +4,26 @@
 use super::exception;
 use crate::base::Trap;
 use crate::base::index::TypeIndex;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::abi;
 use crate::compile::baseline::asm::*;
-use crate::compile::baseline::func::{Cx, kinds};
-use crate::compile::baseline::operands::{Kind, MANY_WORDS, Operand, Place, words_below};
+use crate::compile::baseline::func::{Cx, reprs};
+use crate::compile::baseline::operands::{Loc, MANY_WORDS, Operand, Repr, words_below};
 use crate::wasm::decode::val_type;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasmparser::{BlockType, BrTable, TryTable};
 
 /// Blocks of one type share them.
-pub type Kinds = Rc<[Kind]>;
+pub type Reprs = Rc<[Repr]>;
 
 /// A block that has begun and not ended.
 pub struct Frame {
     kind: FrameKind,
     /// Where branches to it go.
     label: Label,
-    params: Kinds,
-    results: Kinds,
+    params: Reprs,
+    results: Reprs,
     /// Operands below it.
     height: usize,
     /// Whether some branch goes to its end.
@@ -42,39 +42,39 @@ enum FrameKind {
     If(Label),
 }
 
-fn types(cx: &mut Cx, ty: BlockType) -> (Kinds, Kinds) {
+fn types(cx: &mut Cx, ty: BlockType) -> (Reprs, Reprs) {
     match ty {
-        BlockType::Empty => (Kinds::default(), Kinds::default()),
-        BlockType::Type(t) => (Kinds::default(), kinds(&[val_type(t, &cx.env.info.types)]).into()),
+        BlockType::Empty => (Reprs::default(), Reprs::default()),
+        BlockType::Type(t) => (Reprs::default(), reprs(&[val_type(t, &cx.env.info.types)]).into()),
         BlockType::FuncType(i) => {
             let ty = cx.env.info.signature(TypeIndex::from_u32(i));
-            let made = || (kinds(ty.params()).into(), kinds(ty.results()).into());
+            let made = || (reprs(ty.params()).into(), reprs(ty.results()).into());
             cx.block_types.entry(i).or_insert_with(made).clone()
         }
     }
 }
 
-fn push_frame(cx: &mut Cx, kind: FrameKind, label: Label, (params, results): (Kinds, Kinds)) {
+fn push_frame(cx: &mut Cx, kind: FrameKind, label: Label, (params, results): (Reprs, Reprs)) {
     let height = cx.operands.stack.len() - params.len();
     cx.control.push(Frame { kind, label, params, results, height, used: false, entered: true });
 }
 
 pub fn enter_function(cx: &mut Cx) {
     let (label, results) = (cx.exit, cx.results.clone().into());
-    push_frame(cx, FrameKind::Func, label, (Kinds::default(), results));
+    push_frame(cx, FrameKind::Func, label, (Reprs::default(), results));
 }
 
 /// A block in code that is not reached: only its end is waited for.
 pub fn skipped(cx: &mut Cx) {
     let (label, height) = (cx.exit, cx.operands.stack.len());
-    let (params, results) = (Kinds::default(), Kinds::default());
+    let (params, results) = (Reprs::default(), Reprs::default());
     let kind = FrameKind::Block;
     cx.control.push(Frame { kind, label, params, results, height, used: false, entered: false });
 }
 
 pub fn block(cx: &mut Cx, ty: BlockType) {
     let types = types(cx, ty);
-    cx.settle_top(types.0.len());
+    cx.spill_top(types.0.len());
     let label = cx.asm.label();
     push_frame(cx, FrameKind::Block, label, types);
 }
@@ -85,7 +85,7 @@ pub fn try_table(cx: &mut Cx, table: &TryTable) {
         return block(cx, table.ty);
     }
     let types = types(cx, table.ty);
-    cx.settle_top(types.0.len());
+    cx.spill_top(types.0.len());
     let label = cx.asm.label();
     push_frame(cx, FrameKind::Try, label, types);
     exception::enter(cx, table);
@@ -93,7 +93,7 @@ pub fn try_table(cx: &mut Cx, table: &TryTable) {
 
 pub fn loop_(cx: &mut Cx, ty: BlockType) {
     let types = types(cx, ty);
-    cx.settle_top(types.0.len());
+    cx.spill_top(types.0.len());
     let label = cx.asm.bound();
     push_frame(cx, FrameKind::Loop, label, types);
     cx.poll_interrupt();
@@ -102,9 +102,9 @@ pub fn loop_(cx: &mut Cx, ty: BlockType) {
 /// Takes a condition off the stack; it is true if what is given holds. What comes next must leave the flags.
 pub fn pop_condition(cx: &mut Cx) -> Cc {
     let o = cx.pop();
-    match o.place {
-        Place::Flags(cc) => return cc,
-        Place::Gpr(r) => cx.asm.test(W32, r),
+    match o.loc {
+        Loc::Flags(cc) => return cc,
+        Loc::Gpr(r) => cx.asm.test(W32, r),
         _ => match cx.in_frame(o) {
             Some(mem) => cx.asm.alu_imm(Alu::Cmp, W32, mem, 0),
             None => {
@@ -120,7 +120,7 @@ pub fn pop_condition(cx: &mut Cx) -> Cc {
 pub fn if_(cx: &mut Cx, ty: BlockType) {
     let types = types(cx, ty);
     let cc = pop_condition(cx);
-    cx.settle_top(types.0.len());
+    cx.spill_top(types.0.len());
     let (label, otherwise) = (cx.asm.label(), cx.asm.label());
     cx.asm.jcc(cc.not(), otherwise);
     push_frame(cx, FrameKind::If(otherwise), label, types);
@@ -129,7 +129,7 @@ pub fn if_(cx: &mut Cx, ty: BlockType) {
 pub fn else_(cx: &mut Cx) {
     if cx.reachable {
         let results = cx.control.last().expect("validated").results.len();
-        cx.settle_top(results);
+        cx.spill_top(results);
     }
     let frame = cx.control.last_mut().expect("validated");
     let FrameKind::If(otherwise) = frame.kind else { return };
@@ -146,7 +146,7 @@ pub fn else_(cx: &mut Cx) {
 }
 
 /// Ends the innermost block.
-pub fn end(cx: &mut Cx) -> Result<(), Refused> {
+pub fn end(cx: &mut Cx) -> Result<(), Bailout> {
     if let FrameKind::Func = cx.control.last().expect("validated").kind {
         if cx.reachable {
             move_results(cx);
@@ -155,7 +155,7 @@ pub fn end(cx: &mut Cx) -> Result<(), Refused> {
     }
     if cx.reachable {
         let results = cx.control.last().expect("validated").results.len();
-        cx.settle_top(results);
+        cx.spill_top(results);
     }
     let frame = cx.control.pop().expect("validated");
     if !frame.entered {
@@ -192,13 +192,13 @@ fn frame_of(cx: &Cx, depth: u32) -> usize {
 /// Where a branch to a block wants what it takes along, lowest first, in bytes below the frame pointer.
 fn wanted(cx: &Cx, frame: usize) -> Vec<u32> {
     let f = &cx.control[frame];
-    let kinds = if let FrameKind::Loop = f.kind { &f.params } else { &f.results };
+    let reprs = if let FrameKind::Loop = f.kind { &f.params } else { &f.results };
     let mut end = cx.operands.end_of(f.height);
-    let place = |kind: &Kind| {
-        end += kind.size();
+    let loc = |repr: &Repr| {
+        end += repr.size();
         end
     };
-    kinds.iter().map(place).collect()
+    reprs.iter().map(loc).collect()
 }
 
 /// How many operands a branch to a block takes along.
@@ -212,16 +212,16 @@ fn arity(cx: &Cx, frame: usize) -> usize {
 pub fn prepare(cx: &mut Cx, depth: u32) {
     let n = arity(cx, frame_of(cx, depth));
     if n >= MANY_WORDS {
-        cx.settle_top(n);
+        cx.spill_top(n);
     }
 }
 
 /// Whether the top operands are where a branch wants them.
 fn is_in_place(cx: &Cx, frame: usize) -> bool {
-    let homes = wanted(cx, frame);
-    let from = cx.operands.stack.len() - homes.len();
-    let in_place = || cx.operands.stack[from..].iter().zip(&homes).all(|(o, home)| o.is_at(*home));
-    homes.is_empty() || !matches!(cx.control[frame].kind, FrameKind::Func) && in_place()
+    let slots = wanted(cx, frame);
+    let from = cx.operands.stack.len() - slots.len();
+    let in_place = || cx.operands.stack[from..].iter().zip(&slots).all(|(o, slot)| o.is_at(*slot));
+    slots.is_empty() || !matches!(cx.control[frame].kind, FrameKind::Func) && in_place()
 }
 
 /// Copies the top operands to where a branch takes them. They stay operands of this place. Leaves the flags.
@@ -239,12 +239,12 @@ fn take_along(cx: &mut Cx, frame: usize) {
         }
         return;
     }
-    let homes = wanted(cx, frame);
+    let slots = wanted(cx, frame);
     // Homes at the target are not deeper than those here, so nothing is overwritten that is still read.
-    for (i, home) in homes.into_iter().enumerate() {
+    for (i, slot) in slots.into_iter().enumerate() {
         let o = cx.operands.stack[from + i];
-        if !o.is_at(home) {
-            cx.store(o, at(RBP, -(home as i32)));
+        if !o.is_at(slot) {
+            cx.store(o, at(RBP, -(slot as i32)));
         }
     }
 }
@@ -288,10 +288,10 @@ pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
     cx.asm.bind(next);
 }
 
-pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Refused> {
+pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Bailout> {
     let index = cx.pop();
     let depths: Result<Vec<u32>, _> = table.targets().collect();
-    let depths = depths.map_err(|_| Refused("a table of branches that can not be read"))?;
+    let depths = depths.map_err(|_| Bailout("a table of branches that can not be read"))?;
     cx.move_to(index, RCX);
     let all = depths.iter().copied().chain([table.default()]);
     let widest = all.max_by_key(|d| arity(cx, frame_of(cx, *d)));
@@ -356,10 +356,10 @@ fn copy_results(cx: &mut Cx) {
 }
 
 fn travel_back(cx: &mut Cx, results: &[Operand]) {
-    let (dests, _) = abi::results(cx.results.iter().copied());
-    let values: Vec<_> = results.iter().copied().zip(dests).collect();
+    let (locs, _) = abi::results(cx.results.iter().copied());
+    let values: Vec<_> = results.iter().copied().zip(locs).collect();
     cx.load_result_memory(R11);
-    cx.travel_to(&values, R11);
+    cx.move_args_to(&values, R11);
 }
 
 pub fn unreachable(cx: &mut Cx) {
@@ -372,19 +372,19 @@ pub fn select(cx: &mut Cx) {
     // A condition in a register, or a constant, is tested before the others are read: that leaves the flags.
     let cc = pop_condition(cx);
     let (b, a) = (cx.pop(), cx.pop());
-    let kind = a.kind;
-    if kind.is_float() {
+    let repr = a.repr;
+    if repr.is_float() {
         let x = cx.xmm_of(a);
         let keep = cx.asm.label();
         cx.asm.jcc(cc, keep);
         cx.load_float(b, x);
         cx.asm.bind(keep);
         cx.release(b);
-        return cx.push_xmm(kind, x);
+        return cx.push_xmm(repr, x);
     }
     let r = cx.gpr_of(a);
     let src = cx.src(b);
-    cx.asm.mov_if(cc.not(), kind.width(), r, src);
+    cx.asm.mov_if(cc.not(), repr.width(), r, src);
     cx.release_src(src);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }

@@ -7,10 +7,10 @@ use crate::abi::builtin::Builtin;
 use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
 use crate::base::index::TagIndex;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx};
-use crate::compile::baseline::operands::Kind;
+use crate::compile::baseline::operands::Repr;
 use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
 use wasmparser::{Catch, TryTable};
 
@@ -23,7 +23,7 @@ pub struct Try {
     /// Where exceptions go to be told apart by code; made when a call needs it.
     dispatcher: Option<Label>,
     /// Where inner `try_table`s go on with what they do not catch.
-    told: Option<Label>,
+    dispatch_block: Option<Label>,
 }
 
 struct Clause {
@@ -41,33 +41,33 @@ impl Clause {
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut Cx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
-    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, told: None });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, dispatch_block: None });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do, and a jump over that to `end`.
-pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Refused> {
-    let Try { mut clauses, dispatcher, told, .. } = cx.tries.pop().expect("validated");
+pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Bailout> {
+    let Try { mut clauses, dispatcher, dispatch_block, .. } = cx.tries.pop().expect("validated");
     let reachable = cx.reachable;
-    if reachable && (dispatcher.is_some() || told.is_some() || clauses.iter().any(|c| c.landing.is_some())) {
+    if reachable && (dispatcher.is_some() || dispatch_block.is_some() || clauses.iter().any(|c| c.landing.is_some())) {
         cx.asm.jmp(end);
     }
     if let Some(l) = dispatcher {
         cx.asm.bind(l);
-        cx.come_back();
+        cx.restore_after_catch();
     }
-    if let Some(l) = told {
+    if let Some(l) = dispatch_block {
         cx.asm.bind(l);
     }
-    if dispatcher.is_some() || told.is_some() {
-        tell_apart(cx, &mut clauses)?;
+    if dispatcher.is_some() || dispatch_block.is_some() {
+        dispatch(cx, &mut clauses)?;
     }
     for clause in clauses {
         if let Some(l) = clause.landing
             && !cx.has_too_much_code()
         {
             cx.asm.bind(l);
-            cx.come_back();
-            land(cx, &clause.catch);
+            cx.restore_after_catch();
+            landing_pad(cx, &clause.catch);
         }
     }
     cx.reachable = reachable;
@@ -76,7 +76,7 @@ pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Refused> {
 
 /// Goes on in the clause that fits the exception in `rax`, or where the `try_table` around tells its own apart. What nobody
 /// here catches is thrown again.
-fn tell_apart(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Refused> {
+fn dispatch(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Bailout> {
     cx.exception_tag();
     for clause in clauses {
         let landing = clause.landing(&mut cx.asm);
@@ -91,8 +91,8 @@ fn tell_apart(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Refused> {
     }
     match cx.tries.last_mut() {
         Some(around) => {
-            let told = *around.told.get_or_insert_with(|| cx.asm.label());
-            cx.asm.jmp(told);
+            let dispatch_block = *around.dispatch_block.get_or_insert_with(|| cx.asm.label());
+            cx.asm.jmp(dispatch_block);
         }
         None => throw_object(cx, RAX)?,
     }
@@ -100,7 +100,7 @@ fn tell_apart(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Refused> {
 }
 
 /// Takes the exception apart, which is in `rax`, and branches as the clause says.
-fn land(cx: &mut Cx, catch: &Catch) {
+fn landing_pad(cx: &mut Cx, catch: &Catch) {
     let height = cx.operands.stack.len();
     let (tag, wants_ref, label) = match *catch {
         Catch::One { tag, label } => (Some(tag), false, label),
@@ -115,7 +115,7 @@ fn land(cx: &mut Cx, catch: &Catch) {
     if wants_ref {
         let r = cx.gpr();
         cx.asm.mov(W32, r, RCX);
-        cx.push_gpr(Kind::Gc, r);
+        cx.push_gpr(Repr::Gc, r);
     }
     control::br(cx, label);
     cx.truncate(height);
@@ -133,14 +133,14 @@ fn push_fields(cx: &mut Cx, tag: TagIndex) {
 /// Who catches what comes out of a call here, innermost first: tags, and where each goes on. Nothing is behind who catches all.
 fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
     let mut found: Vec<(u32, Label)> = Vec::new();
-    let mut looked_at = 0;
+    let mut inspected_operand = 0;
     for t in (0..cx.tries.len()).rev() {
         for c in 0..cx.tries[t].clauses.len() {
-            if looked_at == MOST_CLAUSES {
+            if inspected_operand == MOST_CLAUSES {
                 let innermost = cx.tries.last_mut().expect("there are many");
                 return vec![(CATCH_ALL, *innermost.dispatcher.get_or_insert_with(|| cx.asm.label()))];
             }
-            looked_at += 1;
+            inspected_operand += 1;
             let clause = &mut cx.tries[t].clauses[c];
             let tag = caught_tag(&clause.catch);
             if found.iter().any(|(known, _)| *known == tag) {
@@ -158,12 +158,12 @@ fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
 /// What comes out of the call that was just emitted is caught by the `try_table`s around it. The operands are settled.
 pub fn catch(cx: &mut Cx) {
     let handlers = handlers(cx);
-    cx.caught_by(handlers);
+    cx.record_handlers(handlers);
 }
 
 /// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only
 /// where it is asked for.
-pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
+pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Bailout> {
     let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(|c| (t.around, c.catch)));
     let caught = caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags);
     let below = cx.operands.stack.len() + 1 - cx.env.info.tags[tag].exception.fields().len();
@@ -180,26 +180,26 @@ pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Refused> {
         cx.truncate(below);
     }
     if let Some(exception) = exception {
-        cx.push_gpr(Kind::Gc, exception);
+        cx.push_gpr(Repr::Gc, exception);
     }
     control::br(cx, label);
     Ok(())
 }
 
-pub fn throw_ref(cx: &mut Cx) -> Result<(), Refused> {
+pub fn throw_ref(cx: &mut Cx) -> Result<(), Bailout> {
     let exception = cx.pop();
     cx.move_to(exception, RCX);
-    reference::check_null(cx, Kind::Gc, RCX);
-    cx.settle();
+    reference::check_null(cx, Repr::Gc, RCX);
+    cx.spill_all();
     throw_object(cx, RCX)
 }
 
 /// Throws the exception in a register. No operand is in one.
-fn throw_object(cx: &mut Cx, exception: Gpr) -> Result<(), Refused> {
+fn throw_object(cx: &mut Cx, exception: Gpr) -> Result<(), Bailout> {
     cx.asm.mov(W64, RSI, exception);
     cx.free(exception);
-    cx.call_code_of(Builtin::throw, CONTEXT);
-    cx.called_with_map();
+    cx.emit_builtin_call(Builtin::throw, CONTEXT);
+    cx.record_safepoint();
     catch(cx);
     cx.may_fault(Trap::Unreachable);
     cx.asm.ud2();

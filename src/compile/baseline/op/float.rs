@@ -3,7 +3,7 @@
 use crate::base::Trap;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, Place, XMM14, XMM15};
+use crate::compile::baseline::operands::{Loc, Repr, XMM14, XMM15};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
@@ -15,7 +15,7 @@ pub enum Binary {
 
 pub fn binary(cx: &mut Cx, op: Binary) {
     let (b, a) = (cx.pop(), cx.pop());
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let x = cx.xmm_of(a);
     let src = cx.float_src(b);
     match op {
@@ -25,13 +25,13 @@ pub fn binary(cx: &mut Cx, op: Binary) {
         Binary::Div => emit!(cx.asm, w, divss_a | divsd_a(x, src)),
     }
     cx.release_float(src);
-    cx.push_xmm(kind, x);
+    cx.push_xmm(repr, x);
 }
 
 /// The processor's own instructions give the second operand if one is no number, or both are zeros.
 pub fn min_max(cx: &mut Cx, is_min: bool) {
     let (b, a) = (cx.pop(), cx.pop());
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
     let (differ, unordered, done) = (cx.asm.label(), cx.asm.label(), cx.asm.label());
     emit!(cx.asm, w, ucomiss_a | ucomisd_a(x, y));
@@ -53,7 +53,7 @@ pub fn min_max(cx: &mut Cx, is_min: bool) {
     }
     cx.asm.bind(done);
     cx.free_xmm(y);
-    cx.push_xmm(kind, x);
+    cx.push_xmm(repr, x);
 }
 
 fn sign_bit(w: Width) -> u64 {
@@ -68,7 +68,7 @@ fn constant(cx: &mut Cx, w: Width, bits: u64, dst: Xmm) {
 
 pub fn copysign(cx: &mut Cx) {
     let (b, a) = (cx.pop(), cx.pop());
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
     constant(cx, w, sign_bit(w), XMM15);
     emit!(cx.asm, andps_a(y, XMM15));
@@ -76,7 +76,7 @@ pub fn copysign(cx: &mut Cx) {
     cx.asm.mov_float(x, XMM15);
     emit!(cx.asm, orps_a(x, y));
     cx.free_xmm(y);
-    cx.push_xmm(kind, x);
+    cx.push_xmm(repr, x);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,23 +92,23 @@ pub enum Unary {
 
 pub fn unary(cx: &mut Cx, op: Unary) {
     let a = cx.pop();
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let x = cx.xmm_of(a);
     // The number of the way of rounding in the instruction.
     let way = match op {
         Unary::Abs => {
             constant(cx, w, sign_bit(w) - 1, XMM15);
             emit!(cx.asm, andps_a(x, XMM15));
-            return cx.push_xmm(kind, x);
+            return cx.push_xmm(repr, x);
         }
         Unary::Neg => {
             constant(cx, w, sign_bit(w), XMM15);
             emit!(cx.asm, xorps_a(x, XMM15));
-            return cx.push_xmm(kind, x);
+            return cx.push_xmm(repr, x);
         }
         Unary::Sqrt => {
             emit!(cx.asm, w, sqrtss_a | sqrtsd_a(x, x));
-            return cx.push_xmm(kind, x);
+            return cx.push_xmm(repr, x);
         }
         Unary::Nearest => 0u8,
         Unary::Floor => 1,
@@ -116,7 +116,7 @@ pub fn unary(cx: &mut Cx, op: Unary) {
         Unary::Trunc => 3,
     };
     emit!(cx.asm, w, roundss_rmi | roundsd_rmi(x, x, way));
-    cx.push_xmm(kind, x);
+    cx.push_xmm(repr, x);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ pub fn compare(cx: &mut Cx, c: Comparison) {
     if matches!(c, Comparison::Lt | Comparison::Le) {
         (a, b) = (b, a);
     }
-    let w = a.kind.width();
+    let w = a.repr.width();
     let x = cx.xmm_of(a);
     let src = cx.float_src(b);
     emit!(cx.asm, w, ucomiss_a | ucomisd_a(x, src));
@@ -147,32 +147,32 @@ pub fn compare(cx: &mut Cx, c: Comparison) {
         cx.asm.set(zero, r);
         cx.asm.alu(op, W32, r, RAX);
         emit!(cx.asm, movzbl_rm(r, r));
-        cx.push_gpr(Kind::I32, r);
+        cx.push_gpr(Repr::I32, r);
     };
     match c {
         Comparison::Eq => both(cx, Cc::NP, Cc::E, Alu::And),
         Comparison::Ne => both(cx, Cc::P, Cc::NE, Alu::Or),
-        Comparison::Lt | Comparison::Gt => cx.push(Kind::I32, Place::Flags(Cc::A)),
-        Comparison::Le | Comparison::Ge => cx.push(Kind::I32, Place::Flags(Cc::AE)),
+        Comparison::Lt | Comparison::Gt => cx.push(Repr::I32, Loc::Flags(Cc::A)),
+        Comparison::Le | Comparison::Ge => cx.push(Repr::I32, Loc::Flags(Cc::AE)),
     }
 }
 
 pub fn demote(cx: &mut Cx) {
     let x = cx.pop_xmm();
     emit!(cx.asm, cvtsd2ss_a(x, x));
-    cx.push_xmm(Kind::F32, x);
+    cx.push_xmm(Repr::F32, x);
 }
 
 pub fn promote(cx: &mut Cx) {
     let x = cx.pop_xmm();
     emit!(cx.asm, cvtss2sd_a(x, x));
-    cx.push_xmm(Kind::F64, x);
+    cx.push_xmm(Repr::F64, x);
 }
 
-pub fn reinterpret(cx: &mut Cx, to: Kind) {
+pub fn reinterpret(cx: &mut Cx, to: Repr) {
     let a = cx.pop();
-    match (a.place, to.is_float()) {
-        (Place::Const(bits), _) => cx.push_const(to, bits),
+    match (a.loc, to.is_float()) {
+        (Loc::Const(bits), _) => cx.push_const(to, bits),
         (_, true) => {
             let r = cx.gpr_of(a);
             let x = cx.xmm();
@@ -191,9 +191,9 @@ pub fn reinterpret(cx: &mut Cx, to: Kind) {
 }
 
 /// An integer as a float.
-pub fn convert(cx: &mut Cx, signed: bool, to: Kind) {
+pub fn convert(cx: &mut Cx, signed: bool, to: Repr) {
     let a = cx.pop();
-    let (from, w) = (a.kind.width(), to.width());
+    let (from, w) = (a.repr.width(), to.width());
     let r = cx.gpr_of(a);
     let x = cx.xmm();
     // The instruction leaves the upper part as it was: so nothing is waited for.
@@ -228,12 +228,12 @@ pub fn convert(cx: &mut Cx, signed: bool, to: Kind) {
 pub struct Truncation {
     pub signed: bool,
     pub saturates: bool,
-    pub to: Kind,
+    pub to: Repr,
 }
 
 pub fn truncate(cx: &mut Cx, what: Truncation) {
     let a = cx.pop();
-    let (w, to) = (a.kind.width(), what.to.width());
+    let (w, to) = (a.repr.width(), what.to.width());
     let x = cx.xmm_of(a);
     let r = cx.gpr();
     let done = cx.asm.label();

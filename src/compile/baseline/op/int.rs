@@ -1,22 +1,22 @@
 //! Numeric instructions on integers (Wasm 3.0, 4.6.1).
 
 use crate::base::Trap;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::compile::baseline::operands::{Loc, Operand, Repr};
 
 /// A constant that fits into an instruction.
 fn short(o: Operand) -> Option<i32> {
-    match (o.place, o.kind.width()) {
-        (Place::Const(bits), W32) => Some(bits as i32),
-        (Place::Const(bits), W64) => i32::try_from(bits as i64).ok(),
+    match (o.loc, o.repr.width()) {
+        (Loc::Const(bits), W32) => Some(bits as i32),
+        (Loc::Const(bits), W64) => i32::try_from(bits as i64).ok(),
         _ => None,
     }
 }
 
 fn is_register(o: Operand) -> bool {
-    matches!(o.place, Place::Gpr(_))
+    matches!(o.loc, Loc::Gpr(_))
 }
 
 /// Where the result of one operand goes: into its register, or a free one.
@@ -33,7 +33,7 @@ pub fn alu(cx: &mut Cx, op: Alu) {
     if op != Alu::Sub && !is_register(a) && (is_register(b) || short(a).is_some()) {
         (a, b) = (b, a);
     }
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let r = cx.gpr_of(a);
     match short(b) {
         Some(v) => cx.asm.alu_imm(op, w, r, v),
@@ -43,7 +43,7 @@ pub fn alu(cx: &mut Cx, op: Alu) {
             cx.release_src(src);
         }
     }
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 pub fn mul(cx: &mut Cx) {
@@ -51,7 +51,7 @@ pub fn mul(cx: &mut Cx) {
     if short(a).is_some() || !is_register(a) && is_register(b) {
         (a, b) = (b, a);
     }
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     if let Some(v) = short(b) {
         let src = cx.src(a);
         let r = result(cx, src);
@@ -59,28 +59,28 @@ pub fn mul(cx: &mut Cx) {
             W32 => emit!(cx.asm, imull_rmi(r, src, v)),
             W64 => emit!(cx.asm, imulq_rmi_sxl(r, src, v)),
         }
-        return cx.push_gpr(kind, r);
+        return cx.push_gpr(repr, r);
     }
     let r = cx.gpr_of(a);
     let src = cx.src(b);
     emit!(cx.asm, w, imull_rm | imulq_rm(r, src));
     cx.release_src(src);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 /// Shifts and rotations; the count is modulo the width.
 pub fn shift(cx: &mut Cx, op: Shift) {
     let (by, a) = (cx.pop(), cx.pop());
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let r = cx.gpr_of(a);
-    match by.place {
-        Place::Const(n) => cx.asm.shift_imm(op, w, r, n as u8 & if w == W32 { 31 } else { 63 }),
+    match by.loc {
+        Loc::Const(n) => cx.asm.shift_imm(op, w, r, n as u8 & if w == W32 { 31 } else { 63 }),
         _ => {
             cx.move_to(by, RCX);
             cx.asm.shift(op, w, r);
         }
     }
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub struct Division {
 
 pub fn divide(cx: &mut Cx, what: Division) {
     let (b, a) = (cx.pop(), cx.pop());
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let by = cx.gpr_of(b);
     cx.move_to(a, RAX);
     cx.asm.test(w, by);
@@ -115,13 +115,13 @@ pub fn divide(cx: &mut Cx, what: Division) {
     cx.asm.divide(w, what.signed, by);
     cx.asm.bind(done);
     cx.asm.mov(w, by, if what.remainder { RDX } else { RAX });
-    cx.push_gpr(kind, by);
+    cx.push_gpr(repr, by);
 }
 
 /// Bits before the first one, or behind the last one; the width if there is none.
 pub fn count_zeros(cx: &mut Cx, leading: bool) {
     let a = cx.pop();
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let r = cx.gpr_of(a);
     let width = if w == W32 { 32u64 } else { 64 };
     if leading {
@@ -137,24 +137,24 @@ pub fn count_zeros(cx: &mut Cx, leading: bool) {
         cx.asm.mov_if(Cc::E, w, RAX, RCX);
         cx.asm.mov(w, r, RAX);
     }
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
-pub fn popcnt(cx: &mut Cx) -> Result<(), Refused> {
+pub fn popcnt(cx: &mut Cx) -> Result<(), Bailout> {
     if !cx.env.processor.popcnt {
-        return Err(Refused("the processor does not count bits"));
+        return Err(Bailout("the processor does not count bits"));
     }
     let a = cx.pop();
-    let (kind, w) = (a.kind, a.kind.width());
+    let (repr, w) = (a.repr, a.repr.width());
     let r = cx.gpr_of(a);
     emit!(cx.asm, w, popcntl_rm | popcntq_rm(r, r));
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
     Ok(())
 }
 
 pub fn compare(cx: &mut Cx, cc: Cc) {
     let (b, a) = (cx.pop(), cx.pop());
-    let w = a.kind.width();
+    let w = a.repr.width();
     match (short(b), cx.in_frame(a)) {
         (Some(v), Some(mem)) => cx.asm.alu_imm(Alu::Cmp, w, mem, v),
         (Some(v), None) => {
@@ -173,22 +173,22 @@ pub fn compare(cx: &mut Cx, cc: Cc) {
             cx.release_src(src);
         }
     }
-    cx.push(Kind::I32, Place::Flags(cc));
+    cx.push(Repr::I32, Loc::Flags(cc));
 }
 
 /// Whether an integer or a reference is zero. Of a condition that was just found, it is the opposite.
 pub fn eqz(cx: &mut Cx) {
-    if let Place::Flags(cc) = cx.peek(0).place {
+    if let Loc::Flags(cc) = cx.peek(0).loc {
         cx.pop();
-        return cx.push(Kind::I32, Place::Flags(cc.not()));
+        return cx.push(Repr::I32, Loc::Flags(cc.not()));
     }
-    let kind = cx.peek(0).kind;
-    cx.push_const(kind, 0);
+    let repr = cx.peek(0).repr;
+    cx.push_const(repr, 0);
     compare(cx, Cc::E);
 }
 
 /// Sign-extends the low bits, `from` of them.
-pub fn extend(cx: &mut Cx, from: u32, to: Kind) {
+pub fn extend(cx: &mut Cx, from: u32, to: Repr) {
     let a = cx.pop();
     let src = cx.src(a);
     let r = result(cx, src);
@@ -202,14 +202,14 @@ pub fn extend(cx: &mut Cx, from: u32, to: Kind) {
 }
 
 /// The low half, or the number with zero above it: both are a narrow copy.
-pub fn low_half(cx: &mut Cx, to: Kind) {
+pub fn low_half(cx: &mut Cx, to: Repr) {
     let a = cx.pop();
-    if let Place::Const(bits) = a.place {
+    if let Loc::Const(bits) = a.loc {
         return cx.push_const(to, bits as u32 as u64);
     }
     let src = cx.src(a);
     let r = result(cx, src);
-    if a.kind.width() == W64 || src != GprMem::Gpr(r) {
+    if a.repr.width() == W64 || src != GprMem::Gpr(r) {
         cx.asm.mov(W32, r, src);
     }
     cx.push_gpr(to, r);

@@ -5,10 +5,10 @@ use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
 use crate::base::Trap;
 use crate::base::index::{EntityRef, MemoryIndex};
 use crate::base::limits::MEMORY_GUARD;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx, MEMORY};
-use crate::compile::baseline::operands::{Kind, Operand, Place};
+use crate::compile::baseline::operands::{Loc, Operand, Repr};
 use crate::wasm::types::{IndexType, MemoryType};
 use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
@@ -62,7 +62,7 @@ pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     let index = cx.pop();
     let span = m.offset.saturating_add(size);
     let guarded = cx.env.settings.guards_memories() && ty.has_whole_pages() && span <= MEMORY_GUARD;
-    if let (true, Place::Const(index)) = (guarded && memory.index() == 0, index.place)
+    if let (true, Loc::Const(index)) = (guarded && memory.index() == 0, index.loc)
         && let Ok(offset) = i32::try_from(index.saturating_add(m.offset))
     {
         return Access { mem: at(MEMORY, offset), index: None, faults: true };
@@ -99,7 +99,7 @@ pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
 
 impl Access {
     /// The next instruction makes the access.
-    pub fn happens(&self, cx: &mut Cx) {
+    pub fn mark_faulting(&self, cx: &mut Cx) {
         if self.faults {
             cx.may_fault(Trap::MemoryOutOfBounds);
         }
@@ -116,21 +116,21 @@ impl Access {
 pub struct Load {
     pub size: u64,
     pub signed: bool,
-    pub kind: Kind,
+    pub repr: Repr,
 }
 
 pub fn load(cx: &mut Cx, m: &MemArg, what: Load) {
     let access = access(cx, m, what.size);
-    let (mem, w) = (access.mem, what.kind.width());
-    if what.kind.is_float() {
+    let (mem, w) = (access.mem, what.repr.width());
+    if what.repr.is_float() {
         let x = cx.xmm();
-        access.happens(cx);
-        cx.read_float(what.kind, x, mem);
+        access.mark_faulting(cx);
+        cx.read_float(what.repr, x, mem);
         access.release(cx);
-        return cx.push_xmm(what.kind, x);
+        return cx.push_xmm(what.repr, x);
     }
     let r = access.index.unwrap_or_else(|| cx.gpr());
-    access.happens(cx);
+    access.mark_faulting(cx);
     match (what.size, what.signed) {
         (1, false) => emit!(cx.asm, movzbl_rm(r, mem)),
         (1, true) => emit!(cx.asm, w, movsbl_rm | movsbq_rm(r, mem)),
@@ -140,31 +140,31 @@ pub fn load(cx: &mut Cx, m: &MemArg, what: Load) {
         (4, _) => cx.asm.mov(W32, r, mem),
         _ => cx.asm.mov(W64, r, mem),
     }
-    cx.push_gpr(what.kind, r);
+    cx.push_gpr(what.repr, r);
 }
 
 /// Stores the low `size` bytes of a value.
 pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
     let v = cx.pop();
     // Before the access, whose registers it may change.
-    let v = match (v.place, v.kind.is_float()) {
-        (Place::Const(bits), false) if size <= 4 || i32::try_from(bits as i64).is_ok() => v,
+    let v = match (v.loc, v.repr.is_float()) {
+        (Loc::Const(bits), false) if size <= 4 || i32::try_from(bits as i64).is_ok() => v,
         (_, false) => v.in_gpr(cx.gpr_of(v)),
         (_, true) => v.in_xmm(cx.xmm_of(v)),
     };
     let access = access(cx, m, size);
     let mem = access.mem;
-    access.happens(cx);
-    match (v.place, size) {
-        (Place::Const(bits), 1) => emit!(cx.asm, movb_mi(mem, bits as u8)),
-        (Place::Const(bits), 2) => emit!(cx.asm, movw_mi(mem, bits as u16)),
-        (Place::Const(bits), 4) => cx.asm.store_imm(W32, mem, bits as i32),
-        (Place::Const(bits), _) => cx.asm.store_imm(W64, mem, bits as i32),
-        (Place::Xmm(x), _) => cx.write_float(v.kind, mem, x),
-        (Place::Gpr(r), 1) => emit!(cx.asm, movb_mr(mem, r)),
-        (Place::Gpr(r), 2) => emit!(cx.asm, movw_mr(mem, r)),
-        (Place::Gpr(r), 4) => cx.asm.store(W32, mem, r),
-        (Place::Gpr(r), _) => cx.asm.store(W64, mem, r),
+    access.mark_faulting(cx);
+    match (v.loc, size) {
+        (Loc::Const(bits), 1) => emit!(cx.asm, movb_mi(mem, bits as u8)),
+        (Loc::Const(bits), 2) => emit!(cx.asm, movw_mi(mem, bits as u16)),
+        (Loc::Const(bits), 4) => cx.asm.store_imm(W32, mem, bits as i32),
+        (Loc::Const(bits), _) => cx.asm.store_imm(W64, mem, bits as i32),
+        (Loc::Xmm(x), _) => cx.write_float(v.repr, mem, x),
+        (Loc::Gpr(r), 1) => emit!(cx.asm, movb_mr(mem, r)),
+        (Loc::Gpr(r), 2) => emit!(cx.asm, movw_mr(mem, r)),
+        (Loc::Gpr(r), 4) => cx.asm.store(W32, mem, r),
+        (Loc::Gpr(r), _) => cx.asm.store(W64, mem, r),
         _ => unreachable!("it was put there"),
     }
     access.release(cx);
@@ -172,8 +172,8 @@ pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
 }
 
 /// The kind of indexes and sizes.
-pub fn index_kind(ty: IndexType) -> Kind {
-    if ty.is_64() { Kind::I64 } else { Kind::I32 }
+pub fn index_repr(ty: IndexType) -> Repr {
+    if ty.is_64() { Repr::I64 } else { Repr::I32 }
 }
 
 pub fn size(cx: &mut Cx, memory: u32) {
@@ -183,14 +183,14 @@ pub fn size(cx: &mut Cx, memory: u32) {
     if log2 > 0 {
         cx.asm.shift_imm(Shift::Right, W64, RAX, log2);
     }
-    cx.push_result(index_kind(ty.index));
+    cx.push_result(index_repr(ty.index));
 }
 
-pub fn grow(cx: &mut Cx, memory: u32) -> Result<(), Refused> {
-    let kind = index_kind(memory_type(cx, memory).1.index);
+pub fn grow(cx: &mut Cx, memory: u32) -> Result<(), Bailout> {
+    let repr = index_repr(memory_type(cx, memory).1.index);
     let delta = cx.pop();
     cx.call_builtin(Builtin::memory_grow, &[Arg::Number(memory), Arg::Value(delta)])?;
-    cx.push_result(kind);
+    cx.push_result(repr);
     Ok(())
 }
 
@@ -206,33 +206,33 @@ fn range(cx: &mut Cx, memory: u32, index: Gpr, len: Gpr) {
     cx.asm.alu(Alu::Add, W64, index, base);
 }
 
-fn in_gpr(kind: Kind, r: Gpr) -> Arg {
-    Arg::Value(Operand::new(kind, Place::Gpr(r)))
+fn in_gpr(repr: Repr, r: Gpr) -> Arg {
+    Arg::Value(Operand::new(repr, Loc::Gpr(r)))
 }
 
-pub fn copy(cx: &mut Cx, dst: u32, src: u32) -> Result<(), Refused> {
+pub fn copy(cx: &mut Cx, dst: u32, src: u32) -> Result<(), Bailout> {
     let (len, from, to) = (cx.pop_gpr(), cx.pop_gpr(), cx.pop_gpr());
     range(cx, dst, to, len);
     range(cx, src, from, len);
-    let args = [to, from, len].map(|r| in_gpr(Kind::I64, r));
+    let args = [to, from, len].map(|r| in_gpr(Repr::I64, r));
     let pieces = cx.env.settings.interruption;
     cx.call_builtin(if pieces { Builtin::memory_copy_pieces } else { Builtin::memory_copy }, &args)
 }
 
-pub fn fill(cx: &mut Cx, memory: u32) -> Result<(), Refused> {
+pub fn fill(cx: &mut Cx, memory: u32) -> Result<(), Bailout> {
     let (len, value, to) = (cx.pop_gpr(), cx.pop(), cx.pop_gpr());
     range(cx, memory, to, len);
     let pieces = cx.env.settings.interruption;
     let builtin = if pieces { Builtin::memory_fill_pieces } else { Builtin::memory_fill };
-    cx.call_builtin(builtin, &[in_gpr(Kind::I64, to), Arg::Value(value), in_gpr(Kind::I64, len)])
+    cx.call_builtin(builtin, &[in_gpr(Repr::I64, to), Arg::Value(value), in_gpr(Repr::I64, len)])
 }
 
-pub fn init(cx: &mut Cx, memory: u32, data: u32) -> Result<(), Refused> {
+pub fn init(cx: &mut Cx, memory: u32, data: u32) -> Result<(), Bailout> {
     let (len, from, to) = (cx.pop(), cx.pop(), cx.pop());
     let args = [Arg::Number(memory), Arg::Number(data), Arg::Value(to), Arg::Value(from), Arg::Value(len)];
     cx.call_builtin(Builtin::memory_init, &args)
 }
 
-pub fn data_drop(cx: &mut Cx, data: u32) -> Result<(), Refused> {
+pub fn data_drop(cx: &mut Cx, data: u32) -> Result<(), Bailout> {
     cx.call_builtin(Builtin::data_drop, &[Arg::Number(data)])
 }

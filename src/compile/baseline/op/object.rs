@@ -1,7 +1,7 @@
 //! Structure instructions (Wasm 3.0, 4.6.8).
 
 use crate::base::index::TypeIndex;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::gc::NewKind;
 use crate::wasm::descriptor::struct_size;
@@ -12,14 +12,14 @@ fn size(cx: &Cx, ty: TypeIndex) -> u32 {
     struct_size(def.fields(), &def.offsets)
 }
 
-pub fn new(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+pub fn new(cx: &mut Cx, ty: TypeIndex) -> Result<(), Bailout> {
     let def = &cx.env.info.types[ty];
     let fields: Vec<(u32, StorageType)> =
         def.offsets.iter().copied().zip(def.fields().iter().map(|f| f.storage)).collect();
     cx.new_object(NewKind::Structure(ty), size(cx, ty), &fields)
 }
 
-pub fn new_default(cx: &mut Cx, ty: TypeIndex) -> Result<(), Refused> {
+pub fn new_default(cx: &mut Cx, ty: TypeIndex) -> Result<(), Bailout> {
     cx.new_object(NewKind::Structure(ty), size(cx, ty), &[])
 }
 
@@ -35,7 +35,7 @@ pub fn get(cx: &mut Cx, ty: TypeIndex, i: u32, signed: bool) {
     cx.load_field(field, storage, signed);
 }
 
-pub fn set(cx: &mut Cx, ty: TypeIndex, i: u32) -> Result<(), Refused> {
+pub fn set(cx: &mut Cx, ty: TypeIndex, i: u32) -> Result<(), Bailout> {
     let (offset, storage) = field(cx, ty, i);
     if storage.is_func() {
         cx.number_func(0)?;

@@ -3,10 +3,10 @@
 
 use super::memory::{self, Load};
 use super::simd_int;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, Place, XMM15};
+use crate::compile::baseline::operands::{Loc, Repr, XMM15};
 use wasmparser::{MemArg, Operator};
 
 /// Emits what makes the first register the result of both; it may change the other one, `xmm14` and `xmm15`.
@@ -26,10 +26,10 @@ macro_rules! inst {
 pub(super) use inst;
 
 #[rustfmt::skip]
-pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     match op {
-        O::V128Load { memarg } => memory::load(cx, memarg, Load { size: 16, signed: false, kind: Kind::V128 }),
+        O::V128Load { memarg } => memory::load(cx, memarg, Load { size: 16, signed: false, repr: Repr::V128 }),
         O::V128Load8x8S { memarg } => load(cx, memarg, 8, inst!(pmovsxbw_a)),
         O::V128Load8x8U { memarg } => load(cx, memarg, 8, inst!(pmovzxbw_a)),
         O::V128Load16x4S { memarg } => load(cx, memarg, 8, inst!(pmovsxwd_a)),
@@ -60,14 +60,14 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::F32x4Splat => splat(cx, 4, inst!(pshufd_a, 0)),
         O::I64x2Splat => splat(cx, 8, inst!(movddup_a)),
         O::F64x2Splat => splat(cx, 8, inst!(movddup_a)),
-        O::I8x16ExtractLaneS { lane } => extract(cx, Kind::I32, 1, true, *lane),
-        O::I8x16ExtractLaneU { lane } => extract(cx, Kind::I32, 1, false, *lane),
-        O::I16x8ExtractLaneS { lane } => extract(cx, Kind::I32, 2, true, *lane),
-        O::I16x8ExtractLaneU { lane } => extract(cx, Kind::I32, 2, false, *lane),
-        O::I32x4ExtractLane { lane } => extract(cx, Kind::I32, 4, false, *lane),
-        O::I64x2ExtractLane { lane } => extract(cx, Kind::I64, 8, false, *lane),
-        O::F32x4ExtractLane { lane } => extract_float(cx, Kind::F32, *lane),
-        O::F64x2ExtractLane { lane } => extract_float(cx, Kind::F64, *lane),
+        O::I8x16ExtractLaneS { lane } => extract(cx, Repr::I32, 1, true, *lane),
+        O::I8x16ExtractLaneU { lane } => extract(cx, Repr::I32, 1, false, *lane),
+        O::I16x8ExtractLaneS { lane } => extract(cx, Repr::I32, 2, true, *lane),
+        O::I16x8ExtractLaneU { lane } => extract(cx, Repr::I32, 2, false, *lane),
+        O::I32x4ExtractLane { lane } => extract(cx, Repr::I32, 4, false, *lane),
+        O::I64x2ExtractLane { lane } => extract(cx, Repr::I64, 8, false, *lane),
+        O::F32x4ExtractLane { lane } => extract_float(cx, Repr::F32, *lane),
+        O::F64x2ExtractLane { lane } => extract_float(cx, Repr::F64, *lane),
         O::I8x16ReplaceLane { lane } => replace(cx, 1, *lane),
         O::I16x8ReplaceLane { lane } => replace(cx, 2, *lane),
         O::I32x4ReplaceLane { lane } => replace(cx, 4, *lane),
@@ -90,7 +90,7 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
 pub fn unary(cx: &mut Cx, emit: Emit) {
     let x = cx.pop_xmm();
     emit(&mut cx.asm, x, x);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 pub fn binary(cx: &mut Cx, emit: Emit) {
@@ -98,7 +98,7 @@ pub fn binary(cx: &mut Cx, emit: Emit) {
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
     emit(&mut cx.asm, x, y);
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// The operands in the other order.
@@ -107,7 +107,7 @@ pub fn swapped(cx: &mut Cx, emit: Emit) {
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
     emit(&mut cx.asm, y, x);
     cx.free_xmm(x);
-    cx.push_xmm(Kind::V128, y);
+    cx.push_xmm(Repr::V128, y);
 }
 
 /// One lane of so many bytes in all lanes.
@@ -130,10 +130,10 @@ pub fn invert(asm: &mut Asm, x: Xmm) {
 fn load(cx: &mut Cx, m: &MemArg, size: u64, emit: EmitLoad) {
     let access = memory::access(cx, m, size);
     let x = cx.xmm();
-    access.happens(cx);
+    access.mark_faulting(cx);
     emit(&mut cx.asm, x, access.mem);
     access.release(cx);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn load_splat_8(asm: &mut Asm, x: Xmm, from: Mem) {
@@ -157,10 +157,10 @@ fn load_lane(cx: &mut Cx, m: &MemArg, size: u64, lane: u8) {
     // Before the access, whose registers it may change.
     let x = cx.pop_xmm();
     let access = memory::access(cx, m, size);
-    access.happens(cx);
+    access.mark_faulting(cx);
     insert(&mut cx.asm, x, access.mem.into(), size, lane);
     access.release(cx);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Puts the low `size` bytes into a lane.
@@ -176,7 +176,7 @@ fn insert(asm: &mut Asm, x: Xmm, from: GprMem, size: u64, lane: u8) {
 fn store_lane(cx: &mut Cx, m: &MemArg, size: u64, lane: u8) {
     let x = cx.pop_xmm();
     let access = memory::access(cx, m, size);
-    access.happens(cx);
+    access.mark_faulting(cx);
     take(&mut cx.asm, access.mem.into(), x, size, lane);
     access.release(cx);
     cx.free_xmm(x);
@@ -202,7 +202,7 @@ fn constant(cx: &mut Cx, bits: u128) {
             emit!(cx.asm, movaps_a(x, from));
         }
     }
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Lanes of two vectors one behind the other.
@@ -222,12 +222,12 @@ fn shuffle(cx: &mut Cx, lanes: &[u8; 16]) {
         let (from, lanes, other) = if of_b == none { (a, of_a, b) } else { (b, of_b, a) };
         let x = pick(cx, from, lanes);
         cx.release(other);
-        return cx.push_xmm(Kind::V128, x);
+        return cx.push_xmm(Repr::V128, x);
     }
     let (x, y) = (pick(cx, a, of_a), pick(cx, b, of_b));
     emit!(cx.asm, por_a(x, y));
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// The processor looks at the last four bits of a number and at the first one, which says that the lane is zero: from 16 on
@@ -241,20 +241,20 @@ pub fn swizzle(asm: &mut Asm, x: Xmm, lanes: Xmm) {
 /// A lane of `size` bytes in all lanes, from the low bits of the register.
 fn splat(cx: &mut Cx, size: u32, emit: Emit) {
     let a = cx.pop();
-    if let Place::Const(bits) = a.place {
+    if let Loc::Const(bits) = a.loc {
         return constant(cx, repeated(bits, size));
     }
-    let x = if a.kind.is_float() {
+    let x = if a.repr.is_float() {
         cx.xmm_of(a)
     } else {
         let r = cx.gpr_of(a);
         let x = cx.xmm();
-        cx.asm.float_of_bits(a.kind.width(), x, r);
+        cx.asm.float_of_bits(a.repr.width(), x, r);
         cx.free(r);
         x
     };
     emit(&mut cx.asm, x, x);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn splat_8(asm: &mut Asm, to: Xmm, from: Xmm) {
@@ -268,7 +268,7 @@ fn splat_16(asm: &mut Asm, to: Xmm, from: Xmm) {
     emit!(*asm, pshufd_a(to, to, 0u8));
 }
 
-fn extract(cx: &mut Cx, kind: Kind, size: u64, signed: bool, lane: u8) {
+fn extract(cx: &mut Cx, repr: Repr, size: u64, signed: bool, lane: u8) {
     let x = cx.pop_xmm();
     let r = cx.gpr();
     take(&mut cx.asm, r.into(), x, size, lane);
@@ -278,18 +278,18 @@ fn extract(cx: &mut Cx, kind: Kind, size: u64, signed: bool, lane: u8) {
         (false, _) => {}
     }
     cx.free_xmm(x);
-    cx.push_gpr(kind, r);
+    cx.push_gpr(repr, r);
 }
 
 /// What is above a float in its register does not matter.
-fn extract_float(cx: &mut Cx, kind: Kind, lane: u8) {
+fn extract_float(cx: &mut Cx, repr: Repr, lane: u8) {
     let x = cx.pop_xmm();
-    match (kind, lane) {
+    match (repr, lane) {
         (_, 0) => {}
-        (Kind::F32, lane) => emit!(cx.asm, pshufd_a(x, x, lane)),
+        (Repr::F32, lane) => emit!(cx.asm, pshufd_a(x, x, lane)),
         _ => emit!(cx.asm, pshufd_a(x, x, HIGH)),
     }
-    cx.push_xmm(kind, x);
+    cx.push_xmm(repr, x);
 }
 
 fn replace(cx: &mut Cx, size: u64, lane: u8) {
@@ -298,19 +298,19 @@ fn replace(cx: &mut Cx, size: u64, lane: u8) {
     let src = cx.src(lane_value);
     insert(&mut cx.asm, x, src, size, lane);
     cx.release_src(src);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn replace_float(cx: &mut Cx, lane: u8) {
     let (lane_value, a) = (cx.pop(), cx.pop());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(lane_value));
-    match (lane_value.kind, lane) {
-        (Kind::F32, lane) => emit!(cx.asm, insertps_a(x, y, lane << 4)),
+    match (lane_value.repr, lane) {
+        (Repr::F32, lane) => emit!(cx.asm, insertps_a(x, y, lane << 4)),
         (_, 0) => emit!(cx.asm, movsd_a_r(x, y)),
         _ => emit!(cx.asm, movlhps_rm(x, y)),
     }
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Bits of the first operand where the mask, which is made ready before, has ones; else of the second one.
@@ -323,12 +323,12 @@ pub fn bitselect(cx: &mut Cx, prepare: fn(&mut Asm, Xmm)) {
     emit!(cx.asm, por_a(x, mask));
     cx.free_xmm(y);
     cx.free_xmm(mask);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn any_true(cx: &mut Cx) {
     let x = cx.pop_xmm();
     emit!(cx.asm, ptest_rm(x, x));
     cx.free_xmm(x);
-    cx.push(Kind::I32, Place::Flags(Cc::NE));
+    cx.push(Repr::I32, Loc::Flags(Cc::NE));
 }

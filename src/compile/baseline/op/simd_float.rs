@@ -2,7 +2,7 @@
 
 use super::simd::{binary, inst, repeated, swapped, unary};
 use super::simd_relaxed;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::{XMM14, XMM15};
@@ -23,7 +23,7 @@ pub const SIGNS_F32: u128 = repeated(1 << 31, 4);
 pub const SIGNS_F64: u128 = repeated(1 << 63, 8);
 
 #[rustfmt::skip]
-pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     match op {
         O::F32x4Eq => binary(cx, inst!(cmpps_a, EQUAL)),

@@ -2,14 +2,14 @@
 
 use super::simd::{Emit, HIGH, binary, inst, invert, repeated, swapped, unary};
 use super::{simd_float, simd_shift};
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, Place, XMM14, XMM15};
+use crate::compile::baseline::operands::{Loc, Repr, XMM14, XMM15};
 use wasmparser::Operator;
 
 #[rustfmt::skip]
-pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     match op {
         O::I8x16Eq => binary(cx, inst!(pcmpeqb_a)),
@@ -151,10 +151,10 @@ const SIGNS_64: u8 = 0xf5;
 const ONES_8: u128 = repeated(1, 1);
 const ONES_16: u128 = repeated(1, 2);
 
-fn knows_greater_64(cx: &Cx) -> Result<(), Refused> {
+fn knows_greater_64(cx: &Cx) -> Result<(), Bailout> {
     match cx.env.processor.sse42 {
         true => Ok(()),
-        false => Err(Refused("the processor does not compare numbers of 64 bits")),
+        false => Err(Bailout("the processor does not compare numbers of 64 bits")),
     }
 }
 
@@ -175,7 +175,7 @@ fn is_extreme(cx: &mut Cx, extreme: Emit, equal: Emit) {
     extreme(&mut cx.asm, y, x);
     equal(&mut cx.asm, x, y);
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn is_not_extreme(cx: &mut Cx, extreme: Emit, equal: Emit) {
@@ -201,7 +201,7 @@ fn negate(cx: &mut Cx, sub: Emit) {
     emit!(cx.asm, pxor_a(x, x));
     sub(&mut cx.asm, x, y);
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn all_true(cx: &mut Cx, equal: Emit) {
@@ -210,7 +210,7 @@ fn all_true(cx: &mut Cx, equal: Emit) {
     equal(&mut cx.asm, x, XMM15);
     emit!(cx.asm, ptest_rm(x, x));
     cx.free_xmm(x);
-    cx.push(Kind::I32, Place::Flags(Cc::E));
+    cx.push(Repr::I32, Loc::Flags(Cc::E));
 }
 
 fn bitmask(cx: &mut Cx, emit: fn(&mut Asm, Gpr, Xmm)) {
@@ -218,7 +218,7 @@ fn bitmask(cx: &mut Cx, emit: fn(&mut Asm, Gpr, Xmm)) {
     let r = cx.gpr();
     emit(&mut cx.asm, r, x);
     cx.free_xmm(x);
-    cx.push_gpr(Kind::I32, r);
+    cx.push_gpr(Repr::I32, r);
 }
 
 /// Of the signs of bytes.
@@ -283,7 +283,7 @@ fn extmul_8(cx: &mut Cx, half: u8, extend: Emit) {
     }
     emit!(cx.asm, pmullw_a(x, y));
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Low and high halves of the products side by side.
@@ -295,7 +295,7 @@ fn extmul_16(cx: &mut Cx, high: Emit, unpack: Emit) {
     emit!(cx.asm, pmullw_a(x, y));
     unpack(&mut cx.asm, x, XMM15);
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn extmul_32(cx: &mut Cx, pair: u8, mul: Emit) {
@@ -306,7 +306,7 @@ fn extmul_32(cx: &mut Cx, pair: u8, mul: Emit) {
     }
     mul(&mut cx.asm, x, y);
     cx.free_xmm(y);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// The first operand of the multiplication is without a sign.

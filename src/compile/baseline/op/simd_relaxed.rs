@@ -4,14 +4,14 @@
 use super::simd::{binary, bitselect, inst, swapped, swizzle, unary};
 use super::simd_float::*;
 use super::simd_int::{add_pairs_16s, q15mulr_sat, signs_64};
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, XMM14, XMM15};
+use crate::compile::baseline::operands::{Repr, XMM14, XMM15};
 use wasmparser::Operator;
 
 #[rustfmt::skip]
-pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
+pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     let exact = cx.env.settings.relaxed_deterministic;
     match op {
@@ -35,7 +35,7 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Refused> {
         O::I16x8RelaxedQ15mulrS => binary(cx, if exact { q15mulr_sat } else { inst!(pmulhrsw_a) }),
         O::I16x8RelaxedDotI8x16I7x16S => dot(cx),
         O::I32x4RelaxedDotI8x16I7x16AddS => dot_add(cx),
-        _ => return Err(Refused("an instruction that is not known here")),
+        _ => return Err(Bailout("an instruction that is not known here")),
     }
     Ok(())
 }
@@ -72,7 +72,7 @@ fn madd(cx: &mut Cx, what: Madd) {
     emit(&mut cx.asm, x, y, z);
     cx.free_xmm(y);
     cx.free_xmm(z);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 fn as_it_is(_: &mut Asm, _: Xmm) {}
@@ -123,6 +123,6 @@ fn dot_add(cx: &mut Cx) {
             unary(cx, |asm, x, _| add_pairs_16s(asm, x));
         }
     }
-    cx.push_xmm(Kind::V128, c);
+    cx.push_xmm(Repr::V128, c);
     binary(cx, inst!(paddd_a));
 }

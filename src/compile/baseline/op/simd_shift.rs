@@ -3,7 +3,7 @@
 use super::simd::{Emit, inst, repeated};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::{Kind, Place, XMM14, XMM15};
+use crate::compile::baseline::operands::{Loc, Repr, XMM14, XMM15};
 use wasmparser::Operator;
 
 /// One of the processor's: by the number in a register, and by a number.
@@ -68,7 +68,7 @@ impl Lanes {
 fn pop(cx: &mut Cx, bits: u8, more: u8) -> (Xmm, Count) {
     let (by, a) = (cx.pop(), cx.pop());
     let x = cx.xmm_of(a);
-    if let Place::Const(n) = by.place {
+    if let Loc::Const(n) = by.loc {
         return (x, Count::Number((n as u8 & (bits - 1)) + more));
     }
     cx.move_to(by, RCX);
@@ -83,7 +83,7 @@ fn pop(cx: &mut Cx, bits: u8, more: u8) -> (Xmm, Count) {
 fn shift(cx: &mut Cx, lanes: Lanes) {
     let (x, by) = pop(cx, lanes.bits, 0);
     lanes.emit(&mut cx.asm, x, by);
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// As lanes of 16 bits, without the bits that came from the other byte.
@@ -94,7 +94,7 @@ fn shift_8(cx: &mut Cx, left: bool) {
     if let Count::Number(n) = by {
         let mask = cx.asm.constant(repeated(if left { 0xff << n } else { 0xff >> n }, 1));
         emit!(cx.asm, pand_a(x, mask));
-        return cx.push_xmm(Kind::V128, x);
+        return cx.push_xmm(Repr::V128, x);
     }
     // Of 16 ones that are shifted so, the byte where others came in at the end is the mask.
     emit!(cx.asm, pcmpeqd_a(XMM14, XMM14));
@@ -105,7 +105,7 @@ fn shift_8(cx: &mut Cx, left: bool) {
     emit!(cx.asm, pxor_a(XMM15, XMM15));
     emit!(cx.asm, pshufb_a(XMM14, XMM15));
     emit!(cx.asm, pand_a(x, XMM14));
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Each byte in the upper half of 16 bits, which go 8 bits further.
@@ -117,7 +117,7 @@ fn signed_right_8(cx: &mut Cx) {
     SIGNED_RIGHT_16.emit(&mut cx.asm, x, by);
     SIGNED_RIGHT_16.emit(&mut cx.asm, XMM14, by);
     emit!(cx.asm, packsswb_a(x, XMM14));
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }
 
 /// Without a sign, and then the bit where the sign came to is extended: `(x ^ m) - m`.
@@ -129,5 +129,5 @@ fn signed_right_64(cx: &mut Cx) {
     RIGHT_64.emit(&mut cx.asm, x, by);
     emit!(cx.asm, pxor_a(x, XMM14));
     emit!(cx.asm, psubq_a(x, XMM14));
-    cx.push_xmm(Kind::V128, x);
+    cx.push_xmm(Repr::V128, x);
 }

@@ -1,15 +1,15 @@
 //! Table instructions (Wasm 3.0, 4.6.11). How elements are encoded is told at `VmTable`.
 
-use super::memory::index_kind;
+use super::memory::index_repr;
 use crate::abi::builtin::Builtin;
 use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::{VmContext, VmFuncRef, VmTable};
 use crate::base::Trap;
 use crate::base::index::TableIndex;
-use crate::compile::baseline::Refused;
+use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{Arg, CONTEXT, Cx};
-use crate::compile::baseline::operands::Kind;
+use crate::compile::baseline::operands::Repr;
 use crate::wasm::registry::TypeId;
 use crate::wasm::types::ValType;
 use std::mem::offset_of;
@@ -29,8 +29,8 @@ fn is_gc(cx: &Cx, t: TableIndex) -> bool {
     ValType::Ref(cx.env.info.tables[t].ty.element).is_gc()
 }
 
-fn table_index_kind(cx: &Cx, t: TableIndex) -> Kind {
-    index_kind(cx.env.info.tables[t].ty.index)
+fn table_index_repr(cx: &Cx, t: TableIndex) -> Repr {
+    index_repr(cx.env.info.tables[t].ty.index)
 }
 
 /// Takes an index off the stack into `rdx`, checked. Changes `rax`.
@@ -44,7 +44,7 @@ fn pop_index(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) {
 
 /// Takes an index off the stack and puts the element of a table of functions into `r11`: a funcref, which may be the null
 /// function's. Changes `rax` and `rdx`.
-pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Result<(), Refused> {
+pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Result<(), Bailout> {
     pop_index(cx, t, out_of_bounds);
     let elements = field(cx, t, offset_of!(VmTable, elements), RAX);
     cx.asm.mov(W64, RAX, elements);
@@ -60,7 +60,7 @@ pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Resu
     cx.asm.mov_imm(RSI, t.as_u32() as u64);
     cx.asm.mov(W64, R11, at(CONTEXT, offset_of!(VmContext, builtins) as i32));
     emit!(cx.asm, callq_m(GprMem::Mem(at(R11, Builtin::table_touch as i32 * 8))));
-    cx.called();
+    cx.record_call_site();
     emit!(cx.asm, popq_o(RSI));
     emit!(cx.asm, popq_o(RDI));
     cx.asm.mov(W64, R11, element);
@@ -68,14 +68,14 @@ pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Resu
     Ok(())
 }
 
-pub fn get(cx: &mut Cx, t: TableIndex) -> Result<(), Refused> {
+pub fn get(cx: &mut Cx, t: TableIndex) -> Result<(), Bailout> {
     if is_gc(cx, t) {
         pop_index(cx, t, Trap::TableOutOfBounds);
         let elements = field(cx, t, offset_of!(VmTable, elements), RAX);
         cx.asm.mov(W64, RAX, elements);
         let r = cx.gpr();
         cx.asm.mov(W32, r, indexed(RAX, RDX, Scale::Four, 0));
-        cx.push_gpr(Kind::Gc, r);
+        cx.push_gpr(Repr::Gc, r);
         return Ok(());
     }
     pop_func_element(cx, t, Trap::TableOutOfBounds)?;
@@ -83,7 +83,7 @@ pub fn get(cx: &mut Cx, t: TableIndex) -> Result<(), Refused> {
     cx.asm.mov_imm(r, 0);
     cx.asm.alu_imm(Alu::Cmp, W32, at(R11, offset_of!(VmFuncRef, type_id) as i32), TypeId::NONE.0 as i32);
     cx.asm.mov_if(Cc::NE, W64, r, R11);
-    cx.push_gpr(Kind::Func, r);
+    cx.push_gpr(Repr::Func, r);
     Ok(())
 }
 
@@ -112,35 +112,35 @@ pub fn set(cx: &mut Cx, t: TableIndex) {
 pub fn size(cx: &mut Cx, t: TableIndex) {
     let length = field(cx, t, offset_of!(VmTable, length), RAX);
     cx.asm.mov(W64, RAX, length);
-    cx.push_result(table_index_kind(cx, t));
+    cx.push_result(table_index_repr(cx, t));
 }
 
-pub fn grow(cx: &mut Cx, t: TableIndex) -> Result<(), Refused> {
+pub fn grow(cx: &mut Cx, t: TableIndex) -> Result<(), Bailout> {
     let (delta, init) = (cx.pop(), cx.pop());
     let builtin = if is_gc(cx, t) { Builtin::ref_table_grow } else { Builtin::table_grow };
     cx.call_builtin(builtin, &[Arg::Number(t.as_u32()), Arg::Value(delta), Arg::Value(init)])?;
-    cx.push_result(table_index_kind(cx, t));
+    cx.push_result(table_index_repr(cx, t));
     Ok(())
 }
 
-pub fn fill(cx: &mut Cx, t: TableIndex) -> Result<(), Refused> {
+pub fn fill(cx: &mut Cx, t: TableIndex) -> Result<(), Bailout> {
     let (len, value, to) = (cx.pop(), cx.pop(), cx.pop());
     let builtin = if is_gc(cx, t) { Builtin::ref_table_fill } else { Builtin::table_fill };
     cx.call_builtin(builtin, &[Arg::Number(t.as_u32()), Arg::Value(to), Arg::Value(value), Arg::Value(len)])
 }
 
-pub fn copy(cx: &mut Cx, dst: TableIndex, src: TableIndex) -> Result<(), Refused> {
+pub fn copy(cx: &mut Cx, dst: TableIndex, src: TableIndex) -> Result<(), Bailout> {
     let (len, from, to) = (cx.pop(), cx.pop(), cx.pop());
     let (dst, src) = (Arg::Number(dst.as_u32()), Arg::Number(src.as_u32()));
     cx.call_builtin(Builtin::table_copy, &[dst, src, Arg::Value(to), Arg::Value(from), Arg::Value(len)])
 }
 
-pub fn init(cx: &mut Cx, t: TableIndex, elem: u32) -> Result<(), Refused> {
+pub fn init(cx: &mut Cx, t: TableIndex, elem: u32) -> Result<(), Bailout> {
     let (len, from, to) = (cx.pop(), cx.pop(), cx.pop());
     let (table, elem) = (Arg::Number(t.as_u32()), Arg::Number(elem));
     cx.call_builtin(Builtin::table_init, &[table, elem, Arg::Value(to), Arg::Value(from), Arg::Value(len)])
 }
 
-pub fn elem_drop(cx: &mut Cx, elem: u32) -> Result<(), Refused> {
+pub fn elem_drop(cx: &mut Cx, elem: u32) -> Result<(), Bailout> {
     cx.call_builtin(Builtin::elem_drop, &[Arg::Number(elem)])
 }

@@ -5,20 +5,20 @@ use crate::abi::vmstruct::{VmContext, VmRefGlobal};
 use crate::base::index::GlobalIndex;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx};
-use crate::compile::baseline::operands::{Kind, Place};
+use crate::compile::baseline::operands::{Loc, Repr};
 use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use std::mem::offset_of;
 
 pub fn local_get(cx: &mut Cx, l: u32) {
-    cx.push(cx.locals[l as usize], Place::Local(l));
+    cx.push(cx.locals[l as usize], Loc::Local(l));
 }
 
 pub fn local_set(cx: &mut Cx, l: u32) {
     let o = cx.pop();
-    if o.place == Place::Local(l) {
+    if o.loc == Loc::Local(l) {
         return;
     }
-    cx.unlazy(l);
+    cx.spill_local_readers(l);
     let to = cx.local(l);
     cx.store(o, to);
     cx.release(o);
@@ -26,21 +26,21 @@ pub fn local_set(cx: &mut Cx, l: u32) {
 
 pub fn local_tee(cx: &mut Cx, l: u32) {
     let o = cx.pop();
-    if o.place == Place::Local(l) {
-        return cx.push(o.kind, o.place);
+    if o.loc == Loc::Local(l) {
+        return cx.push(o.repr, o.loc);
     }
-    cx.unlazy(l);
+    cx.spill_local_readers(l);
     let to = cx.local(l);
     cx.store(o, to);
-    match o.place {
+    match o.loc {
         // Its home may be written before it is read.
-        Place::Home => cx.push(cx.locals[l as usize], Place::Local(l)),
-        place => cx.push(cx.locals[l as usize], place),
+        Loc::Slot => cx.push(cx.locals[l as usize], Loc::Local(l)),
+        loc => cx.push(cx.locals[l as usize], loc),
     }
 }
 
 /// Where a global's value is: changes `rcx` for an imported one.
-fn place(cx: &mut Cx, g: GlobalIndex) -> (Gpr, i32) {
+fn loc(cx: &mut Cx, g: GlobalIndex) -> (Gpr, i32) {
     match cx.env.info.defined_global(g) {
         Some(d) => (CONTEXT, cx.env.layout.global(d) as i32),
         None => {
@@ -52,23 +52,23 @@ fn place(cx: &mut Cx, g: GlobalIndex) -> (Gpr, i32) {
 
 pub fn global_get(cx: &mut Cx, g: GlobalIndex) {
     let decl = &cx.env.info.globals[g];
-    let kind = Kind::of(decl.ty.content);
+    let repr = Repr::of(decl.ty.content);
     if !decl.ty.mutable
         && let Some(ConstExpr::Const(c)) = &decl.init
         && let Some(bits) = const_bits(*c)
     {
-        return cx.push_const(kind, bits);
+        return cx.push_const(repr, bits);
     }
-    let (base, offset) = place(cx, g);
+    let (base, offset) = loc(cx, g);
     let from = at(base, offset);
-    if kind.is_float() {
+    if repr.is_float() {
         let x = cx.xmm();
-        cx.read_float(kind, x, from);
-        cx.push_xmm(kind, x);
+        cx.read_float(repr, x, from);
+        cx.push_xmm(repr, x);
     } else {
         let r = cx.gpr();
-        cx.asm.mov(kind.width(), r, from);
-        cx.push_gpr(kind, r);
+        cx.asm.mov(repr.width(), r, from);
+        cx.push_gpr(repr, r);
     }
 }
 
@@ -87,8 +87,8 @@ fn const_bits(c: ConstVal) -> Option<u64> {
 /// A reference to an object dirties the card of whoever owns the global.
 pub fn global_set(cx: &mut Cx, g: GlobalIndex) {
     let v = cx.pop();
-    let (base, offset) = place(cx, g);
-    if v.kind == Kind::Gc {
+    let (base, offset) = loc(cx, g);
+    if v.repr == Repr::Gc {
         cx.store_ref(at(base, offset), v, |cx| match cx.env.info.defined_global(g) {
             Some(_) => at(base, offset_of!(VmContext, global_card) as i32),
             None => {

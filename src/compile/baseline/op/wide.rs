@@ -2,7 +2,7 @@
 
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
-use crate::compile::baseline::operands::Kind;
+use crate::compile::baseline::operands::Repr;
 
 /// Two numbers of which the first is in registers, its lower half first.
 struct Numbers {
@@ -19,8 +19,8 @@ fn pop(cx: &mut Cx) -> Numbers {
 fn push(cx: &mut Cx, n: Numbers) {
     cx.release_src(n.b.0);
     cx.release_src(n.b.1);
-    cx.push_gpr(Kind::I64, n.a.0);
-    cx.push_gpr(Kind::I64, n.a.1);
+    cx.push_gpr(Repr::I64, n.a.0);
+    cx.push_gpr(Repr::I64, n.a.1);
 }
 
 pub fn add(cx: &mut Cx) {
@@ -51,6 +51,6 @@ pub fn mul(cx: &mut Cx, signed: bool) {
     let (low, high) = (cx.gpr(), cx.gpr());
     cx.asm.mov(W64, low, RAX);
     cx.asm.mov(W64, high, RDX);
-    cx.push_gpr(Kind::I64, low);
-    cx.push_gpr(Kind::I64, high);
+    cx.push_gpr(Repr::I64, low);
+    cx.push_gpr(Repr::I64, high);
 }

@@ -1,71 +1,71 @@
 //! Operands on their way: copied into registers and places in memory, and as sources of instructions.
 
-use super::{Kind, Operand, Place, XMM15};
+use super::{Loc, Operand, Repr, XMM15};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 
 impl Cx<'_> {
     /// Where an operand is in the frame, if it is there.
     pub fn in_frame(&self, o: Operand) -> Option<Mem> {
-        match o.place {
-            Place::Home => Some(at(RBP, -(o.home as i32))),
-            Place::Local(l) => Some(self.local(l)),
+        match o.loc {
+            Loc::Slot => Some(at(RBP, -(o.slot as i32))),
+            Loc::Local(l) => Some(self.local(l)),
             _ => None,
         }
     }
 
     /// Reads a float or vector.
-    pub fn read_float(&mut self, kind: Kind, dst: Xmm, src: Mem) {
-        match kind {
-            Kind::V128 => self.asm.load_vector(dst, src),
-            _ => self.asm.load_float(kind.width(), dst, src),
+    pub fn read_float(&mut self, repr: Repr, dst: Xmm, src: Mem) {
+        match repr {
+            Repr::V128 => self.asm.load_vector(dst, src),
+            _ => self.asm.load_float(repr.width(), dst, src),
         }
     }
 
     /// Writes a float or vector.
-    pub fn write_float(&mut self, kind: Kind, dst: Mem, src: Xmm) {
-        match kind {
-            Kind::V128 => self.asm.store_vector(dst, src),
-            _ => self.asm.store_float(kind.width(), dst, src),
+    pub fn write_float(&mut self, repr: Repr, dst: Mem, src: Xmm) {
+        match repr {
+            Repr::V128 => self.asm.store_vector(dst, src),
+            _ => self.asm.store_float(repr.width(), dst, src),
         }
     }
 
     /// Copies an operand that is no float into a register. Leaves the flags.
     pub fn load(&mut self, o: Operand, dst: Gpr) {
-        match o.place {
-            Place::Const(bits) => self.asm.mov_imm(dst, bits),
-            Place::Gpr(r) if r == dst => {}
-            Place::Gpr(r) => self.asm.mov(W64, dst, r),
-            Place::Flags(cc) => {
+        match o.loc {
+            Loc::Const(bits) => self.asm.mov_imm(dst, bits),
+            Loc::Gpr(r) if r == dst => {}
+            Loc::Gpr(r) => self.asm.mov(W64, dst, r),
+            Loc::Flags(cc) => {
                 self.asm.set(cc, dst);
                 emit!(self.asm, movzbl_rm(dst, dst));
             }
-            Place::Home | Place::Local(_) => {
+            Loc::Slot | Loc::Local(_) => {
                 let mem = self.in_frame(o).expect("it is there");
-                self.asm.mov(o.kind.width(), dst, mem);
+                self.asm.mov(o.repr.width(), dst, mem);
             }
-            Place::Xmm(x) => self.asm.bits_of_float(o.kind.width(), dst, x),
+            Loc::Xmm(x) => self.asm.bits_of_float(o.repr.width(), dst, x),
         }
     }
 
     /// Copies a float into a register. Leaves the flags, changes `rax`.
     pub fn load_float(&mut self, o: Operand, dst: Xmm) {
-        match o.place {
-            Place::Xmm(x) => self.asm.mov_float(dst, x),
-            Place::Home | Place::Local(_) => {
+        match o.loc {
+            Loc::Xmm(x) => self.asm.mov_float(dst, x),
+            Loc::Slot | Loc::Local(_) => {
                 let mem = self.in_frame(o).expect("it is there");
-                self.read_float(o.kind, dst, mem);
+                self.read_float(o.repr, dst, mem);
             }
             _ => {
                 self.load(o, RAX);
-                self.asm.float_of_bits(o.kind.width(), dst, RAX);
+                self.asm.float_of_bits(o.repr.width(), dst, RAX);
             }
         }
     }
 
     /// The operand in a register that is the instruction's. Leaves the flags.
     pub fn gpr_of(&mut self, o: Operand) -> Gpr {
-        if let Place::Gpr(r) = o.place {
+        if let Loc::Gpr(r) = o.loc {
             return r;
         }
         let r = self.gpr();
@@ -80,7 +80,7 @@ impl Cx<'_> {
     }
 
     pub fn xmm_of(&mut self, o: Operand) -> Xmm {
-        if let Place::Xmm(x) = o.place {
+        if let Loc::Xmm(x) = o.loc {
             return x;
         }
         let x = self.xmm();
@@ -99,7 +99,7 @@ impl Cx<'_> {
     pub fn float_src(&mut self, o: Operand) -> XmmMem {
         match self.in_frame(o) {
             // Vectors in memory would have to be aligned.
-            Some(mem) if o.kind != Kind::V128 => mem.into(),
+            Some(mem) if o.repr != Repr::V128 => mem.into(),
             _ => self.xmm_of(o).into(),
         }
     }
@@ -117,11 +117,11 @@ impl Cx<'_> {
 
     /// Writes an operand. Leaves the flags, changes `rax` and `xmm15`.
     pub fn store(&mut self, o: Operand, dst: Mem) {
-        let w = o.kind.width();
-        match o.place {
-            Place::Gpr(r) => self.asm.store(w, dst, r),
-            Place::Xmm(x) => self.write_float(o.kind, dst, x),
-            Place::Const(bits) => match (w, i32::try_from(bits as i64)) {
+        let w = o.repr.width();
+        match o.loc {
+            Loc::Gpr(r) => self.asm.store(w, dst, r),
+            Loc::Xmm(x) => self.write_float(o.repr, dst, x),
+            Loc::Const(bits) => match (w, i32::try_from(bits as i64)) {
                 (W32, _) => self.asm.store_imm(W32, dst, bits as i32),
                 (W64, Ok(short)) => self.asm.store_imm(W64, dst, short),
                 (W64, Err(_)) => {
@@ -129,11 +129,11 @@ impl Cx<'_> {
                     self.asm.store(W64, dst, RAX);
                 }
             },
-            _ if o.kind == Kind::V128 => {
+            _ if o.repr == Repr::V128 => {
                 self.load_float(o, XMM15);
                 self.asm.store_vector(dst, XMM15);
             }
-            Place::Home | Place::Local(_) | Place::Flags(_) => {
+            Loc::Slot | Loc::Local(_) | Loc::Flags(_) => {
                 self.load(o, RAX);
                 self.asm.store(w, dst, RAX);
             }
@@ -171,13 +171,13 @@ pub fn words_above(base: Gpr, offset: u32) -> Mem {
 /// other: pairs of the place at home and the offset, or `None`.
 pub fn in_a_row(places: impl Iterator<Item = Option<(u32, u32)>>) -> usize {
     let mut last: Option<(u32, u32)> = None;
-    let follows = |place: Option<(u32, u32)>| {
-        let fine = match (last, place) {
+    let follows = |loc: Option<(u32, u32)>| {
+        let fine = match (last, loc) {
             (_, None) => false,
             (None, _) => true,
-            (Some((home, offset)), Some(next)) => next == (home + 8, offset + 8),
+            (Some((slot, offset)), Some(next)) => next == (slot + 8, offset + 8),
         };
-        last = place;
+        last = loc;
         fine
     };
     places.map(follows).take_while(|follows| *follows).count()

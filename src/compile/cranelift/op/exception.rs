@@ -30,7 +30,7 @@ pub struct Try {
     /// Where exceptions go to be told apart by code; made when a call needs it.
     dispatcher: Option<Block>,
     /// Where they are told apart, once they are kept: inner `try_table`s go on there with what they do not catch.
-    told: Option<Block>,
+    dispatch_block: Option<Block>,
 }
 
 struct Clause {
@@ -49,25 +49,25 @@ impl Clause {
 /// Begins to catch; its own block has begun.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
-    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, told: None });
+    cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, dispatch_block: None });
 }
 
 /// Ends the innermost `try_table`, whose block has been left: emits what its clauses do.
 pub fn leave(cx: &mut FuncCx) {
-    let Try { clauses, dispatcher, told, .. } = cx.tries.pop().expect("validated");
+    let Try { clauses, dispatcher, dispatch_block, .. } = cx.tries.pop().expect("validated");
     if let Some(block) = dispatcher {
-        let told = told.unwrap_or_else(|| cold_block(cx));
+        let dispatch_block = dispatch_block.unwrap_or_else(|| cold_block(cx));
         let exception = arrive(cx, block);
-        keep(cx, exception);
-        cx.b.ins().jump(told, &[]);
-        tell_apart(cx, told, &clauses);
-    } else if let Some(told) = told {
-        tell_apart(cx, told, &clauses);
+        spill_exn(cx, exception);
+        cx.b.ins().jump(dispatch_block, &[]);
+        dispatch(cx, dispatch_block, &clauses);
+    } else if let Some(dispatch_block) = dispatch_block {
+        dispatch(cx, dispatch_block, &clauses);
     }
     for clause in clauses {
         if let Some(landing) = clause.landing {
             let exception = arrive(cx, landing);
-            land(cx, exception, &clause.catch);
+            landing_pad(cx, exception, &clause.catch);
         }
     }
 }
@@ -94,13 +94,13 @@ fn arrive(cx: &mut FuncCx, block: Block) -> Value {
 
 /// Puts an exception where the code is that tells clauses apart. A value that went through thousands of blocks, or a parameter of
 /// them all, would take the register allocator time by the square of that. Nothing is collected until it was taken out.
-fn keep(cx: &mut FuncCx, exception: Value) {
+fn spill_exn(cx: &mut FuncCx, exception: Value) {
     let slot = thrown_slot(cx);
     cx.b.ins().stack_store(I64, exception, slot, 0);
 }
 
 /// What was kept. The load is atomic because a plain one would be replaced by another one's value.
-fn kept(cx: &mut FuncCx) -> Value {
+fn reload_exn(cx: &mut FuncCx) -> Value {
     let slot = thrown_slot(cx);
     let address = cx.b.ins().stack_addr(I64, slot, 0);
     cx.b.ins().atomic_load(I64, trusted(), address)
@@ -125,10 +125,10 @@ fn dispatcher(cx: &mut FuncCx) -> Block {
 
 /// Goes on in the clause that fits the kept exception, or where the `try_table` around tells its own apart. What nobody here
 /// catches is thrown again.
-fn tell_apart(cx: &mut FuncCx, block: Block, clauses: &[Clause]) {
+fn dispatch(cx: &mut FuncCx, block: Block, clauses: &[Clause]) {
     cx.b.seal_block(block);
     cx.b.switch_to_block(block);
-    let exception = kept(cx);
+    let exception = reload_exn(cx);
     let exception = as_reference(cx, exception);
     let place = cx.field(exception, EXCEPTION_TAG, false);
     cx.load_field(place, StorageType::Val(ValType::ANYREF), false);
@@ -148,14 +148,14 @@ fn tell_apart(cx: &mut FuncCx, block: Block, clauses: &[Clause]) {
         cx.b.seal_block(next);
         cx.b.switch_to_block(next);
     }
-    match cx.tries.last().map(|around| around.told) {
-        Some(told) => {
-            let told = told.unwrap_or_else(|| cold_block(cx));
-            cx.tries.last_mut().expect("just there").told = Some(told);
-            cx.b.ins().jump(told, &[]);
+    match cx.tries.last().map(|around| around.dispatch_block) {
+        Some(dispatch_block) => {
+            let dispatch_block = dispatch_block.unwrap_or_else(|| cold_block(cx));
+            cx.tries.last_mut().expect("just there").dispatch_block = Some(dispatch_block);
+            cx.b.ins().jump(dispatch_block, &[]);
         }
         None => {
-            let exception = kept(cx);
+            let exception = reload_exn(cx);
             let exception = as_reference(cx, exception);
             throw_object(cx, exception);
         }
@@ -167,8 +167,8 @@ fn land_arms(cx: &mut FuncCx, arms: &[(Block, Catch)]) {
     for (arm, catch) in arms {
         cx.b.seal_block(*arm);
         cx.b.switch_to_block(*arm);
-        let exception = kept(cx);
-        land(cx, exception, catch);
+        let exception = reload_exn(cx);
+        landing_pad(cx, exception, catch);
     }
 }
 
@@ -184,7 +184,7 @@ fn load_tag(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
 }
 
 /// Takes the exception apart and branches as the clause says.
-fn land(cx: &mut FuncCx, exception: Value, catch: &Catch) {
+fn landing_pad(cx: &mut FuncCx, exception: Value, catch: &Catch) {
     let height = cx.stack.len();
     let exception = as_reference(cx, exception);
     let (tag, wants_ref, label) = match *catch {
@@ -217,13 +217,13 @@ fn push_fields(cx: &mut FuncCx, tag: TagIndex, exception: GcVal) {
 /// Who catches what comes out of a call here, innermost first: tags, and where each goes on. Nothing is behind who catches all.
 fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
     let mut found: Vec<(u32, Block)> = Vec::new();
-    let mut looked_at = 0;
+    let mut clauses_seen = 0;
     for t in (0..cx.tries.len()).rev() {
         for c in 0..cx.tries[t].clauses.len() {
-            if looked_at == MOST_CLAUSES {
+            if clauses_seen == MOST_CLAUSES {
                 return vec![(CATCH_ALL, dispatcher(cx))];
             }
-            looked_at += 1;
+            clauses_seen += 1;
             let tag = cx.tries[t].clauses[c].tag();
             if found.iter().any(|(known, _)| *known == tag) {
                 continue;
