@@ -1,4 +1,4 @@
-/* A module as text, one function, one call. */
+/* Compiles a module in the text format, and calls its only function. */
 #include "check.h"
 
 int main(void) {
@@ -19,7 +19,7 @@ int main(void) {
     check(wrt_func_call(store, &add, args, 2, &result, 1));
     printf("40 + 2 = %d\n", result.of.i32);
 
-    wrt_module_delete(module); /* any order will do */
+    wrt_module_delete(module); /* in any order */
     wrt_store_delete(store);
     wrt_engine_delete(engine);
     return 0;

@@ -1,4 +1,4 @@
-/* WebAssembly calls a C function, which has userdata and can fail. */
+/* WebAssembly calls a C function, which uses its userdata and can fail. */
 #include "check.h"
 
 static wrt_error_t *report(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,

@@ -1,4 +1,4 @@
-/* A string goes into a module's memory, is worked on, and comes out. */
+/* Writes a string into a module's memory, lets the module change it, and reads it back. */
 #include "check.h"
 
 int main(void) {

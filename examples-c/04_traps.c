@@ -1,4 +1,4 @@
-/* A trap is an error like any other: with a code and a backtrace. The store goes on. */
+/* A trap is an error object with a code and a backtrace. The store stays usable. */
 #include "check.h"
 
 int main(void) {

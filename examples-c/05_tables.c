@@ -1,4 +1,4 @@
-/* A table of functions: the host reads it, calls through it, and puts a function of its own in. */
+/* A table of functions: the host stores a function of its own in it, and WebAssembly calls through it. */
 #include "check.h"
 
 static wrt_error_t *square(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
@@ -33,7 +33,7 @@ int main(void) {
     check(wrt_func_new(store, type, square, NULL, NULL, &own));
     wrt_functype_delete(type);
     wrt_val_t value = {.kind = WRT_FUNCREF, .of.func = own};
-    check(wrt_table_set(store, &ops, 2, &value)); /* value is the table's now, and empty */
+    check(wrt_table_set(store, &ops, 2, &value)); /* the table owns the value now, and `value` is empty */
 
     for (int which = 0; which < 3; which++) {
         wrt_val_t args[2] = {{.kind = WRT_I32, .of.i32 = which}, {.kind = WRT_I32, .of.i32 = 9}}, result;

@@ -1,4 +1,4 @@
-/* Several modules linked by name: one exports memory and a function, the other imports both. */
+/* Links modules by name: one exports a memory and a function, the other imports both. */
 #include "check.h"
 
 static wrt_instance_t instantiate(wrt_engine_t *engine, wrt_linker_t *linker, wrt_store_t *store, const char *wat) {

@@ -1,4 +1,4 @@
-/* An endless loop is stopped: by a deadline, then by another thread. */
+/* Stops an endless loop: first by a deadline, then from another thread. */
 #include "check.h"
 #include <pthread.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Objects of the host that WebAssembly keeps for it: who owns a reference, and when an object dies. */
+/* Host objects in a WebAssembly table: who owns a reference, and when an object is freed. */
 #include "check.h"
 
 typedef struct {
@@ -7,7 +7,7 @@ typedef struct {
 
 static void farewell(void *userdata) { printf("farewell, %s\n", ((animal_t *)userdata)->name); }
 
-/* A call from WebAssembly: the reference in args lives as long as the call. */
+/* Called by WebAssembly. The reference in args lives until this returns. */
 static wrt_error_t *greet(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                           wrt_val_t *results, size_t result_count) {
     void *animal;
@@ -45,11 +45,11 @@ int main(void) {
     for (int i = 0; i < 3; i++) {
         wrt_val_t value = {.kind = WRT_EXTERNREF};
         check(wrt_externref_new(store, &zoo[i], farewell, sizeof zoo[i], &value.of.ref));
-        check(wrt_table_grow(store, &animals, 1, &value, NULL)); /* the table's now; value is empty */
+        check(wrt_table_grow(store, &animals, 1, &value, NULL)); /* the table owns it; `value` is empty */
     }
     check(wrt_func_call(store, &greet_all, NULL, 0, NULL, 0));
 
-    /* A reference that is got is the host's own: the bear stays when the table forgets it. */
+    /* The host owns the reference that it gets, so the bear stays alive when the table drops its reference. */
     wrt_val_t bear, null = {.kind = WRT_EXTERNREF};
     check(wrt_table_get(store, &animals, 1, &bear));
     check(wrt_table_fill(store, &animals, 0, &null, 2));

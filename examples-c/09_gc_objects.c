@@ -1,4 +1,4 @@
-/* Objects of WebAssembly's own heap, made and read in C: a list whose nodes both sides know. */
+/* Creates and reads garbage-collected objects in C: a list whose node type the module and the host share. */
 #include "check.h"
 
 int main(void) {
@@ -24,11 +24,11 @@ int main(void) {
     check(wrt_instance_new(store, module, NULL, 0, &instance));
     check(wrt_instance_get_func(store, &instance, STR("sum"), &sum));
 
-    /* The module's type, by its name. The same text would give the same type. */
+    /* The module's type, by its name. Parsing the same text would return the same type. */
     check(wrt_module_types(module, &types));
     check(wrt_types_find(types, STR("node"), &node));
 
-    /* 1 -> 2 -> 3. Each node takes the one behind it; only the first reference is left. */
+    /* 1 -> 2 -> 3. Each node takes ownership of the next one, so only the reference to the first is left. */
     wrt_val_t list = {.kind = WRT_ANYREF};
     for (int i = 3; i >= 1; i--) {
         wrt_val_t fields[2] = {{.kind = WRT_I32, .of.i32 = i}, list};
@@ -38,7 +38,7 @@ int main(void) {
     check(wrt_func_call(store, &sum, &list, 1, &result, 1)); /* arguments are borrowed */
     printf("the sum is %d\n", result.of.i32);
 
-    /* Walked in C: references that are got in a scope end with it. */
+    /* Walks the list in C. References that are created in a scope are released when it is closed. */
     check(wrt_scope_open(store));
     for (wrt_val_t at = list; at.of.ref.store;) {
         wrt_val_t value;
@@ -48,7 +48,7 @@ int main(void) {
     }
     check(wrt_scope_close(store));
 
-    /* Numbers go in and out of arrays in bulk. */
+    /* Numbers are copied into and out of arrays in bulk. */
     char buffer[32] = "";
     wrt_ref_t array;
     check(wrt_types_parse(engine, STR("(type $text (array (mut i8)))"), &texts));

@@ -1,5 +1,5 @@
-/* A cycle through an object of the host: a button knows what to call, and what it calls knows the button. Counting references
- * would never free them. A weak reference looks on. */
+/* A cycle through a host object: a button refers to its handler, and the handler refers to the button. Reference
+ * counting would never free them. A weak reference shows when the collector does. */
 #include "check.h"
 
 static void gone(void *userdata) { printf("the %s is gone\n", (const char *)userdata); }
@@ -16,7 +16,7 @@ int main(void) {
     check(wrt_types_parse(engine, STR("(type $closure (struct (field (mut externref))))"), &types));
     check(wrt_types_find(types, STR("closure"), &closure));
 
-    /* The button has a place for what it calls. */
+    /* The button has one field, for its handler. */
     check(wrt_externref_new_with_fields(store, "button", gone, 0, 1, &button));
     check(wrt_weak_new(store, &button, &weak));
     wrt_val_t of_closure = {.kind = WRT_EXTERNREF};

@@ -1,4 +1,5 @@
-/* Plugins that come and go in a store that stays: a released instance is freed as soon as nothing refers to it. */
+/* Plugins that are created and released in a long-lived store: a collection frees a released instance once nothing
+ * refers to it. */
 #include "check.h"
 
 int main(void) {
@@ -24,7 +25,7 @@ int main(void) {
         check(wrt_instance_get_func(store, &plugin, STR("handle"), &handle));
         check(wrt_func_call(store, &handle, &value, 1, &value, 1));
         sum += value.of.i32;
-        /* The last one's function is kept, and its instance with it. */
+        /* A reference to the last plugin's function keeps that function and its instance alive. */
         if (request == 9999) check(wrt_ref_of_func(store, &handle, &kept));
         check(wrt_instance_release(store, &plugin));
     }

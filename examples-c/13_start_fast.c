@@ -1,5 +1,5 @@
-/* Three ways not to wait for a compiler: compile functions when they are called, keep compiled modules in a directory, and write one
- * to a file that is mapped. */
+/* Three ways to start without waiting for the compiler: compile functions when they are called, cache compiled modules
+ * in a directory, and save a compiled module to a file that can be mapped. */
 #include "check.h"
 #include <unistd.h>
 
@@ -35,16 +35,16 @@ int main(void) {
     check(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
 
-    check(wrt_module_new(engine, STR(FIB), &module)); /* valid, and nothing compiled yet */
+    check(wrt_module_new(engine, STR(FIB), &module)); /* validated; functions are compiled later */
     printf("fib(20) = %d\n", fib(engine, module, 20));
-    check(wrt_module_save_file(module, STR(file))); /* waits until everything is */
+    check(wrt_module_save_file(module, STR(file))); /* waits until everything is compiled, and stored in the cache */
     check(wrt_module_load_file(engine, STR(file), &loaded));
     printf("fib(25) = %d, from a file\n", fib(engine, loaded, 25));
 
     uint64_t before, behind, total;
     wrt_module_t *again;
     check(wrt_engine_compile_progress(engine, &before, &total));
-    wrt_module_delete(module); /* its threads are done then, and the cache has it */
+    wrt_module_delete(module); /* it stays in the cache */
     check(wrt_module_new(engine, STR(FIB), &again));
     check(wrt_engine_compile_progress(engine, &behind, &total));
     printf("fib(10) = %d, %s\n", fib(engine, again, 10), before == behind ? "from the cache" : "compiled again");

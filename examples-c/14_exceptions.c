@@ -1,7 +1,9 @@
-/* Exceptions, both ways: the host catches what WebAssembly throws by looking at the error of a call, and throws by returning one. */
+/* Exceptions in both directions: the host catches an exception by looking at the error of a call, and throws by
+ * returning an error. */
 #include "check.h"
 
-/* Throws the tag that the guest imports, with the number and an object. */
+/* For numbers from 100 on, throws an exception that carries the number and an object. Its tag is the one that the guest
+ * imports. */
 static wrt_error_t *parse(void *tag, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count, wrt_val_t *results,
                           size_t result_count) {
     wrt_store_t *store = wrt_caller_store(caller);

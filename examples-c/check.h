@@ -1,4 +1,4 @@
-/* For the examples: print an error and stop. A real host decides for itself what to do. */
+/* For the examples: prints an error and exits. A real host would handle the error. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <stdio.h>
@@ -13,6 +13,6 @@ static inline void check(wrt_error_t *error) {
     exit(1);
 }
 
-/* Strings go in as pointer and length. */
+/* The API takes strings as a pointer and a length. */
 #define STR(s) (s), strlen(s)
 #endif

@@ -1,7 +1,7 @@
 /* usage: run_real FOLDER WAT_FOLDER
  *
- * Runs real programs inside this one: SQLite and zlib, compiled to WebAssembly from their unchanged C sources, when
- * FOLDER has them, and the small modules of WAT_FOLDER. */
+ * Runs real programs inside this one: SQLite and zlib, compiled to WebAssembly from their unchanged C sources, if
+ * FOLDER contains them, and the small modules in WAT_FOLDER. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 static wrt_engine_t *engine;
 
-/* Ends the program with the error's text, if there is an error. */
+/* If there is an error, prints its message and exits. */
 static void check(wrt_error_t *error, const char *what) {
     if (!error) return;
     fprintf(stderr, "%s: %s: %s\n", what, wrt_error_kind_name(wrt_error_kind(error)), wrt_error_message(error, NULL));
@@ -35,7 +35,7 @@ typedef struct {
     wrt_memory_t memory;
 } program_t;
 
-/* NULL, and no program, when there is no such file. */
+/* Returns NULL if there is no such file. The caller frees the bytes. */
 static uint8_t *read_file(const char *folder, const char *name, size_t *out_size) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -70,7 +70,7 @@ static int32_t call(program_t *p, const char *name, int count, ...) {
     return result.of.i32;
 }
 
-/* Compiles and instantiates; reactors get their libc made ready by `_initialize`. */
+/* Compiles and instantiates a module. In a reactor, calls `_initialize`, which initializes its libc. */
 static bool load(program_t *p, const wrt_linker_t *linker, const char *folder, const char *file) {
     size_t size;
     uint8_t *bytes = read_file(folder, file, &size);
@@ -94,15 +94,15 @@ static bool load(program_t *p, const wrt_linker_t *linker, const char *folder, c
     return true;
 }
 
-/* Copies bytes into a buffer that the program's own malloc makes. */
+/* Copies bytes into a buffer that the program allocates by its own malloc. */
 static int32_t give(program_t *p, const void *bytes, size_t size) {
     int32_t at = call(p, "buffer", 1, (int32_t)size);
     check(wrt_memory_write(p->store, &p->memory, (uint32_t)at, bytes, size), "give");
     return at;
 }
 
-/* A NUL-terminated text of the program's memory, cut to the buffer's size. The program is not trusted: nothing outside of
- * its memory is read. */
+/* Copies a NUL-terminated string out of the program's memory, truncated to the buffer's size. The program is not
+ * trusted: nothing outside its memory is read. */
 static void text_at(program_t *p, int32_t at, char *out, size_t size) {
     size_t i = 0;
     for (; i + 1 < size; i++) {
@@ -210,7 +210,7 @@ static void life(const wrt_linker_t *linker, const char *folder) {
     wrt_store_delete(p.store);
 }
 
-/* The host function that primes.wat imports: counts, and keeps the last. */
+/* The host function that primes.wat imports: counts the primes, and remembers the last one. */
 typedef struct {
     int count, last;
 } primes_t;

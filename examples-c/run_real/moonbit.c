@@ -1,8 +1,8 @@
 /* usage: moonbit LISP_WASM N [ZEAL]
  *
- * A scripting language inside a C program: an interpreter for a small Lisp, which is written in MoonBit (lisp.mbt). All
- * that it makes are objects of WebAssembly's own heap; its linear memory stays empty, and text passes one character at a
- * time. Below, the Lisp finds all ways to put N queens on a board. With ZEAL, everything alive moves at every ZEALth
+ * A scripting language inside a C program: an interpreter for a small Lisp, written in MoonBit (lisp.mbt). All its data
+ * are garbage-collected objects. It does not use its linear memory, and text is passed one character at a time.
+ * The script below finds all ways to place N queens on a board. With ZEAL, all live objects move at every ZEALth
  * allocation. */
 #include "../check.h"
 
@@ -28,7 +28,7 @@ static const char *script =
     "(print (quote factorial:) (factorial (* n 5)))\n"
     "(length (queens n) 0)\n";
 
-/* host.read_char: the userdata is the place in the script. */
+/* host.read_char: the userdata is the current position in the script. */
 static wrt_error_t *read_char(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                               wrt_val_t *results, size_t result_count) {
     const char **next = userdata;
@@ -37,7 +37,7 @@ static wrt_error_t *read_char(void *userdata, wrt_caller_t *caller, const wrt_va
     return NULL;
 }
 
-/* spectest.print_char: where MoonBit's println goes, in UTF-16; the script prints ASCII only. */
+/* spectest.print_char: MoonBit's println calls it with UTF-16 code units. The script prints only ASCII. */
 static wrt_error_t *print_char(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                                wrt_val_t *results, size_t result_count) {
     (void)userdata, (void)caller, (void)arg_count, (void)results, (void)result_count;
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     check(wrt_store_new(engine, NULL, NULL, &store));
     check(wrt_linker_instantiate(linker, store, module, &instance));
 
-    /* `_start` is MoonBit's main, and makes its global values: it comes first. */
+    /* `_start` is MoonBit's main. It initializes the global values, so it is called first. */
     check(wrt_instance_get_func(store, &instance, STR("_start"), &run));
     check(wrt_func_call(store, &run, NULL, 0, NULL, 0));
     wrt_val_t value = {.kind = WRT_I32, .of.i32 = n};
@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     check(wrt_func_call(store, &run, &value, 1, &value, 1));
     printf("%d queens: %d solutions\n", n, value.of.i32);
 
-    check(wrt_store_gc(store)); /* live_bytes is of the last full collection */
+    check(wrt_store_gc(store)); /* live_bytes is measured by the last full collection */
     wrt_heap_stats_t stats = {.size = sizeof stats};
     check(wrt_store_heap_stats(store, &stats));
     printf("heap: %llu minor collections, the longest %.2f ms; %llu full, the longest %.2f ms; %llu KiB survived a minor "

@@ -1,4 +1,4 @@
-;; Calls the host's (import "host" "prime") for every prime below the bound, and gives their number.
+;; Calls the host's (import "host" "prime") for every prime below the bound, and returns their number.
 (module $primes
   (import "host" "prime" (func $prime (param i32)))
   (memory 16)

@@ -63,7 +63,7 @@ EXPORT(version) const char *version(void) { return sqlite3_libversion(); }
 EXPORT(buffer) char *buffer(int size) { return malloc((size_t)size); }
 EXPORT(message) const char *message(void) { return sqlite3_errmsg(database); }
 
-/* Begins a NUL-terminated text of one or more statements, in a buffer that the module then owns. */
+/* Begins a NUL-terminated text of one or more statements. The module takes ownership of the buffer. */
 EXPORT(begin) int begin(char *sql) {
     static char *owned;
     sqlite3_finalize(statement);

@@ -1,4 +1,5 @@
-/* zlib inside WebAssembly: the host hands a text in, the module packs and unpacks it, and says whether it came back. */
+/* zlib inside WebAssembly: the host passes a text, the module compresses and decompresses it, and checks
+ * that it is unchanged. */
 #include "zlib.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 EXPORT(version) const char *version(void) { return zlibVersion(); }
 EXPORT(buffer) char *buffer(int size) { return malloc((size_t)size); }
 
-/* The packed size of `size` bytes, or a negative zlib error; -100 when unpacking gives something else. */
+/* Returns the compressed size of `size` bytes, or a negative zlib error; -100 if decompressing returns
+ * different bytes. */
 EXPORT(round_trip) int round_trip(const unsigned char *bytes, int size) {
     uLongf packed_size = compressBound((uLong)size), unpacked_size = (uLongf)size;
     unsigned char *packed = malloc(packed_size), *unpacked = malloc(unpacked_size + 1);
