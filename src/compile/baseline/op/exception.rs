@@ -11,7 +11,7 @@ use crate::compile::baseline::Bailout;
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::{CONTEXT, Cx};
 use crate::compile::baseline::operands::Repr;
-use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
+use crate::compile::clauses::{catching, caught_here, caught_tag};
 use wasmparser::{Catch, TryTable};
 
 /// A `try_table` whose end has not come.
@@ -130,29 +130,14 @@ fn push_fields(cx: &mut Cx, tag: TagIndex) {
     }
 }
 
-/// Who catches what comes out of a call here, innermost first: tags, and where each goes on. Nothing is behind who catches all.
+/// Where exceptions of a call here continue, by tag.
 fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
-    let mut found: Vec<(u32, Label)> = Vec::new();
-    let mut inspected_operand = 0;
-    for t in (0..cx.tries.len()).rev() {
-        for c in 0..cx.tries[t].clauses.len() {
-            if inspected_operand == MOST_CLAUSES {
-                let innermost = cx.tries.last_mut().expect("there are many");
-                return vec![(CATCH_ALL, *innermost.dispatcher.get_or_insert_with(|| cx.asm.label()))];
-            }
-            inspected_operand += 1;
-            let clause = &mut cx.tries[t].clauses[c];
-            let tag = caught_tag(&clause.catch);
-            if found.iter().any(|(known, _)| *known == tag) {
-                continue;
-            }
-            found.push((tag, clause.landing(&mut cx.asm)));
-            if tag == CATCH_ALL {
-                return found;
-            }
-        }
-    }
-    found
+    let clauses = (0..cx.tries.len()).rev().flat_map(|t| (0..cx.tries[t].clauses.len()).map(move |c| (t, c)));
+    let Some(found) = catching(clauses, |(t, c)| caught_tag(&cx.tries[t].clauses[c].catch)) else {
+        let innermost = cx.tries.last_mut().expect("there are many");
+        return vec![(CATCH_ALL, *innermost.dispatcher.get_or_insert_with(|| cx.asm.label()))];
+    };
+    found.into_iter().map(|(tag, (t, c))| (tag, cx.tries[t].clauses[c].landing(&mut cx.asm))).collect()
 }
 
 /// What comes out of the call that was just emitted is caught by the `try_table`s around it. The operands are settled.

@@ -8,7 +8,7 @@ use crate::abi::builtin::Builtin;
 use crate::abi::code::CATCH_ALL;
 use crate::base::Trap;
 use crate::base::index::TagIndex;
-use crate::compile::clauses::{MOST_CLAUSES, caught_here, caught_tag};
+use crate::compile::clauses::{catching, caught_here, caught_tag};
 use crate::compile::cranelift::func::{FuncCx, NEVER, Region, trusted};
 use crate::compile::cranelift::gc::{GcVal, NewField, NewKind};
 use crate::wasm::descriptor::{EXCEPTION_TAG, struct_size};
@@ -214,35 +214,18 @@ fn push_fields(cx: &mut FuncCx, tag: TagIndex, exception: GcVal) {
     }
 }
 
-/// Who catches what comes out of a call here, innermost first: tags, and where each goes on. Nothing is behind who catches all.
+/// Where exceptions of a call here continue, by tag.
 fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
-    let mut found: Vec<(u32, Block)> = Vec::new();
-    let mut clauses_seen = 0;
-    for t in (0..cx.tries.len()).rev() {
-        for c in 0..cx.tries[t].clauses.len() {
-            if clauses_seen == MOST_CLAUSES {
-                return vec![(CATCH_ALL, dispatcher(cx))];
-            }
-            clauses_seen += 1;
-            let tag = cx.tries[t].clauses[c].tag();
-            if found.iter().any(|(known, _)| *known == tag) {
-                continue;
-            }
-            let block = match cx.tries[t].clauses[c].landing {
-                Some(block) => block,
-                None => {
-                    let block = block_of_exception(cx);
-                    cx.tries[t].clauses[c].landing = Some(block);
-                    block
-                }
-            };
-            found.push((tag, block));
-            if tag == CATCH_ALL {
-                return found;
-            }
-        }
-    }
-    found
+    let clauses = (0..cx.tries.len()).rev().flat_map(|t| (0..cx.tries[t].clauses.len()).map(move |c| (t, c)));
+    let Some(found) = catching(clauses, |(t, c)| cx.tries[t].clauses[c].tag()) else {
+        return vec![(CATCH_ALL, dispatcher(cx))];
+    };
+    let block = |(tag, (t, c)): (u32, (usize, usize))| {
+        let landing = cx.tries[t].clauses[c].landing.unwrap_or_else(|| block_of_exception(cx));
+        cx.tries[t].clauses[c].landing = Some(landing);
+        (tag, landing)
+    };
+    found.into_iter().map(block).collect()
 }
 
 /// What is called.
