@@ -35,13 +35,13 @@ impl Config {
     /// Turns a proposal on, together with what it needs, or off, together with what needs it. `name` is the name of a
     /// row of `features`. By default all of WebAssembly 3.0 that the library supports is on, and nothing else. A module
     /// that uses a disabled feature is rejected with an error of kind `Unsupported` that says which feature and where.
-    /// Fails with `InvalidArgument` for an unknown name, and with `Unsupported` when turning on a proposal that the
+    /// Fails with `NotFound` for an unknown name, and with `Unsupported` when turning on a proposal that the
     /// library does not support.
     pub fn feature(mut self, name: &str, on: bool) -> Result<Config> {
         self.0.features.set(name, on)?;
         Ok(self)
     }
-    /// Whether a proposal is on. Fails with `InvalidArgument` for an unknown name.
+    /// Whether a proposal is on. Fails with `NotFound` for an unknown name.
     pub fn is_feature_on(&self, name: &str) -> Result<bool> {
         self.0.features.is_on(name)
     }
@@ -76,7 +76,7 @@ impl Config {
     }
     /// A directory where compiled modules are stored for this process and others (default: none), and how many bytes it
     /// can hold; beyond that, the least recently used modules are removed. The directory is created if it does not
-    /// exist. Its contents will be executed: only trusted users may be able to write there.
+    /// exist. Its contents will be executed: only trusted users must be able to write there.
     pub fn cache(mut self, directory: Option<PathBuf>, max_bytes: u64) -> Config {
         self.0.cache = directory.map(|directory| CacheConfig { directory, max_bytes });
         self
@@ -87,13 +87,13 @@ impl Config {
         self
     }
 
-    /// How much work the optimizing compiler may spend on one function, in units of about a nanosecond (default: 7 000
-    /// 000 000). A function that would need more is compiled by the baseline compiler, in eager engines too: its
+    /// How much work the optimizing compiler may spend on one function, in units of about a nanosecond (default:
+    /// 7 000 000 000). A function that would need more is compiled by the baseline compiler, in eager engines too: its
     /// results are the same, but its code is slower. The work is estimated from counts, so the same module and setting
-    /// always produce the same code. Work that grows faster than the function's size is limited to a share of the
-    /// budget that depends on that size: all of it from 140 000 bytes on. 0 optimizes nothing, `u64::MAX` everything. A
-    /// saved module can only be loaded with the same budget. Without a baseline compiler (on processors other than
-    /// x86-64), such a function is an error of kind `Limit`.
+    /// always produce the same code. Work that grows faster than the function's size is limited to a share of the budget
+    /// that depends on that size: all of it from 140 000 bytes on. 0 optimizes nothing, `u64::MAX` everything. A saved
+    /// module can only be loaded with the same budget. Without a baseline compiler (on processors other than x86-64),
+    /// such a function is an error of kind `Limit`.
     pub fn optimization_budget(mut self, work: u64) -> Config {
         self.0.settings.optimization_budget = work;
         self
