@@ -68,15 +68,15 @@ impl Config {
         self
     }
     /// Whether lazy modules are also compiled in the background (default: yes). Otherwise each function is compiled
-    /// once, by the baseline compiler on its first call, unless an operation such as `Module::save` needs the whole
-    /// module.
+    /// once, on its first call, usually by the baseline compiler; only an operation that needs the whole module, such
+    /// as `Module::save`, compiles and optimizes the rest.
     pub fn background(mut self, on: bool) -> Config {
         self.0.background = on;
         self
     }
     /// A directory where compiled modules are stored for this process and others (default: none), and how many bytes it
     /// can hold; beyond that, the least recently used modules are removed. The directory is created if it does not
-    /// exist. Its contents will be executed: only trusted users must be able to write there.
+    /// exist. Its contents will be executed: give write access to trusted users only.
     pub fn cache(mut self, directory: Option<PathBuf>, max_bytes: u64) -> Config {
         self.0.cache = directory.map(|directory| CacheConfig { directory, max_bytes });
         self

@@ -394,7 +394,8 @@ impl StoreMut<'_> {
 
     /// Interrupts the store after a time, counted from now; `None` removes the deadline. While nothing runs, this also
     /// clears a deadline that has passed, and `None` clears a pending `interrupt` too. While something runs, pending
-    /// interrupts stay. Fails with `InvalidArgument` if the engine is not configured for interruption.
+    /// interrupts stay. Fails with `InvalidArgument` if the engine is not configured for interruption, and with `Io` if
+    /// no thread for deadlines can be started.
     pub fn set_deadline(&mut self, after: Option<Duration>) -> Result<()> {
         self.check_interruption()?;
         self.vm().vm.set_deadline(after).map_err(|e| err!(Io, "no thread for deadlines: {e}"))
