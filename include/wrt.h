@@ -172,7 +172,7 @@
 // The number of the binary interface that this header describes.
 #define WRT_ABI_VERSION 0
 
-// What went wrong, as far as a program can act on it. Numbers are part of the ABI: append only.
+// The kind of an error, for programs to act on. Numbers are part of the ABI: append only.
 enum wrt_error_kind_t
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint8_t
@@ -182,11 +182,11 @@ enum wrt_error_kind_t
     WRT_ERROR_KIND_INVALID_ARGUMENT = 1,
     // An object of one store was used with another.
     WRT_ERROR_KIND_WRONG_STORE = 2,
-    // A handle whose object is gone, or that never named one.
+    // A handle whose object is gone, or that never denoted one.
     WRT_ERROR_KIND_STALE_HANDLE = 3,
-    // A value or object is not of the type that is needed.
+    // A value or object does not have the required type.
     WRT_ERROR_KIND_TYPE_MISMATCH = 4,
-    // Bytes that are no WebAssembly module, or text that does not parse.
+    // The bytes are not a WebAssembly module, or the text does not parse.
     WRT_ERROR_KIND_MALFORMED = 5,
     // A module that does not validate.
     WRT_ERROR_KIND_INVALID_MODULE = 6,
@@ -196,15 +196,15 @@ enum wrt_error_kind_t
     WRT_ERROR_KIND_LINK = 8,
     // The guest trapped.
     WRT_ERROR_KIND_TRAP = 9,
-    // The guest threw an exception that nobody caught.
+    // The guest threw an exception that was not caught.
     WRT_ERROR_KIND_EXCEPTION = 10,
     // The guest asked to exit.
     WRT_ERROR_KIND_EXIT = 11,
     // A limit of the store or the engine was reached.
     WRT_ERROR_KIND_LIMIT = 12,
-    // The system gave no memory.
+    // The system could not provide memory.
     WRT_ERROR_KIND_OUT_OF_MEMORY = 13,
-    // The store's fuel is used up.
+    // The store's fuel is used up. Reserved: no function measures fuel yet.
     WRT_ERROR_KIND_OUT_OF_FUEL = 14,
     // The store was interrupted, or its deadline passed.
     WRT_ERROR_KIND_INTERRUPTED = 15,
@@ -214,9 +214,9 @@ enum wrt_error_kind_t
     WRT_ERROR_KIND_INTERNAL = 17,
     // A host function failed.
     WRT_ERROR_KIND_HOST = 18,
-    // Nothing has the name that was asked for.
+    // Nothing has the requested name.
     WRT_ERROR_KIND_NOT_FOUND = 19,
-    // A store was used by two threads at once.
+    // A store was used by two threads at the same time.
     WRT_ERROR_KIND_WRONG_THREAD = 20,
 };
 #ifndef __cplusplus

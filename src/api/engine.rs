@@ -9,7 +9,8 @@ use crate::vm::share::Offer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What modules and stores are made from. Cheap to clone, shared between threads; a program may have many.
+/// Creates modules and stores, and owns what they share. Cheap to clone and shared between threads; a program can have
+/// many engines.
 #[derive(Clone)]
 pub struct Engine(pub(super) Arc<vm::engine::Engine>);
 
@@ -17,6 +18,8 @@ pub struct Engine(pub(super) Arc<vm::engine::Engine>);
 pub type EngineOffer = Offer<vm::engine::Engine>;
 
 impl Engine {
+    /// Creates an engine. Fails with `InvalidArgument` if a setting is out of range, and with `Io` if the cache
+    /// directory cannot be created.
     pub fn new(config: &Config) -> Result<Engine> {
         vm::engine::Engine::new(config.check()?).map(Engine)
     }
@@ -26,25 +29,27 @@ impl Engine {
         self.0.config.settings.interruption
     }
 
-    /// Makes sure that the signal handlers in place are the library's, as it is looked when engines, modules, stores and instances are
-    /// made, and now and then when functions are called. Does nothing where the environment turns signals off.
+    /// Makes sure that the installed signal handlers are the library's. The library also checks this itself when
+    /// engines, modules, stores and instances are created, and from time to time when functions are called. Does
+    /// nothing if the environment turns signals off.
     pub fn install_handlers() -> Result<()> {
         if handlers::are_allowed() { vm::trap::install_handlers() } else { Ok(()) }
     }
 
-    /// How far the compilation of all modules so far has come: bytes of function bodies that are compiled, and all.
+    /// Progress of the compilation of all modules so far: the bytes of function bodies that are compiled, and the
+    /// total.
     pub fn compile_progress(&self) -> (u64, u64) {
         let progress = self.0.compiler.progress();
         let done = progress.done.load(Relaxed);
         (done, progress.total.load(Relaxed).max(done))
     }
 
-    /// Says that a host has this engine and will make stores of it until it drops the offer, as `Module::offer`.
+    /// Declares that the host will create stores of this engine until it drops the offer. The same as `Module::offer`.
     pub fn offer(&self) -> EngineOffer {
         Offer::new(&self.0)
     }
 
-    /// What the engine's pool holds and has done.
+    /// What the engine's pool holds, and what it has done so far.
     pub fn pool_statistics(&self) -> PoolStatistics {
         self.0.pool_statistics()
     }

@@ -1,4 +1,4 @@
-//! Exceptions made, looked into and thrown by the host: references of type `exn`.
+//! Exceptions created, inspected and thrown by the host: references of type `exn`.
 
 use super::object::{Place, Stored, holding, stored_all};
 use super::reference::no_memory;
@@ -9,7 +9,8 @@ use crate::vm::exception::{Thrown, tag_of};
 use crate::wasm::descriptor::KIND_EXCEPTION;
 
 impl Ref {
-    /// An exception of a tag with a value for each parameter of its type.
+    /// Creates an exception of a tag, with one value for each parameter of its type. The reference belongs to the
+    /// innermost scope. Fails with `TypeMismatch` if the number or a type of the values is wrong.
     pub fn new_exception(store: &mut StoreMut<'_>, tag: Tag, values: &[Val]) -> Result<Ref> {
         let types = &store.vm().engine.types;
         let def = types.exception(&types.get(tag.type_id(store)?))?;
@@ -20,14 +21,14 @@ impl Ref {
         }
         store.vm_mut().callback_scope()?;
         let (_, no_gc, object) = tag.object(store)?;
-        // A reference as long as the exception is made, which may collect.
+        // A reference to the tag's object while the exception is created, which can collect garbage.
         let identity = Ref::make(store, no_gc.root(object).ok_or_else(no_memory)?);
         let made = holding(store, |store| {
             let mut stored = vec![Stored::Ref(Some(identity))];
             stored.extend(stored_all(store, "value", def.fields()[1..].iter().zip(values))?);
             Ref::new_object(store, def.id, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values made for their storage.
+                // SAFETY: the fields of the type, with values that were converted for their storage types.
                 places.zip(&stored).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         });
@@ -43,12 +44,12 @@ impl Ref {
         Ok(Place { no_gc, object, def: types.get(id) })
     }
 
-    /// The tag of an exception.
+    /// The tag of an exception. Fails with `TypeMismatch` if this is a reference to something else.
     pub fn exception_tag(&self, store: &mut StoreMut<'_>) -> Result<Tag> {
         let place = self.exception(store)?;
         let tag = tag_of(place.no_gc, place.object).ok_or_else(|| err!(Internal, "an exception without a tag"))?;
         let bits = tag.bits();
-        // SAFETY: just read.
+        // SAFETY: the bits were just read.
         unsafe { Tag::from_raw(store, bits) }
     }
 
@@ -57,7 +58,8 @@ impl Ref {
         Ok(self.exception(store)?.def.fields().len() as u32 - 1)
     }
 
-    /// A value that an exception carries. A reference is one of the innermost scope.
+    /// The `i`-th value that an exception carries. A reference in it belongs to the innermost scope. Fails with
+    /// `InvalidArgument` if there is no such value.
     pub fn exception_value(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let place = self.exception(store)?;
         let at = i as usize;
@@ -66,36 +68,37 @@ impl Ref {
             return Err(err!(InvalidArgument, "there is no value {i}, the exception carries {len}"));
         };
         let (field, offset) = (*field, place.def.offsets[at + 1]);
-        // SAFETY: the field is the type's; the value is of its type, of an object of this store, just read.
+        // SAFETY: the field is one of the type's. The value has the field's type, was just read, and belongs to an
+        // object of this store.
         unsafe {
             let slot = place.load(store, field, offset);
             Val::from_slot(store, &slot, field.storage.unpacked())
         }
     }
 
-    /// All values that an exception carries.
+    /// All values that an exception carries. References in them belong to the innermost scope.
     pub fn exception_values(&self, store: &mut StoreMut<'_>) -> Result<Vec<Val>> {
         (0..self.exception_len(store)?).map(|i| self.exception_value(store, i)).collect()
     }
 
-    /// An error that holds an exception: a host function that returns it throws the exception.
+    /// An error that holds an exception. A host function that returns it throws the exception.
     pub fn to_error(&self, store: &mut StoreMut<'_>) -> Result<Error> {
         let bits = self.exception(store)?.object.bits();
-        // SAFETY: just read.
+        // SAFETY: the bits were just read.
         Ok(unsafe { store.vm_mut().exception_error(bits) })
     }
 }
 
 impl StoreMut<'_> {
-    /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none. One of another store is
-    /// an error of kind `wrong store`.
+    /// The exception that an error holds, as a reference of the innermost scope; `None` if it holds none. Fails with
+    /// `WrongStore` if the exception belongs to another store.
     pub fn exception_of(&mut self, error: &Error) -> Result<Option<Ref>> {
         let Some(owner) = Thrown::of(error).map(|t| t.store) else { return Ok(None) };
         if owner != self.id() {
             return Err(err!(WrongStore, "the exception belongs to store {owner}, not to store {}", self.id()));
         }
         match self.vm().thrown(error) {
-            // SAFETY: just read.
+            // SAFETY: the bits were just read.
             Some(bits) => unsafe { Ref::from_raw(self, bits) },
             None => Ok(None),
         }

@@ -16,42 +16,44 @@ use crate::wasm::types::{FuncType, RefType, TypeId, ValType};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// Calls with up to this many values keep them on the stack.
+/// Calls with up to this many values store them on the stack.
 const FEW: usize = 16;
 
-/// What a host function learns of its call.
+/// A call of a host function in progress.
 pub struct Caller<'a> {
     store: StoreMut<'a>,
 }
 
 impl<'a> Caller<'a> {
-    /// The store, for everything that can be done with it, calls into WebAssembly included.
+    /// The store. Every operation is allowed, including calls into WebAssembly.
     pub fn store(&mut self) -> &mut StoreMut<'a> {
         &mut self.store
     }
 
-    /// The call, for `instance_of`.
+    /// The call in progress, for `instance_of`.
     pub fn call(&self) -> VmCaller {
         let store = self.store.vm().vm.get();
-        // SAFETY: the store's thread.
+        // SAFETY: on the store's thread.
         VmCaller { store, exit_fp: unsafe { (*store).exit_fp } }
     }
 
-    /// The instance whose code called, if it was WebAssembly.
+    /// The instance whose code called, if the caller was WebAssembly.
     pub fn instance(&self) -> Option<Instance> {
         // SAFETY: this call is in progress.
         unsafe { Caller::instance_of(&self.store, &self.call()) }
     }
 
+    /// Returns the instance whose code made a call, if the caller was WebAssembly.
+    ///
     /// # Safety
-    /// The call is in progress, in this store.
+    /// The call is in progress in this store.
     pub unsafe fn instance_of(store: &StoreMut<'_>, call: &VmCaller) -> Option<Instance> {
-        // SAFETY: called by an exit trampoline that published its frame.
+        // SAFETY: called through an exit trampoline, which published its frame.
         let (pc, fp) = unsafe { unwind::calling_frame(call) }?;
-        // Mostly there is one that can have called; looking the code up takes as long as the rest of a short call.
+        // Usually only one instance can have called. Looking the code up takes as long as the rest of a short call.
         let index = match store.vm().instances.only() {
             Some(index) => index,
-            // SAFETY: as above. A context of the store names its instance, which its frame keeps.
+            // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive.
             None => unsafe {
                 (*((*unwind::context_of(pc, fp)?).instance as *const crate::vm::instance::Instance)).index
             },
@@ -61,7 +63,10 @@ impl<'a> Caller<'a> {
 }
 
 impl Func {
-    /// A host function. `f` gets the arguments, and the results to fill in, which start as zeros and nulls.
+    /// Creates a host function, owned by the store. `f` receives the arguments and a slice for the results, which start
+    /// as zeros and nulls. If `f` fails, the call that entered WebAssembly fails with its error; an error from
+    /// `Ref::to_error` is thrown as an exception instead. Creation fails with `Limit` if the type has too many values, and
+    /// with `InvalidArgument` if a type belongs to another engine.
     pub fn new(
         store: &mut StoreMut<'_>,
         ty: &FuncType,
@@ -70,11 +75,12 @@ impl Func {
         Func::from_call(store, ty, checked_call(ty, f)?, None)
     }
 
-    /// A host function that works on the slots themselves: arguments in, results out, from slot 0 on.
+    /// Creates a host function that works directly on slots: arguments in, results out, both from slot 0 on. Fails as
+    /// `new` does.
     ///
     /// # Safety
-    /// `f` must leave values of the result types, with funcrefs of this store. References to objects are `Ref`s in their
-    /// slots, as `VmSlot::handle`; they are checked.
+    /// `f` must leave values of the result types in the slots; funcrefs must be of this store. References to objects
+    /// are stored in their slots as `Ref`s (`VmSlot::handle`); they are checked.
     pub unsafe fn new_raw(
         store: &mut StoreMut<'_>,
         ty: &FuncType,
@@ -94,10 +100,12 @@ impl Func {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let def = store.vm().engine.types.register_func(ty)?;
         let funcref = store.with_room(|store| store.vm_mut().add_host_func(&def, call.clone(), direct))?;
-        // SAFETY: just made in this store.
+        // SAFETY: just created in this store.
         unsafe { Func::from_ref(store, funcref) }
     }
 
+    /// Returns the handle of a funcref.
+    ///
     /// # Safety
     /// `f` is a funcref of this store.
     pub(super) unsafe fn from_ref(store: &mut StoreMut<'_>, f: FuncRefPtr) -> Result<Func> {
@@ -106,45 +114,50 @@ impl Func {
         Ok(Func::make(store, index))
     }
 
-    /// A function of this store from a definition.
+    /// Creates a function of this store from a definition.
     pub fn from_definition(store: &mut StoreMut<'_>, d: &HostDefinition) -> Result<Func> {
         Func::from_call(store, &d.ty, d.call.clone(), d.direct)
     }
 
-    /// The function of a definition in this store. There is one, which lives as long as something refers to it.
+    /// The function that represents a definition in this store. There is only one, which lives as long as something
+    /// refers to it.
     pub(super) fn shared(store: &mut StoreMut<'_>, d: &HostDefinition, ty: &DefType) -> Result<Func> {
         let funcref = store.vm_mut().shared_host_func(ty, &d.call, d.direct)?;
         // SAFETY: a function of this store.
         unsafe { Func::from_ref(store, funcref) }
     }
 
-    /// Gives up the host's hold on a function that the host made: it lives as long as something refers to it.
+    /// Releases the host's ownership of a host function: it then lives as long as something refers to it. Fails with
+    /// `StaleHandle` if it was released before, and with `InvalidArgument` if it is an instance's function.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_func(i)
     }
 
+    /// The function's type.
     pub fn ty(&self, store: &StoreMut<'_>) -> Result<Arc<FuncType>> {
         Ok(store.vm().funcs[self.check(store)?].ty.clone())
     }
 
-    /// The id of its type, which supertypes' ids are not equal to.
+    /// The id of the function's exact type. It differs from the ids of the type's supertypes.
     pub fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let funcref = store.vm().funcs[self.check(store)?].funcref;
         // SAFETY: a function of this store.
         Ok(unsafe { (*funcref).type_id })
     }
 
-    /// Calls the function. `args` and `results` must be exactly as many as the type says.
+    /// Calls the function. `args` and `results` must have exactly the lengths of the type's parameters and results;
+    /// otherwise, or if an argument has the wrong type, the call fails with `TypeMismatch`. References among the
+    /// results belong to the innermost scope.
     pub fn call(&self, store: &mut StoreMut<'_>, args: &[Val], results: &mut [Val]) -> Result<()> {
-        // SAFETY: slices are as many values as they are long.
+        // SAFETY: a slice is valid for its length.
         unsafe { self.call_values(store, args.as_ptr(), args.len(), results.as_mut_ptr(), results.len()) }
     }
 
-    /// As `call`, with values as the host has them.
+    /// As `call`, with values in the host's own representation.
     ///
     /// # Safety
-    /// `args` are `arg_count` values, and `results` are `result_count` places for some; both may overlap.
+    /// `args` points to `arg_count` values and `results` to memory for `result_count` values. They may overlap.
     #[inline(always)]
     pub unsafe fn call_values<V: Value>(
         &self,
@@ -157,9 +170,9 @@ impl Func {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
         let mut few = MaybeUninit::<[VmSlot; FEW]>::uninit();
         let mut many = Vec::new();
-        // SAFETY: the handle was checked, so code and context are this store's and of the entry's type, and stay at least
-        // until machine code runs. The store keeps the type to its end. The caller promises the values; the slots are as many.
-        // No borrow of the store is used across the call.
+        // SAFETY: the handle was checked, so code and context belong to this store and to the entry's type, and stay
+        // valid at least until machine code runs. The store keeps the type alive until it is dropped. The caller
+        // guarantees the values; there are enough slots. No borrow of the store is used across the call.
         unsafe {
             let (ty, funcref) = (&*Arc::as_ptr(&(*entry).ty), (*entry).funcref);
             if ty.params().len() != arg_count || ty.results().len() != result_count {
@@ -178,12 +191,13 @@ impl Func {
         }
     }
 
-    /// Calls the function with arguments in `slots`, where its results come back, both from slot 0 on. References to
-    /// objects are `Ref`s in their slots, as `VmSlot::handle`; they are checked. So is that the slots are as many as
-    /// parameters, and as results.
+    /// Calls the function with its arguments in `slots`. The results are written to the same slots, both from slot 0
+    /// on. References to objects are `Ref`s in their slots (`VmSlot::handle`). They are checked, and so is `count`,
+    /// which must be at least the number of parameters and the number of results; otherwise the call fails with
+    /// `TypeMismatch`.
     ///
     /// # Safety
-    /// `slots` are `count` slots; the arguments are of the types, funcrefs of this store.
+    /// `slots` points to `count` slots. The arguments have the parameters' types, and funcrefs are of this store.
     #[inline(always)]
     pub unsafe fn call_raw(&self, store: &mut StoreMut<'_>, slots: *mut VmSlot, count: usize) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
@@ -202,8 +216,10 @@ impl Func {
         }
     }
 
+    /// Calls a function whose type has references to objects.
+    ///
     /// # Safety
-    /// As `call_raw`; the slots are enough.
+    /// As for `call_raw`; in addition, there are enough slots.
     unsafe fn call_raw_references(&self, store: &mut StoreMut<'_>, slots: &mut [VmSlot]) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
         // SAFETY: as in `call_values`; references are checked here.
@@ -218,7 +234,7 @@ impl Func {
     }
 }
 
-/// The values that are references to objects: place and type.
+/// The positions and types of the values that are references to objects.
 fn references(types: &[ValType]) -> Box<[(usize, RefType)]> {
     let reference = |(i, t): (usize, &ValType)| match t {
         ValType::Ref(r) if t.is_gc() => Some((i, *r)),
@@ -227,10 +243,10 @@ fn references(types: &[ValType]) -> Box<[(usize, RefType)]> {
     types.iter().enumerate().filter_map(reference).collect()
 }
 
-/// Bits to references of the innermost scope.
+/// Replaces bits by references of the innermost scope.
 ///
 /// # Safety
-/// The slots of `which` hold bits of this store, from after the last collection.
+/// The slots listed in `which` hold reference bits of this store, obtained after the last collection.
 unsafe fn root_slots(store: &mut StoreMut<'_>, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
     for (i, _) in which {
         // SAFETY: the caller's promise.
@@ -240,10 +256,10 @@ unsafe fn root_slots(store: &mut StoreMut<'_>, slots: &mut [VmSlot], which: &[(u
     Ok(())
 }
 
-/// References to bits, which are good until something is collected.
+/// Replaces references by bits, which are valid until the next collection.
 fn unroot_slots(store: &StoreMut<'_>, slots: &mut [VmSlot], which: &[(usize, RefType)], what: &str) -> Result<()> {
     for (i, ty) in which {
-        // SAFETY: any bits are words; what they name is checked.
+        // SAFETY: any bits are valid words; the reference they denote is checked.
         let words = unsafe { slots[*i].handle };
         slots[*i].gc = val::raw(store, Ref::from_words(words), *ty).map_err(|e| of_place(e, what, *i))?;
     }
@@ -259,7 +275,7 @@ fn count_mismatch(ty: &FuncType, args: usize, results: usize) -> Error {
     err!(TypeMismatch, "the function needs {want} {what}s, not {got}; its type is {ty}")
 }
 
-/// An error about one of several values, counted from 0 on.
+/// Adds to an error which of several values, counted from 0, it is about.
 #[cold]
 fn of_place(e: Error, what: &str, i: usize) -> Error {
     e.about(format_args!("{what} {i}"))
@@ -270,7 +286,7 @@ fn too_few_slots(want: u32, got: usize) -> Error {
     err!(TypeMismatch, "the function needs {want} slots, not {got}")
 }
 
-/// Room for `n` values: on the stack if they are few.
+/// Memory for `n` values: on the stack if they are few.
 #[inline(always)]
 fn slots_for<T>(n: usize, few: &mut MaybeUninit<[T; FEW]>, many: &mut Vec<T>) -> *mut T {
     if n <= FEW {
@@ -296,14 +312,16 @@ pub(super) fn checked_call<V: Value>(
     check_type(ty)?;
     let ty = ty.clone();
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
-        // SAFETY: called by the runtime with its store, on its thread, and with as many slots as the type has values,
-        // the arguments in place.
+        // SAFETY: called by the runtime with its store, on the store's thread, and with as many slots as the type has
+        // values. The arguments are in place.
         unsafe { StoreMut::from_ptr(store).in_callback(|store| run_checked(store, &ty, &f, slots)) }
     }))
 }
 
+/// Runs a host function that works on values.
+///
 /// # Safety
-/// `slots` hold the arguments of `ty` and have room for its results.
+/// `slots` hold the arguments of `ty` and have space for its results.
 unsafe fn run_checked<V: Value>(
     store: &mut StoreMut<'_>,
     ty: &FuncType,
@@ -314,7 +332,7 @@ unsafe fn run_checked<V: Value>(
     let mut few = MaybeUninit::<[V; FEW]>::uninit();
     let mut many = Vec::new();
     let args = slots_for(nargs + nresults, &mut few, &mut many);
-    // SAFETY: there is room for all values; each is written before it is read. The caller promises the slots.
+    // SAFETY: there is space for all values, and each is written before it is read. The caller guarantees the slots.
     unsafe {
         let results = args.add(nargs);
         for (i, ty) in ty.params().iter().enumerate() {
@@ -335,7 +353,7 @@ unsafe fn run_checked<V: Value>(
 /// Wraps a host function that works on slots.
 ///
 /// # Safety
-/// As `Func::new_raw`.
+/// As for `Func::new_raw`.
 pub(super) unsafe fn raw_call(
     ty: &FuncType,
     f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
@@ -344,7 +362,7 @@ pub(super) unsafe fn raw_call(
     let count = ty.params().len().max(ty.results().len());
     let (params, results) = (references(ty.params()), references(ty.results()));
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
-        // SAFETY: as in `checked_call`; the trampoline has that many slots.
+        // SAFETY: as in `checked_call`; the trampoline provides `count` slots.
         unsafe {
             let slots: &mut [VmSlot] = if count == 0 { &mut [] } else { std::slice::from_raw_parts_mut(slots, count) };
             StoreMut::from_ptr(store).in_callback(|store| {

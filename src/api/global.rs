@@ -10,6 +10,7 @@ use crate::vm::global as vm;
 use crate::wasm::types::GlobalType;
 
 impl Global {
+    /// Creates a global, owned by the store. Fails with `TypeMismatch` if `value` is not of the global's type.
     pub fn new(store: &mut StoreMut<'_>, ty: GlobalType, value: Val) -> Result<Global> {
         store.keep_type_of(ty.content)?;
         let index = store.with_room(|store| {
@@ -23,16 +24,19 @@ impl Global {
         Ok(Global::make(store, index))
     }
 
+    /// The global's type.
     pub fn ty(&self, store: &StoreMut<'_>) -> Result<GlobalType> {
         Ok(store.vm().globals[self.check(store)?].ty())
     }
 
-    /// Gives up the host's hold on a global that `new` made: it lives as long as something refers to it.
+    /// Releases the host's ownership of a global created by `new`: it then lives as long as something refers to it.
+    /// Fails with `StaleHandle` if it was released before, and with `InvalidArgument` if an instance owns it.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_global(i)
     }
 
+    /// The global's value. A reference belongs to the innermost scope.
     pub fn get(&self, store: &mut StoreMut<'_>) -> Result<Val> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty().content;
@@ -42,10 +46,11 @@ impl Global {
         } else {
             store.vm().globals[i].get()
         };
-        // SAFETY: a global holds a value of its type, of its store.
+        // SAFETY: a global holds a value of its type, and of its store.
         unsafe { Val::from_slot(store, &slot, ty) }
     }
 
+    /// Sets the global. Fails with `TypeMismatch` if `value` is not of its type, or if the global is immutable.
     pub fn set(&self, store: &mut StoreMut<'_>, value: Val) -> Result<()> {
         let i = self.check(store)?;
         let ty = store.vm().globals[i].ty();
@@ -57,17 +62,17 @@ impl Global {
     }
 }
 
-/// Writes a value into the global at a place of the store, which is mutable or was just made.
+/// Writes a value into global `i` of the store, which is mutable or was just created.
 fn put(store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
     let ty = store.vm().globals[i].ty().content;
     let slot = value.to_slot(store, ty)?;
     if !ty.is_gc() {
-        // SAFETY: `to_slot` made it of the global's type; callers checked that it may be written.
+        // SAFETY: `to_slot` converted the value to the global's type; callers checked that the global may be written.
         unsafe { store.vm().globals[i].set(slot) };
         return Ok(());
     }
     let (no_gc, globals) = store.vm_mut().no_gc_and_globals()?;
-    // SAFETY: `to_slot` wrote this member for this type, and nothing was collected since.
+    // SAFETY: `to_slot` wrote this member for this type, and no collection has happened since.
     globals[i].set_ref(no_gc, unsafe { no_gc.adopt(slot.gc) });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the handles of store objects share.
+//! What the handles of store objects have in common.
 
 use super::{Func, Global, Memory, StoreMut, Table, Tag};
 use crate::base::{Error, Result};
@@ -13,9 +13,9 @@ macro_rules! handles {
         pub struct $name {
             /// The store's id; 0 in the empty handle.
             pub store: u64,
-            /// The place in the store.
+            /// The index in the store.
             pub index: u32,
-            /// Distinguishes objects that had the same place one after the other.
+            /// Distinguishes objects that used the same index at different times.
             pub generation: u32,
         }
 
@@ -24,7 +24,8 @@ macro_rules! handles {
                 $name { store: store.id(), index, generation: store.vm().$list.generation(index) }
             }
 
-            /// The place in the store, if the handle is one of this store's.
+            /// The index in the store. Fails with `StaleHandle` if the object is gone, and with `WrongStore` if it
+            /// belongs to another store.
             #[inline]
             pub(in crate::api) fn check(&self, store: &StoreMut<'_>) -> Result<u32> {
                 if self.store == store.id() && store.vm().$list.is_current(self.index, self.generation) {
@@ -74,7 +75,7 @@ pub enum Extern {
 }
 
 impl Extern {
-    /// The type as of now: the minimum of a table or memory is its present size.
+    /// The current type: the minimum of a table or memory is its current size.
     pub fn ty(&self, store: &StoreMut<'_>) -> Result<ExternType> {
         Ok(match self {
             Extern::Func(f) => ExternType::Func(f.type_id(store)?, f.ty(store)?),
@@ -85,6 +86,7 @@ impl Extern {
         })
     }
 
+    /// The kind of the item, as in the text format.
     pub fn kind_name(&self) -> &'static str {
         match self {
             Extern::Func(_) => "func",

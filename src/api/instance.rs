@@ -13,13 +13,14 @@ use crate::wasm::types::ExternType;
 use std::sync::Arc;
 
 impl Instance {
-    /// Makes an instance with imports in the order of `Module::imports`, and runs its start function. It lives until it is
-    /// released; when that traps, as long as something refers to it.
+    /// Creates an instance with imports in the order of `Module::imports`, and runs its start function. The instance
+    /// lives until it is released. If instantiation traps, it lives only as long as something refers to it. Fails with
+    /// `Link` if the number or a type of the imports is wrong.
     pub fn new(store: &mut StoreMut<'_>, module: &Module, imports: &[Extern]) -> Result<Instance> {
         store.with_room(|store| Instance::link(store, module, imports))
     }
 
-    /// Frees nothing before the imports are in place.
+    /// As `new`, but does not free released parts of the store first, so imports found by the caller stay valid.
     pub(super) fn link(store: &mut StoreMut<'_>, module: &Module, imports: &[Extern]) -> Result<Instance> {
         if !Arc::ptr_eq(&module.0.engine, &store.vm().engine) {
             return Err(err!(InvalidArgument, "the module belongs to another engine than the store"));
@@ -36,36 +37,37 @@ impl Instance {
             let value = import_value(store, module, &import.ty, given).map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
-        // SAFETY: imports were checked just now; `store` is not used again until instantiation is over.
+        // SAFETY: the imports were just checked; `store` is not used again until instantiation has finished.
         let made = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
         store.settle();
         made.map(|(index, generation)| Instance { store: store.id(), index, generation })
     }
 
-    /// Gives up the host's hold on it: the instance lives as long as something refers to it, and is freed by a full collection
-    /// after that.
+    /// Releases the host's ownership of the instance: it then lives as long as something refers to it, and is freed by
+    /// a later full collection. Fails with `StaleHandle` if it was released before.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_instance(i)
     }
 
-    /// As `release`, from any thread: when the store is next used, if it is still there.
+    /// As `release`, from any thread. Takes effect when the store is next used; does nothing if the store is gone.
     pub fn release_anywhere(&self) {
         mailbox::send(self.store, Release::Instance { index: self.index, generation: self.generation });
     }
 
+    /// The instance's module.
     pub fn module(&self, store: &StoreMut<'_>) -> Result<Module> {
         Ok(Module(Arc::clone(&store.vm().instances[self.check(store)?].module)))
     }
 
-    /// The export of a name, if there is one.
+    /// The export with the given name, if there is one.
     pub fn export(&self, store: &mut StoreMut<'_>, name: &str) -> Result<Option<Extern>> {
         let i = self.check(store)?;
         let index = store.vm().instances[i].info().export(name);
         index.map(|index| extern_of(store, i, index)).transpose()
     }
 
-    /// The export at a place in the order of `Module::exports`.
+    /// The `place`-th export, in the order of `Module::exports`.
     pub fn export_at(&self, store: &mut StoreMut<'_>, place: usize) -> Result<Option<Extern>> {
         let i = self.check(store)?;
         let index = store.vm().instances[i].info().exports.get(place).map(|e| e.index);
@@ -73,7 +75,7 @@ impl Instance {
     }
 }
 
-/// There are more imports than what was given for them, or less.
+/// The number of imports given is not the number of the module's imports.
 #[cold]
 fn wrong_count(module: &Module, given: usize) -> Error {
     let first = module.imports().nth(given);
@@ -83,7 +85,7 @@ fn wrong_count(module: &Module, given: usize) -> Error {
     err!(Link, "the number of the module's imports is {wanted}, not {given}{missing}")
 }
 
-/// What was given for an import is no such thing, or not of this store.
+/// An import given does not have the imported type, or belongs to another store.
 #[cold]
 fn misfit(e: Error, import: &ImportType<'_>) -> Error {
     let (module, name) = (Quoted(import.module), Quoted(import.name));
@@ -112,7 +114,7 @@ fn extern_of(store: &mut StoreMut<'_>, instance: u32, index: EntityIndex) -> Res
     })
 }
 
-/// Checks that `given` may stand where `wanted` is imported (Wasm 3.0, 4.7.2).
+/// Checks that `given` matches the import type `wanted` (Wasm 3.0, 4.7.2).
 fn import_value(store: &StoreMut<'_>, module: &Module, wanted: &ExternType, given: &Extern) -> Result<ImportValue> {
     let view = store.vm().engine.types.view();
     let (fits, value) = match (wanted, given) {
@@ -135,7 +137,7 @@ fn import_value(store: &StoreMut<'_>, module: &Module, wanted: &ExternType, give
             (view.global_matches(store.vm().globals[i].ty(), *w), ImportValue::Global(i))
         }
         (ExternType::Tag(w, _), Extern::Tag(t)) => {
-            // Tags match no subtypes (Wasm 3.0, 3.3.16).
+            // Tags match only exactly, without subtyping (Wasm 3.0, 3.3.16).
             (t.type_id(store)? == *w, ImportValue::Tag(t.object(store)?.0))
         }
         _ => return Err(err!(Link, "expected a {}, found a {}", wanted.kind_name(), given.kind_name())),

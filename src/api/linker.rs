@@ -12,11 +12,11 @@ use crate::wasm::types::FuncType;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many missing imports are named.
+/// How many missing imports an error names.
 const SHOWN_IMPORTS: usize = 8;
 
-/// Names for what modules import. Host functions defined here serve every store of the engine; objects of a store only
-/// that store.
+/// Resolves imports by name. Host functions defined here can be used in every store of the engine; objects of a store
+/// only in that store.
 pub struct Linker {
     engine: Engine,
     /// Module name, then item name.
@@ -25,11 +25,11 @@ pub struct Linker {
 
 enum Definition {
     Extern(Extern),
-    /// With its type.
+    /// With its registered type.
     Host(HostDefinition, DefType),
 }
 
-/// A host function that has no store yet.
+/// A host function that does not belong to a store yet.
 #[derive(Clone)]
 pub struct HostDefinition {
     pub(super) ty: FuncType,
@@ -38,7 +38,7 @@ pub struct HostDefinition {
 }
 
 impl HostDefinition {
-    /// As `Func::new`.
+    /// Defines a function as `Func::new` does.
     pub fn new(
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
@@ -46,7 +46,7 @@ impl HostDefinition {
         HostDefinition::of_values(ty, f)
     }
 
-    /// The same, with values as the host has them.
+    /// The same, with values in the host's own representation.
     pub fn of_values<V: Value>(
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &[V], &mut [V]) -> Result<()> + Send + Sync + 'static,
@@ -54,10 +54,10 @@ impl HostDefinition {
         Ok(HostDefinition { ty: ty.clone(), call: checked_call(ty, f)?, direct: None })
     }
 
-    /// As `Func::new_raw`.
+    /// Defines a function as `Func::new_raw` does.
     ///
     /// # Safety
-    /// As there.
+    /// As for `Func::new_raw`.
     pub unsafe fn new_raw(
         ty: &FuncType,
         f: impl Fn(&mut Caller<'_>, &mut [VmSlot]) -> Result<()> + Send + Sync + 'static,
@@ -66,11 +66,12 @@ impl HostDefinition {
         Ok(HostDefinition { ty: ty.clone(), call: unsafe { raw_call(ty, f)? }, direct: None })
     }
 
-    /// Says that machine code may call `direct` where no value is a reference. It has to do the same.
+    /// Lets machine code call `direct` instead, if no parameter or result is a reference. It must do the same as the
+    /// function.
     ///
     /// # Safety
-    /// `direct.f` keeps to `RawCallback`, and what it does to `new_raw`; `direct.data` lives as long as this definition does and
-    /// the functions made from it.
+    /// `direct.f` follows the contract of `RawCallback`, and must behave as `new_raw` requires. `direct.data` lives as
+    /// long as this definition and all functions created from it.
     pub unsafe fn with_direct(mut self, direct: Direct) -> HostDefinition {
         self.direct = (!self.ty.has_references()).then_some(direct);
         self
@@ -78,15 +79,17 @@ impl HostDefinition {
 }
 
 impl Linker {
+    /// Creates an empty linker.
     pub fn new(engine: &Engine) -> Linker {
         Linker { engine: engine.clone(), modules: HashMap::new() }
     }
 
+    /// The linker's engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Whether something has these names.
+    /// Whether an item is defined under these names.
     pub fn is_defined(&self, module: &str, name: &str) -> bool {
         self.modules.get(module).is_some_and(|items| items.contains_key(name))
     }
@@ -100,21 +103,21 @@ impl Linker {
         Ok(())
     }
 
-    /// Defines an object of a store.
+    /// Defines an object of a store. Fails with `InvalidArgument` if the name is already defined.
     pub fn define(&mut self, store: &StoreMut<'_>, module: &str, name: &str, item: Extern) -> Result<()> {
         item.ty(store)?;
         self.insert(module, name, Definition::Extern(item))
     }
 
-    /// Defines a host function.
+    /// Defines a host function. Fails with `InvalidArgument` if the name is already defined.
     pub fn define_func(&mut self, module: &str, name: &str, f: HostDefinition) -> Result<()> {
         f.ty.values().iter().try_for_each(|t| self.engine.check_type(*t))?;
         let ty = self.engine.0.types.register_func(&f.ty)?;
         self.insert(module, name, Definition::Host(f, ty))
     }
 
-    /// Defines every export of an instance under one module name. Fails before anything is defined if one of the names
-    /// is taken.
+    /// Defines every export of an instance under one module name. If one of the names is already defined, fails with
+    /// `InvalidArgument` and defines nothing.
     pub fn define_instance(&mut self, store: &mut StoreMut<'_>, module: &str, instance: Instance) -> Result<()> {
         let compiled = instance.module(store)?;
         if let Some(items) = self.modules.get(module)
@@ -130,7 +133,8 @@ impl Linker {
         Ok(())
     }
 
-    /// Makes an instance with imports found by name.
+    /// Creates an instance, with imports found by name. Fails with `Link` if an import is not defined, or as
+    /// `Instance::new` does.
     pub fn instantiate(&self, store: &mut StoreMut<'_>, module: &Module) -> Result<Instance> {
         store.with_room(|store| self.link(store, module))
     }

@@ -1,4 +1,4 @@
-//! Bytes that are no module but something that people give by mistake: what it is, and what to do.
+//! Error messages for bytes that are not a module but something commonly passed by mistake: what it is, and what to do.
 
 use crate::base::{Error, ErrorKind, Quoted};
 use crate::err;
@@ -6,10 +6,10 @@ use wast::lexer::{Lexer, TokenKind};
 
 const FOR_WASM: &str = "compile it for a WebAssembly target, such as wasm32-wasip1";
 const UNPACK: &str = "unpack it first";
-/// What all saved modules begin with.
+/// The first bytes of every saved module.
 const SAVED: &[u8] = b"\0wrtmod";
 
-/// How something begins, what it is, and what to do.
+/// The first bytes of a file, what it is, and what to do.
 const KNOWN: [(&[u8], &str, &str); 14] = [
     (SAVED, "a compiled module", "load it by wrt_module_load, or from a file by wrt_module_load_file"),
     (b"\x7fELF", "a native program (ELF)", FOR_WASM),
@@ -27,10 +27,10 @@ const KNOWN: [(&[u8], &str, &str); 14] = [
     (b"{", "JSON, it seems", "give the module itself"),
 ];
 
-/// The first two words of the text format, such as "(" and "module": `None` if the bytes do not begin as text, an empty keyword if
-/// something else comes second.
+/// The keyword after the first parenthesis of a text, such as "module". `None` if the bytes do not begin with a
+/// parenthesis; empty if no keyword follows it.
 pub(super) fn first_keyword(bytes: &[u8]) -> Option<&str> {
-    // What comes after a place that is no UTF-8 may still be worth a message of the text parser's.
+    // What follows invalid UTF-8 may still be worth an error message of the text parser.
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
@@ -64,7 +64,7 @@ pub(super) fn mistaken(bytes: &[u8]) -> Error {
     )
 }
 
-/// The bytes as a path, if they look like one: a word that ends as names of modules do, or has a slash.
+/// The bytes as a path, if they look like one: one line that contains a slash or ends like the name of a module file.
 fn as_path(bytes: &[u8]) -> Option<&str> {
     const ENDS: [&str; 4] = [".wasm", ".wat", ".cwasm", ".wast"];
     let text = std::str::from_utf8(bytes).ok().filter(|t| t.len() <= libc::PATH_MAX as usize)?;

@@ -1,7 +1,7 @@
-//! Floor 5: the engine for Rust. Everything is checked here: stores, handles, types, sizes.
+//! Layer 5: the engine's Rust API. Everything is checked here: stores, handles, types, sizes.
 //!
-//! Objects of a store (`Func`, `Table`, `Memory`, `Global`, `Instance`) are small plain handles. They own nothing; every
-//! use checks them. A store is used by one thread at a time; engines and modules are shared freely.
+//! Objects of a store (`Func`, `Table`, `Memory`, `Global`, `Instance`) are small plain handles. They own nothing, and
+//! every use checks them. A store is used by one thread at a time; engines and modules are shared freely.
 
 mod config;
 mod engine;

@@ -11,7 +11,7 @@ use crate::wasm::{decode, refusal};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A compiled module. Cheap to clone, shared between threads and stores.
+/// A compiled module. Cheap to clone, and shared between threads and stores.
 #[derive(Clone)]
 pub struct Module(pub(super) Arc<vm::Module>);
 
@@ -32,7 +32,8 @@ pub struct ExportType<'a> {
 }
 
 impl Module {
-    /// Compiles a module, in the binary or in the text format.
+    /// Compiles a module, in the binary or the text format. Fails with `Malformed`, `InvalidModule`, `Unsupported` or
+    /// `Limit`.
     pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Module> {
         engine.0.install_handlers()?;
         allocation::fatal(|| {
@@ -42,7 +43,7 @@ impl Module {
         })
     }
 
-    /// Validates a module, in the binary or in the text format, without compiling it.
+    /// Validates a module, in the binary or the text format, without compiling it. Fails as `new` does.
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         allocation::fatal(|| {
             let (binary, features) = (text::binary(bytes)?, engine.0.config.features);
@@ -51,37 +52,39 @@ impl Module {
         })
     }
 
-    /// The compiled module as bytes, for `load` in this or another process of the same version on the same kind of
-    /// machine.
+    /// The compiled module as bytes, for `load` in this or another process of the same library version on the same kind
+    /// of machine. A lazily compiled module is compiled completely first.
     pub fn save(&self) -> Result<Vec<u8>> {
         saved::save(&self.0)
     }
 
-    /// A module from what `save` gave. Bytes of another version, machine or configuration, and damaged ones, are refused;
-    /// but they hold machine code that will run: they must come from a trusted place.
+    /// Loads a module from bytes returned by `save`. Bytes of another version, machine or configuration, and damaged
+    /// bytes, are rejected. But the bytes contain machine code that will be executed, so they must come from a trusted
+    /// source.
     ///
     /// # Safety
-    /// The bytes were made by `save`, or are refused by its checks.
+    /// The bytes were returned by `save`, or the checks reject them.
     pub unsafe fn load(engine: &Engine, saved: &[u8]) -> Result<Module> {
         engine.0.install_handlers()?;
         Ok(Module(Arc::new(allocation::fatal(|| saved::load(&engine.0, saved))?)))
     }
 
-    /// Writes what `save` gives to a file, which is there whole or not at all.
+    /// Writes the bytes that `save` returns to a file. The file is written completely or not at all.
     pub fn save_file(&self, path: &Path) -> Result<()> {
         saved::save_file(&self.0.engine, self.0.linked()?, path)
     }
 
-    /// As `load`, from a file, which is mapped and not read as a whole.
+    /// As `load`, from a file, which is mapped instead of being read as a whole.
     ///
     /// # Safety
-    /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
+    /// As for `load`. In addition, the file must not be changed or truncated while the module lives. It may be replaced
+    /// or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
         engine.0.install_handlers()?;
         Ok(Module(Arc::new(allocation::fatal(|| saved::load_file(&engine.0, path))?)))
     }
 
-    /// Runs `f` with a module that stays, whatever the host does with this one meanwhile.
+    /// Runs `f` with a module that stays alive during the call, even if the host drops this one.
     pub fn held_during<R>(&self, f: impl FnOnce(&Module) -> R) -> R {
         let held = Module(Share::of(&self.0).into_arc());
         let result = f(&held);
@@ -89,12 +92,13 @@ impl Module {
         result
     }
 
-    /// Says that a host has this module and will make instances of it until it drops the offer: they are then made without two threads
-    /// waiting for each other.
+    /// Declares that the host will create instances of this module until it drops the offer. Until then, threads that
+    /// create and delete instances do not contend on the module's reference count.
     pub fn offer(&self) -> ModuleOffer {
         Offer::new(&self.0)
     }
 
+    /// The module's engine.
     pub fn engine(&self) -> Engine {
         Engine(self.0.engine.clone())
     }
@@ -104,29 +108,29 @@ impl Module {
         self.0.info().names.module()
     }
 
-    /// In binary order.
+    /// The imports, in the order of the binary.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
         let info = self.0.info();
         info.imports.iter().map(|i| ImportType { module: &i.module, name: &i.name, ty: info.extern_type(i.index) })
     }
 
-    /// In binary order.
+    /// The exports, in the order of the binary.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
         let info = self.0.info();
         info.exports.iter().map(|e| ExportType { name: &e.name, ty: info.extern_type(e.index) })
     }
 
-    /// Its types, kept, with their names.
+    /// The module's types with their names. The scope keeps the types alive.
     pub fn scope(&self) -> &Arc<TypeScope> {
         self.0.info().scope()
     }
 
-    /// The types it defines, in binary order, with their names.
+    /// The types that the module defines, in the order of the binary, with their names.
     pub fn types(&self) -> Types {
         Types::of_module(self.0.info())
     }
 
-    /// The type of the export of a name.
+    /// The type of the export with the given name.
     pub fn export(&self, name: &str) -> Option<ExternType> {
         self.0.info().export(name).map(|i| self.0.info().extern_type(i))
     }

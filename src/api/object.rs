@@ -1,4 +1,4 @@
-//! Structures and arrays (Wasm 3.0, 4.2.12), made and used by the host.
+//! Structures and arrays (Wasm 3.0, 4.2.12), created and used by the host.
 
 use super::{Ref, StoreMut, Val};
 use crate::abi::heap::RawRef;
@@ -13,22 +13,22 @@ use crate::wasm::registry::DefType;
 use crate::wasm::types::{CompositeType, FieldType, StorageType, TypeId, ValType};
 use std::fmt;
 
-/// A value on its way into an object.
+/// A value, converted to be stored in an object.
 #[derive(Clone, Copy)]
 pub(super) enum Stored {
     Ref(Option<Ref>),
-    /// Of a number, or the number of a function.
+    /// The bytes of a number, or the id by which objects refer to a function.
     Bytes([u8; 16]),
 }
 
 impl Stored {
-    /// A value that may stand in such a field. Functions live as long as `Store::held_funcs` says.
+    /// Converts a value for a field of this storage type. A function is pinned in `Store::held_funcs`.
     pub(super) fn new(store: &mut StoreMut<'_>, v: Val, storage: StorageType) -> Result<Stored> {
         let slot = v.to_slot(store, storage.unpacked())?;
         if storage.is_gc() {
             return Ok(Stored::Ref(v.reference()));
         }
-        // SAFETY: `to_slot` wrote the member of the type, over zeros.
+        // SAFETY: `to_slot` wrote the member of the type over zeros.
         unsafe {
             if !storage.is_func() {
                 return Ok(Stored::Bytes(slot.v128));
@@ -39,8 +39,11 @@ impl Stored {
         }
     }
 
+    /// Writes the value into a new object.
+    ///
     /// # Safety
-    /// The object has a field of the storage that this was made for at `offset`, and `size` is that one's.
+    /// At `offset`, the object has a field of the storage type that the value was converted for, and `size` is the
+    /// field's size.
     pub(super) unsafe fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
         // SAFETY: the caller's promise.
         unsafe {
@@ -53,7 +56,7 @@ impl Stored {
     }
 }
 
-/// Runs `f`; functions it holds are let go afterwards.
+/// Runs `f`, then unpins the functions that it pinned in `held_funcs`.
 pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
     let held = store.vm().held_funcs.len();
     let result = f(store);
@@ -61,7 +64,7 @@ pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<
     result
 }
 
-/// A type that something is made of, which the store keeps from now on.
+/// The definition of a type that an object is created of. The store keeps it from now on.
 fn type_def(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let found = store.vm_mut().find_and_keep_type(ty).cloned();
     found.ok_or_else(|| err!(InvalidArgument, "the type is none of this store's engine"))
@@ -90,10 +93,10 @@ fn check_mutable(field: &FieldType, what: impl fmt::Display) -> Result<()> {
     }
 }
 
-/// What messages call the elements of an array, all of one type.
+/// How messages refer to the elements of an array, which all have one type.
 const ELEMENTS: &str = "an element of the array";
 
-/// Values to be stored in fields or elements of these types.
+/// Converts values for fields or elements of these types.
 pub(super) fn stored_all<'a>(
     store: &mut StoreMut<'_>,
     what: &str,
@@ -105,10 +108,10 @@ pub(super) fn stored_all<'a>(
     values.enumerate().map(stored).collect()
 }
 
-/// The value at a place, as machine code has it. A reference in it is good until something is collected.
+/// Reads a field or element in the form that machine code uses. A reference in it is valid until the next collection.
 ///
 /// # Safety
-/// `bytes` is the place of a value of this storage, unless that is a reference, which `slot` gives.
+/// `bytes` points to a value of this storage type, unless that is a reference to an object, which `slot` returns.
 unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -> RawRef, bytes: *const u8) -> VmSlot {
     if storage.is_gc() {
         return VmSlot { gc: slot() };
@@ -123,7 +126,7 @@ unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -
     VmSlot { funcref: store.vm().numbered.get(number as usize).copied().unwrap_or(std::ptr::null_mut()) }
 }
 
-/// An element, or a field, in a live object.
+/// A live object and its type.
 pub(super) struct Place<'s> {
     pub no_gc: NoGc<'s>,
     pub object: Gc<'s>,
@@ -134,10 +137,10 @@ impl Place<'_> {
     /// The value of a field at an offset.
     ///
     /// # Safety
-    /// The object has this field there.
+    /// The object has this field at `offset`.
     pub unsafe fn load(&self, store: &StoreMut<'_>, field: FieldType, offset: u32) -> VmSlot {
         let slot = || {
-            // SAFETY: the caller's promise; it is asked for if the field is a reference.
+            // SAFETY: the caller's promise; this is only called if the field is a reference.
             let slot = unsafe { self.no_gc.field_slot(self.object, offset) };
             slot.load(self.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
         };
@@ -145,11 +148,11 @@ impl Place<'_> {
         unsafe { load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset)) }
     }
 
-    /// The trap of an access to elements that this array has not.
+    /// The trap for an access outside the array.
     #[cold]
     fn outside(&self, at: u32, len: usize) -> Error {
         let size = match self.def.sub.composite {
-            // SAFETY: an array.
+            // SAFETY: the object is an array.
             CompositeType::Array(_) => unsafe { self.no_gc.array_len(self.object) },
             _ => 0,
         };
@@ -158,7 +161,7 @@ impl Place<'_> {
 }
 
 impl Ref {
-    /// The object, and its type.
+    /// The object and its type. Fails with `TypeMismatch` if it is neither a structure nor an array.
     fn object<'s>(&self, store: &'s StoreMut<'_>) -> Result<Place<'s>> {
         let (no_gc, object) = self.get(store)?;
         let def = no_gc.type_of(object).and_then(|id| store.vm().type_of_object(id));
@@ -166,7 +169,7 @@ impl Ref {
         Ok(Place { no_gc, object, def })
     }
 
-    /// A structure, and a field of it.
+    /// The structure, and the type and offset of field `i`.
     fn field_of<'s>(&self, store: &'s StoreMut<'_>, i: u32) -> Result<(Place<'s>, FieldType, u32)> {
         let place = self.object(store)?;
         let CompositeType::Struct(fields) = &place.def.sub.composite else {
@@ -179,7 +182,7 @@ impl Ref {
         Ok((place, field, offset))
     }
 
-    /// An array, and the type of its elements.
+    /// The array, and the type of its elements.
     fn elements_of<'s>(&self, store: &'s StoreMut<'_>) -> Result<(Place<'s>, FieldType)> {
         let place = self.object(store)?;
         let CompositeType::Array(element) = place.def.sub.composite else {
@@ -188,6 +191,7 @@ impl Ref {
         Ok((place, element))
     }
 
+    /// Allocates an object and lets `fill` write its fields. The reference belongs to the innermost scope.
     pub(super) fn new_object(
         store: &mut StoreMut<'_>,
         ty: TypeId,
@@ -204,7 +208,9 @@ impl Ref {
         Ok(r)
     }
 
-    /// A structure with these fields.
+    /// Creates a structure with these field values. Fails with `TypeMismatch` if `ty` is not a structure type, or if
+    /// the number or a type of the values is wrong; traps with `HeapExhausted` if the heap is full. The reference
+    /// belongs to the innermost scope, as for all functions here that return one.
     pub fn new_struct(store: &mut StoreMut<'_>, ty: TypeId, fields: &[Val]) -> Result<Ref> {
         let def = struct_type(store, ty)?;
         let (want, got) = (def.fields().len(), fields.len());
@@ -215,20 +221,20 @@ impl Ref {
             let values = stored_all(store, "field", def.fields().iter().zip(fields))?;
             Ref::new_object(store, ty, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values made for their storage.
+                // SAFETY: the fields of the type, with values that were converted for their storage types.
                 places.zip(&values).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         })
     }
 
-    /// A structure whose fields are zero and null, which each must have.
+    /// Creates a structure whose fields are zero or null. Fails with `TypeMismatch` if a field has no default value.
     pub fn new_default_struct(store: &mut StoreMut<'_>, ty: TypeId) -> Result<Ref> {
         let def = struct_type(store, ty)?;
         def.fields().iter().zip(0..).try_for_each(|(f, i)| check_default(f, format_args!("field {i}")))?;
         Ref::new_object(store, ty, 0, |_| Ok(()))
     }
 
-    /// How many fields the structure has.
+    /// The number of fields of the structure.
     pub fn field_count(&self, store: &StoreMut<'_>) -> Result<u32> {
         let place = self.object(store)?;
         match &place.def.sub.composite {
@@ -237,17 +243,19 @@ impl Ref {
         }
     }
 
-    /// A field of a structure. Packed ones are zero-extended.
+    /// The value of field `i` of a structure. Packed values are zero-extended.
     pub fn field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
-        // SAFETY: the field is the type's; the value is of its type, of an object of this store, just read.
+        // SAFETY: the field is one of the type's. The value has the field's type, was just read, and belongs to an
+        // object of this store.
         unsafe {
             let slot = place.load(store, field, offset);
             Val::from_slot(store, &slot, field.storage.unpacked())
         }
     }
 
-    /// Packed fields take the low bits.
+    /// Sets field `i` of a structure; a packed field takes the low bits. Fails with `TypeMismatch` if the field is
+    /// immutable or `value` is of another type, and with `InvalidArgument` if there is no such field.
     pub fn set_field(&self, store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
         holding(store, |store| {
             let (_, field, offset) = self.field_of(store, i)?;
@@ -261,7 +269,7 @@ impl Ref {
                     let slot = unsafe { no_gc.field_slot(object, offset) };
                     slot.store(no_gc, 0, r.map(|r| r.get_in(no_gc)).transpose()?)
                 }
-                // SAFETY: the field's place, and its size.
+                // SAFETY: the field's address and size.
                 Stored::Bytes(b) => unsafe {
                     let to = no_gc.field_bytes(object, offset);
                     std::ptr::copy_nonoverlapping(b.as_ptr(), to, field.storage.size() as usize)
@@ -271,7 +279,7 @@ impl Ref {
         })
     }
 
-    /// An array of `len` elements that are all `init`.
+    /// Creates an array of `len` elements that are all `init`.
     pub fn new_array(store: &mut StoreMut<'_>, ty: TypeId, init: Val, len: u32) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         holding(store, |store| {
@@ -280,20 +288,21 @@ impl Ref {
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-                    // SAFETY: the elements of the array, with a value made for their storage.
+                    // SAFETY: the elements of the array, with a value that was converted for their storage type.
                     piece.try_for_each(|i| unsafe { value.put(new, HEADER_SIZE + i as u32 * size, size) })
                 })
             })
         })
     }
 
-    /// An array whose elements are zero or null.
+    /// Creates an array whose elements are zero or null. Fails with `TypeMismatch` if the elements have no default
+    /// value.
     pub fn new_default_array(store: &mut StoreMut<'_>, ty: TypeId, len: u32) -> Result<Ref> {
         check_default(&array_type(store, ty)?.fields()[0], ELEMENTS)?;
         Ref::new_object(store, ty, len, |_| Ok(()))
     }
 
-    /// An array of these elements.
+    /// Creates an array of these elements.
     pub fn new_array_of(store: &mut StoreMut<'_>, ty: TypeId, elements: &[Val]) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         let len = u32::try_from(elements.len()).map_err(|_| err!(Limit, "an array of {} elements", elements.len()))?;
@@ -303,14 +312,15 @@ impl Ref {
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 bulk::try_pieces(vm.as_ref(), values.len(), bulk::ELEMENTS, |mut piece| {
-                    // SAFETY: the elements of the array, with values made for their storage.
+                    // SAFETY: the elements of the array, with values that were converted for their storage type.
                     piece.try_for_each(|i| unsafe { values[i].put(new, HEADER_SIZE + i as u32 * size, size) })
                 })
             })
         })
     }
 
-    /// An array of numbers, from their bytes, little-endian, one element behind the other.
+    /// Creates an array of numbers from their little-endian bytes, without gaps. Fails with `TypeMismatch` if the
+    /// elements are references, and with `InvalidArgument` if `bytes` ends within an element.
     pub fn new_array_of_bytes(store: &mut StoreMut<'_>, ty: TypeId, bytes: &[u8]) -> Result<Ref> {
         let element = array_type(store, ty)?.fields()[0];
         let size = bytes_of_numbers(&element)?;
@@ -321,7 +331,7 @@ impl Ref {
         let len = u32::try_from(len).map_err(|_| err!(Limit, "an array of {len} elements"))?;
         let vm = store.vm().interrupts_for(len as usize);
         Ref::new_object(store, ty, len, |new| {
-            // SAFETY: the new array has as many bytes of elements.
+            // SAFETY: the new array has this many bytes of elements.
             let to = unsafe { new.bytes(HEADER_SIZE) };
             bulk::try_pieces(vm.as_ref(), bytes.len(), bulk::ELEMENTS * size, |piece| {
                 let from = &bytes[piece.clone()];
@@ -332,18 +342,18 @@ impl Ref {
         })
     }
 
-    /// How many elements the array has.
+    /// The number of elements of the array.
     pub fn array_len(&self, store: &StoreMut<'_>) -> Result<u32> {
         let (place, _) = self.elements_of(store)?;
-        // SAFETY: `elements_of` found an array.
+        // SAFETY: `elements_of` checked that this is an array.
         Ok(unsafe { place.no_gc.array_len(place.object) })
     }
 
-    /// An element of an array. Packed ones are zero-extended.
+    /// The value of element `i` of an array. Packed values are zero-extended. Traps if it is out of bounds.
     pub fn element(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, element) = self.elements_of(store)?;
-        // SAFETY: `elements_of` found an array with such elements, and the slot is asked for if they are references. The value
-        // is of the element's type, of an object of this store, just read.
+        // SAFETY: `elements_of` found an array with such elements; `slot` is only called if they are references. The
+        // value has the element's type, was just read, and belongs to an object of this store.
         unsafe {
             let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(|| place.outside(i, 1))?;
             let slot = || {
@@ -355,11 +365,11 @@ impl Ref {
         }
     }
 
-    /// The elements from `at` on.
+    /// The `count` elements from `at` on. Traps if they are out of bounds.
     pub fn elements(&self, store: &mut StoreMut<'_>, at: u32, count: usize) -> Result<Vec<Val>> {
         let end = (at as u64).saturating_add(count as u64);
         let (place, _) = self.elements_of(store)?;
-        // SAFETY: `elements_of` found an array.
+        // SAFETY: `elements_of` checked that this is an array.
         if end > unsafe { place.no_gc.array_len(place.object) } as u64 {
             return Err(place.outside(at, count));
         }
@@ -373,11 +383,13 @@ impl Ref {
         Ok(values)
     }
 
-    /// Packed elements take the low bits.
+    /// Sets element `i`; a packed element takes the low bits. Fails as `fill_elements` does.
     pub fn set_element(&self, store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
         self.fill_elements(store, i, value, 1)
     }
 
+    /// Sets the `len` elements from `at` on to `value`. Fails with `TypeMismatch` if the elements are immutable or
+    /// `value` is of another type. Traps if the range is out of bounds.
     pub fn fill_elements(&self, store: &mut StoreMut<'_>, at: u32, value: Val, len: u32) -> Result<()> {
         holding(store, |store| {
             let (_, element) = self.elements_of(store)?;
@@ -389,16 +401,16 @@ impl Ref {
             let filled = match value {
                 Stored::Ref(r) => {
                     let value = r.map(|r| r.get_in(no_gc)).transpose()?;
-                    // SAFETY: `elements_of` found an array, and its elements are references as the value is.
+                    // SAFETY: `elements_of` found an array, and its elements are references because the value is one.
                     let slots = unsafe { no_gc.array_slots(object, at, len) };
                     bulk::fill_slots(vm, no_gc, slots.ok_or_else(outside)?, value)
                 }
                 Stored::Bytes(b) => {
-                    // SAFETY: `elements_of` found an array.
+                    // SAFETY: `elements_of` checked that this is an array.
                     let (to, _) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
                     bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
-                        // SAFETY: elements that are no references to objects, in bounds.
+                        // SAFETY: in bounds, and the elements are not references to objects.
                         piece.for_each(|i| unsafe { to.add(i * size).copy_from_nonoverlapping(b.as_ptr(), size) })
                     })
                 }
@@ -407,7 +419,9 @@ impl Ref {
         })
     }
 
-    /// Copies `len` elements from `from` of `source` to `at`. Both may be the same, and the ranges may overlap.
+    /// Copies `len` elements, from `from` on in `source`, to `at` on in this array. Both can be the same array, and the
+    /// ranges can overlap. Fails with `TypeMismatch` if the element types do not match or this array is immutable.
+    /// Traps if a range is out of bounds.
     pub fn copy_elements(&self, store: &mut StoreMut<'_>, at: u32, source: Ref, from: u32, len: u32) -> Result<()> {
         let ((to, element), (of, source_element)) = (self.elements_of(store)?, source.elements_of(store)?);
         check_mutable(&element, ELEMENTS)?;
@@ -424,7 +438,7 @@ impl Ref {
                 to.def.heap_type()
             ));
         }
-        // SAFETY: arrays, whose elements are of the same kind since the types match.
+        // SAFETY: both are arrays, and their elements are of the same kind because the types match.
         let (copied, source_len) = unsafe {
             let copied = array::copy(&store.vm().vm, to.no_gc, (to.object, at), (of.object, from), len);
             (copied, of.no_gc.array_len(of.object))
@@ -436,11 +450,14 @@ impl Ref {
         })
     }
 
-    /// The bytes of numbers in an array, little-endian, one element behind the other.
+    /// Copies elements that are numbers into `out`, as little-endian bytes without gaps, from `at` on. Fails with
+    /// `TypeMismatch` if they are references, and with `InvalidArgument` if `out` ends within an element. Traps if the
+    /// range is out of bounds.
     pub fn read_elements(&self, store: &StoreMut<'_>, at: u32, out: &mut [u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
         let len = elements_in(&element, out.len())?;
-        // SAFETY: `elements_of` found an array; elements in bounds, as many bytes; `out` is no part of the heap.
+        // SAFETY: `elements_of` found an array; the elements are in bounds and take exactly `bytes` bytes; `out` is not
+        // part of the heap.
         unsafe {
             let elements = place.no_gc.array_bytes(place.object, at, len);
             let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
@@ -449,12 +466,13 @@ impl Ref {
         }
     }
 
-    /// Writes numbers into an array, as `read_elements` gives them.
+    /// Writes elements that are numbers, in the form that `read_elements` reads. Fails as it does, and with
+    /// `TypeMismatch` if the elements are immutable.
     pub fn write_elements(&self, store: &mut StoreMut<'_>, at: u32, bytes: &[u8]) -> Result<()> {
         let (place, element) = self.elements_of(store)?;
         check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
-        // SAFETY: `elements_of` found an array, `elements_in` that its elements are numbers.
+        // SAFETY: `elements_of` found an array, and `elements_in` checked that its elements are numbers.
         let written = unsafe { array::write_bytes(&store.vm().vm, place.no_gc, place.object, at, len, bytes) };
         written.map_err(|trap| match trap {
             Trap::Interrupted => Error::trap(trap),
@@ -470,7 +488,7 @@ fn check_default(field: &FieldType, what: impl fmt::Display) -> Result<()> {
     }
 }
 
-/// Bytes of an element that is a number.
+/// The size of an element that is a number, in bytes.
 fn bytes_of_numbers(element: &FieldType) -> Result<usize> {
     match element.storage {
         StorageType::Val(ValType::Ref(_)) => Err(err!(TypeMismatch, "the elements are references, not numbers")),
@@ -478,12 +496,12 @@ fn bytes_of_numbers(element: &FieldType) -> Result<usize> {
     }
 }
 
-/// How many elements so many bytes are.
+/// The number of elements that take this many bytes.
 fn elements_in(element: &FieldType, bytes: usize) -> Result<u32> {
     let size = bytes_of_numbers(element)?;
     if !bytes.is_multiple_of(size) {
         return Err(err!(InvalidArgument, "{bytes} bytes are no elements of {size} bytes"));
     }
-    // More than an array can have is out of its bounds.
+    // More elements than an array can have are out of its bounds.
     Ok(u32::try_from(bytes / size).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! References to objects, and the scopes they belong to.
+//! References to objects, and the scopes that own them.
 
 use super::{Func, StoreMut, WeakRef};
 use crate::abi::heap::RawRef;
@@ -13,18 +13,18 @@ use crate::wasm::types::{HeapType, RefType, Top};
 use std::any::Any;
 use std::ffi::c_void;
 
-/// A reference to an object of a store, or an i31, that collections know of: the object lives as long as the reference
-/// does. A plain value: copies are the same reference.
+/// A reference to an object of a store, or an i31. It is a root of the garbage collector: the object lives as long as
+/// the reference does. A plain value: copies are the same reference.
 ///
-/// It lives until the scope ends that was open when it was made; outside of all scopes until it is released, or the store
-/// ends. Every host function runs in a scope of its own. Whoever uses it later gets an error of kind `stale handle`.
+/// It lives until the scope ends that was innermost when it was created; outside all scopes, until it is released or
+/// the store is dropped. Every host function runs in a scope of its own. Later uses fail with `StaleHandle`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(C)]
 pub struct Ref {
     /// The store's id; 0 in the empty handle.
     pub store: u64,
-    /// The place among the store's roots in the lower half. The upper half distinguishes references that had the same place
-    /// one after the other. In one word: it is written and read at once.
+    /// The lower half is the index among the store's roots. The upper half distinguishes references that used the same
+    /// index at different times. Both are in one word so that they are read and written together.
     pub root: u64,
 }
 
@@ -38,7 +38,7 @@ impl Ref {
         Root { index: self.root as u32, generation: (self.root >> 32) as u32 }
     }
 
-    /// As it stands in a raw slot: all zeros is null.
+    /// The form used in a raw slot. All zeros is null.
     pub(super) fn to_words(self) -> [u64; 2] {
         [self.store, self.root]
     }
@@ -47,7 +47,7 @@ impl Ref {
         (words[0] != 0).then_some(Ref { store: words[0], root: words[1] })
     }
 
-    /// Whether it is of this store.
+    /// Checks that the reference belongs to this store.
     #[inline(always)]
     fn check(&self, store: &StoreMut<'_>) -> Result<()> {
         if self.store == store.id() { Ok(()) } else { Err(self.refused(store)) }
@@ -61,7 +61,7 @@ impl Ref {
         }
     }
 
-    /// What it refers to, for as long as nothing is collected.
+    /// The object, usable as long as nothing is collected.
     #[inline(always)]
     pub(super) fn get<'s>(&self, store: &'s StoreMut<'_>) -> Result<(NoGc<'s>, Gc<'s>)> {
         self.check(store)?;
@@ -69,21 +69,22 @@ impl Ref {
         Ok((no_gc, no_gc.get(self.root()).map_err(|_| stale())?))
     }
 
-    /// What it refers to, which is of the heap's store.
+    /// The same, for the heap of the store that the reference was already checked for.
     pub(super) fn get_in<'h>(&self, no_gc: NoGc<'h>) -> Result<Gc<'h>> {
         no_gc.get(self.root()).map_err(|_| stale())
     }
 
-    /// Its bits for machine code, if it is of type `ty`; good until something is collected.
+    /// The reference's bits for machine code, valid until the next collection. Fails with `TypeMismatch` if the
+    /// reference is not of type `ty`.
     #[inline(always)]
     pub fn to_raw(r: Option<Ref>, store: &StoreMut<'_>, ty: RefType) -> Result<RawRef> {
         super::val::raw(store, r, ty)
     }
 
-    /// A reference for bits that machine code or a table holds; `None` for null.
+    /// A reference of the innermost scope for bits that machine code or a table holds; `None` for null.
     ///
     /// # Safety
-    /// The bits are a reference of this store, and nothing was collected since they were one.
+    /// The bits are a reference of this store, and no collection has happened since they were obtained.
     #[inline(always)]
     pub unsafe fn from_raw(store: &mut StoreMut<'_>, raw: RawRef) -> Result<Option<Ref>> {
         if raw == RawRef::NULL {
@@ -97,9 +98,10 @@ impl Ref {
         Ok(Some(Ref::make(store, root)))
     }
 
-    /// An `externref` to data of the host, which is dropped after the last reference is gone, at the latest with the store;
-    /// always outside of collections, and while nothing of the store is in use. `external_bytes` live and die with it: the
-    /// collector counts them as it counts its own.
+    /// Creates an `externref` to data of the host. The data is dropped after the last reference is gone, or with the
+    /// store at the latest; never during a collection, and never while anything of the store is borrowed.
+    /// `external_bytes` is memory outside the heap that lives as long as the data: it counts toward the decision when
+    /// to collect.
     pub fn host(store: &mut StoreMut<'_>, data: impl Any + Send + Sync, external_bytes: usize) -> Result<Ref> {
         store.vm_mut().callback_scope()?;
         let root = store.vm_mut().alloc_host(|| HostData::Rust(Box::new(data)), external_bytes)?;
@@ -108,7 +110,8 @@ impl Ref {
         Ok(r)
     }
 
-    /// As `host`; the object refers to `fields` other ones, to none at first. So cycles through it are collected.
+    /// As `host`; in addition the object has `fields` references to other objects, initially null. Cycles through them
+    /// can be collected.
     pub fn host_with_fields(
         store: &mut StoreMut<'_>,
         data: impl Any + Send + Sync,
@@ -122,17 +125,18 @@ impl Ref {
         Ok(r)
     }
 
-    /// `f` gets the references of an object of the host.
+    /// Calls `f` with field `i` of a host object.
     fn with_host_fields<R>(&self, store: &StoreMut<'_>, i: u32, f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R) -> Result<R> {
         let (no_gc, gc) = self.get(store)?;
         let fields = no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
         let array = fields.load(no_gc, 0);
-        // SAFETY: the references of an object of the host are in an array of references.
+        // SAFETY: the fields of a host object are stored in an array of references.
         let slots = array.and_then(|a| unsafe { no_gc.array_slots(a, i, 1) });
         Ok(f(no_gc, slots.ok_or_else(|| err!(InvalidArgument, "the host object has no field {i}"))?))
     }
 
-    /// A reference of an object of the host.
+    /// Field `i` of a host object, as a reference of the innermost scope. Fails with `InvalidArgument` if there is no
+    /// such field.
     pub fn host_field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Option<Ref>> {
         let raw =
             self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
@@ -140,6 +144,7 @@ impl Ref {
         unsafe { Ref::from_raw(store, raw) }
     }
 
+    /// Sets field `i` of a host object. Fails with `InvalidArgument` if there is no such field.
     pub fn set_host_field(&self, store: &mut StoreMut<'_>, i: u32, value: Option<Ref>) -> Result<()> {
         if let Some(r) = value {
             r.check(store)?;
@@ -150,7 +155,7 @@ impl Ref {
         })?
     }
 
-    /// A reference that keeps a function, and its instance, alive.
+    /// Creates a reference that keeps a function and its instance alive.
     pub fn of_func(store: &mut StoreMut<'_>, f: Func) -> Result<Ref> {
         let funcref = store.vm().funcs[f.check(store)?].funcref;
         store.vm_mut().callback_scope()?;
@@ -161,16 +166,17 @@ impl Ref {
         Ok(r)
     }
 
-    /// The function of a reference that `of_func` made; `None` for others.
+    /// The function of a reference that `of_func` created; `None` for others.
     pub fn as_func(&self, store: &mut StoreMut<'_>) -> Result<Option<Func>> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(None) };
         let funcref = store.vm().numbered[number as usize];
-        // SAFETY: a function of this store, alive since the object holds it.
+        // SAFETY: a function of this store, kept alive by the object.
         unsafe { Func::from_ref(store, funcref) }.map(Some)
     }
 
-    /// Whether it refers to something of a type (Wasm 3.0, 4.6.7 `ref.test`).
+    /// Whether the object is of a type (Wasm 3.0, 4.6.7 `ref.test`). Fails with `InvalidArgument` if the type belongs
+    /// to another engine.
     pub fn is(&self, store: &StoreMut<'_>, ty: RefType) -> Result<bool> {
         let types = &store.vm().engine.types;
         if let Some(id) = ty.heap.concrete()
@@ -186,8 +192,8 @@ impl Ref {
         Ok(no_gc.is(Some(gc), ty))
     }
 
-    /// A number that stays the same while the object lives, although it moves. Different objects of a heap have different
-    /// ones; equal i31s equal ones.
+    /// A number that stays the same while the object lives, even if the object moves. Different objects of a heap have
+    /// different numbers; equal i31s have equal ones.
     pub fn identity_hash(&self, store: &mut StoreMut<'_>) -> Result<u64> {
         if let Some(f) = self.as_func(store)? {
             return Ok(spread(!(f.index as u64)));
@@ -197,7 +203,7 @@ impl Ref {
         hash.ok_or_else(|| err!(OutOfMemory, "no memory for an identity hash"))
     }
 
-    /// A weak reference to what it refers to.
+    /// Creates a weak reference to the object.
     pub fn downgrade(&self, store: &mut StoreMut<'_>) -> Result<WeakRef> {
         self.get(store)?;
         let weak = store.vm_mut().heap()?.new_weak(self.root()).map_err(|_| stale())?;
@@ -205,7 +211,7 @@ impl Ref {
         Ok(WeakRef { store: store.id(), index: weak.index, generation: weak.generation })
     }
 
-    /// As `host_with_fields`, of a pointer of the host's with a finalizer; `data` is only asked for it if this succeeds.
+    /// As `host_with_fields`, for a pointer of the host with a finalizer. `data` is only called if this succeeds.
     #[inline(always)]
     pub fn host_pointer(
         store: &mut StoreMut<'_>,
@@ -224,7 +230,7 @@ impl Ref {
         Ok(r)
     }
 
-    /// The data behind an object that `host` made; `None` for others.
+    /// The data of an object that `host` created; `None` for others.
     pub fn data<'s>(&self, store: &'s StoreMut<'_>) -> Result<Option<&'s (dyn Any + Send + Sync)>> {
         let (no_gc, gc) = self.get(store)?;
         Ok(match no_gc.host_data(gc) {
@@ -233,7 +239,7 @@ impl Ref {
         })
     }
 
-    /// The pointer behind an object that `host_pointer` made; `None` for others.
+    /// The pointer of an object that `host_pointer` created; `None` for others.
     pub fn pointer(&self, store: &StoreMut<'_>) -> Result<Option<*mut c_void>> {
         let (no_gc, gc) = self.get(store)?;
         Ok(match no_gc.host_data(gc) {
@@ -242,22 +248,22 @@ impl Ref {
         })
     }
 
-    /// An i31 with the low 31 bits of a number.
+    /// Creates an i31 from the low 31 bits of a number.
     pub fn i31(store: &mut StoreMut<'_>, v: i32) -> Result<Ref> {
-        // SAFETY: an i31 is a reference of every heap.
+        // SAFETY: an i31 is a valid reference in every heap.
         Ok(unsafe { Ref::from_raw(store, RawRef::i31(v)) }?.expect("not null"))
     }
 
-    /// The number of an i31, sign-extended; `None` for an object.
+    /// The value of an i31, sign-extended; `None` for an object.
     pub fn as_i31(&self, store: &StoreMut<'_>) -> Result<Option<i32>> {
         self.get(store).map(|(_, gc)| gc.as_i31())
     }
 
-    /// The most special type of what it refers to; an object of the host is `any`.
+    /// The most specific type of the object. The type of a host object is `any`.
     pub fn heap_type(&self, store: &StoreMut<'_>) -> Result<HeapType> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(no_gc.ref_type(gc, Top::Any).heap) };
-        // SAFETY: a function of this store, alive since the object holds it.
+        // SAFETY: a function of this store, kept alive by the object.
         Ok(HeapType::ConcreteFunc(unsafe { (*store.vm().numbered[number as usize]).type_id }))
     }
 
@@ -270,24 +276,25 @@ impl Ref {
     /// Another reference to the same object, in the innermost scope.
     pub fn duplicate(&self, store: &mut StoreMut<'_>) -> Result<Ref> {
         let raw = self.get(store)?.1.bits();
-        // SAFETY: just read.
+        // SAFETY: the bits were just read.
         Ok(unsafe { Ref::from_raw(store, raw) }?.expect("not null"))
     }
 
-    /// Makes it belong to the scope around the innermost one, or to the store if that is the outermost.
+    /// Moves the reference to the scope around the innermost one, or to the store if there is none.
     pub fn escape(&self, store: &mut StoreMut<'_>) -> Result<()> {
-        // Which is the innermost one.
+        // Makes sure that the innermost scope is the running host function's.
         store.vm_mut().callback_scope()?;
         self.get(store)?;
         store.vm_mut().heap()?.roots().escape(self.root()).map_err(|_| stale())
     }
 
-    /// Ends the reference from any thread: when the store is next used, if it is still there.
+    /// Releases the reference, from any thread. Takes effect when the store is next used; does nothing if the store is
+    /// gone.
     pub fn release_anywhere(&self) {
         mailbox::send(self.store, Release::Ref(self.root()));
     }
 
-    /// Ends the reference now.
+    /// Releases the reference now. Fails with `StaleHandle` if it was released before.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         self.check(store)?;
         let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;
@@ -305,7 +312,7 @@ fn stale() -> Error {
     err!(StaleHandle, "the reference was released, or its scope has ended")
 }
 
-/// Closes a scope, also after a panic.
+/// Closes a scope when dropped, so also after a panic.
 struct OpenScope {
     store: *mut crate::vm::store::Store,
     depth: u32,
@@ -313,12 +320,12 @@ struct OpenScope {
 
 impl Drop for OpenScope {
     fn drop(&mut self) {
-        // SAFETY: whoever opened it has the store, and nothing of it is borrowed any more.
+        // SAFETY: the code that opened the scope has the store, and nothing of the store is borrowed any more.
         unsafe { (*self.store).close_scopes(self.depth) };
     }
 }
 
-/// A host function that runs: closes its scopes, also after a panic.
+/// A running host function: closes its scopes when dropped, so also after a panic.
 struct Callback {
     store: *mut crate::vm::store::Store,
     exit_fp: usize,
@@ -332,19 +339,20 @@ impl Drop for Callback {
 }
 
 impl StoreMut<'_> {
-    /// Runs `f` in a scope: references made in it end with it, but for those that escape.
+    /// Runs `f` in a scope: references created in it are released when it ends, except those that escape.
     pub fn scope<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> Result<R> {
         let depth = self.open_scope()?;
         let _scope = OpenScope { store: self.as_ptr(), depth: depth - 1 };
         Ok(f(&mut self.reborrow()))
     }
 
-    /// Opens a scope; gives its depth, from 1.
+    /// Opens a scope and returns its depth, counted from 1. Fails with `OutOfMemory`.
     pub fn open_scope(&mut self) -> Result<u32> {
         self.vm_mut().open_scope()
     }
 
-    /// Closes the innermost scope. Fails if none was opened since the host function began that runs.
+    /// Closes the innermost scope. Fails with `InvalidArgument` if no scope was opened since the running host function
+    /// began.
     pub fn close_scope(&mut self) -> Result<()> {
         let vm = self.vm_mut();
         if vm.scopes <= vm.scope_base() {
@@ -354,7 +362,7 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// Runs a host function. References that are made in it end with it.
+    /// Runs a host function. References created in it are released when it ends.
     #[inline(always)]
     pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         self.settle();

@@ -1,4 +1,4 @@
-//! The store.
+//! The store: owns instances and everything else that runs.
 
 use super::Engine;
 use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, ATTENTION_DEAD};
@@ -23,16 +23,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Duration;
 
-/// Owns instances and everything else that runs. One thread at a time; may move between threads. All operations are
-/// `StoreMut`'s, which it dereferences to.
+/// Owns instances and everything else that runs. Used by one thread at a time, but can move between threads. All
+/// operations are methods of `StoreMut`, to which it dereferences.
 #[repr(transparent)]
 pub struct Store(StoreMut<'static>);
 
-/// A store in use: what a `Store` dereferences to, and what host functions and scopes get of the store they run in.
+/// A store in use: what a `Store` dereferences to, and what host functions and scopes receive of the store they run in.
 ///
-/// It owns nothing, and the store it stands for cannot be freed or exchanged through it: there is no `Store` to be had
-/// from it, none is ever given by value, and the lifetime tells each borrow from all others. So two of them can only be swapped
-/// if both were borrowed from a `Store` that nothing runs in.
+/// It owns nothing, and code that has one cannot free the store or exchange it for another: no `Store` can be obtained
+/// from it, it is never passed by value, and each borrow has a distinct lifetime. So two of them can only be swapped if
+/// both were borrowed from `Store`s in which nothing runs.
 ///
 /// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Store};
@@ -41,7 +41,7 @@ pub struct Store(StoreMut<'static>);
 /// store.scope(|inner| std::mem::swap(inner, &mut other));
 /// ```
 ///
-/// Nor by its target:
+/// Its target cannot be exchanged either:
 ///
 /// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Store};
@@ -50,7 +50,7 @@ pub struct Store(StoreMut<'static>);
 /// store.scope(|inner| std::mem::swap(inner, &mut *other));
 /// ```
 ///
-/// Nor with the one of a scope around it:
+/// Nor can those of two nested scopes:
 ///
 /// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Store};
@@ -59,7 +59,7 @@ pub struct Store(StoreMut<'static>);
 /// store.scope(|a| other.scope(|b| std::mem::swap(a, b)));
 /// ```
 ///
-/// And in a host function:
+/// Nor that of a host function:
 ///
 /// ```compile_fail,E0521
 /// use wrt::api::{Config, Engine, Func, FuncType, Store};
@@ -74,10 +74,11 @@ pub struct Store(StoreMut<'static>);
 #[repr(transparent)]
 pub struct StoreMut<'a>(NonNull<vm::Store>, PhantomData<&'a mut vm::Store>);
 
-// SAFETY: a store may move between threads (invariant 2); what it holds of the host is `Send`.
+// SAFETY: a store can move between threads (invariant 2); what it holds for the host is `Send`.
 unsafe impl Send for Store {}
 
 impl Store {
+    /// Creates an empty store. Fails with `Io` if the signal handlers cannot be installed.
     pub fn new(engine: &Engine) -> Result<Store> {
         let mut store = vm::Store::new(&engine.0);
         store.look_when_made(0)?;
@@ -101,25 +102,26 @@ impl DerefMut for Store {
     }
 }
 
-// SAFETY: a view is the only use of its store while it exists, and may move to another thread with it (invariant 2). Frames of calls in
-// progress stay where they are; that thread only reads them, and calls from its own stack.
+// SAFETY: while a view exists, it is the only way to use its store, and it can move to another thread with the store
+// (invariant 2). Frames of calls in progress stay where they are; the other thread only reads them, and makes calls on
+// its own stack.
 unsafe impl Send for StoreMut<'_> {}
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `into_raw` and is dropped once. Nothing of the store runs: who runs it borrows its
-        // owner, and what runs in it gets a `StoreMut`, which does not lead to the owner. The C API, whose callbacks can
-        // reach the owner, defers the end (`capi::life`).
+        // SAFETY: the pointer came from `into_raw` and is dropped once. Nothing of the store is running: a call borrows
+        // the store's owner, and code called from it gets a `StoreMut`, from which the owner cannot be reached. In the
+        // C API, callbacks can reach the owner, so `capi::life` defers the deletion.
         drop(unsafe { Stable::from_raw(self.0.0) });
     }
 }
 
 impl StoreMut<'_> {
-    // The store itself is reached by a pointer: while WebAssembly runs, the host functions it calls use the same store, and no
-    // reference to it is alive elsewhere (invariant 3 of the runtime).
+    // The store itself is accessed through a pointer: while WebAssembly runs, the host functions it calls use the same
+    // store, and no other reference to the store is alive (invariant 3 of the runtime).
     #[inline(always)]
     pub(super) fn vm(&self) -> &vm::Store {
-        // SAFETY: the store outlives what was borrowed of it; `self` is borrowed, and code that runs has its own borrow
+        // SAFETY: the store outlives what was borrowed from it; `self` is borrowed, and running code has its own borrow
         // (invariant 3).
         unsafe { self.0.as_ref() }
     }
@@ -135,86 +137,90 @@ impl StoreMut<'_> {
         self.0.as_ptr()
     }
 
-    /// The store that a host function was called from. The lifetime is for the caller to choose: what is handed to the host's
-    /// closures must be a borrow whose lifetime they are generic over, so that they cannot exchange it.
+    /// The store that a host function was called from. The caller chooses the lifetime: a host's closure must receive a
+    /// borrow whose lifetime it is generic over, so that it cannot exchange the store.
     ///
     /// # Safety
-    /// `store` is alive for `'a`, this is its thread, and no other reference to it is in use meanwhile.
+    /// `store` is alive for `'a`, this is its thread, and no other reference to the store is in use during `'a`.
     #[inline(always)]
     pub(super) unsafe fn from_ptr<'a>(store: *mut vm::Store) -> StoreMut<'a> {
         StoreMut(NonNull::new(store).expect("a store's address"), PhantomData)
     }
 
-    /// The same store for a shorter time, as a value of its own.
+    /// The same store for a shorter lifetime, as a separate value.
     #[inline(always)]
     pub(crate) fn reborrow(&mut self) -> StoreMut<'_> {
         StoreMut(self.0, PhantomData)
     }
 
-    /// Lends the store to `f`, as a value of its own. Calls may nest: what a host function that runs inside of `f` does
-    /// is done before `f` goes on.
+    /// Lends the store to `f`, as a separate value. Calls can nest: a host function that runs inside `f` finishes
+    /// before `f` continues.
     ///
     /// # Safety
     /// This is the store's thread, and no reference obtained from this store is in use.
     #[inline(always)]
     pub unsafe fn lend<R>(&self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
-        // SAFETY: alive with self; the rest is the caller's promise.
+        // SAFETY: the store is alive as long as `self`; the rest is the caller's promise.
         f(&mut unsafe { StoreMut::from_ptr(self.as_ptr()) })
     }
 
-    /// A pointer of whoever embeds the store, never looked at. Null at first.
+    /// A pointer for the program that embeds the store. The library never dereferences it. Initially null.
     pub fn embedder(&self) -> *mut () {
-        // SAFETY: the store's thread.
+        // SAFETY: on the store's thread.
         unsafe { (*self.vm().vm.get()).embedder }
     }
 
+    /// Sets the pointer that `embedder` returns.
     pub fn set_embedder(&mut self, p: *mut ()) {
         // SAFETY: as above.
         unsafe { (*self.vm().vm.get()).embedder = p };
     }
 
-    /// Unique in the process, never 0.
+    /// The store's id: unique in the process, never 0.
     pub fn id(&self) -> u64 {
         self.vm().id
     }
 
+    /// The store's engine.
     pub fn engine(&self) -> Engine {
         Engine(Arc::clone(&self.vm().engine))
     }
 
-    /// What a floor above keeps with the store. Dropped with it.
+    /// Data that a higher layer attaches to the store. Dropped with it.
     pub(crate) fn attached(&mut self) -> &mut Option<Box<dyn Any + Send>> {
         &mut self.vm_mut().attached
     }
 
-    /// Whether WebAssembly of this store is running (asked from a host function).
+    /// Whether WebAssembly of this store is running, for example when called from a host function.
     pub fn is_running(&self) -> bool {
         self.vm().is_running()
     }
 
-    /// Whether a bug of the engine was met while this store ran. It then refuses to run more.
+    /// Whether a bug of the engine was detected while this store ran. If so, the store refuses to run code.
     pub fn is_poisoned(&self) -> bool {
         self.vm().poisoned
     }
 
-    /// Marks the store as no longer to be trusted.
+    /// Marks the store as poisoned: it refuses to run code from now on.
     pub fn poison(&mut self) {
         self.vm_mut().poison();
     }
 
-    /// What the store may use in total. Counts what it holds already.
+    /// Sets limits for all of the store's memories, tables, instances and objects together. What the store already
+    /// holds counts toward them.
     pub fn set_limits(&mut self, limits: StoreLimits) {
         self.vm_mut().account.limits = limits;
         self.vm_mut().limit_heap();
     }
 
-    /// Bytes of the nursery, at most, from the next collection on. As `Config::nursery_size`.
+    /// The maximum size of the nursery, in bytes, from the next collection on. As for `Config::nursery_size`; fails
+    /// with `InvalidArgument` if it is out of range.
     pub fn set_nursery_max(&mut self, bytes: usize) -> Result<()> {
         let heap = HeapConfig { nursery_max: bytes, ..self.vm().heap_config };
         self.set_heap_config(heap)
     }
 
-    /// When the old objects are collected, from the next collection on. As `Config::heap_growth`.
+    /// When old objects are collected, from the next collection on. As `Config::heap_growth`.
     pub fn set_heap_growth(&mut self, percent: usize, min: usize) -> Result<()> {
         let heap = HeapConfig { growth_percent: percent, growth_min: min, ..self.vm().heap_config };
         self.set_heap_config(heap)
@@ -227,15 +233,18 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// Says where a stack is that the host has made itself and will call this store on: `size` bytes from `low`. For all calls that
-    /// begin afterwards; zeros take it back. On other stacks than that and the thread's own, WebAssembly may use 64 KiB at most.
+    /// Describes a stack that the host has allocated itself and will call this store on: `size` bytes from address
+    /// `low`. Applies to all calls that begin afterwards; zeros remove the description. On stacks other than that one
+    /// and the thread's own, WebAssembly can use at most 64 KiB. Fails with `InvalidArgument` if the stack is too
+    /// small.
     pub fn set_stack(&mut self, low: usize, size: usize) -> Result<()> {
         let stack = if (low, size) == (0, 0) { None } else { Some(host_stack(low, size)?) };
         self.vm_mut().describe_stack(false, stack);
         Ok(())
     }
 
-    /// Runs `f`, whose calls of this store know of a stack that the host has made itself, which this function is called on.
+    /// Runs `f`. Calls of this store in it know the bounds of the stack that this function is called on, which the host
+    /// has allocated itself. Fails with `InvalidArgument` if the stack is too small or the caller is not on it.
     #[inline(always)]
     pub fn on_stack<R>(&mut self, low: usize, size: usize, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let stack = host_stack(low, size)?;
@@ -248,8 +257,9 @@ impl StoreMut<'_> {
         result
     }
 
-    /// Who is told after each collection; `None` for nobody. It can not use the store. The old one is dropped. Refused while the
-    /// store runs: it may be on the stack itself.
+    /// Sets the callback that is notified after each collection; `None` removes it. It cannot use the store. The
+    /// previous one is dropped. Fails with `InvalidArgument` while the store runs, because the callback itself may be
+    /// on the stack.
     pub fn set_gc_hook(&mut self, hook: Option<GcHook>) -> Result<()> {
         if self.is_running() {
             return Err(err!(InvalidArgument, "who is told of collections can not be changed while the store runs"));
@@ -259,12 +269,14 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// Which references are alive, and where they were made, as text. The engine must be configured for it.
+    /// Lists the live references and where each was created, as text. The engine must be configured with
+    /// `debug_references`.
     pub fn reference_report(&mut self) -> Result<String> {
         self.vm_mut().reference_report()
     }
 
-    /// Collects, and writes all objects in the format of Chromium's developer tools (`.heapsnapshot`), piece by piece.
+    /// Collects, then writes all objects piece by piece in the heap snapshot format of Chromium's developer tools
+    /// (`.heapsnapshot`).
     pub fn write_heap_snapshot(&mut self, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         self.gc()?;
         let shared = self.vm().vm.clone();
@@ -276,13 +288,14 @@ impl StoreMut<'_> {
         self.vm().heap.as_ref().map_or_else(AllPauses::default, |h| h.all_pauses())
     }
 
-    /// Counts objects and roots, by walking all of them.
+    /// Counts objects and roots by walking all of them.
     pub fn heap_census(&mut self) -> Result<Census> {
         self.vm_mut().census()
     }
 
-    /// Who is asked before a memory, a table, the number of instances or the heap grows, after the limits; `None` for nobody.
-    /// The old one is dropped. Refused while the store runs: the limiter itself may be on the stack.
+    /// Sets the callback that is asked before a memory, a table, the number of instances or the heap grows, after the
+    /// limits were checked; `None` removes it. The previous one is dropped. Fails with `InvalidArgument` while the
+    /// store runs, because the limiter itself may be on the stack.
     pub fn set_limiter(&mut self, limiter: Option<Limiter>) -> Result<()> {
         if self.is_running() {
             return Err(err!(InvalidArgument, "the limiter can not be changed while the store runs"));
@@ -293,14 +306,14 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// Runs `f`, which makes a part of the store, in a store that frees what was released when that is worth it, or when a limit
-    /// or the system refuses `f` otherwise.
+    /// Runs `f`, which creates a part of the store. Released parts are freed first if that is worthwhile; they are also
+    /// freed, and `f` is run again, if a limit or the system would otherwise refuse it.
     pub(super) fn with_room<R>(&mut self, mut f: impl FnMut(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
-        // Finalizers have to wait until `f` is over: they might delete what it has borrowed.
+        // Finalizers must wait until `f` has returned: they might delete what it has borrowed.
         self.vm_mut().free_released_if_due()?;
         let placed = self.vm().placed;
         match f(self) {
-            // Not again if an instance was made meanwhile: its start function may have failed like that.
+            // Not retried if an instance was created in `f`: the error may be that of its start function.
             Err(e)
                 if matches!(e.kind(), ErrorKind::Limit | ErrorKind::OutOfMemory)
                     && self.vm().placed == placed
@@ -313,8 +326,8 @@ impl StoreMut<'_> {
         }
     }
 
-    /// At an entry, an exit, or when a host function begins: releases what other threads have released, and drops the data of
-    /// objects and functions of the host that have died. Nothing of the store is borrowed meanwhile.
+    /// Runs pending work on entry, on exit, and when a host function begins: releases what other threads have released,
+    /// and drops the data of dead host objects and host functions. Nothing of the store is borrowed during this.
     #[inline(always)]
     pub(super) fn settle(&mut self) {
         if self.vm().vm.attention().load(Relaxed) != 0 {
@@ -322,7 +335,7 @@ impl StoreMut<'_> {
         }
     }
 
-    /// As at an entry.
+    /// Runs pending work, as every entry does.
     pub fn attend(&mut self) {
         self.settle();
     }
@@ -333,7 +346,7 @@ impl StoreMut<'_> {
             return;
         }
         self.vm().vm.over();
-        // Finalizers run (invariant 7), here without a reference to the store.
+        // Finalizers run here (invariant 7), without a reference to the store.
         self.vm_mut().read_mail();
         self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
         let shared = self.vm().vm.clone();
@@ -349,47 +362,49 @@ impl StoreMut<'_> {
         });
     }
 
-    /// Whether a callback of the host runs that can not use the store: a limiter or a finalizer.
+    /// Whether a host callback that cannot use the store is running, such as a limiter or a finalizer.
     #[inline(always)]
     pub fn is_closed(&self) -> bool {
         self.vm().vm.attention().load(Relaxed) & ATTENTION_CLOSED != 0
     }
 
-    /// To keep callbacks away from the store, also from where the store is not at hand.
+    /// Keeps callbacks away from the store, also where the store itself is not accessible.
     pub fn gate(&self) -> Gate {
         Gate(self.vm().vm.clone())
     }
 
     /// Collects all objects that nothing refers to any more.
     pub fn gc(&mut self) -> Result<()> {
-        // What errors and other threads have released is not referred to.
+        // What errors held and what other threads have released is no longer referenced.
         self.settle();
         self.vm_mut().collect_all()?;
         self.settle();
         Ok(())
     }
 
-    /// Instances that are there: not released, or not freed yet.
+    /// The number of instances: those not released, and those released but not yet freed.
     pub fn instance_count(&self) -> usize {
         self.vm().instances.len()
     }
 
-    /// What the store's heap has done and holds.
+    /// What the store's heap holds, and what it has done so far.
     pub fn heap_statistics(&self) -> Statistics {
         self.vm().heap_statistics()
     }
 
-    /// The store is interrupted after a time from now; `None` removes the deadline. While nothing runs, this also forgets a deadline that
-    /// has passed, and `None` an `interrupt` as well; while something runs, what is pending stays so. The engine must be configured for
-    /// interruption.
+    /// Interrupts the store after a time, counted from now; `None` removes the deadline. While nothing runs, this also
+    /// clears a deadline that has passed, and `None` clears a pending `interrupt` too. While something runs, pending
+    /// interrupts stay. Fails with `InvalidArgument` if the engine is not configured for interruption, and with `Io` if
+    /// no thread for deadlines can be started.
     pub fn set_deadline(&mut self, after: Option<Duration>) -> Result<()> {
         self.check_interruption()?;
         self.vm().vm.set_deadline(after).map_err(|e| err!(Io, "no thread for deadlines: {e}"))
     }
 
-    /// Who is asked for more time where a deadline that has passed would stop the guest; `None` for nobody. Not asked if somebody has
-    /// interrupted the store as well, nor again when it has given none. The old one is dropped. Refused while the store runs: it
-    /// may be on the stack itself.
+    /// Sets the callback that can grant more time when a passed deadline would stop the guest; `None` removes it. It is
+    /// not called if the store was also interrupted, nor again after it has granted no more time. The previous one is
+    /// dropped. Fails with `InvalidArgument` while the store runs, because the callback itself may be on the stack, or
+    /// if the engine is not configured for interruption.
     pub fn set_deadline_callback(&mut self, callback: Option<DeadlineCallback>) -> Result<()> {
         self.check_interruption()?;
         if self.is_running() {
@@ -401,7 +416,8 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// A handle that interrupts this store. The engine must be configured for interruption.
+    /// A handle that can interrupt this store. Fails with `InvalidArgument` if the engine is not configured for
+    /// interruption.
     pub fn interrupt_handle(&self) -> Result<InterruptHandle> {
         self.check_interruption()?;
         Ok(InterruptHandle(self.vm().vm.clone()))
@@ -412,13 +428,13 @@ impl StoreMut<'_> {
         self.vm().engine.config.settings.interruption
     }
 
-    /// For host functions that take long: fails if the store has to stop. Whatever becomes of that error, the calls further out stop as
-    /// well.
+    /// For long-running host functions: fails with `Interrupted` if the store must stop. The outer calls stop as well,
+    /// whatever the host function does with the error.
     pub fn take_interrupt(&mut self) -> Result<()> {
         self.vm().vm.poll().map_err(Error::trap)
     }
 
-    /// Whether an interrupt or a deadline that has passed is pending. Changes nothing.
+    /// Whether an interrupt or a passed deadline is pending. Does not clear it.
     pub fn is_interrupted(&self) -> bool {
         self.vm().vm.is_interrupted()
     }
@@ -439,28 +455,30 @@ impl StoreMut<'_> {
     }
 }
 
-/// Keeps callbacks of the host away from a store. Outlives it harmlessly.
+/// Keeps callbacks of the host away from a store. It may outlive the store.
 #[derive(Clone)]
 pub struct Gate(Arc<SharedVmStore>);
 
 impl Gate {
-    /// Runs `f`, during which the store says that it is closed. On the store's thread.
+    /// Runs `f` with the store marked as closed. Must be called on the store's thread.
     pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
         self.0.closed_during(f)
     }
 
-    /// Whether the host, which uses the store at `sp` while a call is in it, plainly does so in a callback.
+    /// Whether the host, which uses the store at stack pointer `sp` during a call, certainly does so from the callback
+    /// that is running.
     #[inline(always)]
     pub fn is_called_back(&self, sp: usize) -> bool {
         self.0.is_called_back(sp)
     }
 
-    /// See `vm::abandoned`. On the store's thread.
+    /// See `vm::abandoned`. Must be called on the store's thread.
     pub fn look_for_abandoned(&self, sp: usize) -> Abandoned {
         self.0.look_for_abandoned(sp)
     }
 
-    /// Fails while a callback runs that can not use the store, and if a callback has left the store for good.
+    /// Fails with `InvalidArgument` while a callback runs that cannot use the store, or if a callback was left without
+    /// returning.
     pub fn check_open(&self) -> Result<()> {
         match self.0.attention().load(Relaxed) {
             bits if bits & ATTENTION_ABANDONED != 0 => Err(abandoned::error()),
@@ -471,37 +489,40 @@ impl Gate {
         }
     }
 
+    /// Whether the store has pending work, or is closed or abandoned.
     #[inline(always)]
     pub fn needs_attention(&self) -> bool {
         self.0.attention().load(Relaxed) != 0
     }
 
+    /// As `StoreMut::is_closed`.
     pub fn is_closed(&self) -> bool {
         self.0.attention().load(Relaxed) & ATTENTION_CLOSED != 0
     }
 
-    /// As `Store::is_interrupted`.
+    /// As `StoreMut::is_interrupted`.
     pub fn is_interrupted(&self) -> bool {
         self.0.is_interrupted()
     }
 
-    /// As `Store::time_left`. On the store's thread.
+    /// As `StoreMut::time_left`. Must be called on the store's thread.
     pub fn time_left(&self) -> Option<Duration> {
         self.0.time_left()
     }
 
-    /// For good.
+    /// Closes the store permanently.
     pub fn close(&self) {
         self.0.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
     }
 }
 
-/// Interrupts a store, from any thread or from a signal handler. Outlives it harmlessly.
+/// Interrupts a store from any thread or from a signal handler. It may outlive the store.
 #[derive(Clone)]
 pub struct InterruptHandle(Arc<SharedVmStore>);
 
 impl InterruptHandle {
-    /// What the store runs now, or next, ends with an error of kind `interrupted`. Async-signal-safe.
+    /// Interrupts the store: the call that is running, or the next one, ends with an error of kind `Interrupted`.
+    /// Async-signal-safe.
     pub fn interrupt(&self) {
         self.0.interrupt();
     }

@@ -11,14 +11,15 @@ use crate::vm::{bulk, store as vm, table};
 use crate::wasm::types::{TableType, ValType};
 
 impl Table {
-    /// A table whose elements all are `init`.
+    /// Creates a table whose elements are all `init`, owned by the store. Fails with `InvalidArgument` for invalid
+    /// limits, with `TypeMismatch` if `init` is not of the element type, and with `Limit` if a limit refuses it.
     pub fn new(store: &mut StoreMut<'_>, ty: TableType, init: Val) -> Result<Table> {
         if ty.limits.max.is_some_and(|max| max < ty.limits.min) {
             return Err(err!(InvalidArgument, "table limits {}: the maximum is below the minimum", ty.limits));
         }
         store.keep_type_of(ValType::Ref(ty.element))?;
         let table = store.with_room(|store| {
-            // What may fail comes before the table is there.
+            // Everything that can fail happens before the table exists.
             if ValType::Ref(ty.element).is_gc() {
                 store.vm_mut().heap()?;
             }
@@ -30,12 +31,13 @@ impl Table {
         })?;
         match table.fill(store, 0, init, ty.limits.min) {
             Ok(()) => Ok(table),
-            // Nobody has it.
+            // No other code has a handle of the table.
             Err(e) => table.release(store).and(Err(e)),
         }
     }
 
-    /// Gives up the host's hold on a table that `new` made: it lives as long as something refers to it.
+    /// Releases the host's ownership of a table created by `new`: it then lives as long as something refers to it.
+    /// Fails with `StaleHandle` if it was released before, and with `InvalidArgument` if an instance owns it.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         let i = self.check(store)?;
         store.vm_mut().release_table(i)
@@ -45,34 +47,34 @@ impl Table {
         Ok(&store.vm().tables[self.check(store)?])
     }
 
-    /// A value as an element of this table. A reference in it is good until something is collected.
+    /// Converts a value to an element of this table. A reference in it is valid until the next collection.
     fn element(&self, store: &StoreMut<'_>, value: Val) -> Result<VmSlot> {
         value.to_slot(store, ValType::Ref(self.vm(store)?.ty().element)).map_err(of_element)
     }
 
-    /// The type as of now: its minimum is the present size.
+    /// The current type: its minimum is the current size.
     pub fn ty(&self, store: &StoreMut<'_>) -> Result<TableType> {
         let t = self.vm(store)?;
         Ok(TableType { limits: t.current_limits(), ..t.ty() })
     }
 
-    /// Elements.
+    /// The number of elements.
     pub fn size(&self, store: &StoreMut<'_>) -> Result<u64> {
         Ok(self.vm(store)?.len())
     }
 
-    /// The element at `i`. A reference is one of the innermost scope.
+    /// The element at `i`. A reference belongs to the innermost scope. Traps if `i` is out of bounds.
     pub fn get(&self, store: &mut StoreMut<'_>, i: u64) -> Result<Val> {
         let mut value = Val::I32(0);
-        // SAFETY: a place of our own.
+        // SAFETY: `value` is a local variable.
         unsafe { self.get_value(store, i, &mut value)? };
         Ok(value)
     }
 
-    /// The same, as a value of the host's.
+    /// The same, with a value in the host's own representation.
     ///
     /// # Safety
-    /// `out` can be written.
+    /// `out` can be written to.
     #[inline(always)]
     pub unsafe fn get_value<V: Value>(&self, store: &mut StoreMut<'_>, i: u64, out: *mut V) -> Result<()> {
         let place = self.check(store)?;
@@ -85,11 +87,11 @@ impl Table {
         } else {
             VmSlot { funcref: table.get_func(i).map_err(|trap| outside(trap, i, 1, table))? }
         };
-        // SAFETY: an element of a table of this store, just read; the caller's promise.
+        // SAFETY: an element of a table of this store, just read; the rest is the caller's promise.
         unsafe { V::get(out, store, &slot, &ty) }
     }
 
-    /// The elements `at..at + len`. References are ones of the innermost scope.
+    /// The elements `at..at + len`. References belong to the innermost scope. Traps if the range is out of bounds.
     pub fn get_many(&self, store: &mut StoreMut<'_>, at: u64, len: u64) -> Result<Vec<Val>> {
         let table = self.vm(store)?;
         table.check_range(at, len).map_err(|trap| outside(trap, at, len, table))?;
@@ -103,6 +105,8 @@ impl Table {
         Ok(values)
     }
 
+    /// Sets the element at `i`. Fails with `TypeMismatch` if `value` is not of the element type. Traps if `i` is out of
+    /// bounds.
     #[inline(always)]
     pub fn set(&self, store: &mut StoreMut<'_>, i: u64, value: Val) -> Result<()> {
         let place = self.check(store)?;
@@ -116,18 +120,18 @@ impl Table {
         let raw = Ref::to_raw(r, store, element).map_err(of_element)?;
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
         let slots = tables[place].slots(no_gc, i, 1).map_err(|trap| outside(trap, i, 1, &tables[place]))?;
-        // SAFETY: just checked, and nothing was collected since.
+        // SAFETY: just checked, and no collection has happened since.
         slots.store(no_gc, 0, unsafe { no_gc.adopt(raw) });
         Ok(())
     }
 
-    /// Grows by `delta` elements that are `init`; gives the old size.
+    /// Grows by `delta` elements that are `init` and returns the old size. Fails with `Limit` if the table cannot grow.
     pub fn grow(&self, store: &mut StoreMut<'_>, delta: u64, init: Val) -> Result<u64> {
         let slot = self.element(store, init)?;
         let i = self.check(store)?;
         let is_gc = self.vm(store)?.is_gc();
         let vm = store.vm_mut();
-        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used.
         let grown = unsafe {
             match is_gc {
                 true => {
@@ -142,6 +146,8 @@ impl Table {
         grown.map_err(Error::trap)?.ok_or_else(|| err!(Limit, "a table of {len} elements can not grow by {delta}"))
     }
 
+    /// Sets the elements `at..at + len` to `value`. Fails with `TypeMismatch` if it is not of the element type. Traps
+    /// if the range is out of bounds.
     pub fn fill(&self, store: &mut StoreMut<'_>, at: u64, value: Val, len: u64) -> Result<()> {
         let slot = self.element(store, value)?;
         let i = self.check(store)?;
@@ -149,7 +155,7 @@ impl Table {
             store.vm_mut().heap()?;
         }
         let vm::Store { vm, heap, tables, .. } = store.vm();
-        // SAFETY: `element` wrote the member for the table's type, and nothing is collected meanwhile.
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used.
         let filled = unsafe {
             match heap.as_ref().filter(|_| tables[i].is_gc()).map(|h| h.no_gc()) {
                 Some(no_gc) => {
@@ -162,7 +168,8 @@ impl Table {
         filled.map_err(|trap| outside(trap, at, len, &tables[i]))
     }
 
-    /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine.
+    /// Copies `len` elements, from `from` on in `src`, to `at` on in this table. The ranges can overlap. Fails with
+    /// `TypeMismatch` if the element types do not match. Traps if a range is out of bounds.
     pub fn copy(&self, store: &mut StoreMut<'_>, at: u64, src: Table, from: u64, len: u64) -> Result<()> {
         let (dst_table, src_table) = (self.vm(store)?, src.vm(store)?);
         let types = store.vm().engine.types.view();
@@ -184,7 +191,7 @@ impl Table {
     }
 }
 
-/// A trap; that of an access beyond the end, with what was wanted.
+/// The error of a trap; an access out of bounds also reports the range and the table's size.
 #[cold]
 fn outside(trap: Trap, at: u64, len: u64, table: &table::Table) -> Error {
     let (size, error) = (table.len(), Error::trap(trap));

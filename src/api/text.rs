@@ -1,4 +1,4 @@
-//! The text format: translated to the binary one, and where in the text an error of the binary is.
+//! The text format: translation to the binary format, and mapping of errors in the binary back to places in the text.
 
 use super::mistaken::{first_keyword, mistaken};
 use crate::base::{Error, ErrorKind, Quoted, Result};
@@ -14,7 +14,8 @@ use wast::core::{FuncKind, ModuleField, ModuleKind};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 
-/// Text is translated, binary goes through. What is neither is refused, with what it seems to be.
+/// The module in binary format: text is translated, a binary is returned unchanged. Anything else is rejected with a
+/// message that says what it seems to be.
 pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     if bytes.starts_with(b"\0asm") {
         return Ok(Cow::Borrowed(bytes));
@@ -30,7 +31,9 @@ pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     }
 }
 
-/// The binary of a text between two others. The parser recurses, whatever stack the host has. Lines in errors are those of the text: what stands before it are whole lines.
+/// Translates a text, placed between two others, to the binary format. The parser is recursive, so it runs on a large
+/// stack of its own, whatever stack the host has. Line numbers in errors are those of `text`: `before` consists of
+/// whole lines.
 pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Vec<u8>> {
     let all = [before, text, after].concat();
     let parse = || tokens(&all).and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode());
@@ -48,19 +51,20 @@ pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Ve
     })
 }
 
-/// Names and comments may hold any character, also those that turn the direction of text.
+/// Names and comments can contain any character, including those that change the direction of text.
 fn tokens(text: &str) -> wast::parser::Result<ParseBuffer<'_>> {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     ParseBuffer::new_with_lexer(lexer)
 }
 
-/// A message with its place in a text, from 1 on: `2:12: unknown operator`.
+/// A message with its place in a text, counted from 1: `2:12: unknown operator`.
 fn placed(line: usize, column: usize, message: &str) -> String {
     format!("{line}:{column}: {message}")
 }
 
-/// An error of the binary that `bytes` stand for. If they are text, and it is about an instruction, the message says where.
+/// Adds the place in the text to an error that was found in the binary translated from `bytes`, if they are text and
+/// the error concerns an instruction.
 pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
     let Some(offset) = error.offset().filter(|_| !std::ptr::eq(bytes, binary)) else { return error };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
@@ -69,7 +73,7 @@ pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
     Error::new(error.kind(), placed(line, column, error.message())).at(offset)
 }
 
-/// Which of the module's own functions, and which instruction of it, has the byte at an offset.
+/// The function with a body, and the instruction in it, that contain the byte at an offset.
 fn instruction_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
     let mut function = 0;
     for payload in payloads(binary, WasmFeatures::all()) {
@@ -85,7 +89,8 @@ fn instruction_at(binary: &[u8], offset: u64) -> Option<(usize, usize)> {
     None
 }
 
-/// Line and column, from 1 on, of an instruction; of the function where its end is meant, which has no place in the text.
+/// Line and column, counted from 1, of an instruction. The function's final `end` has no place in the text; the
+/// function's own is returned for it.
 fn line_of(text: &str, function: usize, instruction: usize) -> Option<(usize, usize)> {
     let mut buffer = tokens(text).ok()?;
     buffer.track_instr_spans(true);

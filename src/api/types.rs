@@ -1,4 +1,4 @@
-//! Types of structures, arrays and functions, beside those of modules.
+//! Types of structures, arrays and functions, in addition to those of modules.
 
 use super::text::text_to_binary;
 use super::{Engine, StoreMut};
@@ -12,13 +12,13 @@ use crate::wasm::{decode, group, refusal};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Types of a signature that are looked up by name, at most.
+/// Maximum number of types in a signature that are looked up by name.
 const SHOWN: usize = 16;
 
-/// Types that were defined together, by number and by name. They are there at least as long as this.
+/// Types that were defined together, by index and by name. They stay alive at least as long as this value.
 pub struct Types {
     types: Vec<DefType>,
-    /// By type index, for those that have one.
+    /// Type indices with their names, for types that have one.
     names: Vec<(usize, Box<str>)>,
     scope: Arc<TypeScope>,
 }
@@ -29,19 +29,22 @@ impl Types {
         Types { types: info.types.values().cloned().collect(), names, scope: info.scope().clone() }
     }
 
+    /// The number of types.
     pub fn len(&self) -> usize {
         self.types.len()
     }
 
+    /// Whether there are no types.
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
 
+    /// The type at an index.
     pub fn get(&self, i: usize) -> Option<HeapType> {
         self.types.get(i).map(|def| def.heap_type())
     }
 
-    /// By the name in the text, without its dollar sign.
+    /// The type with a name from the text, without its dollar sign.
     pub fn find(&self, name: &str) -> Option<HeapType> {
         self.names.iter().find(|(_, n)| **n == *name).and_then(|(i, _)| self.get(*i))
     }
@@ -53,14 +56,14 @@ impl Types {
 }
 
 impl Engine {
-    /// Unique in the process, never 0.
+    /// The engine's id: unique in the process, never 0.
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
-    /// Types from the text format: type definitions and recursion groups, such as
-    /// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Types that the host defines live as long as the engine;
-    /// equal ones are the same, wherever they come from.
+    /// Defines types written in the text format: type definitions and recursion groups, such as `(rec (type $node
+    /// (struct (field $next (mut (ref null $node))))))`. Types that the host defines live as long as the engine. Equal
+    /// types are identical, wherever they were defined. Fails with `InvalidArgument` if the text defines anything else.
     pub fn parse_types(&self, text: &str) -> Result<Types> {
         let binary = text_to_binary("(module\n", text, "\n)")?;
         let features = self.0.config.features;
@@ -83,7 +86,7 @@ impl Engine {
         Ok(Types { scope, ..types })
     }
 
-    /// Defines the members of a recursion group, which name each other by `in_group`.
+    /// Defines the members of a recursion group. They refer to each other through `in_group`.
     pub fn define_types(&self, members: Vec<SubType>) -> Result<Types> {
         let types = group::define(&self.0.types, members)?;
         let scope = self.0.types.scope(types.clone(), FxHashMap::default());
@@ -91,34 +94,36 @@ impl Engine {
         Ok(Types { types, names: Vec::new(), scope })
     }
 
-    /// A type of this engine.
+    /// The definition of a type of this engine. Fails with `InvalidArgument` if it belongs to another engine.
     pub fn type_def(&self, id: TypeId) -> Result<DefType> {
         self.0.types.find(id).ok_or_else(|| err!(InvalidArgument, "the type is none of this engine"))
     }
 
-    /// How many types there are, of modules and of the host.
+    /// The number of types, defined by modules and by the host.
     pub fn type_count(&self) -> usize {
         self.0.types.len()
     }
 
-    /// A type of this engine that is of a generation.
+    /// The definition of a type of this engine, if it is of the given generation. Fails with `StaleHandle` if the type
+    /// is gone.
     pub fn type_of_generation(&self, id: TypeId, generation: u32) -> Result<DefType> {
         let found = self.0.types.find(id).filter(|def| def.generation == generation);
         found.ok_or_else(|| err!(StaleHandle, "the type is gone: nothing keeps it any more"))
     }
 
-    /// Types that are kept together, with the names of the scope of a number, if it has all of them.
+    /// A scope that keeps these types alive. It has the names of scope `number`, if that contains all of them.
     pub fn scope_of(&self, types: Vec<DefType>, number: u32) -> Arc<TypeScope> {
         let named = self.0.types.find_scope(number).filter(|scope| types.iter().all(|t| scope.has(t)));
         named.unwrap_or_else(|| self.0.types.scope(types, FxHashMap::default()))
     }
 
-    /// The names of a number, as long as what they are of is there.
+    /// The scope with the given number, as long as it exists.
     pub fn find_scope(&self, number: u32) -> Option<Arc<TypeScope>> {
         self.0.types.find_scope(number)
     }
 
-    /// Whether a type is one of this engine's, or needs no engine.
+    /// Fails with `InvalidArgument` if a type belongs to another engine. Types that do not refer to a definition belong
+    /// to every engine.
     pub fn check_type(&self, t: ValType) -> Result<()> {
         let ValType::Ref(r) = t else { return Ok(()) };
         match r.heap.concrete() {
@@ -129,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// Whether a value of type `a` may stand where one of type `b` is wanted (Wasm 3.0, 3.3.5).
+    /// Whether a value of type `a` can be used where one of type `b` is required (Wasm 3.0, 3.3.5).
     pub fn matches(&self, a: ValType, b: ValType) -> Result<bool> {
         self.check_type(a)?;
         self.check_type(b)?;
@@ -138,7 +143,8 @@ impl Engine {
 }
 
 impl StoreMut<'_> {
-    /// Checks a type that something is made of, as `Engine::check_type`, and keeps it to the store's end.
+    /// Checks the type of an object to be created, as `Engine::check_type` does, and keeps it alive until the store is
+    /// dropped.
     pub(super) fn keep_type_of(&mut self, t: ValType) -> Result<()> {
         self.engine().check_type(t)?;
         if let Some(id) = t.named() {
@@ -147,12 +153,13 @@ impl StoreMut<'_> {
         Ok(())
     }
 
-    /// The names that the first of some types has in the store that has one.
+    /// The scope of this store that has names for the types. The first of them that has one decides.
     pub fn scope_naming(&self, ids: impl Iterator<Item = TypeId>) -> Option<Arc<TypeScope>> {
         ids.take(SHOWN).find_map(|id| self.vm().scope_naming(id))
     }
 
-    /// Keeps types of this store's, as `Engine::scope_of`, with names that one of them has in the store.
+    /// Keeps types of this store alive, as `Engine::scope_of` does, with names from a scope of the store, if one of
+    /// them has names there.
     pub fn scope_of(&self, ids: &[TypeId]) -> Arc<TypeScope> {
         let types: Vec<DefType> = ids.iter().map(|id| self.vm().engine.types.get(*id)).collect();
         let number = self.scope_naming(ids.iter().copied()).map_or(0, |scope| scope.number());

@@ -8,23 +8,23 @@ use crate::err;
 use crate::gc::{Gc, NoGc};
 use crate::wasm::types::{RefType, Top, ValType};
 
-/// A value as a host has it.
+/// A value in the host's own representation.
 pub trait Value: Copy {
     /// Zero, or null.
     fn default_of(ty: ValType) -> Self;
 
-    /// Writes a value into a slot for machine code, if it is of type `ty` and of this store. A reference in it is good until
-    /// something is collected.
+    /// Writes a value into a slot for machine code. A reference in it is valid until the next collection. Fails with
+    /// `TypeMismatch` if the value is not of type `ty`, and with `WrongStore` if it belongs to another store.
     ///
     /// # Safety
-    /// `this` is a value, `slot` a place.
+    /// `this` points to a value, and `slot` can be written to.
     unsafe fn put(this: *const Self, store: &StoreMut<'_>, ty: &ValType, slot: *mut VmSlot) -> Result<()>;
 
-    /// Writes the value of type `ty` in a slot to `this`. A reference becomes one of the innermost scope.
+    /// Writes the value of type `ty` in a slot to `this`. A reference then belongs to the innermost scope.
     ///
     /// # Safety
-    /// `this` is a place; the slot holds a value of this type, and a reference in it is of this store, from after the last
-    /// collection.
+    /// `this` can be written to. The slot holds a value of this type; a reference in it belongs to this store and was
+    /// obtained after the last collection.
     unsafe fn get(this: *mut Self, store: &mut StoreMut<'_>, slot: *const VmSlot, ty: &ValType) -> Result<()>;
 }
 
@@ -51,22 +51,22 @@ impl Value for Val {
 pub enum Val {
     I32(i32),
     I64(i64),
-    /// Bits of an f32.
+    /// The bits of an f32.
     F32(u32),
-    /// Bits of an f64.
+    /// The bits of an f64.
     F64(u64),
-    /// Little-endian bytes as a number.
+    /// The 16 bytes as a little-endian number.
     V128(u128),
     FuncRef(Option<Func>),
-    /// Of any type below `any`.
+    /// A reference of any type below `any`.
     AnyRef(Option<Ref>),
     ExternRef(Option<Ref>),
-    /// An exception.
+    /// A reference to an exception.
     ExnRef(Option<Ref>),
 }
 
 impl Val {
-    /// The most general type of its hierarchy.
+    /// The type of the value; for a reference, the top type of its hierarchy.
     pub fn ty(&self) -> ValType {
         match self {
             Val::I32(_) => ValType::I32,
@@ -81,7 +81,7 @@ impl Val {
         }
     }
 
-    /// Zero, or null, which a type that has no null does not accept.
+    /// Zero, or null. A non-nullable type gets null as well, which does not have that type.
     pub fn default_of(ty: ValType) -> Val {
         match ty {
             ValType::I32 => Val::I32(0),
@@ -93,7 +93,7 @@ impl Val {
         }
     }
 
-    /// A reference that is not to a function; null in each hierarchy.
+    /// A reference in the hierarchy of `top`. A function reference is always null.
     fn of_ref(top: Top, r: Option<Ref>) -> Val {
         match top {
             Top::Func => Val::FuncRef(None),
@@ -103,7 +103,7 @@ impl Val {
         }
     }
 
-    /// The reference in it that a scope owns, if there is one.
+    /// The reference that a scope owns, if the value is one.
     pub fn reference(&self) -> Option<Ref> {
         match self {
             Val::AnyRef(r) | Val::ExternRef(r) | Val::ExnRef(r) => *r,
@@ -111,8 +111,9 @@ impl Val {
         }
     }
 
-    /// The value as machine code takes it, if it is of type `ty` and of this store. A reference in it is good until
-    /// something is collected.
+    /// Converts the value to the form that machine code uses. A reference in it is valid until the next collection.
+    /// Fails with `TypeMismatch` if the value is not of type `ty`, and with `WrongStore` if it belongs to another
+    /// store.
     #[inline]
     pub(super) fn to_slot(self, store: &StoreMut<'_>, ty: ValType) -> Result<VmSlot> {
         let mut slot = VmSlot::ZERO;
@@ -131,10 +132,11 @@ impl Val {
         Ok(slot)
     }
 
-    /// The value of type `ty` in a slot. A reference becomes a root of the innermost scope.
+    /// The value of type `ty` in a slot. A reference becomes a root that belongs to the innermost scope.
     ///
     /// # Safety
-    /// The slot holds a value of this type, and a reference in it is of this store, from after the last collection.
+    /// The slot holds a value of this type; a reference in it belongs to this store and was obtained after the last
+    /// collection.
     #[inline]
     pub(super) unsafe fn from_slot(store: &mut StoreMut<'_>, slot: &VmSlot, ty: ValType) -> Result<Val> {
         // SAFETY: the caller's promise.
@@ -165,7 +167,7 @@ fn func_slot(store: &StoreMut<'_>, f: Option<Func>, ty: RefType) -> Result<VmSlo
     }
 }
 
-/// The bits of a reference, if it is of type `ty`.
+/// The bits of a reference. Fails with `TypeMismatch` if it is not of type `ty`.
 #[inline(always)]
 pub(super) fn raw(store: &StoreMut<'_>, v: Option<Ref>, ty: RefType) -> Result<RawRef> {
     let Some(r) = v else { return null(store, ty).map(|_| RawRef::NULL) };

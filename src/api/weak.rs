@@ -8,14 +8,14 @@ use crate::gc::Weak;
 use crate::vm::mailbox::{self, Release};
 
 /// A reference that does not keep its object alive. A plain value: copies are the same reference. It lives until it is
-/// released, or the store ends; scopes do not matter.
+/// released or the store is dropped, independently of scopes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(C)]
 pub struct WeakRef {
     /// The store's id; 0 in the empty handle.
     pub store: u64,
     pub index: u32,
-    /// Distinguishes weak references that had the same place one after the other.
+    /// Distinguishes weak references that used the same index at different times.
     pub generation: u32,
 }
 
@@ -32,20 +32,21 @@ impl WeakRef {
         }
     }
 
-    /// A reference to the object, in the innermost scope; `None` if it has died.
+    /// A reference to the object, in the innermost scope; `None` if the object has died.
     pub fn upgrade(&self, store: &mut StoreMut<'_>) -> Result<Option<Ref>> {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
         let raw = no_gc.get_weak(self.weak()).map_err(|_| stale())?.map_or(RawRef::NULL, |gc| gc.bits());
-        // SAFETY: just read.
+        // SAFETY: the bits were just read.
         unsafe { Ref::from_raw(store, raw) }
     }
 
-    /// From any thread: when the store is next used, if it is still there.
+    /// As `release`, from any thread. Takes effect when the store is next used; does nothing if the store is gone.
     pub fn release_anywhere(&self) {
         mailbox::send(self.store, Release::Weak(self.weak()));
     }
 
+    /// Releases the weak reference. Fails with `StaleHandle` if it was released before.
     pub fn release(&self, store: &mut StoreMut<'_>) -> Result<()> {
         self.check(store)?;
         let heap = store.vm_mut().heap.as_mut().ok_or_else(stale)?;

@@ -1,4 +1,4 @@
-//! The one error of the engine.
+//! The engine's error type.
 
 use super::Trap;
 use super::shown::one_line;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as far as a program can act on it. Numbers are part of the ABI: append only.
+/// The kind of an error, for programs to act on. Numbers are part of the ABI: append only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum ErrorKind {
@@ -16,11 +16,11 @@ pub enum ErrorKind {
     InvalidArgument = 1,
     /// An object of one store was used with another.
     WrongStore = 2,
-    /// A handle whose object is gone, or that never named one.
+    /// A handle whose object is gone, or that never denoted one.
     StaleHandle = 3,
-    /// A value or object is not of the type that is needed.
+    /// A value or object does not have the required type.
     TypeMismatch = 4,
-    /// Bytes that are no WebAssembly module, or text that does not parse.
+    /// The bytes are not a WebAssembly module, or the text does not parse.
     Malformed = 5,
     /// A module that does not validate.
     InvalidModule = 6,
@@ -30,15 +30,15 @@ pub enum ErrorKind {
     Link = 8,
     /// The guest trapped.
     Trap = 9,
-    /// The guest threw an exception that nobody caught.
+    /// The guest threw an exception that was not caught.
     Exception = 10,
     /// The guest asked to exit.
     Exit = 11,
     /// A limit of the store or the engine was reached.
     Limit = 12,
-    /// The system gave no memory.
+    /// The system could not provide memory.
     OutOfMemory = 13,
-    /// The store's fuel is used up.
+    /// The store's fuel is used up. Reserved: no function measures fuel yet.
     OutOfFuel = 14,
     /// The store was interrupted, or its deadline passed.
     Interrupted = 15,
@@ -48,9 +48,9 @@ pub enum ErrorKind {
     Internal = 17,
     /// A host function failed.
     Host = 18,
-    /// Nothing has the name that was asked for.
+    /// Nothing has the requested name.
     NotFound = 19,
-    /// A store was used by two threads at once.
+    /// A store was used by two threads at the same time.
     WrongThread = 20,
 }
 
@@ -81,12 +81,12 @@ impl ErrorKind {
         ]
     }
 
-    /// The kind's name, as people read it.
+    /// The kind's human-readable name.
     pub fn name(self) -> &'static str {
         self.name_nul().trim_end_matches('\0')
     }
 
-    /// The name with a NUL behind it, for C.
+    /// The name followed by a NUL, for C.
     pub fn name_nul(self) -> &'static str {
         match self {
             ErrorKind::InvalidArgument => "invalid argument\0",
@@ -136,7 +136,7 @@ struct Data {
     offset: Option<u64>,
     exit_status: Option<i32>,
     frames: Vec<Frame>,
-    /// What holds the exception that nobody caught.
+    /// The holder of the uncaught exception.
     thrown: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -145,7 +145,8 @@ struct Data {
 pub struct Error(Box<Data>);
 
 impl Error {
-    /// The message becomes one line of bounded length: it may hold names of modules and of hosts, and texts of other libraries.
+    /// Creates an error. The message is converted to one line of bounded length, because it can contain names from
+    /// modules and hosts, and texts of other libraries.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error(Box::new(Data {
             kind,
@@ -166,21 +167,21 @@ impl Error {
         e
     }
 
-    /// The guest's wish to exit with `status`.
+    /// The guest's request to exit with `status`.
     pub fn exit(status: i32) -> Error {
         let mut e = Error::new(ErrorKind::Exit, format!("exit with status {status}"));
         e.0.exit_status = Some(status);
         e
     }
 
-    /// The error of an exception that nobody caught, which `thrown` holds for those who know how.
+    /// The error of an uncaught exception. `thrown` holds the exception; the layer that created it knows its type.
     pub fn exception(message: String, thrown: Arc<dyn Any + Send + Sync>) -> Error {
         let mut e = Error::new(ErrorKind::Exception, message);
         e.0.thrown = Some(thrown);
         e
     }
 
-    /// The same error about a part of what was asked for, which the message then names first.
+    /// The same error, concerning one part of the operation. The message then starts with the name of the part.
     #[cold]
     pub fn about(mut self, part: impl fmt::Display) -> Error {
         self.0.message = one_line(format!("{part}: {}", self.0.message)).into_boxed_str();
@@ -193,7 +194,7 @@ impl Error {
         self
     }
 
-    /// The same error with a backtrace, innermost frame first. An error that has one already keeps it.
+    /// The same error with a backtrace, innermost frame first. If it already has one, that is kept.
     pub fn with_frames(mut self, frames: Vec<Frame>) -> Error {
         if self.0.frames.is_empty() {
             self.0.frames = frames;
@@ -248,7 +249,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// `return Err(...)` material: `err!(Link, "unknown import {m:?}")`.
+/// Shorthand to construct an error: `err!(Link, "unknown import {m:?}")`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! err {

@@ -1,6 +1,6 @@
 //! Typed indices into the index spaces of a module (Wasm 2.0, 2.5.1).
 //!
-//! Every index space has its own type, so that a table index can not be used where a function index is meant.
+//! Every index space has its own type, so that a table index cannot be used where a function index is expected.
 
 pub use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 
@@ -21,17 +21,17 @@ index_types! {
     TypeIndex
     /// A function of a module, imported ones first.
     FuncIndex
-    /// A function with a body in this module, counted from the first one that is not imported.
+    /// A function with a body in this module, counted from the first function that is not imported.
     DefinedFuncIndex
     /// A table of a module, imported ones first.
     TableIndex
-    /// A table made by this module, counted from the first one that is not imported.
+    /// A table defined by this module, counted from the first table that is not imported.
     DefinedTableIndex
     /// A memory of a module, imported ones first.
     MemoryIndex
     /// A global of a module, imported ones first.
     GlobalIndex
-    /// A global made by this module, counted from the first one that is not imported.
+    /// A global defined by this module, counted from the first global that is not imported.
     DefinedGlobalIndex
     /// A tag of a module, imported ones first.
     TagIndex
@@ -39,6 +39,6 @@ index_types! {
     ElemIndex
     /// A data segment.
     DataIndex
-    /// A function's place in its instance's array of funcrefs: only functions that can become a value have one.
+    /// A function's index in its instance's array of funcrefs. Only functions that can become a value have one.
     FuncRefIndex
 }

@@ -1,4 +1,4 @@
-//! Floor 0: what every floor speaks: typed indices, numbered things, errors, traps, limits.
+//! Layer 0: vocabulary shared by all layers: typed indices, slabs, errors, traps, limits.
 
 pub mod error;
 pub mod index;

@@ -1,25 +1,25 @@
-//! Text as messages show it: on one line and of bounded length, whatever a module or a host has put into its names.
+//! Text for messages: one line of bounded length, whatever names a module or a host uses.
 
 use std::fmt::{self, Write};
 
-/// The most bytes of a message.
+/// Maximum bytes of a message.
 pub const MAX_MESSAGE: usize = 1000;
-/// The most bytes of a name inside a message.
+/// Maximum bytes of a name inside a message.
 pub const MAX_QUOTED: usize = 100;
-/// What stands where something was cut off.
+/// Marks where text was cut off.
 const CUT: &str = "...";
 
-/// Whether a character would end the line, move the cursor, or turn the direction of the text around it.
+/// Whether a character would end the line, move the cursor, or change the direction of the text around it.
 fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text collected up to a number of bytes.
+/// Text collected up to a maximum number of bytes.
 struct Bounded {
     text: String,
     most: usize,
-    /// Bytes of whole pieces after which `CUT` still fits.
+    /// Length of the text made of whole pieces after which `CUT` still fits.
     fits: usize,
 }
 
@@ -28,7 +28,7 @@ impl Bounded {
         Bounded { text: String::with_capacity(most.min(128)), most, fits: 0 }
     }
 
-    /// Takes a piece that must not be cut in the middle. False when there is no room.
+    /// Appends a piece that must not be split. Returns false, after appending `CUT`, if the maximum is exceeded.
     fn push(&mut self, piece: impl Iterator<Item = char>) -> bool {
         self.text.extend(piece);
         if self.text.len() + CUT.len() <= self.most {
@@ -43,7 +43,7 @@ impl Bounded {
     }
 }
 
-/// A message as it may leave the library: control characters are escaped, and what is too much is cut off.
+/// A message in the form in which it leaves the library: control characters are escaped, and excess text is cut off.
 pub fn one_line(text: String) -> String {
     let is_plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
     if is_plain && text.len() <= MAX_MESSAGE {
@@ -59,7 +59,7 @@ pub fn one_line(text: String) -> String {
     line.text
 }
 
-/// Shows a name in quotes, escaped, and cut if it is long.
+/// Displays a name in quotes, escaped, and cut off if it is long.
 pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -79,7 +79,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Names one after the other as far as a message has room for them; how many more there are after that.
+/// A comma-separated list of at most `most` names, followed by the number of names left out.
 pub fn list(items: impl ExactSizeIterator<Item = String>, most: usize) -> String {
     let (mut text, count) = (String::new(), items.len());
     for (i, item) in items.take(most).enumerate() {
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(one_line("plain \u{e4}\u{1f600}".into()), "plain \u{e4}\u{1f600}");
         let odd = "a\nb\r\0\u{1b}[31m\u{7f}\u{85}\u{2028}\u{202e}c\td";
         assert_eq!(one_line(odd.into()), "a\\nb\\r\\u{0}\\u{1b}[31m\\u{7f}\\u{85}\\u{2028}\\u{202e}c\\td");
-        // What is escaped already stays as it is.
+        // What is already escaped stays as it is.
         assert_eq!(one_line(one_line(odd.into())), one_line(odd.into()));
     }
 

@@ -1,11 +1,12 @@
-//! Things by number, where a number is used again, and a generation tells who had it.
+//! A collection of values by index. Indices are reused; a generation distinguishes the values that had the same index.
 
 use std::ops::{Index, IndexMut};
 
 struct Entry<T> {
-    /// Of the thing that is there, or comes next. Never 0: zeroed memory is no handle.
+    /// Of the current value, or of the next one if the entry is free. Never 0, so zeroed memory is never a valid
+    /// handle.
     generation: u32,
-    /// In a free entry the next free one.
+    /// In a free entry, the index of the next free one.
     link: u32,
     value: Option<T>,
 }
@@ -25,7 +26,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// How many there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -34,12 +35,12 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
-    /// The number of the only one, if there never were more at once.
+    /// The index of the only value, if there have never been two values at the same time.
     pub fn only(&self) -> Option<u32> {
         (self.len == 1 && self.entries.len() == 1).then_some(0)
     }
 
-    /// The end of the numbers that were ever used.
+    /// One more than the highest index ever used.
     pub fn end(&self) -> usize {
         self.entries.len()
     }
@@ -57,22 +58,22 @@ impl<T> Slab<T> {
         index
     }
 
-    /// Makes sure that the next `insert` needs no memory. False if there is none.
+    /// Makes sure that the next `insert` allocates no memory. Returns false if memory cannot be allocated.
     pub fn reserve(&mut self) -> bool {
         self.free != NO_ENTRY || self.entries.try_reserve(1).is_ok()
     }
 
-    /// The number that `insert` will give next.
+    /// The index that the next `insert` will return.
     pub fn next(&self) -> u32 {
         if self.free == NO_ENTRY { self.entries.len() as u32 } else { self.free }
     }
 
-    /// Takes out what is there. Handles of it are stale from then on.
+    /// Removes a value. Handles of it become stale.
     pub fn remove(&mut self, index: u32) -> Option<T> {
         let entry = &mut self.entries[index as usize];
         let value = entry.value.take()?;
         self.len -= 1;
-        // A place whose generations are used up is not used again.
+        // An entry whose generations are used up is not reused.
         if entry.generation < u32::MAX {
             entry.generation += 1;
             entry.link = self.free;
@@ -81,7 +82,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// What a handle names.
+    /// The value that a handle denotes, if it still exists.
     pub fn current(&self, index: u32, generation: u32) -> Option<&T> {
         self.entries.get(index as usize).filter(|e| e.generation == generation)?.value.as_ref()
     }
@@ -94,7 +95,7 @@ impl<T> Slab<T> {
         self.entries.get_mut(index as usize)?.value.as_mut()
     }
 
-    /// Whether a handle names what is there now.
+    /// Whether a handle denotes the current value.
     #[inline]
     pub fn is_current(&self, index: u32, generation: u32) -> bool {
         self.entries.get(index as usize).is_some_and(|e| e.generation == generation && e.value.is_some())
@@ -104,7 +105,7 @@ impl<T> Slab<T> {
         self.entries[index as usize].generation
     }
 
-    /// With the numbers, in their order.
+    /// The values with their indices, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.entries.iter().enumerate().filter_map(|(i, e)| Some((i as u32, e.value.as_ref()?)))
     }
@@ -122,7 +123,7 @@ impl<T> Slab<T> {
     }
 }
 
-/// Of a number that is known to be in use.
+/// Panics if the index is not in use.
 impl<T> Index<u32> for Slab<T> {
     type Output = T;
     #[inline]

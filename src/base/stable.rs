@@ -1,13 +1,14 @@
-//! A box that other pointers lead into.
+//! A box that other pointers can point into.
 
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// Owns a value that never moves and whose address others keep: machine code, contexts, handles. A `Box` claims, each time
-/// it is moved, that no other pointer is used for its value; this claims nothing but for the time of a borrow.
+/// Owns a value that never moves and whose address is stored elsewhere: in machine code, contexts or handles. Moving a
+/// `Box` asserts that no other pointer is used to access its value; moving this does not. Only a borrow asserts that,
+/// for its duration.
 pub struct Stable<T>(NonNull<T>);
 
-// SAFETY: it owns its value, as a box does; who keeps the address as well answers for its use.
+// SAFETY: it owns its value as a box does; code that stores the address is responsible for its use.
 unsafe impl<T: Send> Send for Stable<T> {}
 
 impl<T> Stable<T> {
@@ -15,27 +16,29 @@ impl<T> Stable<T> {
         Stable(NonNull::from(Box::leak(Box::new(value))))
     }
 
-    /// The address of the value. Pointers made from it stay good until the value is dropped or taken out.
+    /// The address of the value. Pointers derived from it stay valid until the value is dropped or taken out.
     pub fn as_ptr(&self) -> *mut T {
         self.0.as_ptr()
     }
 
-    /// Gives the value up without dropping it.
+    /// Gives up ownership without dropping the value.
     pub fn into_raw(self) -> NonNull<T> {
         let raw = self.0;
         std::mem::forget(self);
         raw
     }
 
+    /// Takes ownership back.
+    ///
     /// # Safety
-    /// `raw` came from `into_raw`, and is owned by nothing else.
+    /// `raw` was returned by `into_raw`, and nothing else owns it.
     pub unsafe fn from_raw(raw: NonNull<T>) -> Stable<T> {
         Stable(raw)
     }
 
-    /// The value, which moves: its address is no longer good.
+    /// Takes the value out. It moves, so its old address is no longer valid.
     pub fn into_inner(self) -> T {
-        // SAFETY: made by leaking a box, and owned.
+        // SAFETY: created by leaking a box, and owned.
         *unsafe { Box::from_raw(self.into_raw().as_ptr()) }
     }
 }
@@ -45,7 +48,8 @@ impl<T> Deref for Stable<T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: alive with self. Whoever keeps the address writes to the value only while it is not borrowed.
+        // SAFETY: the value is alive as long as self. Code that stores the address writes to the value only while it is
+        // not borrowed.
         unsafe { self.0.as_ref() }
     }
 }
@@ -60,7 +64,7 @@ impl<T> DerefMut for Stable<T> {
 
 impl<T> Drop for Stable<T> {
     fn drop(&mut self) {
-        // SAFETY: made by leaking a box, and dropped once.
+        // SAFETY: created by leaking a box, and dropped once.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
@@ -70,13 +74,13 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
-    /// What Miri refuses for a box: the owner moves, and both it and a pointer made before are used after that.
+    /// What Miri rejects for a box: the owner moves, and afterwards both it and an older pointer are used.
     #[test]
     fn a_pointer_survives_moves_of_the_owner() {
         let value = Stable::new(1);
         let address = value.as_ptr();
         let mut moved = vec![value];
-        // SAFETY: alive, and not borrowed at the moment.
+        // SAFETY: alive, and not borrowed at this point.
         unsafe { *address += 1 };
         *moved[0] += 1;
         // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! Traps: one row feeds the code in machine code, the text, and the C constant.
+//! Traps: one row defines the number used in machine code, the text, and the C constant.
 
 macro_rules! traps {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
@@ -10,7 +10,7 @@ macro_rules! traps {
         }
 
         impl Trap {
-            /// The trap of a number, if there is one.
+            /// The trap with the given number, if there is one.
             pub fn from_u8(code: u8) -> Option<Trap> {
                 match code {
                     $($code => Some(Trap::$name),)*
@@ -18,14 +18,14 @@ macro_rules! traps {
                 }
             }
 
-            /// One line for people. Starts with the text the specification's tests expect.
+            /// One line for humans. It starts with the text that the specification's tests expect.
             pub fn text(self) -> &'static str {
                 match self {
                     $(Trap::$name => $text,)*
                 }
             }
 
-            /// The text with a NUL behind it, for C.
+            /// The text followed by a NUL, for C.
             pub fn text_nul(self) -> &'static str {
                 match self {
                     $(Trap::$name => concat!($text, "\0"),)*
@@ -38,11 +38,11 @@ macro_rules! traps {
 traps! {
     /// `unreachable` was executed.
     Unreachable = 1, "unreachable";
-    /// A memory access, or a bulk operation's range, lies outside of its memory or data segment.
+    /// A memory access, or the range of a bulk operation, is outside its memory or data segment.
     MemoryOutOfBounds = 2, "out of bounds memory access";
-    /// A table access, or a bulk operation's range, lies outside of its table or element segment.
+    /// A table access, or the range of a bulk operation, is outside its table or element segment.
     TableOutOfBounds = 3, "out of bounds table access";
-    /// `call_indirect` through an index outside of its table.
+    /// `call_indirect` with an index outside its table.
     UndefinedElement = 4, "undefined element";
     /// `call_indirect` through a null element.
     UninitializedElement = 5, "uninitialized element";
@@ -52,25 +52,25 @@ traps! {
     IntegerOverflow = 7, "integer overflow";
     /// An integer division by zero.
     IntegerDivideByZero = 8, "integer divide by zero";
-    /// A conversion of a float that is not a number, or out of range.
+    /// A conversion of a NaN, or of a float that is out of range.
     InvalidConversion = 9, "invalid conversion to integer";
-    /// The stack limit was reached, in WebAssembly or where it is entered from the host.
+    /// The stack limit was reached, in WebAssembly or on entry from the host.
     StackOverflow = 10, "call stack exhausted";
     /// The store was interrupted, or its deadline passed.
     Interrupted = 11, "interrupted";
-    /// A null reference where an object is needed.
+    /// A null reference was used where an object is required.
     NullReference = 12, "null reference";
-    /// A store limit or the limiter refused what instantiation needs.
+    /// A limit of the store or its limiter refused a resource that instantiation needs.
     LimitReached = 13, "limit reached";
-    /// An array access, or a bulk operation's range, lies outside of its array.
+    /// An array access, or the range of a bulk operation, is outside its array.
     ArrayOutOfBounds = 14, "out of bounds array access";
-    /// `ref.cast` to a type that the object is not of.
+    /// `ref.cast` to a type that the object does not have.
     CastFailure = 15, "cast failure";
-    /// No room for an object, also after a collection: the heap's limit is reached, or the system has no memory.
+    /// No space for an object, even after a collection: the heap's limit was reached, or the system has no memory.
     HeapExhausted = 16, "garbage-collected heap exhausted";
-    /// An atomic instruction at an address that is not a multiple of its size.
+    /// An atomic instruction whose address is not a multiple of its size.
     UnalignedAtomic = 17, "unaligned atomic";
-    /// An instruction that waits, at a memory that is not shared: it could only wait for itself.
+    /// A wait instruction on a memory that is not shared: no other thread could wake it.
     ExpectedShared = 18, "expected shared memory";
 }
 

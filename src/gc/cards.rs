@@ -1,12 +1,12 @@
-//! Card tables: a byte that is not 0 says that a reference was stored nearby since the last collection.
+//! Card tables: a nonzero byte means that a reference was stored in the card's range since the last collection.
 
-/// Calls `f` with the number of each dirty card among `count`, and cleans it.
+/// Calls `f` with the index of each dirty card among `count`, and cleans it.
 ///
 /// # Safety
-/// `cards` are `count` bytes that are this thread's.
+/// `cards` are `count` bytes that only this thread uses.
 pub unsafe fn take_dirty(cards: *mut u8, count: usize, mut f: impl FnMut(usize)) {
     let mut i = 0;
-    // SAFETY: inside of `count`; eight at a time where all eight are.
+    // SAFETY: below `count`; eight at a time if all eight are.
     unsafe {
         while i < count {
             if i + 8 <= count && (cards.add(i) as *const u64).read_unaligned() == 0 {

@@ -1,8 +1,9 @@
-//! Collections. A minor one moves what lives in the nursery to the old space, and looks only at what may refer there
-//! (heap 3). A full one does that first, then marks the old space from all roots and frees the rest.
+//! Collections. A minor collection moves the live objects of the nursery to the old space, and looks only at references
+//! that may point into the nursery (heap 3). A full collection does that first, then marks the old space from all roots
+//! and frees the rest.
 //!
-//! Marking needs no recursion and never fails: objects whose references are still to be looked at stand on a stack; when
-//! that can not grow, their cards are dirtied instead, and looked at afterwards.
+//! Marking needs no recursion and never fails. Objects whose references have not been visited yet are on a stack; if
+//! the stack cannot grow, their cards are dirtied instead and visited later.
 
 use super::cards::take_dirty;
 use super::heap::{Heap, POISON};
@@ -16,11 +17,11 @@ use std::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Minor,
-    /// The old space as well.
+    /// Also collects the old space.
     Full(Moving),
 }
 
-/// What a full collection moves.
+/// The objects that a full collection moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Moving {
     Nothing,
@@ -30,7 +31,7 @@ pub enum Moving {
     All,
 }
 
-/// What a caller of `Heap::collect` gives its roots to.
+/// Receives the roots from the caller of `Heap::collect`.
 pub struct Tracer<'h> {
     heap: &'h mut Heap,
     minor: bool,
@@ -38,20 +39,21 @@ pub struct Tracer<'h> {
     promoted: usize,
 }
 
-/// A nursery up to here grows if it is only collected often, even if nothing survives.
+/// Up to this size, the nursery grows if it is collected often, even if nothing survives.
 const OFTEN: usize = 1 << 20;
-/// So many collections that nothing survives, and a large nursery shrinks.
+/// After this many collections that almost nothing survives, a large nursery shrinks.
 const CALM: u32 = 64;
-/// A nursery grows up to here if nearly everything survives.
+/// Up to this size, the nursery grows if nearly everything survives.
 const LASTING: usize = 4 << 20;
-/// Under zeal the mark stack overflows early.
+/// Maximum length of the mark stack under zeal, so that it overflows early.
 const ZEAL_MARK_STACK: usize = 4;
-/// Entries of the mark stack that are there without asking.
+/// Initial capacity of the mark stack.
 const MARK_STACK: usize = 4096;
 
 impl Heap {
-    /// Collects. `trace` gives every root outside of the heap to the tracer; in a full collection that looks for functions it is
-    /// called again as long as some are found (`Tracer::found_funcs`), for what these lead to.
+    /// Collects. `trace` passes every root outside the heap to the tracer. In a full collection that searches for
+    /// functions, it is called again as long as new ones are found (`Tracer::found_funcs`), to trace what they refer
+    /// to.
     pub fn collect(&mut self, kind: Kind, trace: &mut dyn FnMut(&mut Tracer)) {
         self.minor(trace);
         if let Kind::Full(moving) = kind {
@@ -60,14 +62,14 @@ impl Heap {
         self.open_nursery();
     }
 
-    /// After a full collection, or a change of the growth: when the next one is due.
+    /// Sets when the next full collection is due: after a full collection, or after a change of the growth settings.
     pub(super) fn set_thresholds(&mut self) {
         let part = |of: usize| (of / 100).saturating_mul(self.config.growth_percent).max(self.config.growth_min);
         self.threshold = part(self.statistics.live);
         self.external_threshold = self.external_live.saturating_add(part(self.external_live));
     }
 
-    /// Whether memory outside of the heap that lives with its objects has grown so much.
+    /// Whether the external memory of objects has grown so much that a full collection is due.
     pub fn is_external_due(&self) -> bool {
         self.weak.hosts.external() >= self.external_threshold
     }
@@ -85,7 +87,7 @@ impl Heap {
         let used = self.nursery_used();
         let promoted = self.evacuate_nursery(trace);
         if self.config.zeal > 0 {
-            // SAFETY: nothing lives in the nursery any more (heap 5).
+            // SAFETY: no live object is in the nursery any more (heap 5).
             unsafe { std::ptr::write_bytes(self.objects.at::<u8>(NURSERY as u32), POISON, used) };
         }
         self.open_nursery();
@@ -102,13 +104,13 @@ impl Heap {
         }
     }
 
-    /// Gives the bytes that survived.
+    /// Moves the live objects out of the nursery. Returns the number of bytes that survived.
     fn evacuate_nursery(&mut self, trace: &mut dyn FnMut(&mut Tracer)) -> usize {
         let ready = self.prepare();
         if self.mark_stack.capacity() == 0 {
             let _ = self.mark_stack.try_reserve(MARK_STACK);
         }
-        // Heap 7: who collects has asked `prepare`.
+        // Heap 7: the caller of a collection has called `prepare`.
         assert!(ready, "no memory for the survivors of a nursery");
         let mut tracer = Tracer { heap: self, minor: true, overflowed: false, promoted: 0 };
         tracer.roots();
@@ -117,12 +119,12 @@ impl Heap {
         tracer.drain();
         let promoted = tracer.promoted;
         let objects = self.objects;
-        // SAFETY: what is young is in the nursery, moved or dead.
+        // SAFETY: a young object is in the nursery, and has either moved or died.
         self.weak.tell(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
         promoted
     }
 
-    /// A larger nursery costs memory, a smaller one more collections, and more survivors.
+    /// Adapts the nursery's size: a larger one costs memory, a smaller one more collections and more survivors.
     fn adapt_nursery(&mut self, used: usize, promoted: usize) {
         if self.nursery_size > self.config.nursery_max {
             return self.shrink_nursery(self.config.nursery_max);
@@ -131,16 +133,16 @@ impl Heap {
             return;
         }
         self.minors_at_size += 1;
-        // Where nearly all survives, a larger one only makes a longer pause.
+        // If nearly everything survives, a larger nursery only makes pauses longer.
         let lasting = promoted * 4 > used * 3;
         let max = self.config.nursery_max.min(if lasting { LASTING } else { usize::MAX });
         let often = self.minors_at_size >= 4 && self.nursery_size < OFTEN;
-        // Nothing survives, for long: the half will do.
+        // Nothing has survived for a long time: half the size is enough.
         if promoted * 256 < used && self.minors_at_size >= CALM && self.nursery_size > OFTEN {
             return self.shrink_nursery(self.nursery_size / 2);
         }
         let size = match promoted * 16 / used {
-            // A quarter and more: no small step would help.
+            // A quarter or more survives: a small step would not help.
             4.. => self.nursery_size * 4,
             1.. => self.nursery_size * 2,
             _ if often => self.nursery_size * 2,
@@ -154,7 +156,7 @@ impl Heap {
         }
     }
 
-    /// The nursery is empty.
+    /// The nursery must be empty.
     fn shrink_nursery(&mut self, size: usize) {
         let size = size.max(self.config.nursery_min).next_multiple_of(64 << 10).min(self.nursery_size);
         self.region.as_ref().expect("alive").discard(NURSERY + size, self.nursery_size - size);
@@ -163,13 +165,13 @@ impl Heap {
         self.open_nursery();
     }
 
-    /// After a collection: gives memory that is not used back to the system.
+    /// After a collection: returns unused memory to the system.
     pub fn trim(&mut self) {
         self.shrink_nursery(self.config.nursery_min);
         self.old.give_back(self.region.as_ref().expect("alive"), 0);
     }
 
-    /// The nursery is empty.
+    /// The nursery must be empty.
     fn full(&mut self, moving: Moving, trace: &mut dyn FnMut(&mut Tracer)) {
         let start = Instant::now();
         let zeal = self.config.zeal > 0;
@@ -186,7 +188,7 @@ impl Heap {
         self.found_funcs = None;
         let objects = self.objects;
         let old = &self.old;
-        // SAFETY: objects of the old space; an evacuated one was forwarded if it lives.
+        // SAFETY: objects of the old space; an evacuated one was forwarded if it is live.
         self.weak.tell(false, |r| unsafe {
             if old.is_evacuated(r) { objects.forwarded(r) } else { old.is_marked(r).then_some(r) }
         });
@@ -195,7 +197,7 @@ impl Heap {
         self.statistics.live = live;
         self.external_live = self.weak.hosts.external();
         self.set_thresholds();
-        // What will be used again before the next one stays.
+        // Keeps what will be used again before the next full collection.
         self.old.give_back(self.region.as_ref().expect("alive"), self.threshold);
         let s = &mut self.statistics;
         s.full_collections += 1;
@@ -207,47 +209,49 @@ impl Heap {
         }
     }
 
-    /// What is worth a move: sparse blocks, if more than a quarter of what is used lies between live objects.
+    /// What is worth moving: sparse blocks, if more than a quarter of the used space is free lines between live
+    /// objects.
     pub fn worth_moving(&self) -> Moving {
         if self.old.fragmented() * 4 > self.old.used() { Moving::Sparse } else { Moving::Nothing }
     }
 }
 
 impl Tracer<'_> {
-    /// Whether only references into the nursery matter: what did not change since the last collection need not be given.
+    /// Whether only references into the nursery matter. If so, roots that have not changed since the last collection
+    /// need not be passed.
     pub fn is_minor(&self) -> bool {
         self.minor
     }
 
-    /// Gives the numbers of functions that were found in objects since to `f`.
+    /// Calls `f` with the ids of functions that were found in objects since the last call.
     pub fn found_funcs(&mut self, mut f: impl FnMut(u32)) {
         while let Some(number) = self.heap.found_funcs.as_mut().and_then(|f| f.pop()) {
             f(number);
         }
     }
 
-    /// A reference at rest.
+    /// Visits a reference at rest.
     ///
     /// # Safety
-    /// `slot` is the place of one, which nothing borrows: it is written when the object moves.
+    /// `slot` points to one that nothing borrows: it is written when the object moves.
     pub unsafe fn slot(&mut self, slot: *const RefSlot) {
         // SAFETY: the caller's promise (heap 1).
         unsafe { self.visit(slot as *mut u32) }
     }
 
-    /// A place in a frame that holds a reference.
+    /// Visits a stack slot that holds a reference.
     ///
     /// # Safety
-    /// The stack map of the frame says so.
+    /// The stack map of the frame lists the slot.
     pub unsafe fn stack_slot(&mut self, slot: *mut u32) {
         // SAFETY: the caller's promise.
         unsafe { self.visit(slot) }
     }
 
-    /// A run of references that share cards, `1 << SLOT_CARD_SHIFT` of them one.
+    /// Visits a run of references. Each card covers `1 << SLOT_CARD_SHIFT` of them.
     ///
     /// # Safety
-    /// `first` are `len` slots, `cards` their cards.
+    /// `first` points to `len` slots, and `cards` to their cards.
     pub unsafe fn slots(&mut self, first: *const RefSlot, len: usize, cards: *mut u8) {
         let count = len.div_ceil(1 << SLOT_CARD_SHIFT);
         // SAFETY: the caller's promise.
@@ -265,10 +269,10 @@ impl Tracer<'_> {
         }
     }
 
-    /// The heap's own roots.
+    /// Visits the heap's own roots.
     fn roots(&mut self) {
         let roots = self.heap.roots.get();
-        // SAFETY: the places are given one after the other; `visit` does not look at the table of roots.
+        // SAFETY: the entries are passed one after another, and `visit` does not access the table of roots.
         unsafe {
             match self.minor {
                 true => (*roots).trace_young(|slot| self.visit(slot)),
@@ -279,7 +283,7 @@ impl Tracer<'_> {
 
     #[inline(always)]
     unsafe fn visit(&mut self, slot: *mut u32) {
-        // SAFETY: the caller gives the place of a reference (heap 1).
+        // SAFETY: the caller passes the address of a reference (heap 1).
         unsafe {
             match self.minor {
                 true => self.visit_young(slot),
@@ -288,7 +292,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// In a minor collection.
+    /// Visits a reference in a minor collection.
     #[inline(always)]
     unsafe fn visit_young(&mut self, slot: *mut u32) {
         // SAFETY: as in `visit`.
@@ -300,7 +304,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// In a full collection.
+    /// Visits a reference in a full collection.
     #[inline(always)]
     unsafe fn visit_any(&mut self, slot: *mut u32) {
         // SAFETY: as in `visit`.
@@ -327,7 +331,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// Notes the functions in an object that was found alive.
+    /// Records the functions in an object that was found alive.
     #[cold]
     unsafe fn find_funcs(&mut self, r: u32) {
         let objects = self.heap.objects;
@@ -337,10 +341,10 @@ impl Tracer<'_> {
         }
     }
 
-    /// Where an object that moves is now.
+    /// The new offset of an object that moves. Moves it if that has not happened yet.
     #[inline(always)]
     unsafe fn evacuated(&mut self, r: u32) -> u32 {
-        // SAFETY: an object that moves, at its old place (heap 1).
+        // SAFETY: an object that moves, at its old offset (heap 1).
         unsafe {
             let objects = self.heap.objects;
             if let Some(to) = objects.forwarded(r) {
@@ -366,7 +370,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// To be looked at later.
+    /// Queues an object, whose references will be visited later.
     #[inline(always)]
     unsafe fn push(&mut self, r: u32) {
         // SAFETY: an object.
@@ -385,10 +389,10 @@ impl Tracer<'_> {
         }
     }
 
-    /// Remembers an object by its cards.
+    /// Queues an object by dirtying its cards.
     #[cold]
     unsafe fn overflow(&mut self, r: u32) {
-        // SAFETY: an object of the old space; the cards are its.
+        // SAFETY: an object of the old space, and its cards.
         unsafe {
             let end = r + self.heap.objects.size(r) - 1;
             let (from, to) = (r >> CARD_SHIFT, end >> CARD_SHIFT);
@@ -435,16 +439,17 @@ impl Tracer<'_> {
         }
     }
 
-    /// Looks at the references in dirty cards of the old space, and cleans these.
+    /// Visits the references in dirty cards of the old space, and cleans the cards.
     fn dirty_cards(&mut self) {
         let first = OLD >> CARD_SHIFT;
         let count = (self.heap.old.end() - OLD) >> CARD_SHIFT;
         let cards = self.heap.objects.at::<u8>((CARDS + first) as u32);
-        // SAFETY: the cards of the old space. What promotion dirties meanwhile (`overflow`) is looked at again.
+        // SAFETY: the cards of the old space. Cards that `overflow` dirties during this are visited again later.
         unsafe { take_dirty(cards, count, |card| self.card(first + card)) };
     }
 
-    /// Structures that begin in the card, whole; and elements of arrays that are in it.
+    /// Visits the references of a card: those of structures that begin in the card, and the elements of arrays that are
+    /// in it.
     unsafe fn card(&mut self, card: usize) {
         let (from, to) = ((card << CARD_SHIFT) as u32, ((card + 1) << CARD_SHIFT) as u64);
         let to = to.min(u32::MAX as u64) as u32;
@@ -470,11 +475,13 @@ impl Tracer<'_> {
     }
 }
 
+/// Copies an object.
+///
 /// # Safety
-/// `size` bytes, a multiple of 8, at both places.
+/// Both pointers are valid for `size` bytes; `size` is a multiple of 8.
 #[inline(always)]
 unsafe fn copy_words(from: *const u64, to: *mut u64, size: u32) {
-    // SAFETY: the caller's promise. Most objects are a few words: a loop beats a call.
+    // SAFETY: the caller's promise. Most objects are a few words: a loop is faster than a call.
     unsafe {
         if size > 128 {
             return std::ptr::copy_nonoverlapping(from, to, size as usize / 8);

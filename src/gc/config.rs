@@ -1,35 +1,35 @@
-//! How a heap behaves, and what it tells of itself.
+//! The configuration and the statistics of a heap.
 
 use crate::abi::heap::*;
 use crate::base::Result;
 use crate::err;
 use std::time::Duration;
 
-/// Least bytes of a nursery.
+/// Minimum size of a nursery in bytes.
 const NURSERY_LEAST: usize = 2 * LARGE as usize;
 
-/// Least bytes of address space for an old space.
+/// Minimum size of the address space of an old space in bytes.
 const RESERVATION_LEAST: usize = 1 << 20;
 
-/// How a heap behaves. Sizes are bytes.
+/// The configuration of a heap. Sizes are in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct HeapConfig {
-    /// Most that objects may take, at the end of a collection.
+    /// Maximum size of all objects at the end of a collection.
     pub limit: usize,
     /// Address space for the old space of each heap.
     pub reservation: usize,
-    /// A nursery starts at the one and grows to the other.
+    /// A nursery starts at the minimum and grows up to the maximum.
     pub nursery_min: usize,
     pub nursery_max: usize,
-    /// The old space is collected when it has grown by this part of what was alive, in percent,
+    /// The old space is collected when it has grown by this percentage of its live bytes,
     pub growth_percent: usize,
-    /// and by this at least.
+    /// and by at least this many bytes.
     pub growth_min: usize,
-    /// Not 0: every n-th allocation collects everything and moves all survivors, and freed space is overwritten.
+    /// If not 0, every n-th allocation runs a full collection and moves all survivors, and freed space is overwritten.
     pub zeal: u32,
     /// Whether the invariants are checked after every collection.
     pub verify: bool,
-    /// Whether it is noted where roots are made.
+    /// Whether to record where roots are created.
     pub debug_roots: bool,
 }
 
@@ -66,14 +66,14 @@ impl HeapConfig {
     }
 }
 
-/// How many pauses there were, by the binary logarithm of their nanoseconds, and all of them together.
+/// The total of all pauses, and a histogram of their lengths by the binary logarithm of nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pauses {
     pub total: Duration,
     pub by_log2: [u64; PAUSE_CLASSES],
 }
 
-/// The last one has all longer ones: from 2 s on.
+/// The number of classes of the histogram. The last one contains all longer pauses, from 2 s on.
 pub const PAUSE_CLASSES: usize = 32;
 
 impl Pauses {
@@ -84,14 +84,14 @@ impl Pauses {
     }
 }
 
-/// The pauses of both kinds of collections.
+/// The pauses of both kinds of collection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AllPauses {
     pub minor: Pauses,
     pub full: Pauses,
 }
 
-/// What a heap has done and holds.
+/// What a heap holds, and what it has done so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Statistics {
     pub minor_collections: u64,
@@ -104,14 +104,14 @@ pub struct Statistics {
     pub longest_full: Duration,
     /// Bytes of live lines and large objects after the last full collection.
     pub live: usize,
-    /// Bytes of blocks in use, and of the nursery.
+    /// Bytes of blocks in use and of objects in the nursery.
     pub used: usize,
-    /// Bytes that the nursery may take now, and that objects in it do.
+    /// The current size of the nursery in bytes, and how much of it objects take.
     pub nursery_size: usize,
     pub nursery_used: usize,
     pub roots: usize,
     pub weak_references: usize,
     pub host_objects: usize,
-    /// Bytes outside that objects of the host have declared.
+    /// Bytes outside the heap that host objects have declared.
     pub external: usize,
 }

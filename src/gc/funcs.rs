@@ -1,14 +1,14 @@
-//! Functions that objects hold, by their numbers: a full collection finds those in live objects.
+//! Functions that objects hold, by id: a full collection finds those in live objects.
 
 pub struct FoundFuncs {
-    /// By number.
+    /// By id.
     found: Vec<bool>,
-    /// Found, but not yet told.
+    /// Found, but not yet returned by `pop`.
     new: Vec<u32>,
 }
 
 impl FoundFuncs {
-    /// For `count` numbers. `None` if there is no memory.
+    /// For `count` ids. `None` if there is no memory.
     pub fn new(count: usize) -> Option<FoundFuncs> {
         let (mut found, mut new) = (Vec::new(), Vec::new());
         found.try_reserve_exact(count).ok()?;
@@ -17,10 +17,10 @@ impl FoundFuncs {
         Some(FoundFuncs { found, new })
     }
 
-    /// 0 is null, and no function.
+    /// Adds a function. 0 is null, and is ignored.
     pub fn add(&mut self, number: u32) {
         if number != 0 && !std::mem::replace(&mut self.found[number as usize], true) {
-            // There is room for all of them.
+            // `new` reserved space for all of them.
             self.new.push(number);
         }
     }

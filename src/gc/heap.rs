@@ -1,4 +1,4 @@
-//! The heap of a store, and the two worlds: `&mut Heap` may collect and speaks `Root`; `NoGc` can not and speaks `Gc`.
+//! The heap of a store, and its two interfaces: `&mut Heap` can collect and uses `Root`; `NoGc` cannot and uses `Gc`.
 
 use super::config::{AllPauses, HeapConfig, Statistics};
 use super::funcs::FoundFuncs;
@@ -18,35 +18,36 @@ use std::cell::UnsafeCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// What freed space is overwritten with when collections are made to hurt.
+/// Freed space is overwritten with this byte under zeal.
 pub const POISON: u8 = 0xdb;
 
 pub struct Heap {
     pub(super) objects: Objects,
     pub(super) config: HeapConfig,
-    /// What machine code allocates by, in the store's `VmStore`.
+    /// What machine code allocates from, in the store's `VmStore`.
     nursery: *mut VmNursery,
     pub(super) nursery_size: usize,
-    /// Most that was ever used of the nursery's space.
+    /// Maximum number of bytes of the nursery that were ever used.
     nursery_peak: usize,
-    /// Minor collections since the nursery grew.
+    /// Minor collections since the nursery's size changed.
     pub(super) minors_at_size: u32,
     pub(super) old: Old,
     pub(super) region: Option<Region>,
     pub(super) roots: UnsafeCell<Roots>,
     pub(super) weak: Weakly,
     pub(super) mark_stack: Vec<u32>,
-    /// While a full collection looks for functions in objects.
+    /// Present while a full collection searches objects for functions.
     pub(super) found_funcs: Option<FoundFuncs>,
     pub(super) statistics: Statistics,
-    /// None or one: made with the first collection, which most heaps of short-lived stores do not see, and if there is memory.
+    /// At most one element. Created by the first collection, which most short-lived stores never reach, if there is
+    /// memory.
     pauses: Vec<AllPauses>,
-    /// Bytes promoted and made large since the last full collection.
+    /// Bytes promoted, and allocated as large objects, since the last full collection.
     pub(super) grown: usize,
-    /// A full collection is due at this much of `grown`, and of external bytes.
+    /// A full collection is due when `grown`, or the external bytes, reach these.
     pub(super) threshold: usize,
     pub(super) external_threshold: usize,
-    /// What the last full collection has left of the bytes outside.
+    /// External bytes that the last full collection found alive.
     pub(super) external_live: usize,
     countdown: u32,
     /// A collection panicked.
@@ -54,8 +55,10 @@ pub struct Heap {
 }
 
 impl Heap {
+    /// Creates an empty heap.
+    ///
     /// # Safety
-    /// `nursery` lives as long as the heap, and is machine code's; `types` are the engine's.
+    /// `nursery` outlives the heap and is used by machine code only; `types` are the engine's.
     pub unsafe fn new(
         config: HeapConfig,
         pool: &Arc<RegionPool>,
@@ -106,7 +109,8 @@ impl Heap {
         self.roots.get_mut()
     }
 
-    /// The next full collection looks for functions in objects, whose numbers are below `count`. False if there is no memory.
+    /// Makes the next full collection search objects for functions, whose ids are below `count`. Returns false if there
+    /// is no memory.
     pub fn find_funcs(&mut self, count: usize) -> bool {
         self.found_funcs = FoundFuncs::new(count);
         self.found_funcs.is_some()
@@ -123,12 +127,12 @@ impl Heap {
         self.pauses.first().copied().unwrap_or_default()
     }
 
-    /// Bytes that were alive after the last full collection.
+    /// Bytes that were live after the last full collection.
     pub fn live(&self) -> usize {
         self.statistics.live
     }
 
-    /// A weak reference to what a root leads to. `None` if there is no memory for it.
+    /// Creates a weak reference to a root's object. `None` if there is no memory for it.
     pub fn new_weak(&mut self, root: Root) -> Result<Option<Weak>, Stale> {
         let bits = self.roots.get_mut().get(root)?;
         Ok(self.weak.refs.add(bits))
@@ -138,14 +142,14 @@ impl Heap {
         self.weak.refs.release(weak)
     }
 
-    /// The identity hash of what a root leads to. `None` if there is no memory for it.
+    /// The identity hash of a root's object. `None` if there is no memory for it.
     pub fn identity_hash(&mut self, root: Root) -> Result<Option<u64>, Stale> {
         let bits = self.roots.get_mut().get(root)?;
         Ok(self.weak.identities.hash(bits))
     }
 
-    /// Changes the limit, the nursery's greatest size and the growth to those of a checked configuration; from the next
-    /// collection on. What is there stays.
+    /// Changes the limit, the nursery's maximum size and the growth to those of a checked configuration, from the next
+    /// collection on. Existing objects are not affected.
     pub fn configure(&mut self, config: &HeapConfig) {
         let (limit, nursery_max) = self.bounds(config);
         self.config.limit = limit;
@@ -156,12 +160,12 @@ impl Heap {
         self.limit_nursery();
     }
 
-    /// The limit and the nursery's greatest size, as far as the address space goes.
+    /// The limit and the nursery's maximum size, reduced to what the address space allows.
     fn bounds(&self, config: &HeapConfig) -> (usize, usize) {
         let space = self.region.as_ref().map_or(OLD, |r| r.span()) - OLD;
         let nursery_max = config.nursery_max.min(space / 16).max(config.nursery_min);
-        // Behind the limit there is always room for the survivors of a nursery, and the end of a large object's last block
-        // (heap 7).
+        // Beyond the limit there is always space for the survivors of a nursery, and for the rest of a large object's
+        // last block (heap 7).
         (config.limit.min(space - (blocks_for(nursery_max.max(self.nursery_size)) + 1) * BLOCK), nursery_max)
     }
 
@@ -169,7 +173,8 @@ impl Heap {
         &self.config
     }
 
-    /// Commits what a collection may need. False if there is no memory; collecting is out of the question then.
+    /// Commits the memory that a collection can need. Returns false if there is none; then the heap must not be
+    /// collected.
     pub fn prepare(&mut self) -> bool {
         let used = self.nursery_used();
         self.old.reserve(self.region.as_mut().expect("alive"), used)
@@ -191,18 +196,19 @@ impl Heap {
 
     /// Bytes of the nursery that objects take.
     pub(super) fn nursery_used(&self) -> usize {
-        // SAFETY: `nursery` lives, and this is the store's thread.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread.
         unsafe { (*self.nursery).next as usize - NURSERY }
     }
 
-    /// An empty nursery.
+    /// Makes the nursery empty.
     pub(super) fn open_nursery(&self) {
         // SAFETY: as above.
         unsafe { (*self.nursery).next = NURSERY as u32 };
         self.limit_nursery();
     }
 
-    /// Machine code fills the nursery as far as the heap's limit allows. Under zeal it asks for every object.
+    /// Sets the nursery's end: machine code can fill the nursery as far as the heap's limit allows. Under zeal, it must
+    /// call the runtime for every object.
     fn limit_nursery(&self) {
         let room = self.nursery_size.min(self.config.limit.saturating_sub(self.old.used())).max(self.nursery_used());
         // SAFETY: as above.
@@ -213,7 +219,7 @@ impl Heap {
         self.nursery_peak = self.nursery_peak.max(self.nursery_used());
     }
 
-    /// Whether zeal wants a collection before this allocation.
+    /// Whether zeal requires a collection before this allocation.
     pub fn wants_zeal(&mut self) -> bool {
         if self.config.zeal == 0 {
             return false;
@@ -225,7 +231,7 @@ impl Heap {
         self.countdown == self.config.zeal
     }
 
-    /// Whether an object of `size` bytes finds room without a collection.
+    /// Whether there is space for an object of `size` bytes without a collection.
     pub fn has_room(&mut self, size: u64) -> bool {
         let used = self.old.used() + self.nursery_used();
         if size > u32::MAX as u64 || used as u64 + size > self.config.limit as u64 {
@@ -237,25 +243,25 @@ impl Heap {
         self.nursery_used() + size as usize <= self.nursery_size
     }
 
-    /// Whether a large object of this size finds room in one place.
+    /// Whether there is contiguous space for a large object of this size.
     pub fn has_run(&self, size: u64) -> bool {
         let space = self.region.as_ref().map_or(0, |r| r.span());
         self.old.has_run(size as usize, space)
     }
 
-    /// Whether a collection has left less than a sixty-fourth of the limit.
+    /// Whether less than a sixty-fourth of the limit is left after a collection.
     pub fn is_nearly_full(&self) -> bool {
         self.config.limit - self.old.used().min(self.config.limit) < self.config.limit / 64
     }
 
-    /// An object of a structure type, or an array of `len` elements, or a host's; all zero and null. `None` if there is no
-    /// room: `has_room`, or the system has no memory.
+    /// Allocates a structure, an array of `len` elements, or an object of another kind, all zero and null. `None` if
+    /// there is no space (see `has_room`), or the system has no memory.
     pub fn alloc(&mut self, ty: TypeId, len: u32) -> Option<NewObject<'_>> {
         let d = self.objects.types.get(ty);
         let size = if d.kind == KIND_ARRAY { array_size(len, d.size) } else { d.size as u64 };
         let len = if d.kind == KIND_ARRAY { len } else { 0 };
         let r = if size > LARGE as u64 { self.alloc_large(size)? } else { self.bump(size as u32)? };
-        // SAFETY: room of this size that nobody refers to yet.
+        // SAFETY: space of this size to which nothing refers yet.
         unsafe { self.objects.put_header(r, ty, len) };
         let no_gc = NoGc { heap: self };
         Some(NewObject { r: NonZeroU32::new(r)?, no_gc })
@@ -263,12 +269,12 @@ impl Heap {
 
     #[inline(always)]
     fn bump(&mut self, size: u32) -> Option<u32> {
-        // SAFETY: `nursery` lives, and this is the store's thread.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread.
         let nursery = unsafe { &mut *self.nursery };
         let at = nursery.next;
         (at as usize + size as usize <= NURSERY + self.nursery_size).then(|| {
             nursery.next = at + size;
-            // SAFETY: room in the nursery.
+            // SAFETY: space in the nursery.
             unsafe { zero_words(self.objects.at(at), size) };
             at
         })
@@ -281,15 +287,15 @@ impl Heap {
         self.old.mark(r);
         self.limit_nursery();
         self.grown += size as usize;
-        // It is born old: what is put into it without cards must be seen.
+        // It is allocated in the old space: references stored into it without cards must be found.
         let (from, to) = (r >> CARD_SHIFT, (r + size - 1) >> CARD_SHIFT);
         // SAFETY: the cards of the object.
         unsafe { std::ptr::write_bytes(self.objects.at::<u8>(CARDS as u32 + from), 1, (to - from + 1) as usize) };
         Some(r)
     }
 
-    /// Clears where the next large object of this size goes, as far as it is there: `piece` bytes at most after each time that `ask` was
-    /// asked.
+    /// Clears the existing memory that the next large object of this size will take, at most `piece` bytes after each
+    /// call of `ask`.
     pub fn clear_ahead<E>(&mut self, size: usize, piece: usize, ask: impl FnMut() -> Result<(), E>) -> Result<(), E> {
         self.old.clear_ahead(size, piece, ask)
     }
@@ -298,7 +304,7 @@ impl Heap {
         self.weak.hosts.has_dead()
     }
 
-    /// Something that died. Dropping it runs its finalizer: not while anything of the store is borrowed.
+    /// Data of an object that died. Dropping it runs its finalizer, so nothing of the store may be borrowed then.
     pub fn pop_dead(&mut self) -> Option<HostData> {
         self.weak.hosts.pop_dead()
     }
@@ -307,11 +313,11 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         self.note_peak();
-        // SAFETY: `nursery` lives as long as the heap.
+        // SAFETY: `nursery` outlives the heap.
         unsafe { *self.nursery = VmNursery::default() };
         let Some(region) = self.region.take() else { return };
         if self.broken {
-            // Nobody knows what it looks like, so nobody gets it.
+            // Its state is unknown, so it is leaked instead of reused.
             std::mem::forget(region);
         } else {
             region.recycle(self.old.end(), self.nursery_peak);
@@ -320,43 +326,46 @@ impl Drop for Heap {
 }
 
 impl Heap {
-    /// Whether a small object finds room in the nursery at once, and no collection is due.
+    /// Whether there is space for a small object in the nursery right now, and no collection is due.
     #[inline(always)]
     pub fn has_room_now(&self, size: u32) -> bool {
-        // SAFETY: `nursery` lives, and this is the store's thread. Its end is 0 under zeal, and within the limit.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread. Its end is 0 under zeal, and within the
+        // limit.
         let nursery = unsafe { &*self.nursery };
         nursery.next + size <= nursery.end && !self.is_external_due()
     }
 
-    /// Makes the object of what `data` gives, which is only asked when nothing can fail any more. `None` if there is no room, or
-    /// no memory.
+    /// Allocates the host object for the result of `data`, which is called only when nothing can fail any more. `None`
+    /// if there is no space, or no memory.
     #[inline(always)]
     pub fn alloc_host(&mut self, data: impl FnOnce() -> HostData, external: usize) -> Option<Root> {
         if !self.weak.hosts.reserve() {
             return None;
         }
         let r = self.bump(HOST_OBJECT_SIZE)?;
-        // SAFETY: room of this size that nobody refers to yet.
+        // SAFETY: space of this size to which nothing refers yet.
         unsafe { self.objects.put_header(r, HOST_TYPE, 0) };
         let root = self.roots.get_mut().add(r)?;
         let index = self.weak.hosts.add(r, data(), external);
-        // SAFETY: the number stands behind the header of the object just made.
+        // SAFETY: the index follows the header of the object that was just allocated.
         unsafe { *self.objects.at::<u32>(r + HOST_NUMBER) = index };
         Some(root)
     }
 }
 
+/// Zeroes `size` bytes.
+///
 /// # Safety
-/// `size` bytes, a multiple of 8.
+/// `at` points to `size` bytes; `size` is a multiple of 8.
 #[inline(always)]
 unsafe fn zero_words(at: *mut u64, size: u32) {
-    // SAFETY: the caller's promise. Most objects are a few words: a loop beats a call.
+    // SAFETY: the caller's promise. Most objects are a few words: a loop is faster than a call.
     unsafe {
         if size > 128 {
             return std::ptr::write_bytes(at, 0, size as usize / 8);
         }
         for i in 0..size as usize / 8 {
-            // Volatile, so that the loop does not become the call.
+            // Volatile, so that the compiler does not turn the loop into a call.
             at.add(i).write_volatile(0);
         }
     }

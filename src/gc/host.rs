@@ -1,5 +1,5 @@
-//! Objects of the host behind `externref`: an object in the heap that names an entry here. The entry does not keep the
-//! object alive; when it dies, the data is queued and dropped at a safe point.
+//! Host objects, for `externref`: each is an object in the heap that contains the index of an entry here. The entry
+//! does not keep the object alive; when the object dies, its data is queued, and dropped at a safe point.
 
 use super::object::{Objects, is_young};
 use crate::sys::{callback, scarcity};
@@ -7,19 +7,19 @@ use crate::wasm::descriptor::HOST_NUMBER;
 use std::any::Any;
 use std::ffi::c_void;
 
-/// What the host keeps behind an `externref`. Dropping it is its finalizer.
+/// The host's data for an `externref`. Dropping it runs its finalizer.
 pub enum HostData {
     Rust(Box<dyn Any + Send + Sync>),
     C(HostPointer),
 }
 
-/// A pointer that is never looked at, and what is called with it when it is not needed any more.
+/// A pointer that is never dereferenced here, and a function that is called with it when it is no longer needed.
 pub struct HostPointer {
     pub pointer: *mut c_void,
     pub finalizer: Option<unsafe extern "C-unwind" fn(*mut c_void)>,
 }
 
-// SAFETY: the pointer is only given back to the host, which was told on which threads.
+// SAFETY: the pointer is only passed back to the host, and the API documents on which threads.
 unsafe impl Send for HostPointer {}
 // SAFETY: as above.
 unsafe impl Sync for HostPointer {}
@@ -27,7 +27,7 @@ unsafe impl Sync for HostPointer {}
 impl Drop for HostPointer {
     fn drop(&mut self) {
         if let Some(f) = self.finalizer.take() {
-            // SAFETY: the host gave both for this purpose.
+            // SAFETY: the host passed both for this purpose.
             unsafe { callback::finalize(f, self.pointer) };
         }
     }
@@ -36,9 +36,9 @@ impl Drop for HostPointer {
 struct Entry {
     /// The object's reference; 0 in a free entry.
     object: u32,
-    /// In a free entry the next free one.
+    /// In a free entry, the index of the next free one.
     link: u32,
-    /// Bytes outside of the heap that live and die with it.
+    /// Bytes outside the heap that live as long as the object.
     external: usize,
     data: Option<HostData>,
 }
@@ -61,7 +61,7 @@ impl Default for Hosts {
 }
 
 impl Hosts {
-    /// Makes sure that one more can be added, and all of them can die, without memory.
+    /// Makes sure that one more entry can be added, and that all objects can die, without allocating memory.
     #[inline(always)]
     pub fn reserve(&mut self) -> bool {
         let room = self.alive + 1;
@@ -71,10 +71,10 @@ impl Hosts {
         self.entries.try_reserve(1).is_ok() && self.young.try_reserve(1).is_ok() && self.dead.try_reserve(room).is_ok()
     }
 
-    /// Adds the data of an object; gives the number to be put into it. After `reserve`.
+    /// Adds the data of an object and returns the index to be stored in it. Call `reserve` first.
     #[inline(always)]
     pub fn add(&mut self, object: u32, data: HostData, external: usize) -> u32 {
-        // Never more than can be counted, so that what is given back was taken.
+        // Saturates, so that subtracting it later cannot underflow.
         let external = external.min(usize::MAX - self.external);
         let entry = Entry { object, link: NO_ENTRY, external, data: Some(data) };
         let index = match self.free {
@@ -99,14 +99,14 @@ impl Hosts {
     /// The data of an object.
     ///
     /// # Safety
-    /// `r` is an object of the host (heap 1).
+    /// `r` is a host object (heap 1).
     pub unsafe fn data(&self, objects: Objects, r: u32) -> Option<&HostData> {
-        // SAFETY: the number stands behind the header.
+        // SAFETY: the index follows the header.
         let index = unsafe { objects.word(r + HOST_NUMBER) };
         self.entries.get(index as usize)?.data.as_ref()
     }
 
-    /// Bytes outside of the heap that live objects have declared.
+    /// Bytes outside the heap that live objects have declared.
     pub fn external(&self) -> usize {
         self.external
     }
@@ -119,7 +119,7 @@ impl Hosts {
         self.alive
     }
 
-    /// After marking: `found` says where a live object is now, or that it has died.
+    /// After marking: `found` returns the new reference of a live object, or `None` if the object has died.
     pub fn sweep(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
         let young = std::mem::take(&mut self.young);
         let visit = |hosts: &mut Hosts, index: u32| {
@@ -136,9 +136,9 @@ impl Hosts {
                     hosts.alive -= 1;
                     hosts.external -= entry.external;
                     match entry.data.take() {
-                        // Nothing would happen.
+                        // Dropping it would do nothing.
                         Some(HostData::C(HostPointer { finalizer: None, .. })) => {}
-                        // There is room: `reserve`.
+                        // `reserve` made sure that there is space.
                         data => hosts.dead.extend(data),
                     }
                 }
@@ -157,12 +157,13 @@ impl Hosts {
         !self.dead.is_empty()
     }
 
-    /// Something that died. Dropping it runs its finalizer.
+    /// Data of an object that died. Dropping it runs its finalizer.
     pub fn pop_dead(&mut self) -> Option<HostData> {
         self.dead.pop()
     }
 
-    /// The reference of each live object, and whether it is known to be possibly young.
+    /// Calls `f` with the index and reference of each live object, and whether it is in the list of possibly young
+    /// ones.
     pub fn for_each(&self, mut f: impl FnMut(u32, u32, bool)) {
         let young: std::collections::HashSet<u32> = self.young.iter().copied().collect();
         for (i, e) in self.entries.iter().enumerate().filter(|(_, e)| e.object != 0) {

@@ -1,4 +1,4 @@
-//! Identity hashes: numbers that objects keep although they move. An object gets one when it is first asked for.
+//! Identity hashes: numbers that stay the same when objects move. An object gets its number when it is first requested.
 
 use super::object::{is_object, is_young};
 use crate::sys::scarcity;
@@ -6,13 +6,13 @@ use rustc_hash::FxHashMap;
 
 #[derive(Default)]
 pub struct Identities {
-    /// By reference. Never more than half full, so that changing a key needs no memory.
+    /// By reference. Never more than half full, so that changing a key allocates no memory.
     hashes: FxHashMap<u32, u64>,
-    /// Objects in the nursery that have one.
+    /// Objects in the nursery that have a hash.
     young: Vec<u32>,
-    /// How many were given.
+    /// How many hashes were assigned.
     count: u64,
-    /// To tell what lives while the map is made anew.
+    /// Used while the map is rebuilt after a collection.
     moved: Vec<(u32, u64)>,
 }
 
@@ -39,7 +39,7 @@ impl Identities {
         self.young.try_reserve(1).ok()?;
         self.moved.try_reserve(len).ok()?;
         self.count += 1;
-        // Even, so that it is no i31's.
+        // Even, so that it differs from the hash of every i31.
         let hash = spread(self.count << 32);
         self.hashes.insert(bits, hash);
         if is_young(bits) {
@@ -48,7 +48,7 @@ impl Identities {
         Some(hash)
     }
 
-    /// After marking: `found` says where a live object is now, or that it has died.
+    /// After marking: `found` returns the new reference of a live object, or `None` if the object has died.
     pub fn sweep(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
         if young_only {
             let of_young = self.young.iter().filter_map(|bits| Some((*bits, self.hashes.remove(bits)?)));

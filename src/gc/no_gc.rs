@@ -1,4 +1,4 @@
-//! The world without collections: `NoGc` borrows the heap, and a `Gc` borrows from that.
+//! Operations that cannot collect: `NoGc` borrows the heap, and a `Gc` borrows from that.
 
 use super::heap::Heap;
 use super::host::HostData;
@@ -12,19 +12,20 @@ use crate::wasm::types::{HeapType, RefType, Top, TypeId};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-/// An object that is being made: written without cards, before anything else can happen.
+/// An object that is being initialized: its fields are written without dirtying cards, before anything else can happen.
 pub struct NewObject<'h> {
     pub(super) r: NonZeroU32,
     pub(super) no_gc: NoGc<'h>,
 }
 
-/// What can not collect. Borrowed from the heap for as long as it is used.
+/// Gives access to the heap without the possibility of a collection. Borrowed from the heap for as long as it is used.
 #[derive(Clone, Copy)]
 pub struct NoGc<'h> {
     pub(super) heap: &'h Heap,
 }
 
-/// A reference to an object, or an i31, until the next collection: it borrows the heap, which collecting needs for itself.
+/// A reference to an object, or an i31, that is valid until the next collection: it borrows the heap, which a
+/// collection needs exclusively.
 ///
 /// ```no_run
 /// # use wrt::internals::*;
@@ -34,7 +35,7 @@ pub struct NoGc<'h> {
 ///     number
 /// }
 /// ```
-/// Used behind it, the same does not compile; nor does one that outlives its heap.
+/// The same use after the collection does not compile; nor does a `Gc` that outlives its heap.
 /// ```compile_fail,E0502
 /// # use wrt::internals::*;
 /// fn held_across(heap: &mut Heap, root: Root) -> Option<i32> {
@@ -65,20 +66,20 @@ impl<'h> NewObject<'h> {
         self.no_gc
     }
 
-    /// Writes a reference at a byte offset of the object.
+    /// Writes a reference at a byte offset in the object.
     ///
     /// # Safety
-    /// The layout of the object's type has a reference there.
+    /// The layout of the object's type has a reference at this offset.
     pub unsafe fn put(&self, offset: u32, value: Option<Gc<'h>>) {
-        // SAFETY: the caller's promise. A new object needs no card: it is in the nursery, or large and all its cards are
-        // dirty (heap 2).
+        // SAFETY: the caller's promise. A new object needs no card: it is in the nursery, or it is large and all its
+        // cards are dirty (heap 2).
         unsafe { *self.no_gc.heap.objects.at::<u32>(self.r.get() + offset) = value.map_or(0, |v| v.raw.get()) };
     }
 
-    /// The bytes behind the header, for what is not a reference to an object.
+    /// The address of a byte offset in the object, for values that are not references to objects.
     ///
     /// # Safety
-    /// Offset and length are inside of the object.
+    /// The offset, and all bytes that are written, are inside the object.
     pub unsafe fn bytes(&self, offset: u32) -> *mut u8 {
         self.no_gc.heap.objects.at(self.r.get() + offset)
     }
@@ -89,18 +90,20 @@ impl<'h> NewObject<'h> {
 }
 
 impl<'h> Gc<'h> {
+    /// Creates a reference from its bits.
+    ///
     /// # Safety
     /// `raw` is a reference of the heap that `no_gc` borrows.
     pub(super) unsafe fn new(_: NoGc<'h>, raw: NonZeroU32) -> Gc<'h> {
         Gc { raw, _no_gc: PhantomData }
     }
 
-    /// For machine code, which must get them before anything is collected.
+    /// The bits for machine code, which must receive them before the next collection.
     pub fn bits(self) -> RawRef {
         RawRef(self.raw.get())
     }
 
-    /// An i31's number, sign-extended.
+    /// The value of an i31, sign-extended; `None` for an object.
     pub fn as_i31(self) -> Option<i32> {
         let bits = self.raw.get();
         (bits & 1 != 0).then_some(bits as i32 >> 1)
@@ -108,14 +111,14 @@ impl<'h> Gc<'h> {
 }
 
 impl<'h> NoGc<'h> {
-    /// For the heap's own files: `f` must not reach the roots but by its argument, which is exclusive.
+    /// For the heap's own files: `f` may access the roots only through its argument, which is exclusive.
     ///
     /// # Safety
     /// `f` calls nothing that uses the heap's roots.
     #[inline(always)]
     pub(super) unsafe fn with_roots<R>(self, f: impl FnOnce(&mut Roots) -> R) -> R {
-        // SAFETY: the store's thread; whoever needs the roots gets them for the time of such a call, or by `&mut Heap`; and
-        // `f` does not ask for them again.
+        // SAFETY: on the store's thread. All code that needs the roots gets them for the duration of such a call, or
+        // through `&mut Heap`; and `f` does not request them again.
         f(unsafe { &mut *self.heap.roots.get() })
     }
 
@@ -123,17 +126,17 @@ impl<'h> NoGc<'h> {
         self.heap
     }
 
-    /// `f` may look at the roots, but `root` is none of what it may call.
+    /// Calls `f` for every root. `f` may read the roots, but not call `root`.
     ///
     /// # Safety
-    /// `f` makes and releases no root.
+    /// `f` creates and releases no roots.
     pub(super) unsafe fn roots_for_each(self, f: impl FnMut(u32, bool)) {
-        // SAFETY: shared, and the caller promises that they are not written meanwhile.
+        // SAFETY: shared, and the caller promises that the roots are not written during this.
         unsafe { &*self.heap.roots.get() }.for_each(f);
     }
 
     pub(super) fn root_count(self) -> usize {
-        // SAFETY: `len` calls nothing.
+        // SAFETY: `len` calls nothing that uses roots.
         unsafe { self.with_roots(|roots| roots.len()) }
     }
 
@@ -141,10 +144,10 @@ impl<'h> NoGc<'h> {
         self.heap.objects
     }
 
-    /// Bits that machine code or a slot at the boundary holds.
+    /// Converts bits that machine code or a slot at the boundary holds.
     ///
     /// # Safety
-    /// They are a reference of this heap, and nothing was collected since they were one.
+    /// They are a reference of this heap, and no collection has happened since they were obtained.
     #[inline(always)]
     pub unsafe fn adopt(self, raw: RawRef) -> Option<Gc<'h>> {
         // SAFETY: the caller's promise.
@@ -162,13 +165,13 @@ impl<'h> NoGc<'h> {
         Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
     }
 
-    /// What a weak reference leads to; `None` if that has died.
+    /// The target of a weak reference; `None` if it has died.
     pub fn get_weak(self, weak: Weak) -> Result<Option<Gc<'h>>, Stale> {
         let bits = self.heap.weak.refs.get(weak)?;
         Ok(NonZeroU32::new(bits).map(|raw| Gc { raw, _no_gc: PhantomData }))
     }
 
-    /// Makes a root, which is not a collection. `None` if there is no memory for it.
+    /// Creates a root. This does not collect. Returns `None` if there is no memory for it.
     #[inline(always)]
     pub fn root(self, gc: Gc<'h>) -> Option<Root> {
         // SAFETY: `add` calls nothing that uses roots.
@@ -200,7 +203,7 @@ impl<'h> NoGc<'h> {
         }
     }
 
-    /// The type that a reference has for people and for the host: its most special one.
+    /// The most specific type of a reference, as it is shown to the host.
     pub fn ref_type(self, gc: Gc<'h>, top: Top) -> RefType {
         let heap = match self.type_of(gc) {
             _ if top == Top::Extern => HeapType::Extern,
@@ -214,7 +217,7 @@ impl<'h> NoGc<'h> {
         RefType { nullable: false, heap }
     }
 
-    /// What bits of a root refer to, for people. `name` knows the names of types.
+    /// Describes, for humans, what the bits of a root refer to. `name` knows the names of types.
     pub fn describe(self, bits: u32, name: impl Fn(TypeId) -> Option<String>) -> String {
         let Some(raw) = NonZeroU32::new(bits) else { return "null".into() };
         let gc = Gc { raw, _no_gc: PhantomData };
@@ -232,7 +235,7 @@ impl<'h> NoGc<'h> {
         }
     }
 
-    /// The host's data behind an object of the host.
+    /// The host's data of a host object; `None` for others.
     pub fn host_data(self, gc: Gc<'h>) -> Option<&'h HostData> {
         if self.type_of(gc) != Some(HOST_TYPE) {
             return None;
@@ -241,22 +244,22 @@ impl<'h> NoGc<'h> {
         unsafe { self.heap.weak.hosts.data(self.objects(), gc.raw.get()) }
     }
 
-    /// The number of the function that the host holds by an object.
+    /// The id of the function that the host holds through an object; `None` for others.
     pub fn held_func(self, gc: Gc<'h>) -> Option<u32> {
-        // SAFETY: an object by which a function is held has the number behind its header.
+        // SAFETY: an object by which a function is held has the id after its header.
         (self.type_of(gc) == Some(HELD_FUNC_TYPE)).then(|| unsafe { self.objects().word(gc.raw.get() + HEADER_SIZE) })
     }
 
-    /// The array of what an object of the host refers to, as its place in that.
+    /// The field of a host object that refers to the array of its references; `None` for others.
     pub fn host_fields(self, gc: Gc<'h>) -> Option<Slots<'h>> {
-        // SAFETY: of an object of the host.
+        // SAFETY: a field of a host object.
         (self.type_of(gc) == Some(HOST_TYPE)).then(|| unsafe { self.field_slot(gc, HOST_FIELDS) })
     }
 
     /// The length of an array.
     ///
     /// # Safety
-    /// `array` is one.
+    /// `array` is an array.
     pub unsafe fn array_len(self, array: Gc<'h>) -> u32 {
         // SAFETY: the caller's promise (heap 1).
         unsafe { self.objects().array_len(array.raw.get()) }
@@ -265,24 +268,25 @@ impl<'h> NoGc<'h> {
     /// A field that is a reference to an object.
     ///
     /// # Safety
-    /// The object is a structure, or one of the host, and has such a field at this offset.
+    /// The object is a structure or a host object, and has such a field at this offset.
     pub unsafe fn field_slot(self, object: Gc<'h>, offset: u32) -> Slots<'h> {
         let r = object.raw.get();
         // The card is that of the object's start.
         let card = self.objects().at(CARDS as u32 + (r >> CARD_SHIFT));
-        // SAFETY: the caller's promise; it stays where it is while nothing is collected.
+        // SAFETY: the caller's promise; the field does not move while nothing is collected.
         unsafe { Slots::new(self.objects().at(r + offset), 1, card, 0) }
     }
 
-    /// Where a field is that is no reference to an object.
+    /// The address of a field that is not a reference to an object.
     pub fn field_bytes(self, object: Gc<'h>, offset: u32) -> *mut u8 {
         self.objects().at(object.raw.get() + offset)
     }
 
-    /// The bytes of elements of an array that are not references to objects, or `None` outside of it.
+    /// The address and size of elements of an array that are not references to objects; `None` if they are out of
+    /// bounds.
     ///
     /// # Safety
-    /// `array` is one.
+    /// `array` is an array.
     pub unsafe fn array_bytes(self, array: Gc<'h>, at: u32, len: u32) -> Option<(*mut u8, usize)> {
         let r = array.raw.get();
         // SAFETY: the caller's promise (heap 1).
@@ -295,23 +299,23 @@ impl<'h> NoGc<'h> {
         }
     }
 
-    /// Whether an object has references to objects; of an array, whether its elements are some.
+    /// Whether an object has references to objects; for an array, whether its elements are such references.
     ///
     /// # Safety
-    /// `gc` is an object, and no i31.
+    /// `gc` is an object, not an i31.
     pub unsafe fn has_references(self, gc: Gc<'h>) -> bool {
         // SAFETY: the caller's promise (heap 1).
         unsafe { self.objects().has_references(gc.raw.get()) }
     }
 
-    /// Elements of an array of references, or `None` outside of it.
+    /// Elements of an array of references; `None` if they are out of bounds.
     ///
     /// # Safety
-    /// `array` is one whose elements are references to objects.
+    /// `array` is an array whose elements are references to objects.
     pub unsafe fn array_slots(self, array: Gc<'h>, at: u32, len: u32) -> Option<Slots<'h>> {
         let offset = (array.raw.get() + HEADER_SIZE) as usize + at as usize * 4;
-        // SAFETY: the caller's promise. The elements stay where they are while nothing is collected (heap 6); the heap's
-        // cards count from its base.
+        // SAFETY: the caller's promise. The elements do not move while nothing is collected (heap 6); the heap's cards
+        // count from its base.
         unsafe {
             debug_assert!(self.has_references(array));
             let (first, _) = self.array_bytes(array, at, len)?;

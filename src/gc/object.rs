@@ -1,13 +1,14 @@
-//! Objects as the collector sees them: headers, sizes, where the references are.
+//! Objects from the collector's point of view: headers, sizes, and where the references are.
 
 use crate::abi::heap::{NURSERY, NURSERY_MAX};
 use crate::wasm::descriptor::*;
 use crate::wasm::types::TypeId;
 
-/// The header's bit that says that an object has moved; the rest of the word is where to. Ids are multiples of 8.
+/// The bit of the header that says that an object has moved; the rest of the word is its new offset. Ids are multiples
+/// of 8.
 const FORWARDED: u32 = 1;
 
-/// Whether bits are a reference to an object, and not null or an i31.
+/// Whether bits are a reference to an object, as opposed to null or an i31.
 #[inline(always)]
 pub fn is_object(r: u32) -> bool {
     r != 0 && r & 1 == 0
@@ -18,7 +19,7 @@ pub fn is_young(r: u32) -> bool {
     r & 1 == 0 && r.wrapping_sub(NURSERY as u32) < NURSERY_MAX as u32
 }
 
-/// Bytes of an array, header included.
+/// Size of an array in bytes, including the header.
 pub fn array_size(len: u32, log2: u32) -> u64 {
     (HEADER_SIZE as u64 + ((len as u64) << log2)).next_multiple_of(OBJECT_ALIGN as u64)
 }
@@ -30,7 +31,7 @@ pub struct Objects {
     pub types: DescriptorView,
 }
 
-/// All functions: `r` is the offset of an object (heap 1).
+/// In all functions, `r` is the offset of an object (heap 1).
 #[allow(clippy::missing_safety_doc)]
 impl Objects {
     #[inline(always)]
@@ -40,12 +41,12 @@ impl Objects {
 
     #[inline(always)]
     pub unsafe fn word(self, offset: u32) -> u32 {
-        // SAFETY: inside of an object.
+        // SAFETY: inside an object.
         unsafe { *self.at::<u32>(offset) }
     }
 
     pub unsafe fn put_header(self, r: u32, ty: TypeId, len: u32) {
-        // SAFETY: room for an object.
+        // SAFETY: there is space for an object.
         unsafe { *self.at::<u64>(r) = ty.0 as u64 | (len as u64) << 32 }
     }
 
@@ -61,14 +62,14 @@ impl Objects {
         self.types.get(unsafe { self.type_id(r) })
     }
 
-    /// Of an array.
+    /// The length of an array.
     #[inline(always)]
     pub unsafe fn array_len(self, r: u32) -> u32 {
         // SAFETY: the second word of an array.
         unsafe { self.word(r + 4) }
     }
 
-    /// Where it has moved to.
+    /// The new offset of an object that has moved.
     #[inline(always)]
     pub unsafe fn forwarded(self, r: u32) -> Option<u32> {
         // SAFETY: the first word of an object.
@@ -81,14 +82,14 @@ impl Objects {
         unsafe { *self.at::<u32>(r) = to | FORWARDED }
     }
 
-    /// Bytes.
+    /// Size in bytes.
     #[inline(always)]
     pub unsafe fn size(self, r: u32) -> u32 {
         // SAFETY: heap 1.
         unsafe { self.size_by(self.descriptor(r), r) }
     }
 
-    /// Bytes of an object with this descriptor.
+    /// Size in bytes of an object with this descriptor.
     #[inline(always)]
     pub unsafe fn size_by(self, d: &Descriptor, r: u32) -> u32 {
         // SAFETY: heap 1.
@@ -100,9 +101,9 @@ impl Objects {
         unsafe { self.descriptor(r).ref_words != 0 }
     }
 
-    /// Calls `f` with the number of each function in the object.
+    /// Calls `f` with the id of each function in the object.
     pub unsafe fn each_func(self, r: u32, mut f: impl FnMut(u32)) {
-        // SAFETY: heap 1: the descriptor's map is of this object.
+        // SAFETY: heap 1: the descriptor's map describes this object.
         unsafe {
             let d = self.descriptor(r);
             if d.func_words == 0 {
@@ -121,10 +122,10 @@ impl Objects {
         }
     }
 
-    /// Calls `f` with the place of each reference in the object whose place is in `from..to` (offsets).
+    /// Calls `f` with the address of each reference in the object whose offset is in `from..to`.
     #[inline(always)]
     pub unsafe fn each_reference(self, r: u32, from: u32, to: u32, mut f: impl FnMut(*mut u32)) {
-        // SAFETY: heap 1: the descriptor's map is of this object.
+        // SAFETY: heap 1: the descriptor's map describes this object.
         unsafe {
             let d = self.descriptor(r);
             if d.kind == KIND_ARRAY {

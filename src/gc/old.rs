@@ -1,6 +1,7 @@
-//! The old space: blocks of lines. Survivors are placed into runs of free lines by a moving pointer; a full collection
-//! marks objects and the lines they cover, and what has no live line is free again. Nothing is copied for it, but for
-//! objects of sparse blocks, which move together (`docs/gc.md` says why). Large objects have whole blocks of their own.
+//! The old space: blocks divided into lines. Survivors are allocated in runs of free lines by bumping a pointer. A full
+//! collection marks objects and the lines they cover; everything without a live line is free again. Freeing copies
+//! nothing, except for objects of sparse blocks, which are moved together (`docs/gc.md` says why). Large objects have
+//! whole blocks of their own.
 
 use super::collect::Moving;
 use super::region::Region;
@@ -10,9 +11,9 @@ pub const BLOCK_SHIFT: u32 = 14;
 pub const BLOCK: usize = 1 << BLOCK_SHIFT;
 const LINES_PER_BLOCK: usize = BLOCK / LINE_SIZE;
 const _: () = assert!(LARGE as usize * 2 == BLOCK, "at most half of a block is wasted");
-/// A block with no more live lines than this is sparse.
+/// A block with at most this many live lines is sparse.
 const SPARSE: u8 = (LINES_PER_BLOCK / 4) as u8;
-/// Runs of fewer free blocks are not given back to the system.
+/// Shorter runs of free blocks are not returned to the system.
 const DISCARD_RUN: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,24 +21,24 @@ pub enum Use {
     Free,
     /// Objects of at most `LARGE` bytes.
     Small,
-    /// The first block of a large object, and how many it has.
+    /// The first block of a large object, and the number of its blocks.
     Large(u32),
-    /// A later block of the large object that begins so many blocks before.
+    /// A later block of a large object that begins this many blocks before.
     LargeRest(u32),
 }
 
 #[derive(Clone, Copy)]
 struct Block {
     used: Use,
-    /// Lines without a live object after the last full collection, that were not given out since.
+    /// Lines that had no live object after the last full collection and were not allocated since.
     free_lines: u8,
     /// Its objects move during this collection.
     evacuate: bool,
-    /// Its memory is not the system's: it was used since it was committed or discarded.
+    /// Its memory may be nonzero: it was used since it was committed or discarded.
     touched: bool,
 }
 
-/// Room for objects, as offsets.
+/// Free space for objects, as offsets.
 #[derive(Default, Clone, Copy)]
 struct Run {
     next: u32,
@@ -63,14 +64,14 @@ pub struct Old {
     /// Blocks with free lines.
     recyclable: Vec<u32>,
     run: Run,
-    /// The block `run` is in, and the line behind it.
+    /// The block that contains `run`, and the index of the line after it.
     block: u32,
     line: usize,
     /// A free block for objects that do not fit into a run of lines.
     wide: Run,
-    /// Blocks that are not free.
+    /// Number of blocks that are not free.
     used: usize,
-    /// Where the next large object may find room.
+    /// Index of the block at which the search for the next large object starts.
     hint: usize,
 }
 
@@ -83,9 +84,10 @@ fn block_of(r: u32) -> usize {
     ((r - OLD as u32) >> BLOCK_SHIFT) as usize
 }
 
-/// Blocks that are sure to take `bytes` of small objects.
+/// Number of blocks that certainly have space for `bytes` of small objects.
 pub fn blocks_for(bytes: usize) -> usize {
-    // A run's end, and the wide block's, may be wasted: at most half of each block, as no object is larger.
+    // The end of a run, and that of the wide block, can be wasted: at most half of each block, because no object is
+    // larger.
     2 * bytes.div_ceil(BLOCK) + 2
 }
 
@@ -110,7 +112,7 @@ impl Old {
         self.used * BLOCK
     }
 
-    /// The end, as an offset, of what was ever used.
+    /// The end of all blocks, as an offset: no memory after it was ever used.
     pub fn end(&self) -> usize {
         OLD + self.blocks.len() * BLOCK
     }
@@ -136,7 +138,7 @@ impl Old {
         unsafe { *self.mark_word(r) & 1 << (r >> 3 & 63) != 0 }
     }
 
-    /// Marks an object; whether it was not yet.
+    /// Marks an object. Returns whether it was not marked before.
     #[inline(always)]
     pub fn mark(&mut self, r: u32) -> bool {
         // SAFETY: as in `marks`.
@@ -148,7 +150,8 @@ impl Old {
         }
     }
 
-    /// The object that begins last before `r`, within the block that `r` is in.
+    /// The last object that begins before `r` and in the block that contains `r`, or the large object that the block
+    /// belongs to.
     pub fn object_before(&self, r: u32) -> Option<u32> {
         let block = block_of(r);
         let start = match self.blocks[block].used {
@@ -168,7 +171,7 @@ impl Old {
         None
     }
 
-    /// Says that the lines of a live object are used.
+    /// Marks the lines of a live object as used.
     #[inline(always)]
     pub fn mark_lines(&mut self, r: u32, size: u32) {
         let first = (r - OLD as u32) >> LINE_SHIFT;
@@ -187,7 +190,8 @@ impl Old {
         self.blocks[block_of(r)].evacuate
     }
 
-    /// Commits and lists blocks until `bytes` of small objects are sure to find room. False if there is no memory.
+    /// Commits and lists blocks until `bytes` of small objects certainly have space. Returns false if there is no
+    /// memory.
     pub fn reserve(&mut self, region: &mut Region, bytes: usize) -> bool {
         let wanted = blocks_for(bytes);
         let have = self.free.iter().rev().filter(|b| self.blocks[**b as usize].used == Use::Free).take(wanted).count();
@@ -197,13 +201,13 @@ impl Old {
         self.extend(region, wanted - have)
     }
 
-    /// Adds free blocks at the end.
+    /// Adds free blocks at the end. Returns false if there is no memory.
     fn extend(&mut self, region: &mut Region, count: usize) -> bool {
         let count32 = count;
         if self.blocks.try_reserve(count32).is_err() || self.free.try_reserve(self.blocks.len() + count32).is_err() {
             return false;
         }
-        // So that a sweep can list every block.
+        // So that a sweep can list every block without allocating.
         if self.recyclable.try_reserve(self.blocks.len() + count32 - self.recyclable.len()).is_err() {
             return false;
         }
@@ -213,7 +217,7 @@ impl Old {
         let first = self.blocks.len() as u32;
         let block = Block { used: Use::Free, free_lines: LINES_PER_BLOCK as u8, evacuate: false, touched: false };
         self.blocks.resize(self.blocks.len() + count, block);
-        // Low ones are taken first.
+        // Low blocks are taken first.
         let at = 0;
         self.free.splice(at..at, (first..first + count as u32).rev());
         true
@@ -231,7 +235,7 @@ impl Old {
         None
     }
 
-    /// Room for a small object. `None` only if more was asked for than was reserved.
+    /// Space for a small object. `None` only if more is requested than was reserved.
     #[inline(always)]
     pub fn alloc(&mut self, size: u32) -> Option<u32> {
         match self.run.take(size) {
@@ -269,7 +273,7 @@ impl Old {
         }
     }
 
-    /// The next run of free lines of the present block.
+    /// The next run of free lines of the current block.
     fn next_run(&mut self) -> Option<Run> {
         // SAFETY: the lines of this block.
         let lines = unsafe {
@@ -283,8 +287,8 @@ impl Old {
         Some(Run { next: start + (first * LINE_SIZE) as u32, end: start + (end * LINE_SIZE) as u32 })
     }
 
-    /// Clears the blocks that the next large object of this size takes, as far as they are there, `piece` bytes after each time that `ask`
-    /// was asked. Until it says to stop.
+    /// Clears the existing blocks that the next large object of this size will take, calling `ask` before every `piece`
+    /// bytes. Stops when `ask` fails.
     pub fn clear_ahead<E>(
         &mut self,
         size: usize,
@@ -301,7 +305,7 @@ impl Old {
         Ok(())
     }
 
-    /// Zeros in a free block. What was never used, or given back, reads as zeros.
+    /// Zeros a free block. Blocks that were never used, or were discarded, already read as zeros.
     fn clear(&mut self, b: usize) {
         if std::mem::take(&mut self.blocks[b].touched) {
             // SAFETY: a free block.
@@ -309,7 +313,7 @@ impl Old {
         }
     }
 
-    /// Room for a large object, all zero. `None` if there is none.
+    /// Space for a large object, all zero. `None` if there is none.
     pub fn alloc_large(&mut self, region: &mut Region, size: u32) -> Option<u32> {
         let count = (size as usize).div_ceil(BLOCK);
         let first = match self.find_free(count) {
@@ -333,7 +337,7 @@ impl Old {
         Some(offset_of(first as u32))
     }
 
-    /// Whether `size` bytes in a row are free, if the old space ends at `space`.
+    /// Whether `size` contiguous bytes are free or can be added, if the old space can grow to the offset `space`.
     pub fn has_run(&self, size: usize, space: usize) -> bool {
         let count = size.div_ceil(BLOCK);
         let tail = self.free_at_end();
@@ -359,11 +363,11 @@ impl Old {
         search(hint, self.blocks.len()).or_else(|| search(0, self.blocks.len()))
     }
 
-    /// Before marking: forgets all marks, and chooses the blocks that are to be emptied, as far as free blocks can take what
-    /// they hold.
+    /// Before marking: clears all marks, and chooses the blocks to be evacuated, if free blocks have space for their
+    /// objects.
     pub fn begin_marking(&mut self, region: &mut Region, moving: Moving) {
         let bytes = self.blocks.len() * BLOCK;
-        // SAFETY: the maps of the blocks there are.
+        // SAFETY: the maps of the existing blocks.
         unsafe {
             std::ptr::write_bytes(self.mark_word(OLD as u32) as *mut u8, 0, bytes / 64);
             std::ptr::write_bytes(self.lines(), 0, bytes / LINE_SIZE);
@@ -378,7 +382,8 @@ impl Old {
         debug_assert!(fits || self.blocks.iter().all(|b| !b.evacuate));
     }
 
-    /// Chooses the blocks with at most so many lines in use. False, and none, if there is no room for what they hold.
+    /// Chooses the blocks with at most `lines` lines in use. Returns false, and chooses none, if there is no space for
+    /// their objects.
     fn choose(&mut self, region: &mut Region, lines: u8) -> bool {
         let mut bytes = 0;
         for b in self.blocks.iter_mut().filter(|b| b.used == Use::Small) {
@@ -395,7 +400,8 @@ impl Old {
         fits
     }
 
-    /// After marking: finds what is free. `poison` overwrites it. Gives the bytes of live lines and large objects.
+    /// After marking: finds what is free, and overwrites it if `poison`. Returns the bytes of live lines and large
+    /// objects.
     pub fn sweep(&mut self, poison: bool) -> usize {
         (self.run, self.wide, self.line) = (Run::default(), Run::default(), LINES_PER_BLOCK);
         self.free.clear();
@@ -443,7 +449,7 @@ impl Old {
             }
             i += 1;
         }
-        // Popped from the end: low blocks first, so that the high ones stay free.
+        // Blocks are popped from the end: low ones first, so that the high ones stay free.
         self.recyclable.reverse();
         let free = (0..self.blocks.len() as u32).rev().filter(|b| self.blocks[*b as usize].used == Use::Free);
         self.free.extend(free);
@@ -452,12 +458,12 @@ impl Old {
 
     fn poison(&self, on: bool, at: u32, len: usize) {
         if on {
-            // SAFETY: nothing lives there (heap 4: no mark).
+            // SAFETY: no live object is there (heap 4: no mark).
             unsafe { std::ptr::write_bytes(self.base.add(at as usize), super::heap::POISON, len) };
         }
     }
 
-    /// Gives free blocks to the system, beyond so many bytes.
+    /// Returns free blocks to the system, except for `keep` bytes.
     pub fn give_back(&mut self, region: &Region, keep: usize) {
         let mut keep = keep / BLOCK;
         let mut i = 0;
@@ -473,13 +479,13 @@ impl Old {
         }
     }
 
-    /// Bytes in free lines of blocks that are used, after a full collection.
+    /// Bytes in free lines of used blocks, after a full collection.
     pub fn fragmented(&self) -> usize {
         let small = self.blocks.iter().filter(|b| b.used == Use::Small);
         small.map(|b| b.free_lines as usize * LINE_SIZE).sum()
     }
 
-    /// What the bytes at an offset are used for.
+    /// The use of the block at an offset; `None` after the last block.
     pub fn use_of(&self, r: u32) -> Option<Use> {
         self.blocks.get(block_of(r)).map(|b| b.used)
     }

@@ -1,5 +1,5 @@
-//! The address space of a heap, and the engine's pool of them: making one costs system calls and page faults, and hosts
-//! make stores by the thousand.
+//! The address space of a heap, and the engine's pool of regions: creating one costs system calls and page faults, and
+//! some hosts create thousands of stores.
 
 use crate::abi::heap::{CARDS, NURSERY, OLD, SPAN};
 use crate::base::Result;
@@ -8,23 +8,23 @@ use crate::sys::lock::Mutex;
 use crate::sys::mmap::{Reservation, page_size};
 use std::sync::Arc;
 
-/// Bytes of the system's large pages.
+/// Size of the system's large pages in bytes.
 const LARGE_PAGE: usize = 2 << 20;
-/// Old spaces beyond this use large pages.
+/// Old spaces larger than this use large pages.
 const HUGE_FROM: usize = 16 << 20;
-/// Least that is committed of an old space at a time.
+/// Minimum number of bytes of an old space that are committed at a time.
 const COMMIT_STEP: usize = 1 << 20;
 
 pub struct Region {
     space: Reservation,
-    /// Its end, as an offset from the base.
+    /// The end of the usable space, as an offset from the base.
     span: usize,
     committed: usize,
     pool: Arc<RegionPool>,
 }
 
 pub struct RegionPool {
-    /// Most regions that wait for their next heap.
+    /// Maximum number of regions that wait for their next heap.
     most: usize,
     /// Bytes of a pooled region's nursery that stay in memory; whole pages.
     kept_nursery: usize,
@@ -34,7 +34,7 @@ pub struct RegionPool {
 #[derive(Default)]
 struct Free {
     regions: Vec<Reusable>,
-    /// How often one was used again.
+    /// How often a pooled region was reused.
     reused: u64,
 }
 
@@ -50,7 +50,7 @@ impl RegionPool {
         Arc::new(RegionPool { most, kept_nursery, free: Mutex::default() })
     }
 
-    /// How many regions are there, and how often one was used again.
+    /// The number of pooled regions, and how often one was reused.
     pub fn statistics(&self) -> (usize, u64) {
         let free = self.free.lock();
         (free.regions.len(), free.reused)
@@ -58,7 +58,8 @@ impl RegionPool {
 }
 
 impl Region {
-    /// A region whose old space may have `old` bytes; from the pool if one fits. What it holds is zero but for the nursery.
+    /// A region whose old space can grow to `old` bytes; from the pool if one fits. Its contents are zero, except in
+    /// the nursery.
     pub fn new(pool: &Arc<RegionPool>, old: usize) -> Result<Region> {
         let span = OLD.saturating_add(old).min(SPAN);
         let mut free = pool.free.lock();
@@ -68,7 +69,7 @@ impl Region {
             return Ok(Region { space, span, committed, pool: pool.clone() });
         }
         drop(free);
-        // Nothing is ever committed of the last 64 KiB: a guard.
+        // The last 64 KiB are never committed: a guard.
         let space = Reservation::aligned(span + (64 << 10), LARGE_PAGE).map_err(|e| {
             let setter = "wrt_config_set_heap_reservation";
             err!(OutOfMemory, "no {span} bytes of address space for a store's heap ({setter} sets less): {e}")
@@ -85,7 +86,7 @@ impl Region {
         self.span
     }
 
-    /// Makes the old space usable up to the offset `end`. False if there is no memory.
+    /// Makes the old space usable up to the offset `end`. Returns false if there is no memory.
     pub fn commit(&mut self, end: usize) -> bool {
         if end <= self.committed {
             return true;
@@ -105,19 +106,20 @@ impl Region {
         true
     }
 
-    /// The nursery is going to be this large.
+    /// Prepares for a nursery of this size.
     pub fn grow_nursery(&self, size: usize) {
         if size >= LARGE_PAGE {
             self.space.prefer_huge(NURSERY, size);
         }
     }
 
-    /// Gives memory back; it reads as zeros then.
+    /// Returns memory to the system; afterwards it reads as zeros.
     pub fn discard(&self, offset: usize, len: usize) {
         self.space.discard(offset, len);
     }
 
-    /// Back to the pool. `old_end` is how far the old space was ever used, `nursery` how many bytes of the nursery were.
+    /// Returns the region to the pool. `old_end` is the offset up to which the old space was ever used, and `nursery`
+    /// the number of bytes of the nursery that were.
     pub fn recycle(self, old_end: usize, nursery: usize) {
         let Region { space, span, committed, pool } = self;
         if pool.free.lock().regions.len() >= pool.most {

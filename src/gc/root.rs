@@ -1,31 +1,32 @@
-//! Roots: references that survive collections, by number and generation. No memory is allocated for one.
+//! Roots: references that survive collections, identified by index and generation. They are entries of a table, not
+//! separate allocations.
 //!
-//! A root belongs to the scope that was open when it was made, and is released with it; outside of all scopes it lives until
-//! it is released, or the heap ends.
+//! A root belongs to the scope that was innermost when it was created, and is released with it; outside all scopes it
+//! lives until it is released or the heap is dropped.
 
 use super::object::is_young;
 use crate::sys::scarcity;
 use std::backtrace::Backtrace;
 
-/// A rooted reference, not null. Not tied to a lifetime: every use checks the generation.
+/// A rooted reference, not null. It has no lifetime: every use checks the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Root {
     pub index: u32,
     pub generation: u32,
 }
 
-/// The root was released, or never was one.
+/// The root was released, or never existed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stale;
 
 struct Entry {
     /// The reference; 0 in a free entry.
     bits: u32,
-    /// Never 0, so that zeroed memory is no root.
+    /// Never 0, so that zeroed memory is not a valid root.
     generation: u32,
-    /// In a free entry the next free one, otherwise the depth of its scope.
+    /// In a free entry, the index of the next free one; otherwise the depth of the root's scope.
     link: u32,
-    /// Whether it is in the list of young ones.
+    /// Whether it is in the list `young`.
     listed: bool,
 }
 
@@ -35,13 +36,13 @@ pub struct Roots {
     entries: Vec<Entry>,
     free: u32,
     alive: usize,
-    /// Roots of open scopes, in the order they were made; some may be released.
+    /// Roots of open scopes, in the order of their creation; some may have been released.
     scoped: Vec<Root>,
-    /// Where each open scope begins in `scoped`.
+    /// The start of each open scope in `scoped`.
     scopes: Vec<usize>,
     /// Entries that may hold a reference into the nursery, each once.
     young: Vec<u32>,
-    /// Where each was made, by number, if that is noted.
+    /// Where each root was created, by index, if that is recorded.
     places: Option<Vec<(u32, Backtrace)>>,
 }
 
@@ -52,12 +53,12 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// How many there are.
+    /// The number of roots.
     pub fn len(&self) -> usize {
         self.alive
     }
 
-    /// `None` if there is no memory for it.
+    /// Creates a root. Returns `None` if there is no memory for it.
     #[inline(always)]
     pub fn add(&mut self, bits: u32) -> Option<Root> {
         debug_assert!(bits != 0);
@@ -100,7 +101,7 @@ impl Roots {
         Some(root)
     }
 
-    /// From now on it is noted where roots are made.
+    /// From now on, records where roots are created.
     pub fn note_places(&mut self) {
         self.places.get_or_insert_default();
     }
@@ -115,7 +116,7 @@ impl Roots {
         places[i] = (root.generation, Backtrace::force_capture());
     }
 
-    /// The roots that are there, with what they refer to and where they were made, if that is noted.
+    /// Calls `f` with each live root's reference and the place where the root was created, if that is recorded.
     pub fn each_place(&self, mut f: impl FnMut(u32, &Backtrace)) {
         for (entry, (generation, place)) in self.entries.iter().zip(self.places.iter().flatten()) {
             if entry.bits != 0 && entry.generation == *generation {
@@ -141,7 +142,7 @@ impl Roots {
         let entry = &mut self.entries[root.index as usize];
         entry.bits = 0;
         self.alive -= 1;
-        // A place whose generations are used up is not used again.
+        // An entry whose generations are used up is not reused.
         if entry.generation < u32::MAX {
             entry.generation += 1;
             entry.link = self.free;
@@ -150,7 +151,7 @@ impl Roots {
         Ok(())
     }
 
-    /// Opens a scope; gives its depth, from 1.
+    /// Opens a scope and returns its depth, counted from 1.
     pub fn open(&mut self) -> Option<u32> {
         self.scopes.try_reserve(1).ok()?;
         self.scopes.push(self.scoped.len());
@@ -179,7 +180,8 @@ impl Roots {
         self.scoped.truncate(kept);
     }
 
-    /// Takes released roots out of the scopes' list, so that it does not grow with those that come and go in a long scope.
+    /// Removes released roots from the scopes' list, so that roots that are created and released in a long scope do not
+    /// make it grow.
     fn forget_released(&mut self) {
         let (mut kept, mut scope) = (0, 0);
         for i in 0..self.scoped.len() {
@@ -196,7 +198,7 @@ impl Roots {
         self.scoped.truncate(kept);
     }
 
-    /// Makes a root belong to the scope around the innermost one (or to none, if that is the outermost).
+    /// Moves a root to the scope around the innermost one (or to none, if there is only one).
     pub fn escape(&mut self, root: Root) -> Result<(), Stale> {
         self.entry(root)?;
         let outer = (self.scopes.len() as u32).saturating_sub(1);
@@ -205,14 +207,14 @@ impl Roots {
         Ok(())
     }
 
-    /// Makes a root belong to no scope: it lives until it is released.
+    /// Removes a root from its scope: it lives until it is released.
     pub fn keep(&mut self, root: Root) -> Result<(), Stale> {
         self.entry(root)?;
         self.entries[root.index as usize].link = 0;
         Ok(())
     }
 
-    /// Gives every place that may hold a young reference to `f`; afterwards none does.
+    /// Calls `f` with every entry that may hold a young reference. Afterwards the list of such entries is empty.
     pub fn trace_young(&mut self, mut f: impl FnMut(*mut u32)) {
         for i in self.young.drain(..) {
             let entry = &mut self.entries[i as usize];
@@ -228,7 +230,7 @@ impl Roots {
         self.entries.iter_mut().filter(|e| e.bits != 0).for_each(|e| f(&mut e.bits));
     }
 
-    /// The references, and whether each is known to be possibly young.
+    /// Calls `f` with each reference, and whether the root is in the list of possibly young ones.
     pub fn for_each(&self, mut f: impl FnMut(u32, bool)) {
         let young: std::collections::HashSet<u32> = self.young.iter().copied().collect();
         for (i, e) in self.entries.iter().enumerate().filter(|(_, e)| e.bits != 0) {
@@ -252,7 +254,7 @@ mod tests {
         assert_eq!(r.get(Root { index: 0, generation: 0 }), Err(Stale));
     }
 
-    /// A million that come and go, in a scope inside of a scope, leave neither list longer.
+    /// A million roots that are created and released, in nested scopes, do not make either list longer.
     #[test]
     fn released_roots_take_no_memory() {
         let mut r = Roots::default();

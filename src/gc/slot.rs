@@ -1,25 +1,28 @@
-//! The only writer of references at rest on the runtime's side. Storing and dirtying the card are one operation.
+//! The only writer of references at rest in the runtime, except in new objects. Storing and dirtying the card are one
+//! operation.
 
 use super::no_gc::{Gc, NoGc};
 use crate::abi::heap::{CARD_SHIFT, RefSlot};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-/// A run of references at rest: of a table, an array, a segment, or a single global or field.
+/// A run of references at rest: in a table, an array or a segment, or a single global or field.
 #[derive(Clone, Copy)]
 pub struct Slots<'h> {
     first: *mut u32,
     len: usize,
     cards: *mut u8,
-    /// Bytes from where the first of `cards` begins to the first slot.
+    /// Bytes from the start of the range that the first of `cards` covers to the first slot.
     offset: usize,
     _owner: PhantomData<&'h RefSlot>,
 }
 
 impl<'h> Slots<'h> {
+    /// Creates a run of slots.
+    ///
     /// # Safety
-    /// `first` are `len` slots that stay where they are for `'h`; `cards` are theirs, `offset` bytes from the first card's
-    /// beginning to the first slot.
+    /// `first` points to `len` slots that do not move during `'h`. `cards` are their cards, and `offset` is the
+    /// distance in bytes from the start of the range that the first card covers to the first slot.
     #[inline(always)]
     pub unsafe fn new(first: *mut RefSlot, len: usize, cards: *mut u8, offset: usize) -> Slots<'h> {
         Slots { first: first.cast(), len, cards, offset, _owner: PhantomData }
@@ -33,7 +36,7 @@ impl<'h> Slots<'h> {
         self.len == 0
     }
 
-    /// The slots of a range.
+    /// A range of the slots; `None` if it is out of bounds.
     #[inline(always)]
     pub fn range(self, at: usize, len: usize) -> Option<Slots<'h>> {
         let end = at.checked_add(len)?;
@@ -48,14 +51,14 @@ impl<'h> Slots<'h> {
     #[inline(always)]
     pub fn load(self, no_gc: NoGc<'h>, i: usize) -> Option<Gc<'h>> {
         assert!(i < self.len);
-        // SAFETY: in bounds; a reference at rest is good as long as nothing is collected (heap 1, heap 6).
+        // SAFETY: in bounds; a reference at rest is valid as long as nothing is collected (heap 1, heap 6).
         NonZeroU32::new(unsafe { *self.first.add(i) }).map(|raw| unsafe { Gc::new(no_gc, raw) })
     }
 
     #[inline(always)]
     pub fn store(self, _: NoGc<'h>, i: usize, value: Option<Gc<'h>>) {
         assert!(i < self.len);
-        // SAFETY: in bounds, with its card.
+        // SAFETY: in bounds, and so is the slot's card.
         unsafe {
             *self.first.add(i) = value.map_or(0, |v| v.bits().0);
             *self.cards.add((self.offset + i * 4) >> CARD_SHIFT) = 1;
@@ -67,32 +70,33 @@ impl<'h> Slots<'h> {
             return;
         }
         let bits = value.map_or(0, |v| v.bits().0);
-        // SAFETY: the slots are this range's, at least one, so not at null.
+        // SAFETY: these are the range's slots; there is at least one, so the address is not null.
         unsafe { std::slice::from_raw_parts_mut(self.first, self.len) }.fill(bits);
         if bits != 0 {
             self.dirty();
         }
     }
 
-    /// Whether its first slot is at a higher address than that of the other.
+    /// Whether its first slot is at a higher address than the other's.
     pub fn begins_after(self, other: Slots<'h>) -> bool {
         self.first > other.first
     }
 
-    /// Copies from as many slots, which may overlap. Needs no heap: while both are borrowed nothing is collected.
+    /// Copies from a run of the same length, which may overlap. Needs no heap: while both are borrowed, nothing is
+    /// collected.
     pub fn copy_from(self, src: Slots<'h>) {
         assert_eq!(self.len, src.len);
         if self.is_empty() {
             return;
         }
-        // SAFETY: both ranges are slots, and as long as each other.
+        // SAFETY: both ranges are slots, and they are equally long.
         unsafe { std::ptr::copy(src.first, self.first, self.len) };
         self.dirty();
     }
 
     fn dirty(self) {
         let (from, to) = (self.offset >> CARD_SHIFT, (self.offset + self.len * 4 - 4) >> CARD_SHIFT);
-        // SAFETY: the cards of these slots, of which there is one.
+        // SAFETY: the cards of these slots, of which there is at least one.
         unsafe { std::ptr::write_bytes(self.cards.add(from), 1, to - from + 1) };
     }
 }

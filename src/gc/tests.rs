@@ -1,5 +1,5 @@
-//! The heap on its own, without machine code: what Miri can look at (`scripts/miri.sh`). Each test checks the heap's invariants
-//! after every step.
+//! Tests of the heap on its own, without machine code, which Miri can run (`scripts/miri.sh`). Each test checks the
+//! heap's invariants after every step.
 
 use super::collect::{Kind, Moving, Tracer};
 use super::host::HostData;
@@ -15,7 +15,8 @@ use crate::wasm::types::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// A heap with three types: `node` has a number and refers to another node, `row` are references to nodes, `bytes` are bytes.
+/// A heap with three types: a `node` has a number and a reference to another node, a `row` is an array of references to
+/// nodes, and `bytes` is an array of bytes.
 struct World {
     // Dropped in this order: the heap writes to the nursery, and reads descriptors.
     heap: Box<Heap>,
@@ -26,7 +27,7 @@ struct World {
     bytes: TypeId,
 }
 
-/// Where a node's fields are.
+/// Offsets of a node's fields.
 const NUMBER: u32 = HEADER_SIZE;
 const NEXT: u32 = HEADER_SIZE + 4;
 
@@ -58,7 +59,7 @@ impl World {
         World { heap, _types: (types, kept), _nursery: nursery, node, row, bytes }
     }
 
-    /// A node in a new root.
+    /// Creates a node in a new root.
     fn make_node(&mut self, number: u32, next: Option<Root>) -> Root {
         let new = self.heap.alloc(self.node, 0).unwrap();
         let no_gc = new.no_gc();
@@ -76,7 +77,7 @@ impl World {
         new.no_gc().root(new.finish()).unwrap()
     }
 
-    /// The numbers of the list that begins at a node.
+    /// The numbers of the list that begins with a node.
     fn numbers(&self, first: Root) -> Vec<u32> {
         let no_gc = self.heap.no_gc();
         let mut at = no_gc.get(first).ok();
@@ -118,7 +119,7 @@ fn lists_survive_and_move() {
         let longer = w.make_node(i, Some(list));
         w.heap.roots().release(list).unwrap();
         list = longer;
-        // Garbage between.
+        // Garbage between the nodes.
         let lost = w.make_node(99, Some(list));
         w.heap.roots().release(lost).unwrap();
     }
@@ -134,7 +135,7 @@ fn lists_survive_and_move() {
     assert_eq!(w.heap.live(), 0);
 }
 
-/// A young node that only an old object refers to: the card tells.
+/// A young node that only an old object refers to is found through the card.
 #[test]
 fn cards_lead_to_young_objects() {
     for slot_of_array in [false, true] {
@@ -176,14 +177,14 @@ fn cards_lead_to_young_objects() {
     }
 }
 
-/// References outside of the heap, as tables have them, with cards of their own.
+/// References outside the heap, as in tables, with cards of their own.
 #[test]
 fn outer_slots_are_roots() {
     let mut w = world();
     let slots: Vec<RefSlot> = (0..300).map(|_| RefSlot::null()).collect();
     let mut cards = [0u8; 3];
     let (first, cards) = (slots.as_ptr().cast_mut(), cards.as_mut_ptr());
-    // SAFETY: they are as many, and live longer than the test; a card is for 128 slots.
+    // SAFETY: they are 300 slots, and live longer than the test; one card covers 128 slots.
     let put = |no_gc: NoGc<'_>, i: usize, node: Root| unsafe {
         let of_card = Slots::new(first.add(i), 1, cards.add(i >> crate::abi::heap::SLOT_CARD_SHIFT), 0);
         of_card.store(no_gc, 0, no_gc.get(node).ok());
@@ -211,7 +212,7 @@ fn outer_slots_are_roots() {
 fn arrays_are_copied_and_filled() {
     let mut w = world();
     let (bytes, row, node) = (w.make_array(w.bytes, 40), w.make_array(w.row, 20), w.make_node(3, None));
-    // More than fits into the nursery is old from the start.
+    // An object that does not fit into the nursery is in the old space from the start.
     let large = w.make_array(w.bytes, 100_000);
     let no_gc = w.heap.no_gc();
     let get = |r| no_gc.get(r).unwrap();
@@ -227,7 +228,7 @@ fn arrays_are_copied_and_filled() {
         assert!(no_gc.array_bytes(get(bytes), 38, 3).is_none() && no_gc.array_bytes(get(bytes), u32::MAX, 2).is_none());
         let slots = no_gc.array_slots(get(row), 0, 10).unwrap();
         slots.fill(no_gc, Some(get(node)));
-        // Overlapping.
+        // The ranges overlap.
         no_gc.array_slots(get(row), 5, 10).unwrap().copy_from(slots);
         assert!(no_gc.array_slots(get(row), 15, 6).is_none());
     }
@@ -243,7 +244,7 @@ fn arrays_are_copied_and_filled() {
     }
 }
 
-/// Weak references read as empty, and data of the host is dropped, once, after its object died.
+/// After their objects have died, weak references read as empty, and host data is dropped once.
 #[test]
 fn what_does_not_keep_alive() {
     struct Counted(Arc<AtomicUsize>);
@@ -276,7 +277,7 @@ fn what_does_not_keep_alive() {
     assert!(w.heap.no_gc().get_weak(to_node).is_err());
 }
 
-/// The next heap gets the address space of the last one, and finds nothing in it.
+/// The next heap reuses the address space of the last one, and finds nothing in it.
 #[test]
 fn a_region_is_used_again() {
     let pool = RegionPool::new(1, 0);

@@ -1,4 +1,4 @@
-//! The invariants, executable: walks the whole heap. For tests; costs as much as a full collection.
+//! The invariants as executable checks: walks the whole heap. For tests; costs as much as a full collection.
 
 use super::heap::Heap;
 use super::object::*;
@@ -6,16 +6,16 @@ use super::old::Use;
 use crate::abi::heap::*;
 use crate::wasm::descriptor::*;
 
-/// What is wrong, by the invariant's number.
+/// A violation, with the invariant's number.
 pub type Finding = String;
 
 impl Heap {
-    /// Checks every object and the heap's own roots, at a time when the nursery may hold anything.
+    /// Checks every object and the heap's own roots. The nursery may contain anything at this point.
     pub fn verify(&self) -> Result<(), Finding> {
         self.no_gc().heap_verify()
     }
 
-    /// Checks a reference that somebody holds. `known_young`: whether a minor collection would look at it.
+    /// Checks a reference that `holder` holds. `known_young`: whether a minor collection would look at it.
     pub fn verify_reference(&self, r: u32, known_young: bool, holder: &str) -> Result<(), Finding> {
         if !is_object(r) {
             return Ok(());
@@ -37,7 +37,7 @@ impl Heap {
     }
 
     unsafe fn verify_header(&self, r: u32) -> Result<(), Finding> {
-        // SAFETY: the caller found that an object begins there.
+        // SAFETY: the caller checked that an object begins there.
         let id = unsafe { self.objects.type_id(r) };
         let bad = id.0 < HOST_TYPE.0 || !id.0.is_multiple_of(8) || id.0 >= 1 << 30;
         if bad || !(KIND_STRUCT..=KIND_TAG).contains(&self.objects.types.get(id).kind) {
@@ -56,17 +56,17 @@ impl super::no_gc::NoGc<'_> {
                 result = r;
             }
         };
-        // SAFETY: checking a reference reads objects only.
+        // SAFETY: checking a reference only reads objects.
         unsafe { self.roots_for_each(|r, young| note(heap.verify_reference(r, young, "a root"))) };
         heap.weak.hosts.for_each(|index, r, young| {
             note(heap.verify_reference(r, young, "a host entry"));
-            // SAFETY: checked just before.
+            // SAFETY: just checked.
             if is_object(r) && unsafe { heap.objects.word(r + HOST_NUMBER) } != index {
                 note(Err(format!("host entry {index} is not its object's")));
             }
         });
         heap.weak.refs.for_each(|r| note(heap.verify_reference(r, true, "a weak reference")));
-        // SAFETY: each object's header is checked before it is used.
+        // SAFETY: each object's header is checked before the object is used.
         unsafe {
             let mut at = NURSERY as u32;
             let end = (NURSERY + heap.nursery_used()) as u32;

@@ -1,4 +1,4 @@
-//! Every object of a heap, one by one: for counts, and for pictures of the heap.
+//! Visits every object of a heap: for counts, and for heap snapshots.
 
 use super::heap::Heap;
 use super::object::{array_size, is_object};
@@ -7,13 +7,13 @@ use crate::abi::heap::*;
 use crate::wasm::descriptor::*;
 use crate::wasm::types::TypeId;
 
-/// An object that was met.
+/// An object that was visited.
 #[derive(Clone, Copy)]
 pub struct Met {
-    /// Its place, as a reference has it.
+    /// Its offset, which is also its reference.
     pub at: u32,
     pub ty: TypeId,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
     pub age: Age,
 }
@@ -28,14 +28,14 @@ pub enum Age {
 /// A reference in an object.
 #[derive(Clone, Copy)]
 pub struct Edge {
-    /// Bytes from the object's start.
+    /// Offset in bytes from the object's start.
     pub offset: u32,
     pub to: u32,
 }
 
 impl Heap {
-    /// The objects in the order of their places: those in the nursery, dead or not, and those that have survived, of which some
-    /// may have died since the last full collection.
+    /// Calls `f` with every object in the order of their offsets: those in the nursery, dead or alive, and those in the
+    /// old space, of which some may have died since the last full collection.
     pub fn each_object(&self, mut f: impl FnMut(Met)) {
         // SAFETY: the nursery is filled without gaps, and marks are objects (heap 1, heap 4).
         unsafe {
@@ -58,8 +58,10 @@ impl Heap {
         }
     }
 
+    /// Describes an object.
+    ///
     /// # Safety
-    /// An object is there.
+    /// An object begins at `at`.
     unsafe fn met(&self, at: u32, age: Age) -> Met {
         // SAFETY: the caller's promise.
         unsafe {
@@ -70,9 +72,9 @@ impl Heap {
         }
     }
 
-    /// The references in an object that was met, and not collected since, null and i31s left out.
+    /// Calls `f` with the references in an object that was visited since the last collection, except null and i31s.
     pub fn each_edge(&self, met: Met, mut f: impl FnMut(Edge)) {
-        // SAFETY: an object, whose places are in the heap.
+        // SAFETY: an object, whose references are in the heap.
         unsafe {
             self.objects.each_reference(met.at, 0, u32::MAX, |place| {
                 let offset = (place as usize - self.objects.base as usize) as u32 - met.at;
@@ -83,19 +85,19 @@ impl Heap {
         }
     }
 
-    /// The references of the host.
+    /// Calls `f` with the references of the host.
     ///
     /// # Safety
-    /// `f` makes and releases none.
+    /// `f` creates and releases no roots.
     pub unsafe fn each_root(&self, mut f: impl FnMut(u32)) {
         // SAFETY: the caller's promise.
         unsafe { self.no_gc().roots_for_each(|bits, _| f(bits)) };
     }
 
-    /// Bytes outside of the heap that an object of the host has declared.
+    /// Bytes outside the heap that a host object has declared; 0 for others.
     pub fn external_of(&self, met: Met) -> usize {
         match met.ty {
-            // SAFETY: an object of the host has its number behind the header.
+            // SAFETY: a host object has its index after the header.
             HOST_TYPE => self.weak.hosts.external_of(unsafe { self.objects.word(met.at + HOST_NUMBER) }),
             _ => 0,
         }

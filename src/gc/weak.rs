@@ -1,5 +1,5 @@
-//! What knows objects and does not keep them alive: the host's weak references, which read as empty when their objects have
-//! died; identity hashes; and the host's data behind its objects.
+//! Data about objects that does not keep them alive: the host's weak references, which read as empty when their objects
+//! have died; identity hashes; and the data of host objects.
 
 use super::host::Hosts;
 use super::identity::Identities;
@@ -8,7 +8,7 @@ use crate::base::Slab;
 use crate::gc::Stale;
 use crate::sys::scarcity;
 
-/// A weak reference. Not tied to a lifetime: every use checks the generation.
+/// A weak reference. It has no lifetime: every use checks the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Weak {
     pub index: u32,
@@ -19,7 +19,7 @@ pub struct Weak {
 pub struct WeakRefs {
     /// The references; 0 when the object has died.
     refs: Slab<u32>,
-    /// Those that may lead into the nursery. Some may be released, or stand there twice.
+    /// Weak references that may refer to the nursery. Some may have been released, or be listed twice.
     young: Vec<u32>,
 }
 
@@ -28,7 +28,7 @@ impl WeakRefs {
         self.refs.len()
     }
 
-    /// `None` if there is no memory for it.
+    /// Creates a weak reference. Returns `None` if there is no memory for it.
     pub fn add(&mut self, bits: u32) -> Option<Weak> {
         scarcity::check().ok()?;
         if self.young.len() > 2 * self.refs.len() + 64 {
@@ -44,7 +44,7 @@ impl WeakRefs {
         Some(Weak { index, generation: self.refs.generation(index) })
     }
 
-    /// What it refers to; 0 if that has died.
+    /// The reference; 0 if the object has died.
     pub fn get(&self, weak: Weak) -> Result<u32, Stale> {
         self.refs.current(weak.index, weak.generation).copied().ok_or(Stale)
     }
@@ -61,7 +61,7 @@ impl WeakRefs {
         self.young.retain(|i| self.refs.get(*i).is_some_and(|bits| is_young(*bits)));
     }
 
-    /// After marking: `found` says where a live object is now, or that it has died.
+    /// After marking: `found` returns the new reference of a live object, or `None` if the object has died.
     pub fn sweep(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
         let update = |bits: &mut u32| {
             if is_object(*bits) {
@@ -69,7 +69,7 @@ impl WeakRefs {
             }
         };
         match young_only {
-            // One that stands there twice has been updated, and is not young any more.
+            // One that is listed twice has already been updated, and no longer refers to the nursery.
             true => self.young.iter().for_each(|i| self.refs.get_mut(*i).into_iter().for_each(update)),
             false => self.refs.values_mut().for_each(update),
         }
@@ -81,7 +81,7 @@ impl WeakRefs {
     }
 }
 
-/// All of a heap's.
+/// All weakly held data of a heap.
 #[derive(Default)]
 pub struct Weakly {
     pub refs: WeakRefs,
@@ -90,12 +90,12 @@ pub struct Weakly {
 }
 
 impl Weakly {
-    /// After marking: `found` says where a live object is now, or that it has died. With `young_only`, only objects in the
-    /// nursery can have.
+    /// After marking: `found` returns the new reference of a live object, or `None` if the object has died. With
+    /// `young_only`, only objects in the nursery can have died.
     pub fn tell(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {
         self.refs.sweep(young_only, &found);
         self.identities.sweep(young_only, &found);
-        // Last: a weak reference is empty before the finalizer of what it led to is queued.
+        // Last: a weak reference reads as empty before the finalizer of its object is queued.
         self.hosts.sweep(young_only, &found);
     }
 }

@@ -12,7 +12,7 @@ fn sizes(strings: &Strings, memory: Guest<'_>, out_count: u32, out_bytes: u32) -
     Ok(())
 }
 
-/// Writes the strings to `buf`, and where each starts to `pointers`.
+/// Writes the strings to `buf`, and the address of each string to `pointers`.
 fn get(strings: &Strings, memory: Guest<'_>, pointers: u32, buf: u32) -> Done {
     let list = memory.span(pointers, strings.starts.len() as u32 * 4)?;
     memory.span(buf, strings.bytes.len() as u32)?.write(0, &strings.bytes);

@@ -1,15 +1,15 @@
-//! Clocks: the system's, or one of the host's.
+//! Clocks: the system's, or one provided by the host.
 
 use super::errno::{Done, Errno};
 use super::functions::Call;
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
-/// Gives nanoseconds for a clock's number.
+/// Returns the time in nanoseconds of the clock with the given id.
 pub type Clock = Box<dyn FnMut(u32) -> Result<u64, Errno> + Send>;
 
 pub const REALTIME: u32 = 0;
 pub const MONOTONIC: u32 = 1;
-/// The number of clocks: those of the time the process and the thread have run are 2 and 3.
+/// The number of clocks. Clocks 2 and 3 measure the CPU time of the process and of the thread.
 const CLOCKS: u32 = 4;
 
 fn system(id: u32) -> Result<ClockId, Errno> {
@@ -27,7 +27,7 @@ fn nanoseconds(t: Timespec) -> Result<u64, Errno> {
     u64::try_from(total).map_err(|_| Errno::OVERFLOW)
 }
 
-/// What a clock says now.
+/// The current time of a clock, in nanoseconds.
 pub fn now(call: &mut Call<'_>, id: u32) -> Done<u64> {
     if id >= CLOCKS {
         return Err(Errno::INVAL.into());
@@ -38,7 +38,7 @@ pub fn now(call: &mut Call<'_>, id: u32) -> Done<u64> {
     }
 }
 
-/// The host's clock is asked for the time only: its resolution is said to be a nanosecond.
+/// A clock provided by the host has no resolution of its own: one nanosecond is reported.
 pub fn clock_res_get(call: &mut Call<'_>, id: u32, out_resolution: u32) -> Done {
     let out = call.memory.out::<u64>(out_resolution)?;
     let resolution = nanoseconds(clock_getres(system(id)?))?;

@@ -1,4 +1,4 @@
-//! What a guest process may use, and its state while it runs.
+//! The configuration of a guest process, and its state while it runs.
 
 use super::clock::Clock;
 use super::descriptor::{Descriptor, open_host_dir};
@@ -13,12 +13,12 @@ use crate::err;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// One guest process: arguments, environment, descriptors, clocks. At first it has an empty standard input, its output is
+/// One guest process: arguments, environment, descriptors, clocks. Initially its standard input is empty, its output is
 /// discarded, and it has no directories.
 pub struct Wasi {
-    /// Without NULs.
+    /// Without NULs in the middle.
     pub(super) args: Strings,
-    /// Each `NAME=value`.
+    /// Each is `NAME=value`.
     pub(super) environ: Strings,
     pub(super) table: Table,
     pub(super) streams: Streams,
@@ -28,18 +28,18 @@ pub struct Wasi {
     pub(super) memory: Option<(Instance, Memory)>,
 }
 
-/// Strings as the guest gets them: one after the other, each with a NUL behind it.
+/// Strings in the guest's format: one after another, each followed by a NUL.
 #[derive(Default)]
 pub struct Strings {
     pub bytes: Vec<u8>,
     pub starts: Vec<u32>,
 }
 
-/// Strings of one kind, whose addresses have to fit into the guest's memory as well.
+/// Maximum number of strings of one kind: their addresses must fit into the guest's memory too.
 const MAX_STRINGS: usize = 1 << 28;
 
 impl Strings {
-    /// Takes out the one of the first `count` strings that starts like this, if there is one.
+    /// Removes the string that starts with `start` from the first `count` strings, if there is one.
     fn remove_before(&mut self, count: usize, start: &[u8]) {
         let like_this = |at: &u32| self.bytes[*at as usize..].starts_with(start);
         let Some(i) = self.starts[..count].iter().position(like_this) else { return };
@@ -49,7 +49,7 @@ impl Strings {
         self.starts[i..].iter_mut().for_each(|at| *at -= to as u32 - from);
     }
 
-    /// Adds a string made of parts. All of them together have to fit into a guest's address space.
+    /// Adds a string composed of parts. All strings together must fit into the guest's address space.
     fn push(&mut self, parts: &[&[u8]], what: &str) -> Result<()> {
         if parts.iter().any(|p| p.contains(&0)) {
             return Err(err!(InvalidArgument, "the {what} has a NUL in it"));
@@ -86,6 +86,8 @@ fn check_fd(fd: u32, valid: std::ops::RangeInclusive<u32>) -> Result<()> {
 }
 
 impl Wasi {
+    /// Creates a process with no arguments, environment variables or directories, an empty standard input and discarded
+    /// output.
     pub fn new() -> Wasi {
         let mut table = Table::default();
         table.set_standard(0, Descriptor::stream(Stream::Empty, rights::INPUT));
@@ -103,17 +105,18 @@ impl Wasi {
         }
     }
 
-    /// Adds an argument. The first one is the program's name.
+    /// Adds an argument. The first one is the program's name. Fails with `InvalidArgument` if it contains a NUL.
     pub fn add_arg(&mut self, arg: &[u8]) -> Result<()> {
         self.args.push(&[arg], "argument")
     }
 
-    /// Sets an environment variable; one of the same name is replaced.
+    /// Sets an environment variable, replacing one of the same name. Fails with `InvalidArgument` if the name is empty
+    /// or contains `=`, or if name or value contain a NUL.
     pub fn add_env(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
         if name.is_empty() || name.contains(&b'=') {
             return Err(err!(InvalidArgument, "the name of an environment variable is empty or has a '=' in it"));
         }
-        // The old one goes last: on failure it is still there.
+        // The old variable is removed last, so that it is still there if adding fails.
         let before = self.environ.starts.len();
         self.environ.push(&[name, b"=", value], "environment variable")?;
         self.environ.remove_before(before, &[name, b"="].concat());
@@ -123,7 +126,7 @@ impl Wasi {
     /// Adds the environment variables of the process.
     pub fn inherit_env(&mut self) -> Result<()> {
         use std::os::unix::ffi::OsStrExt;
-        // A name may start with '=' there, which no program relies on.
+        // Names in the process can start with '='. No program relies on them, so they are skipped.
         let all = std::env::vars_os().filter(|(name, _)| !name.is_empty() && !name.as_bytes().contains(&b'='));
         all.into_iter().try_for_each(|(name, value)| self.add_env(name.as_bytes(), value.as_bytes()))
     }
@@ -133,21 +136,23 @@ impl Wasi {
         self.table.set_standard(fd, Descriptor::stream(stream, rights));
     }
 
-    /// Makes 0, 1 and 2 those of the process. The guest can close its own, not the process's.
+    /// Connects descriptors 0, 1 and 2 to those of the process. If the guest closes one, the process's descriptor stays
+    /// open.
     pub fn inherit_stdio(&mut self) {
         for fd in 0..3 {
             self.set_stream(fd, Stream::Inherited(fd as u8));
         }
     }
 
-    /// The same for one of them.
+    /// The same for one of them. Fails with `InvalidArgument` if `fd` is not 0, 1 or 2.
     pub fn inherit_stream(&mut self, fd: u32) -> Result<()> {
         check_fd(fd, 0..=2)?;
         self.set_stream(fd, Stream::Inherited(fd as u8));
         Ok(())
     }
 
-    /// Reads 0 from a file, or writes 1 or 2 to one, which is created or emptied.
+    /// Reads descriptor 0 from a file, or writes descriptor 1 or 2 to a file, which is created or truncated. Fails with
+    /// `Io` if the file cannot be opened.
     pub fn set_stdio_file(&mut self, fd: u32, path: &Path) -> Result<()> {
         check_fd(fd, 0..=2)?;
         let file = open_host_file(fd, path).map_err(|e| io("opening", path, e))?;
@@ -158,12 +163,13 @@ impl Wasi {
         Ok(())
     }
 
-    /// Reads 0 from memory.
+    /// Reads descriptor 0 from memory.
     pub fn set_stdin_bytes(&mut self, bytes: Box<[u8]>) {
         self.set_stream(0, Stream::Bytes { bytes, at: 0 });
     }
 
-    /// Keeps what is written to 1 or 2 in memory, up to `max` bytes; beyond, the guest gets ENOSPC.
+    /// Captures what is written to descriptor 1 or 2 in memory, up to `max` bytes. Beyond that, the guest's writes fail
+    /// with ENOSPC.
     pub fn capture(&mut self, fd: u32, max: usize) -> Result<()> {
         check_fd(fd, 1..=2)?;
         let which = fd as usize - 1;
@@ -172,19 +178,19 @@ impl Wasi {
         Ok(())
     }
 
-    /// What was written to a captured stream so far; empty for another.
+    /// The bytes written to a captured stream so far; empty for other streams.
     pub fn output(&self, fd: u32) -> Result<&[u8]> {
         check_fd(fd, 1..=2)?;
         Ok(&self.streams.captures[fd as usize - 1].bytes)
     }
 
-    /// Reads 0 from a callback. It runs while the store can not be used.
+    /// Reads descriptor 0 from a callback, which cannot use the store.
     pub fn set_reader(&mut self, reader: Reader) {
         self.streams.readers.push(reader);
         self.set_stream(0, Stream::Reader(self.streams.readers.len() - 1));
     }
 
-    /// Writes 1 or 2 to a callback. It runs while the store can not be used.
+    /// Writes descriptor 1 or 2 to a callback, which cannot use the store.
     pub fn set_writer(&mut self, fd: u32, writer: Writer) -> Result<()> {
         check_fd(fd, 1..=2)?;
         self.streams.writers.push(writer);
@@ -192,7 +198,8 @@ impl Wasi {
         Ok(())
     }
 
-    /// Gives the guest a directory of the host's under a name.
+    /// Preopens a directory of the host under the name `guest`. Fails with `Io` if it cannot be opened, and with
+    /// `InvalidArgument` if the name is empty or contains a NUL.
     pub fn add_dir(&mut self, host: &Path, guest: &[u8], read_only: bool) -> Result<()> {
         if guest.is_empty() || guest.contains(&0) {
             return Err(err!(InvalidArgument, "the guest's name of a directory is empty or has a NUL in it"));
@@ -202,13 +209,15 @@ impl Wasi {
         added.map(|_| ()).map_err(|_: Errno| err!(Limit, "the guest can not have more descriptors"))
     }
 
-    /// What the guest's clocks say: nanoseconds, for a clock's number. It runs while the store can not be used. Returns the clock that
-    /// it replaces, to be dropped once nothing of this process is borrowed: it may be the host's, and use the process as it goes.
+    /// Sets the guest's clock: a callback that returns nanoseconds for a clock id and cannot use the store. Returns the
+    /// previous clock. The caller must drop it only when nothing of this process is borrowed: it may run code of the
+    /// host that uses the process.
     pub fn set_clock(&mut self, clock: Clock) -> Option<Clock> {
         self.clock.replace(clock)
     }
 
-    /// Where the guest's random bytes come from. It runs while the store can not be used. Returns what it replaces, as `set_clock`.
+    /// Sets the source of the guest's random bytes: a callback, which cannot use the store. Returns the previous one,
+    /// as `set_clock` does.
     pub fn set_random(&mut self, random: Random) -> Option<Random> {
         self.random.replace(random)
     }

@@ -1,4 +1,4 @@
-//! What a number of the guest's stands for.
+//! What a descriptor number of the guest refers to.
 
 use super::dir::Listing;
 use super::errno::Errno;
@@ -14,16 +14,16 @@ pub struct Descriptor {
     pub kind: Kind,
     pub file_type: FileType,
     pub rights: u64,
-    /// What descriptors that are opened through this one can have at most.
+    /// The maximum rights of descriptors that are opened through this one.
     pub inheriting: u64,
-    /// `fdflags` as the guest set them.
+    /// The `fdflags` that the guest set.
     pub flags: u16,
-    /// Nothing may be changed, through this descriptor or what is opened from it.
+    /// Nothing can be changed through this descriptor or through descriptors opened from it.
     pub read_only: bool,
 }
 
 pub enum Kind {
-    /// Its file is open without blocking.
+    /// A file, opened in non-blocking mode.
     File(File),
     Dir(Box<Directory>),
     Stream(Stream),
@@ -31,13 +31,13 @@ pub enum Kind {
 
 pub struct Directory {
     pub dir: Dir,
-    /// The guest's name of it, if it was given by the host.
+    /// The guest's name of the directory, if it was preopened by the host.
     pub preopen: Option<Box<[u8]>>,
     pub listing: Option<Listing>,
 }
 
 impl Descriptor {
-    /// A directory of the host's.
+    /// A directory that the host preopens.
     pub fn preopen(dir: File, name: &[u8], read_only: bool) -> Descriptor {
         Descriptor::dir(dir, Some(name.into()), rights::DIRECTORY, rights::ALL, read_only)
     }
@@ -54,10 +54,10 @@ impl Descriptor {
         }
     }
 
-    /// An open file with such rights, as far as its type has them.
+    /// An open file with the given rights, as far as they apply to its type.
     pub fn file(file: File, stat: &FileStat, rights: u64, flags: u16, read_only: bool) -> Descriptor {
         let mut rights = rights & rights::FILE;
-        // How `isatty` tells a terminal: a character device that can not seek.
+        // C libraries recognize a terminal this way: a character device that cannot seek.
         if !stat.file_type.can_seek(file.as_fd()) {
             rights &= !(rights::FD_SEEK | rights::FD_TELL);
         }
@@ -81,7 +81,7 @@ impl Descriptor {
         if self.rights & rights == rights { Ok(()) } else { Err(Errno::NOTCAPABLE) }
     }
 
-    /// Refuses to change what may only be read.
+    /// Fails with ROFS if the descriptor is read-only.
     pub fn need_writable(&self) -> Result<(), Errno> {
         if self.read_only { Err(Errno::ROFS) } else { Ok(()) }
     }
@@ -95,7 +95,7 @@ impl Descriptor {
         }
     }
 
-    /// The directory, if it is one, and `rights` allow what is wanted.
+    /// The directory. Fails with NOTDIR if it is not one, and with NOTCAPABLE if it lacks `rights`.
     pub fn directory(&self, rights: u64) -> Result<&Directory, Errno> {
         match &self.kind {
             Kind::Dir(d) => self.need(rights).map(|()| &**d),
@@ -103,12 +103,12 @@ impl Descriptor {
         }
     }
 
-    /// Whether the system may have to wait for someone in a read or a write.
+    /// Whether a read or a write can block in the system.
     pub fn waits(&self) -> bool {
         !matches!(self.file_type, FileType::REGULAR_FILE | FileType::DIRECTORY) && self.as_fd().is_some()
     }
 
-    /// Whether a write may find that nobody reads any more: pipes and sockets.
+    /// Whether a write can find that there is no reader any more: pipes and sockets.
     pub fn may_break(&self) -> bool {
         matches!(self.file_type, FileType::UNKNOWN | FileType::SOCKET_STREAM)
     }
@@ -121,7 +121,7 @@ impl Descriptor {
     }
 }
 
-/// Opens a directory of the host's, wherever it is.
+/// Opens a directory of the host, without restrictions.
 pub fn open_host_dir(path: &std::path::Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options().read(true).custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC).open(path)

@@ -9,26 +9,26 @@ use rustix::fs::{RawDir, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
-/// Bytes of entries that the system is asked for at once.
+/// Bytes of entries requested from the system at once.
 const BATCH: usize = 16 << 10;
-/// Bytes of the struct `dirent`, which the name follows.
+/// Size of the struct `dirent` in bytes. The name follows it.
 const HEAD: usize = 24;
 
-/// What was read of a directory and not yet given to the guest, as the guest gets it.
+/// Entries that were read from a directory but not yet returned to the guest, in the guest's format.
 ///
-/// A cookie is the system's: the place in the directory behind an entry. The system keeps it good while files come and go, so
-/// nothing has to be kept here for long, and listings of any length take the same memory.
+/// Cookies are the system's: positions in the directory, each after an entry. The system keeps them valid while files
+/// are created and removed, so nothing has to be stored here for long, and listings of any length take the same memory.
 #[derive(Default)]
 pub struct Listing {
     bytes: Vec<u8>,
-    /// The cookie of where `bytes` start.
+    /// The cookie of the position where `bytes` starts.
     start: u64,
-    /// The cookie of where the system goes on, which is where `bytes` end.
+    /// The cookie of the position where `bytes` ends, and where the system continues.
     end: u64,
 }
 
 impl Listing {
-    /// Where in `bytes` a cookie leads to.
+    /// The position of a cookie in `bytes`.
     fn find(&self, cookie: u64) -> Option<usize> {
         if cookie == self.start {
             return Some(0);
@@ -50,7 +50,7 @@ impl Listing {
         u64::from_le_bytes(word)
     }
 
-    /// Lets the next batch take the place of this one. At the end it is empty.
+    /// Replaces this batch with the next one. At the end of the directory, the batch is empty.
     fn advance(&mut self, dir: BorrowedFd<'_>, is_root: bool) -> Result<(), Errno> {
         self.bytes.clear();
         self.start = self.end;
@@ -59,7 +59,7 @@ impl Listing {
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            // What is above a directory that the host gave is not the guest's to know.
+            // The guest must not learn anything about the parent of a preopened directory.
             let ino = if is_root && name == b".." { FileStat::of(dir)?.ino } else { entry.ino() };
             let file_type = FileType::of_mode(entry.file_type().as_raw_mode());
             self.end = entry.next_entry_cookie();
@@ -76,9 +76,9 @@ impl Listing {
         Ok(())
     }
 
-    /// Goes where a cookie leads; gives the place in `bytes`.
+    /// Moves to the position of a cookie and returns that position in `bytes`.
     fn seek(&mut self, dir: BorrowedFd<'_>, cookie: u64) -> Result<usize, Errno> {
-        // From the start the directory is read anew.
+        // A listing that starts at the beginning is always read again.
         if let Some(at) = self.find(cookie).filter(|_| cookie != 0) {
             return Ok(at);
         }
@@ -91,7 +91,8 @@ impl Listing {
     }
 }
 
-/// Fills the buffer with entries, the last one cut off where it is full. That it is not full says that there are no more.
+/// Fills the buffer with entries; the last one is cut off at the end of the buffer. A buffer that is not full means
+/// that there are no more entries.
 pub fn fd_readdir(call: &mut Call<'_>, fd: u32, buf: u32, buf_len: u32, cookie: u64, out_used: u32) -> Done {
     let out = call.memory.out::<u32>(out_used)?;
     let span = call.memory.span(buf, buf_len)?;
@@ -115,7 +116,7 @@ pub fn fd_readdir(call: &mut Call<'_>, fd: u32, buf: u32, buf_len: u32, cookie: 
         span.write(used, &listing.bytes[at..at + n]);
         used += n;
         at += n;
-        // A guest may ask for a gigabyte.
+        // The guest's buffer may be as large as a gigabyte.
         call.store.take_interrupt()?;
     }
     out.set(used as u32);

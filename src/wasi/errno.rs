@@ -1,9 +1,9 @@
-//! Error numbers of WASI: one row a number, with the system's of the same meaning.
+//! Error numbers of WASI: each row names a number and the system's equivalent.
 
 use crate::base::Error;
 use std::io;
 
-/// Why a WASI function failed. Zero is no error.
+/// Why a WASI function failed. Zero means success.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Errno(pub u16);
 
@@ -12,7 +12,7 @@ macro_rules! errnos {
         impl Errno {
             pub const SUCCESS: Errno = Errno(0);
             $(pub const $name: Errno = Errno($number);)*
-            /// Something that the descriptor's rights do not allow. No system has it.
+            /// The descriptor's rights do not allow the operation. Systems have no equivalent.
             pub const NOTCAPABLE: Errno = Errno(76);
 
             fn of_system(code: i32) -> Errno {
@@ -106,7 +106,7 @@ impl From<io::Error> for Errno {
     fn from(e: io::Error) -> Errno {
         match e.raw_os_error() {
             Some(code) => Errno::of_system(code),
-            // What `cap-std` finds out itself.
+            // An error that `cap-std` detected itself.
             None => match e.kind() {
                 io::ErrorKind::PermissionDenied => Errno::PERM,
                 io::ErrorKind::NotFound => Errno::NOENT,
@@ -126,12 +126,12 @@ impl From<rustix::io::Errno> for Errno {
     }
 }
 
-/// Why a call does not succeed.
+/// Why a call did not succeed.
 #[derive(Debug)]
 pub enum Stop {
-    /// The guest is told.
+    /// The error number is returned to the guest.
     Errno(Errno),
-    /// The guest ends.
+    /// The guest ends with this error.
     End(Error),
 }
 

@@ -1,4 +1,4 @@
-//! Descriptors as such: what they are, their flags, sizes and times.
+//! Operations on descriptors themselves: their types, flags, sizes and times.
 
 use super::descriptor::{Descriptor, Kind};
 use super::errno::{Done, Errno};
@@ -8,12 +8,12 @@ use super::rights::*;
 use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::os::fd::BorrowedFd;
 
-/// The system's descriptor of a file; streams in memory have none.
+/// The system's descriptor of a file. Streams in memory have none.
 fn system(d: &Descriptor) -> Result<BorrowedFd<'_>, Errno> {
     d.as_fd().ok_or(Errno::NOTSUP)
 }
 
-/// Bytes from an offset on, as the system has them.
+/// Checks that the range of bytes fits the system's signed offsets.
 fn range(offset: u64, len: u64) -> Result<(), Errno> {
     let end = offset.checked_add(len).ok_or(Errno::INVAL)?;
     if i64::try_from(end).is_ok() { Ok(()) } else { Err(Errno::INVAL) }
@@ -63,7 +63,7 @@ pub fn fd_sync(call: &mut Call<'_>, fd: u32) -> Done {
     d.as_fd().map_or(Ok(()), |fd| ignore_pipes(rustix::fs::fsync(fd)))
 }
 
-/// What can not be synchronised has nothing to lose.
+/// Descriptors that cannot be synchronized, such as pipes, have nothing to lose.
 fn ignore_pipes(result: rustix::io::Result<()>) -> Done {
     match result {
         Err(rustix::io::Errno::INVAL) => Ok(()),
@@ -84,7 +84,7 @@ pub fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, out_fdstat: u32) -> Done {
     Ok(())
 }
 
-/// Sets `APPEND` and `NONBLOCK`; the other flags can not be changed once a file is open.
+/// Sets `APPEND` and `NONBLOCK`. The other flags cannot be changed once a file is open.
 pub fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Done {
     let d = call.wasi.table.get_mut(fd)?;
     d.need(FD_FDSTAT_SET_FLAGS)?;
@@ -95,7 +95,8 @@ pub fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Done {
     if (flags ^ d.flags) & (DSYNC | RSYNC | SYNC) != 0 {
         return Err(Errno::NOTSUP.into());
     }
-    // Descriptors of the process keep their flags: others use them. Blocking is not the system's business (`wait`).
+    // The process's own descriptors keep their flags, because other code uses them. NONBLOCK is implemented here
+    // (`wait`), not by the system.
     if let Kind::File(f) = &d.kind
         && (flags ^ d.flags) & APPEND != 0
     {
@@ -107,7 +108,7 @@ pub fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Done {
     Ok(())
 }
 
-/// Gives up rights.
+/// Removes rights from a descriptor. Fails with NOTCAPABLE if the guest asks for more than it has.
 pub fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inheriting: u64) -> Done {
     let d = call.wasi.table.get_mut(fd)?;
     if base & !d.rights != 0 || inheriting & !d.inheriting != 0 {
@@ -134,7 +135,7 @@ pub fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Done {
     Ok(rustix::fs::ftruncate(system(d)?, size)?)
 }
 
-/// Times as the system takes them.
+/// Converts times to the system's form.
 pub fn times(atim: u64, mtim: u64, flags: u32) -> Result<Timestamps, Errno> {
     let time = |at: u64, set: u32, now: u32| match (flags & set != 0, flags & now != 0) {
         (true, true) => Err(Errno::INVAL),
@@ -159,7 +160,7 @@ pub fn fd_filestat_set_times(call: &mut Call<'_>, fd: u32, atim: u64, mtim: u64,
     Ok(rustix::fs::futimens(system(d)?, &times)?)
 }
 
-/// The guest finds its directories by asking for one number after the other, from 3 on, until it gets EBADF.
+/// The guest enumerates its directories by calling this for each descriptor from 3 on, until one fails with EBADF.
 fn preopen_name<'a>(call: &'a Call<'_>, fd: u32) -> Result<&'a [u8], Errno> {
     match &call.wasi.table.get(fd)?.kind {
         Kind::Dir(d) => d.preopen.as_deref().ok_or(Errno::BADF),
@@ -186,7 +187,7 @@ pub fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, path: u32, path_len: u3
     Ok(())
 }
 
-/// Preopened directories are no exception, as source and as target: this is how `dup2` is done.
+/// Works for preopened directories too, both as source and as target: libraries implement `dup2` with it.
 pub fn fd_renumber(call: &mut Call<'_>, fd: u32, to: u32) -> Done {
     Ok(call.wasi.table.renumber(fd, to)?)
 }

@@ -1,4 +1,4 @@
-//! What is known of a file, and how the guest gets to see it.
+//! Attributes of a file, and how they are presented to the guest.
 
 use super::guest::Span;
 use cap_std::fs::{Metadata, MetadataExt};
@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 pub struct FileType(pub u8);
 
 impl FileType {
-    /// Also pipes, which preview 1 has no word for.
+    /// Also used for pipes, which preview 1 has no type for.
     pub const UNKNOWN: FileType = FileType(0);
     pub const BLOCK_DEVICE: FileType = FileType(1);
     pub const CHARACTER_DEVICE: FileType = FileType(2);
@@ -31,7 +31,7 @@ impl FileType {
         }
     }
 
-    /// Whether an open file of this type can seek: not pipes and terminals.
+    /// Whether an open file of this type can seek. Pipes and terminals cannot.
     pub fn can_seek(self, fd: BorrowedFd<'_>) -> bool {
         match self {
             FileType::REGULAR_FILE | FileType::BLOCK_DEVICE => true,
@@ -41,7 +41,7 @@ impl FileType {
     }
 }
 
-/// Times are nanoseconds since 1970.
+/// Times are in nanoseconds since 1970.
 #[derive(Default)]
 pub struct FileStat {
     dev: u64,
@@ -74,7 +74,7 @@ impl FileStat {
     }
 }
 
-/// Bytes of the struct `filestat`.
+/// Size of the struct `filestat` in bytes.
 pub const FILESTAT_SIZE: u32 = 64;
 
 impl From<&Stat> for FileStat {

@@ -1,4 +1,4 @@
-//! The functions of preview 1. One row feeds a function's name, its type and the shim that calls it.
+//! The functions of preview 1. One row produces a function's name, its type, and the shim that calls it.
 
 use super::args::*;
 use super::clock::*;
@@ -19,8 +19,8 @@ use crate::err;
 /// The name that modules import the functions from.
 pub const MODULE: &str = "wasi_snapshot_preview1";
 
-/// Calls `$cb! { [class] name(param: type, ...); ... }` with every function. Of class `memory` are those that need the guest's
-/// memory, of class `plain` those that need none; both give an error number. `end` does not come back.
+/// Calls `$cb! { [class] name(param: type, ...); ... }` with every function. Functions of class `memory` need the
+/// guest's memory, those of class `plain` do not; both return an error number. Functions of class `end` do not return.
 macro_rules! for_each_function {
     ($cb:ident) => {
         $cb! {
@@ -74,7 +74,7 @@ macro_rules! for_each_function {
     };
 }
 
-/// One call.
+/// One call of a WASI function.
 pub struct Call<'a> {
     pub store: StoreMut<'a>,
     pub wasi: &'a mut Wasi,
@@ -97,7 +97,7 @@ trait Param {
 impl Param for u32 {
     const TYPE: ValType = ValType::I32;
     fn take(slots: &mut std::slice::Iter<'_, VmSlot>) -> u32 {
-        // SAFETY: the function's type says i32 here; any bits are a number.
+        // SAFETY: the parameter has type i32; any bits are a valid number.
         slots.next().map_or(0, |s| unsafe { s.i32 as u32 })
     }
 }
@@ -105,7 +105,7 @@ impl Param for u32 {
 impl Param for u64 {
     const TYPE: ValType = ValType::I64;
     fn take(slots: &mut std::slice::Iter<'_, VmSlot>) -> u64 {
-        // SAFETY: as above, i64.
+        // SAFETY: as above, with i64.
         slots.next().map_or(0, |s| unsafe { s.i64 as u64 })
     }
 }
@@ -117,7 +117,7 @@ macro_rules! define {
                 let params: &[ValType] = &[$(<$t as Param>::TYPE),*];
                 let results: &[ValType] = if Class::$class == Class::end { &[] } else { &[ValType::I32] };
                 let ty = FuncType::new(params.iter().copied(), results.iter().copied());
-                // SAFETY: leaves the one result, an i32, in slot 0, if there is one.
+                // SAFETY: the function writes its only result, an i32, if there is one, to slot 0.
                 let definition = unsafe {
                     HostDefinition::new_raw(&ty, |caller, slots| {
                         #[allow(unused_mut, unused_variables)]
@@ -138,7 +138,7 @@ macro_rules! define {
 }
 for_each_function!(define);
 
-/// A store's state, taken out of it for a call, and put back whatever happens.
+/// A store's WASI state, taken out of the store during a call. It is put back when this is dropped, also after a panic.
 struct Lent<'a> {
     store: StoreMut<'a>,
     wasi: Option<Box<Wasi>>,
@@ -147,7 +147,7 @@ struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(wasi) = self.wasi.take() {
-            // Callbacks find the store closed, so none has put another state here (invariant 2).
+            // Callbacks find the store closed, so none can have attached another state (invariant 2).
             *self.store.attached() = Some(wasi);
         }
     }
@@ -192,8 +192,8 @@ fn enter(caller: &mut Caller<'_>, class: Class, f: impl FnOnce(&mut Call<'_>) ->
 }
 
 impl Linker {
-    /// Defines the functions of WASI preview 1, for every store of the engine. What is defined already stays, so that a host can
-    /// replace single functions.
+    /// Defines the functions of WASI preview 1 for all stores of the engine. Names that are already defined are
+    /// skipped, so a host can replace individual functions by defining them first.
     pub fn define_wasi(&mut self) -> Result<()> {
         for (name, definition) in definitions()? {
             if !self.is_defined(MODULE, name) {
@@ -205,7 +205,7 @@ impl Linker {
 }
 
 impl StoreMut<'_> {
-    /// Gives the store's guest what it may use; what was there before is dropped.
+    /// Sets the WASI state of the store's guest. The previous one is dropped.
     pub fn set_wasi(&mut self, wasi: Wasi) {
         let old = self.attached().replace(Box::new(wasi));
         self.gate().closed_during(|| drop(old));

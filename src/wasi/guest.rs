@@ -1,4 +1,4 @@
-//! The guest's memory, as one WASI call sees it. Everything that is read or written goes through here and is checked.
+//! The guest's memory during one WASI call. Every access goes through this file and is checked.
 
 use super::errno::Errno;
 use crate::api::{Memory, Result, StoreMut};
@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Where the memory is for the time of a call (invariant 1 of `wasi`).
+/// The memory's address and size during a call (invariant 1 of `wasi`).
 #[derive(Clone, Copy)]
 pub struct Guest<'a> {
     base: *mut u8,
@@ -17,7 +17,7 @@ pub struct Guest<'a> {
 
 /// A number in the guest's memory: little-endian, not necessarily aligned.
 pub trait Int: Copy {
-    /// The number whose bytes in memory are right.
+    /// Converts between the host's byte order and little-endian.
     fn in_memory(self) -> Self;
 }
 
@@ -32,7 +32,7 @@ macro_rules! ints {
 }
 ints!(u32, u64);
 
-/// A checked place for a number.
+/// A checked address to write a number to.
 #[derive(Clone, Copy)]
 pub struct Out<'a, T> {
     at: *mut T,
@@ -41,12 +41,12 @@ pub struct Out<'a, T> {
 
 impl<T: Int> Out<'_, T> {
     pub fn set(self, value: T) {
-        // SAFETY: `Guest::out` has checked the place, and the call is not over (invariant 1).
+        // SAFETY: `Guest::out` checked the address, and the call is still in progress (invariant 1).
         unsafe { self.at.write_unaligned(value.in_memory()) };
     }
 }
 
-/// A checked stretch of memory.
+/// A checked range of memory.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     at: *mut u8,
@@ -55,25 +55,25 @@ pub struct Span<'a> {
 }
 
 impl<'a> Guest<'a> {
-    /// A memory for the time in which `store` is not used for anything that runs code or frees memories.
+    /// The memory, for a period in which `store` is not used for anything that runs code or frees memories.
     pub fn new(store: &StoreMut<'_>, memory: &Memory) -> Result<Guest<'a>> {
         Ok(Guest { base: memory.data_ptr(store)?, len: memory.data_size(store)?, call: PhantomData })
     }
 
-    /// For functions that need none: every address is out of bounds.
+    /// For functions that use no memory: every address is out of bounds.
     pub fn none() -> Guest<'a> {
         Guest { base: std::ptr::dangling_mut(), len: 0, call: PhantomData }
     }
 
     fn range(&self, at: u32, len: usize) -> Result<*mut u8, Errno> {
         match (at as usize).checked_add(len) {
-            // SAFETY: inside of the memory.
+            // SAFETY: inside the memory.
             Some(end) if end <= self.len => Ok(unsafe { self.base.add(at as usize) }),
             _ => Err(Errno::FAULT),
         }
     }
 
-    /// A place to write a number to later.
+    /// Checks an address that a number will be written to.
     pub fn out<T: Int>(&self, at: u32) -> Result<Out<'a, T>, Errno> {
         Ok(Out { at: self.range(at, size_of::<T>())?.cast(), call: PhantomData })
     }
@@ -82,7 +82,7 @@ impl<'a> Guest<'a> {
         Ok(Span { at: self.range(at, len as usize)?, len: len as usize, call: PhantomData })
     }
 
-    /// Copies a string out of the memory, if it is not longer than `max`.
+    /// Copies a string out of the memory. Fails with NAMETOOLONG if it is longer than `max` bytes.
     pub fn string(&self, at: u32, len: u32, max: usize) -> Result<Vec<u8>, Errno> {
         let span = self.span(at, len)?;
         if span.len > max {
@@ -93,7 +93,8 @@ impl<'a> Guest<'a> {
         Ok(bytes)
     }
 
-    /// The buffers of a read or a write. Of very many, or very large ones, the first: short reads and writes are allowed.
+    /// The buffers of a read or a write. If they are too many or too large, only the first ones are used: short reads
+    /// and writes are allowed.
     pub fn iovecs(&self, at: u32, count: u32) -> Result<Iovecs<'a>, Errno> {
         let mut iovecs = Iovecs {
             few: [const { MaybeUninit::uninit() }; FEW],
@@ -130,21 +131,21 @@ impl<'a> Span<'a> {
         self.len
     }
 
-    /// Copies as many bytes as `to` has, from `at` on, which must be inside.
+    /// Copies bytes from offset `at` on into `to`. Panics if they are not all inside the span.
     pub fn read(&self, at: usize, to: &mut [u8]) {
         assert!(at <= self.len && to.len() <= self.len - at);
-        // SAFETY: checked just now and by `Guest::range`; `to` is the host's.
+        // SAFETY: just checked, and by `Guest::range`; `to` belongs to the host.
         unsafe { std::ptr::copy_nonoverlapping(self.at.add(at), to.as_mut_ptr(), to.len()) };
     }
 
-    /// Copies bytes to `at`; all have to fit.
+    /// Copies bytes to offset `at`. Panics if they do not fit.
     pub fn write(&self, at: usize, from: &[u8]) {
         assert!(at <= self.len && from.len() <= self.len - at);
         // SAFETY: as in `read`.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.at.add(at), from.len()) };
     }
 
-    /// Lets the system fill a part with random bytes; gives how many.
+    /// Asks the system to fill a part with random bytes. Returns how many it wrote.
     pub fn randomize(&self, at: usize, len: usize) -> io::Result<usize> {
         assert!(at <= self.len && len <= self.len - at);
         // SAFETY: as in `read`.
@@ -152,14 +153,15 @@ impl<'a> Span<'a> {
     }
 }
 
-/// Buffers that are kept without an allocation.
+/// Number of buffers that are stored without an allocation.
 const FEW: usize = 16;
-/// What the system takes at once.
+/// Maximum number of buffers that the system accepts in one call.
 const MAX_IOVECS: usize = 1024;
-/// Bytes that one call transfers at most.
+/// Maximum number of bytes that one call transfers.
 const MAX_TRANSFER: usize = 1 << 30;
 
-/// The checked buffers of a read or a write. They may overlap: that is the guest's business.
+/// The checked buffers of a read or a write. They may overlap; the contents are then unspecified, which affects only
+/// the guest.
 pub struct Iovecs<'a> {
     few: [MaybeUninit<libc::iovec>; FEW],
     many: Vec<libc::iovec>,
@@ -169,18 +171,18 @@ pub struct Iovecs<'a> {
 }
 
 impl Iovecs<'_> {
-    /// Bytes of all buffers together.
+    /// The total size of all buffers in bytes.
     pub fn total(&self) -> usize {
         self.total
     }
 
-    /// Forgets what is beyond `max` bytes.
+    /// Drops everything after the first `max` bytes.
     pub fn limit(&mut self, max: usize) {
         let mut left = max.min(self.total);
         self.total = left;
         for i in 0..self.count {
             let iovec = match self.many.is_empty() {
-                // SAFETY: so many are written.
+                // SAFETY: the first `count` entries are initialized.
                 true => unsafe { self.few[i].assume_init_mut() },
                 false => &mut self.many[i],
             };
@@ -189,7 +191,7 @@ impl Iovecs<'_> {
         }
     }
 
-    /// The buffers from `skip` bytes on, `max` bytes at most.
+    /// The buffers from `skip` bytes on, at most `max` bytes.
     pub fn piece(&self, mut skip: usize, max: usize) -> Result<Iovecs<'_>, Errno> {
         let mut many = Vec::new();
         many.try_reserve_exact(self.count).map_err(|_| Errno::NOMEM)?;
@@ -199,7 +201,7 @@ impl Iovecs<'_> {
             skip -= from;
             let iov_len = (iovec.iov_len - from).min(max - total);
             if iov_len > 0 {
-                // SAFETY: inside of the buffer.
+                // SAFETY: inside the buffer.
                 let iov_base = unsafe { iovec.iov_base.cast::<u8>().add(from) }.cast();
                 many.push(libc::iovec { iov_base, iov_len });
                 total += iov_len;
@@ -211,43 +213,45 @@ impl Iovecs<'_> {
 
     fn list(&self) -> &[libc::iovec] {
         match self.many.is_empty() {
-            // SAFETY: so many are written.
+            // SAFETY: the first `count` entries are initialized.
             true => unsafe { std::slice::from_raw_parts(self.few.as_ptr().cast(), self.count) },
             false => &self.many,
         }
     }
 
-    /// Copies between the buffers, from `skip` bytes on, and `host` bytes of the host's, as far as both go; gives how many.
+    /// Calls `copy` for each contiguous piece, from `skip` bytes on, with its address, its offset in the host's bytes
+    /// (of which there are `host`) and its length. Returns the number of bytes covered.
     fn pieces(&self, mut skip: usize, host: usize, copy: impl Fn(*mut u8, usize, usize)) -> usize {
         let mut done = 0;
         for iovec in self.list() {
             let from = skip.min(iovec.iov_len);
             skip -= from;
             let n = (iovec.iov_len - from).min(host - done);
-            // SAFETY: inside of the buffer.
+            // SAFETY: inside the buffer.
             copy(unsafe { iovec.iov_base.cast::<u8>().add(from) }, done, n);
             done += n;
         }
         done
     }
 
-    /// Fills the buffers, from `skip` bytes on, from the host's bytes; gives how many.
+    /// Copies the host's bytes into the buffers, from `skip` bytes on. Returns the number of bytes copied.
     pub fn scatter(&self, skip: usize, from: &[u8]) -> usize {
-        // SAFETY: the buffers were checked by `Guest::iovecs`; `pieces` stays inside of both.
+        // SAFETY: the buffers were checked by `Guest::iovecs`; `pieces` stays inside both.
         self.pieces(skip, from.len(), |p, at, n| unsafe { std::ptr::copy_nonoverlapping(from[at..].as_ptr(), p, n) })
     }
 
-    /// Copies from the buffers, from `skip` bytes on, into the host's bytes; gives how many.
+    /// Copies from the buffers, from `skip` bytes on, into the host's bytes. Returns the number of bytes copied.
     pub fn gather(&self, skip: usize, to: &mut [u8]) -> usize {
         let (start, len) = (to.as_mut_ptr(), to.len());
         // SAFETY: as in `scatter`.
         self.pieces(skip, len, |p, at, n| unsafe { std::ptr::copy_nonoverlapping(p, start.add(at), n) })
     }
 
-    /// Reads into the buffers, at an offset or where the descriptor is.
+    /// Reads into the buffers, at an offset or at the descriptor's position.
     pub fn read(&self, fd: BorrowedFd<'_>, offset: Option<i64>) -> io::Result<usize> {
         let (fd, list) = (fd.as_raw_fd(), self.list());
-        // SAFETY: the buffers were checked by `Guest::iovecs` and stay for the call (invariant 1); nothing refers to them.
+        // SAFETY: the buffers were checked by `Guest::iovecs` and stay valid during the call (invariant 1); there are
+        // no Rust references to them.
         transferred(|| unsafe {
             match (offset, list) {
                 (None, [one]) => libc::read(fd, one.iov_base, one.iov_len),
@@ -258,7 +262,7 @@ impl Iovecs<'_> {
         })
     }
 
-    /// Writes the buffers, at an offset or where the descriptor is.
+    /// Writes the buffers, at an offset or at the descriptor's position.
     pub fn write(&self, fd: BorrowedFd<'_>, offset: Option<i64>) -> io::Result<usize> {
         let (fd, list) = (fd.as_raw_fd(), self.list());
         // SAFETY: as in `read`.
@@ -273,7 +277,7 @@ impl Iovecs<'_> {
     }
 }
 
-/// The result of a system call that transfers bytes.
+/// The result of a system call that transfers bytes. Retries if a signal interrupted it.
 fn transferred(f: impl Fn() -> isize) -> io::Result<usize> {
     loop {
         let n = f();

@@ -11,14 +11,15 @@ use crate::sys::sigpipe;
 use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 
-/// Bytes that a pipe takes without waiting when it says that it can be written: `PIPE_BUF`.
+/// Bytes that a pipe accepts without blocking once it is reported as writable: `PIPE_BUF`.
 const PIPE_PIECE: usize = 4096;
 
-/// Bytes that are transferred between two looks at whether the store was interrupted.
+/// Bytes transferred between two checks for interruption.
 const PIECE: usize = 256 << 10;
 
-/// Transfers between buffers and what does not wait: regular files, memory, callbacks. Where the store can be interrupted, in pieces, so that
-/// a guest that reads a gigabyte is stopped in time; `f` is called with each and the bytes transferred before it.
+/// Transfers between buffers and something that does not block: regular files, memory, callbacks. If the store can be
+/// interrupted, the transfer is divided into pieces, so that a guest that reads a gigabyte is stopped in time. `f`
+/// receives each piece and the number of bytes transferred before it.
 fn in_pieces<'a>(
     store: &mut StoreMut<'_>,
     iovecs: &Iovecs<'a>,
@@ -31,7 +32,7 @@ fn in_pieces<'a>(
     loop {
         let piece = iovecs.piece(done, PIECE)?;
         let n = match f(store, &piece, done) {
-            // What was transferred before was transferred.
+            // The pieces before this one were transferred, so the call succeeds.
             Err(Stop::Errno(_)) if done > 0 => 0,
             result => result?,
         };
@@ -43,21 +44,22 @@ fn in_pieces<'a>(
     }
 }
 
-/// An offset of the guest's, as the system has them.
+/// Converts the guest's offset to the system's type.
 fn offset_of(offset: u64) -> Result<i64, Errno> {
     i64::try_from(offset).map_err(|_| Errno::INVAL)
 }
 
-/// Where a transfer goes on after `done` bytes.
+/// The offset at which a transfer continues after `done` bytes.
 fn at(offset: Option<i64>, done: usize) -> Option<i64> {
     offset.map(|o| o.saturating_add(done as i64))
 }
 
-/// Waits for a descriptor on which a read or a write may block, as the guest wants it.
+/// Before a read or a write that can block: waits until the descriptor is ready or, if the guest set NONBLOCK, fails
+/// with AGAIN.
 fn before(store: &mut StoreMut<'_>, d: &Descriptor, events: PollFlags) -> Done {
     let fd = d.as_fd().ok_or(Errno::BADF)?;
     if d.flags & NONBLOCK == 0 {
-        // Those of the process block in the system as well.
+        // Without interruption, the process's own descriptors can simply block in the system.
         let needed = store.is_interruptible() || matches!(d.kind, Kind::File(_));
         return if needed { wait_for(store, fd, events) } else { Ok(()) };
     }
@@ -85,7 +87,7 @@ fn read(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i6
         }
         let fd = d.as_fd().ok_or(Errno::BADF)?;
         match iovecs.read(fd, offset) {
-            // Someone else has read what was there, or the process's own descriptor does not block.
+            // Another reader took the data, or the process's own descriptor is non-blocking.
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock && d.flags & NONBLOCK == 0 => {
                 wait_for(&mut call.store, fd, PollFlags::IN)?;
             }
@@ -106,7 +108,7 @@ fn write(call: &mut Call<'_>, fd: u32, iovecs: &mut Iovecs<'_>, offset: Option<i
             _ => Ok(piece.write(d.as_fd().ok_or(Errno::BADF)?, at(offset, done))?),
         });
     }
-    // Where it might be needed, a write is kept so short that it does not wait in the system.
+    // If the store can be interrupted, a write is kept short enough not to block in the system.
     if call.store.is_interruptible() {
         iovecs.limit(PIPE_PIECE);
     }
@@ -165,7 +167,7 @@ pub fn fd_seek(call: &mut Call<'_>, fd: u32, offset: u64, whence: u32, out_offse
         2 => SeekFrom::End(offset as i64),
         _ => return Err(Errno::INVAL.into()),
     };
-    // Asking where it is is not moving.
+    // Querying the position is not seeking.
     d.need(if whence == 1 && offset == 0 { FD_TELL } else { FD_SEEK })?;
     out.set(rustix::fs::seek(d.as_fd().ok_or(Errno::SPIPE)?, to)?);
     Ok(())

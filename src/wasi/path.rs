@@ -1,4 +1,4 @@
-//! What is done by path. `cap-std` resolves every path beneath the directory it is relative to.
+//! Operations on paths. `cap-std` resolves every path beneath the directory that it is relative to.
 
 use super::descriptor::Descriptor;
 use super::errno::{Done, Errno, Stop};
@@ -16,10 +16,10 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes of the longest path that is looked at: what the system takes.
+/// Maximum length of a path in bytes, as in the system.
 const MAX_PATH: usize = 4096;
 
-/// A path: any bytes but NUL, as the system has them.
+/// Reads a path from the guest's memory: any bytes except NUL, as in the system.
 fn path_of(memory: Guest<'_>, at: u32, len: u32) -> Result<PathBuf, Errno> {
     let bytes = memory.string(at, len, MAX_PATH)?;
     if bytes.contains(&0) {
@@ -31,7 +31,7 @@ fn path_of(memory: Guest<'_>, at: u32, len: u32) -> Result<PathBuf, Errno> {
     Ok(OsString::from_vec(bytes).into())
 }
 
-/// A slash at the end says that the path leads to a directory. `cap-std` does not always look at it.
+/// A trailing slash says that the path names a directory. `cap-std` does not always check that.
 fn says_directory(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(b"/")
 }
@@ -57,7 +57,7 @@ pub fn path_filestat_get(call: &mut Call<'_>, fd: u32, flags: u32, path: u32, pa
     let path = path_of(call.memory, path, path_len)?;
     let dir = &call.wasi.table.get(fd)?.directory(PATH_FILESTAT_GET)?.dir;
     let follow = follow(flags)?;
-    // A name in the directory itself needs one system call, unless it is a link; any other path three.
+    // A single name in the directory takes one system call unless it is a symbolic link; any other path takes three.
     let metadata =
         match !says_directory(&path) && (follow == FollowSymlinks::No || path.parent() == Some(Path::new(""))) {
             true => Some(dir.symlink_metadata(&path)?).filter(|m| follow == FollowSymlinks::No || !m.is_symlink()),
@@ -88,7 +88,7 @@ pub fn path_filestat_set_times(
     d.need_writable()?;
     let times = times(atim, mtim, fst_flags)?;
     let mut options = OpenOptions::new();
-    // The file itself is not opened: that may wait, or not be allowed.
+    // The file itself is not opened, because opening can block or be forbidden.
     options.read(true).follow(follow(flags)?).custom_flags(libc::O_PATH);
     let file = dir.dir.open_with(path, &options)?;
     Ok(rustix::fs::utimensat(file.as_fd(), "", &times, AtFlags::EMPTY_PATH)?)
@@ -108,7 +108,7 @@ pub fn path_link(
     let (from, to) = (path_of(call.memory, old_path, old_len)?, path_of(call.memory, new_path, new_len)?);
     let (old, new) = (call.wasi.table.get(old_fd)?, call.wasi.table.get(new_fd)?);
     let (old_dir, new_dir) = (old.directory(PATH_LINK_SOURCE)?, new.directory(PATH_LINK_TARGET)?);
-    // Under another name in a directory that can be written, a file could be changed.
+    // Through another name in a writable directory, the file could be changed.
     old.need_writable()?;
     new.need_writable()?;
     if old_flags != 0 {
@@ -142,7 +142,7 @@ pub fn path_remove_directory(call: &mut Call<'_>, fd: u32, path: u32, path_len: 
     let d = call.wasi.table.get(fd)?;
     let dir = d.directory(PATH_REMOVE_DIRECTORY)?;
     d.need_writable()?;
-    // Here `cap-std` takes a slash at the end for a `.`, which can not be removed.
+    // `cap-std` treats a trailing slash as `.` here, which cannot be removed.
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|b| *b != b'/').map_or(bytes.len(), |last| last + 1);
     Ok(dir.dir.remove_dir(OsStr::from_bytes(&bytes[..end]))?)
@@ -168,7 +168,8 @@ pub fn path_rename(
     Ok(old_dir.dir.rename(from, &new_dir.dir, to)?)
 }
 
-/// Targets that are absolute are refused, as following them would be: they mean something to the host's programs only.
+/// `cap-std` rejects absolute targets here, just as it refuses to follow them: they are meaningful to the host's
+/// programs only.
 pub fn path_symlink(call: &mut Call<'_>, target: u32, target_len: u32, fd: u32, path: u32, path_len: u32) -> Done {
     let (target, path) = (path_of(call.memory, target, target_len)?, path_of(call.memory, path, path_len)?);
     let d = call.wasi.table.get(fd)?;
@@ -188,8 +189,8 @@ pub fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, path_len: u32) 
     Ok(dir.dir.remove_file(path)?)
 }
 
-/// Why a path with a slash at its end cannot be unlinked. The system looks at what has the name, and follows no link there; `cap-std` would
-/// remove a link.
+/// The error for unlinking a path with a trailing slash. Like the system, this examines the named entry itself and does
+/// not follow a symbolic link; `cap-std` would remove the link.
 fn slash_after_file(dir: &Dir, path: &[u8]) -> Stop {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
     match dir.symlink_metadata(OsStr::from_bytes(&path[..end])) {
@@ -226,13 +227,14 @@ impl Wish {
     }
 
     fn custom_flags(&self) -> i32 {
-        // Opening does not wait, nor do reads and writes, but in `wait`.
+        // Opening never blocks, and reads and writes block only in `wait`.
         let always = libc::O_NONBLOCK | libc::O_NOCTTY;
         let flags = [(APPEND, libc::O_APPEND), (DSYNC, libc::O_DSYNC), (RSYNC, libc::O_SYNC), (SYNC, libc::O_SYNC)];
         flags.iter().filter(|(f, _)| self.fdflags & f != 0).fold(always, |all, (_, system)| all | system)
     }
 
-    /// `create`: if it is not there. The system creates and empties files only for those who can write.
+    /// `create`: whether to create the file if it does not exist. The system creates and truncates files only when they
+    /// are opened for writing.
     fn options(&self, create: bool) -> OpenOptions {
         let write = self.write || create || self.has(TRUNC);
         let mut options = OpenOptions::new();
@@ -242,7 +244,7 @@ impl Wish {
         options
     }
 
-    /// Opens a directory, and nothing else. None can be written to.
+    /// Opens a directory and nothing else. A directory cannot be opened for writing.
     fn open_directory(&self, dir: &Dir, path: PathBuf) -> std::io::Result<File> {
         let mut options = self.options(false);
         options.write(false);
@@ -267,7 +269,7 @@ impl Wish {
         let file = match (self.has(CREAT), self.write || self.has(EXCL)) {
             (create, true) => dir.open_with(path, &self.options(create)),
             (false, false) => dir.open_with(path, &self.options(false)),
-            // A file that is there may be one that can only be read.
+            // An existing file may be readable only.
             (true, false) => match dir.open_with(&path, &self.options(false)) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => dir.open_with(path, &self.options(true)),
                 result => result,
@@ -276,7 +278,7 @@ impl Wish {
         file.map(|f| f.into_std())
     }
 
-    /// The same where nothing may be changed.
+    /// The same, for a directory in which nothing can be changed.
     fn open_read_only(mut self, dir: &Dir, path: PathBuf) -> Result<File, Errno> {
         if (self.write && !self.has(OPEN_DIRECTORY)) || self.has(TRUNC) || (self.has(CREAT) && self.has(EXCL)) {
             return Err(Errno::ROFS);
@@ -290,10 +292,11 @@ impl Wish {
     }
 }
 
-/// Refuses files by which the system shows and changes processes, in a directory that contains a procfs: through `/proc/self/mem` a guest
-/// would read and write all memory of the host. What any user may read (`/proc/cpuinfo`) can be read.
+/// Denies access to files that expose or control processes, in case a directory contains a procfs: through
+/// `/proc/self/mem` a guest could read and write all of the host's memory. Files that any user can read
+/// (`/proc/cpuinfo`) can be read.
 fn refuse_processes(file: &File, stat: &FileStat, write: bool) -> Result<(), Errno> {
-    // Their sizes are 0, which spares most files a look at their file system.
+    // Such files report a size of 0, so most other files need no query of their file system.
     if stat.file_type != FileType::REGULAR_FILE || stat.size != 0 {
         return Ok(());
     }
@@ -320,7 +323,7 @@ pub fn path_open(
     let d = call.wasi.table.get(fd)?;
     let dir = d.directory(PATH_OPEN)?;
     let wish = Wish::new(dirflags, oflags, fdflags, base)?;
-    // More rights than there are to have are no error: compilers' libraries ask for all that might be.
+    // Requesting more rights than are available is not an error: C libraries request all that might be useful.
     let unavailable = base & (FD_READ | FD_WRITE) & !d.inheriting != 0;
     if unavailable && (wish.read || wish.write) && !wish.has(OPEN_DIRECTORY) {
         return Err(Errno::NOTCAPABLE.into());

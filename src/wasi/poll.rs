@@ -1,4 +1,4 @@
-//! Waiting for several things at once.
+//! Waiting for several events at the same time.
 
 use super::clock;
 use super::descriptor::Descriptor;
@@ -11,18 +11,18 @@ use super::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use std::time::{Duration, Instant};
 
-/// Subscriptions that are taken at once.
+/// Maximum number of subscriptions in one call.
 const MAX_SUBSCRIPTIONS: u32 = 4096;
-/// Bytes of the structs.
+/// Sizes of the structs, in bytes.
 const SUBSCRIPTION: usize = 48;
 const EVENT: usize = 32;
 
 const CLOCK: u8 = 0;
 const FD_READ: u8 = 1;
 const FD_WRITE: u8 = 2;
-/// Of a clock's `subclockflags`: the time is a point, not a distance.
+/// A flag in a clock's `subclockflags`: the time is absolute, not relative.
 const ABSTIME: u16 = 1;
-/// Of `eventrwflags`.
+/// A flag in `eventrwflags`.
 const HANGUP: u16 = 1;
 
 struct Subscription {
@@ -33,10 +33,10 @@ struct Subscription {
 
 enum What {
     Failed(Errno),
-    /// Ready at once, with so many bytes.
+    /// Ready immediately, with this many bytes.
     Ready(u64),
     Time(Instant),
-    /// The system is asked: the place in the list that is polled.
+    /// To be polled by the system: the guest's descriptor and the events to wait for.
     Polled(u32, PollFlags),
 }
 
@@ -62,7 +62,8 @@ fn subscription(call: &mut Call<'_>, bytes: &[u8; SUBSCRIPTION], now: Instant) -
     Ok(Subscription { userdata: number(bytes, 0), kind, what })
 }
 
-/// Distances are in real time, whatever the host's clock says; points in time are compared with it once.
+/// Relative times are real time, even if the host has set its own clock; absolute times are converted with that clock
+/// once.
 fn time(call: &mut Call<'_>, bytes: &[u8; SUBSCRIPTION], now: Instant) -> Done<What> {
     let (id, timeout) = (u32::from_le_bytes(number(bytes, 16)), u64::from_le_bytes(number(bytes, 24)));
     let flags = u16::from_le_bytes(number(bytes, 40));
@@ -73,7 +74,7 @@ fn time(call: &mut Call<'_>, bytes: &[u8; SUBSCRIPTION], now: Instant) -> Done<W
         ABSTIME => timeout.saturating_sub(clock::now(call, id)?),
         _ => timeout,
     };
-    // 584 years are all that fit into the number; the system's clock may take less.
+    // The number holds up to 584 years; the system's clock may support less.
     let far = Duration::from_secs(100 * 365 * 24 * 3600);
     Ok(What::Time(now + Duration::from_nanos(left).min(far)))
 }
@@ -83,12 +84,12 @@ fn descriptor(call: &Call<'_>, fd: u32, kind: u8) -> What {
     match found {
         Err(e) => What::Failed(e),
         Ok(d) if d.waits() => What::Polled(fd, if kind == FD_READ { PollFlags::IN } else { PollFlags::OUT }),
-        // Files, and what the host has in memory or answers itself, are always ready.
+        // Files, and streams in memory or implemented by callbacks, are always ready.
         Ok(d) => What::Ready(available(d, kind)),
     }
 }
 
-/// Bytes that can be read, as far as that is known; 1 if it is not.
+/// The number of bytes that can be read, if it is known; otherwise 1.
 fn available(d: &Descriptor, kind: u8) -> u64 {
     match d.as_fd() {
         Some(fd) if kind == FD_READ && d.file_type == FileType::REGULAR_FILE => {
@@ -100,7 +101,7 @@ fn available(d: &Descriptor, kind: u8) -> u64 {
     }
 }
 
-/// What has become of a subscription; `None` if it waits on.
+/// The event of a subscription; `None` if it is still waiting.
 fn event(call: &Call<'_>, s: &Subscription, now: Instant, polled: PollFlags) -> Option<Event> {
     let event = |errno, bytes, flags| Some(Event { errno, bytes, flags });
     match s.what {
@@ -160,7 +161,7 @@ pub fn poll_oneoff(call: &mut Call<'_>, subscriptions: u32, events: u32, count: 
     Ok(())
 }
 
-/// Waits until there is something to tell; gives what the system says of each subscription.
+/// Waits until there is an event to report. Returns what the system reports for each subscription.
 fn wait_for_any(call: &mut Call<'_>, all: &[Subscription], now: Instant) -> Done<Vec<PollFlags>> {
     let ready = all.iter().any(|s| matches!(s.what, What::Failed(_) | What::Ready(_)));
     let first = all.iter().filter_map(|s| if let What::Time(at) = s.what { Some(at) } else { None }).min();

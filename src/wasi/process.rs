@@ -1,4 +1,4 @@
-//! The process: its end, signals, and giving way.
+//! The process: exit, signals and yielding.
 
 use super::errno::{Done, Errno, Stop};
 use super::functions::Call;
@@ -8,8 +8,8 @@ pub fn proc_exit(_call: &mut Call<'_>, status: u32) -> Done {
     Err(Stop::End(Error::exit(status as i32)))
 }
 
-/// A guest has no handlers, so a signal does what it does without one: it ends the guest, with the status that a shell shows for
-/// it (128 and the signal's number), or nothing. Stopping is not supported.
+/// Guests have no signal handlers, so each signal has its default action: it does nothing, or ends the guest with the
+/// status that a shell reports for it (128 plus the signal's number). Stopping is not supported.
 pub fn proc_raise(_call: &mut Call<'_>, signal: u32) -> Done {
     match signal {
         // None, CHLD, CONT, URG and WINCH.

@@ -3,10 +3,10 @@
 use super::errno::{Done, Errno};
 use super::functions::Call;
 
-/// Fills bytes.
+/// Fills a buffer.
 pub type Random = Box<dyn FnMut(&mut [u8]) -> Result<(), Errno> + Send>;
 
-/// Bytes that are made between two looks at whether the store was interrupted.
+/// Bytes generated between two checks for interruption.
 const PIECE: usize = 256 << 10;
 
 pub fn random_get(call: &mut Call<'_>, buf: u32, buf_len: u32) -> Done {

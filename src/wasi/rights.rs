@@ -1,4 +1,4 @@
-//! What may be done with a descriptor, and the other flag words of preview 1.
+//! Rights of descriptors, and the other flag words of preview 1.
 
 macro_rules! bits {
     ($($(#[$doc:meta])* $name:ident = $bit:literal;)*) => { $($(#[$doc])* pub const $name: u64 = 1 << $bit;)* };
@@ -34,9 +34,9 @@ bits! {
     POLL_FD_READWRITE = 27;
 }
 
-/// Every right that a descriptor of a file or a directory can have; those of sockets are nobody's.
+/// Every right that a descriptor of a file or a directory can have. No descriptor has the rights of sockets.
 pub const ALL: u64 = (1 << 28) - 1;
-/// What can be done with a directory's own descriptor.
+/// The rights of a directory's own descriptor.
 pub const DIRECTORY: u64 = FD_FDSTAT_SET_FLAGS
     | FD_DATASYNC
     | FD_SYNC
@@ -57,7 +57,7 @@ pub const DIRECTORY: u64 = FD_FDSTAT_SET_FLAGS
     | PATH_SYMLINK
     | PATH_REMOVE_DIRECTORY
     | PATH_UNLINK_FILE;
-/// What can be done with a file.
+/// The rights of a file.
 pub const FILE: u64 = FD_DATASYNC
     | FD_READ
     | FD_SEEK
@@ -71,9 +71,9 @@ pub const FILE: u64 = FD_DATASYNC
     | FD_FILESTAT_SET_SIZE
     | FD_FILESTAT_SET_TIMES
     | POLL_FD_READWRITE;
-/// What can be done with an input that is no file.
+/// The rights of an input that is not a regular file.
 pub const INPUT: u64 = FD_READ | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE;
-/// What can be done with an output that is no file.
+/// The rights of an output that is not a regular file.
 pub const OUTPUT: u64 = FD_WRITE | FD_DATASYNC | FD_SYNC | FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE;
 
 /// `fdflags`.

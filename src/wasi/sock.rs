@@ -1,4 +1,4 @@
-//! Sockets: there are none, so every descriptor is none.
+//! Sockets are not supported: these functions fail with NOTSOCK for every open descriptor.
 
 use super::errno::{Done, Errno};
 use super::functions::Call;

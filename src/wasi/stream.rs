@@ -1,4 +1,4 @@
-//! Standard streams that are no files of the guest's: inherited, in memory, or the host's callbacks.
+//! Standard streams that are not files of the guest: inherited, in memory, or callbacks of the host.
 
 use super::errno::{Done, Errno};
 use super::guest::Iovecs;
@@ -6,27 +6,27 @@ use crate::api::Gate;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Fills bytes; gives how many, 0 at the end.
+/// Fills a buffer. Returns the number of bytes, 0 at the end of the input.
 pub type Reader = Box<dyn FnMut(&mut [u8]) -> Result<usize, Errno> + Send>;
-/// Takes bytes, in a buffer that is its own meanwhile; gives how many.
+/// Consumes bytes and returns how many. It may modify the buffer.
 pub type Writer = Box<dyn FnMut(&mut [u8]) -> Result<usize, Errno> + Send>;
 
-/// Bytes that are handed to a callback at once.
+/// Maximum number of bytes passed to a callback at once.
 const PIECE: usize = 64 << 10;
 
 pub enum Stream {
     /// Reads as an empty file.
     Empty,
-    /// Takes everything and forgets it.
+    /// Accepts everything and discards it.
     Discard,
-    /// The process's own descriptor of this number, which is not closed.
+    /// The process's own descriptor of this number. It is never closed.
     Inherited(u8),
     /// Reads from memory.
     Bytes {
         bytes: Box<[u8]>,
         at: usize,
     },
-    /// Writes into the `Capture` of this number.
+    /// Writes into the `Capture` with this index.
     Capture(usize),
     Reader(usize),
     Writer(usize),
@@ -39,14 +39,14 @@ pub struct Capture {
     pub max: usize,
 }
 
-/// What streams leave behind when the guest closes them.
+/// The parts of streams that must survive when the guest closes the descriptors.
 #[derive(Default)]
 pub struct Streams {
-    /// Of descriptors 1 and 2.
+    /// For descriptors 1 and 2.
     pub captures: [Capture; 2],
     pub readers: Vec<Reader>,
     pub writers: Vec<Writer>,
-    /// Callbacks are copied to and from here.
+    /// The buffer passed to callbacks.
     buffer: Vec<u8>,
 }
 
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// Reads, if it is no descriptor of the process.
+    /// Reads, if this is not a descriptor of the process.
     pub fn read(&mut self, streams: &mut Streams, gate: &Gate, iovecs: &Iovecs<'_>) -> Done<usize> {
         match self {
             Stream::Empty => Ok(0),
@@ -74,7 +74,7 @@ impl Stream {
         }
     }
 
-    /// Writes, if it is no descriptor of the process.
+    /// Writes, if this is not a descriptor of the process.
     pub fn write(&mut self, streams: &mut Streams, gate: &Gate, iovecs: &Iovecs<'_>) -> Done<usize> {
         match self {
             Stream::Discard => Ok(iovecs.total()),
@@ -118,7 +118,7 @@ impl Streams {
         Ok(iovecs.scatter(0, &buffer[..got]))
     }
 
-    /// Piece by piece, until the host takes less than it is given.
+    /// Writes piece by piece, until the host accepts less than it was passed.
     fn write(&mut self, which: usize, gate: &Gate, iovecs: &Iovecs<'_>) -> Done<usize> {
         let mut done = 0;
         loop {
@@ -128,7 +128,7 @@ impl Streams {
             let took = match gate.closed_during(|| writer(buffer)) {
                 Ok(took) if took > n => return Err(Errno::IO.into()),
                 Ok(took) => took,
-                // What was taken before was taken.
+                // The pieces before this one were written, so the call succeeds.
                 Err(_) if done > 0 => return Ok(done),
                 Err(e) => return Err(e.into()),
             };
@@ -140,15 +140,15 @@ impl Streams {
     }
 }
 
-/// Opens a file of the host's as a standard stream: 0 to read; 1 and 2 are created or emptied, and only appended to, so that both
-/// may be the same file.
+/// Opens a file of the host as a standard stream: 0 for reading; 1 and 2 are created or truncated, and opened in append
+/// mode, so that both can be the same file.
 pub fn open_host_file(fd: u32, path: &std::path::Path) -> io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::File::options();
     match fd {
         0 => options.read(true),
         _ => {
-            // `append` and `truncate` together are refused by the library, not by the system.
+            // Rust's library rejects `append` together with `truncate`; the system does not.
             options.write(true).create(true).truncate(true).custom_flags(libc::O_APPEND)
         }
     };

@@ -3,13 +3,13 @@
 use super::descriptor::Descriptor;
 use super::errno::Errno;
 
-/// Descriptors that a guest can have open: each may be one of the process.
+/// Maximum number of open descriptors of a guest. Each can take a descriptor of the process.
 pub const MAX_DESCRIPTORS: usize = 512;
 
 #[derive(Default)]
 pub struct Table {
     entries: Vec<Option<Descriptor>>,
-    /// No number below is free.
+    /// No number below this is free.
     full_below: usize,
 }
 
@@ -31,7 +31,7 @@ impl Table {
         (self.full_below..self.entries.len()).find(|i| self.entries[*i].is_none()).unwrap_or(self.entries.len())
     }
 
-    /// Gives a descriptor the lowest free number.
+    /// Inserts a descriptor under the lowest free number. Fails with MFILE if the table is full.
     pub fn insert(&mut self, d: Descriptor) -> Result<u32, Errno> {
         let free = self.lowest_free();
         if free >= MAX_DESCRIPTORS {
@@ -49,7 +49,7 @@ impl Table {
         self.entries[at] = Some(d);
     }
 
-    /// Exchanges what one of the first three numbers stands for.
+    /// Replaces one of the first three descriptors.
     pub fn set_standard(&mut self, fd: u32, d: Descriptor) {
         self.set(fd as usize, d);
     }
@@ -60,7 +60,7 @@ impl Table {
         Ok(d)
     }
 
-    /// Gives `from` the number `to`, which has to be one that is open, and is closed.
+    /// Renumbers `from` to `to`, which must be open and is closed.
     pub fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
         self.get(to)?;
         self.get(from)?;

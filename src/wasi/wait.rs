@@ -1,4 +1,4 @@
-//! Waiting, in a way that an interruption of the store ends.
+//! Waiting that ends when the store is interrupted.
 
 use super::errno::Done;
 use crate::api::StoreMut;
@@ -7,11 +7,11 @@ use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether the store was interrupted: an interruption is two atomic stores, which wake nobody.
+/// How often to check for interruption while waiting: an interruption is two atomic stores, which wake no thread.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// Waits until one of the descriptors is ready, or the time has come; gives how many are ready. Ends the guest when the store is
-/// interrupted.
+/// Waits until one of the descriptors is ready or the time has come. Returns how many descriptors are ready. Fails,
+/// which ends the guest, when the store is interrupted.
 pub fn wait(store: &mut StoreMut<'_>, fds: &mut [PollFd<'_>], until: Option<Instant>) -> Done<usize> {
     let slice = store.is_interruptible().then_some(SLICE);
     loop {

@@ -3,14 +3,14 @@
 use super::types::Top;
 use crate::base::index::{FuncIndex, GlobalIndex, TypeIndex};
 
-/// A constant that needs no evaluator: plain data, no reference to anything alive.
+/// A constant that needs no evaluation: plain data without references to live objects.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ConstVal {
     I32(i32),
     I64(i64),
-    /// Bits of an f32.
+    /// The bits of an f32.
     F32(u32),
-    /// Bits of an f64.
+    /// The bits of an f64.
     F64(u64),
     /// Little-endian bytes.
     V128([u8; 16]),
@@ -20,7 +20,7 @@ pub enum ConstVal {
     I31(i32),
 }
 
-/// One operation of an expression that has to be evaluated, on a stack of values.
+/// One operation of an expression that must be evaluated, on a stack of values.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ConstOp {
     Const(ConstVal),
@@ -39,7 +39,7 @@ pub enum ConstOp {
     ArrayNewFixed(TypeIndex, u32),
 }
 
-/// A constant expression. Most are `Const` and pay for no evaluation.
+/// A constant expression. Most are `Const` and need no evaluation.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ConstExpr {
     Const(ConstVal),
@@ -56,11 +56,11 @@ impl ConstExpr {
     }
 }
 
-/// A segment's expressions, one behind the other: a list to be walked, however long.
+/// A segment's expressions, stored contiguously, to be processed in order.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ConstExprs {
     ops: Vec<ConstOp>,
-    /// Where each expression ends in `ops`.
+    /// The end of each expression in `ops`.
     ends: Vec<u32>,
 }
 
@@ -76,11 +76,11 @@ impl ConstExprs {
         let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
         &self.ops[start..self.ends[i] as usize]
     }
-    /// The operations of all of them.
+    /// The operations of all expressions.
     pub fn ops(&self) -> &[ConstOp] {
         &self.ops
     }
-    /// The elements, if all are nulls and i31s.
+    /// The elements, if all of them are nulls or i31s.
     pub fn smalls(&self) -> Option<Box<[Option<i32>]>> {
         let small = |op: &ConstOp| match op {
             ConstOp::Const(ConstVal::Null(_)) => Some(None),
@@ -92,7 +92,7 @@ impl ConstExprs {
         }
         self.ops.iter().map(small).collect()
     }
-    /// Whether all are constants, so that evaluating them allocates nothing and can not fail.
+    /// Whether all are constants, so that evaluating them allocates nothing and cannot fail.
     pub fn is_constant(&self) -> bool {
         self.ops.len() == self.ends.len() && self.ops.iter().all(|op| matches!(op, ConstOp::Const(_)))
     }

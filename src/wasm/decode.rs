@@ -1,4 +1,5 @@
-//! Bytes to `ModuleInfo`, validated on the way. Bodies are validated where they are compiled, in the same pass.
+//! Decodes and validates a module, except the bodies, into `ModuleInfo`. Bodies are validated where they are compiled,
+//! in the same pass.
 
 use super::const_expr::*;
 use super::features::FeatureSet;
@@ -21,15 +22,15 @@ use wasmparser::{
     ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
-/// A body, ready to be validated.
+/// A body that is ready to be validated.
 pub type Body = FuncToValidate<ValidatorResources>;
 
-/// The same body, for another time.
+/// The same body, for another use.
 pub fn again(b: &Body) -> Body {
     FuncToValidate { resources: b.resources.clone(), index: b.index, ty: b.ty, features: b.features }
 }
 
-/// What is said of components, binary or text.
+/// The error message for components, binary or text.
 pub const COMPONENT: &str = "this is a component, not a core module; components are not supported: build a core module for WASI \
     preview 1, such as wasm32-wasip1";
 
@@ -39,7 +40,7 @@ pub struct Decoded {
     pub bodies: Vec<Body>,
 }
 
-/// Validates everything but the bodies, and describes the module. `features` are what it may use.
+/// Validates everything except the bodies, and describes the module. `features` are the ones that it can use.
 pub fn decode(bytes: &[u8], types: &TypeRegistry, features: FeatureSet) -> Result<Decoded> {
     let mut decoder = Decoder { types, features, info: ModuleInfo::default(), bodies: Vec::new() };
     walk(bytes, features.flags(), |payload, body| {
@@ -54,7 +55,7 @@ pub fn decode(bytes: &[u8], types: &TypeRegistry, features: FeatureSet) -> Resul
     Ok(Decoded { info: decoder.info, bodies: decoder.bodies })
 }
 
-/// Validates a whole module, bodies included.
+/// Validates a whole module, including the bodies.
 pub fn validate(bytes: &[u8], features: FeatureSet) -> Result<()> {
     let mut allocations = Default::default();
     let Decoded { info, bodies } = decode(bytes, &TypeRegistry::new()?, features)?;
@@ -64,12 +65,13 @@ pub fn validate(bytes: &[u8], features: FeatureSet) -> Result<()> {
     Ok(())
 }
 
-/// A reader of a body's bytes, which start at `offset` of the module.
+/// A reader for a body's bytes, which start at `offset` in the module.
 pub fn body_reader<'a>(body: &Body, bytes: &'a [u8], offset: usize) -> BinaryReader<'a> {
     BinaryReader::new_features(bytes, offset as u64, body.features)
 }
 
-/// Validates one body, whose bytes start at `offset` of the module. Gives whether it may look into objects.
+/// Validates one body, whose bytes start at `offset` in the module. Returns whether it contains instructions that
+/// access objects.
 pub fn validate_body(
     body: Body,
     bytes: &[u8],
@@ -92,7 +94,7 @@ pub fn validate_body(
     Ok(objects)
 }
 
-/// Whether an instruction makes objects (exceptions are some), or looks at their types or contents.
+/// Whether an instruction creates objects (including exceptions), or accesses their types or contents.
 fn looks_into_objects(op: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(
@@ -128,7 +130,7 @@ fn looks_into_objects(op: &Operator<'_>) -> bool {
     )
 }
 
-/// Parses and validates; gives every payload, and every body, to `f`.
+/// Parses and validates. Passes every payload, and every body, to `f`.
 fn walk<'a>(
     bytes: &'a [u8],
     features: WasmFeatures,
@@ -152,22 +154,23 @@ fn walk<'a>(
     Ok(())
 }
 
-/// The error of bytes that do not parse.
+/// The error for bytes that do not parse.
 pub fn malformed(e: BinaryReaderError) -> Error {
     Error::new(ErrorKind::Malformed, e.message()).at(e.offset())
 }
 
-/// The error of what the validator refuses. It reads while it validates: whether the bytes parse at all is found out by `refusal`.
+/// The error for what the validator rejects. It reads while it validates; `refusal` determines whether the bytes parse
+/// at all.
 pub fn invalid(e: BinaryReaderError) -> Error {
     Error::new(ErrorKind::InvalidModule, e.message()).at(e.offset())
 }
 
-/// A validated value type of a module whose types so far are `types`.
+/// Converts a validated value type of a module whose types so far are `types`.
 pub fn val_type(t: wasmparser::ValType, types: &Types) -> ValType {
     convert_val(t, &|i| types[TypeIndex::from_u32(i)].heap_type())
 }
 
-/// A validated heap type of a module whose types so far are `types`.
+/// Converts a validated heap type of a module whose types so far are `types`.
 pub fn heap_type(t: wasmparser::HeapType, types: &Types) -> HeapType {
     convert_heap(t, &|i| types[TypeIndex::from_u32(i)].heap_type())
 }
@@ -176,7 +179,7 @@ pub fn ref_type(t: wasmparser::RefType, types: &Types) -> RefType {
     RefType { nullable: t.is_nullable(), heap: heap_type(t.heap_type(), types) }
 }
 
-/// The types of a module, as far as they are known.
+/// The types of a module that are known so far.
 pub type Types = PrimaryMap<TypeIndex, DefType>;
 
 fn convert_val(t: wasmparser::ValType, concrete: &dyn Fn(u32) -> HeapType) -> ValType {
@@ -381,13 +384,13 @@ impl Decoder<'_> {
         Ok(self.info.tags.push(TagDecl { ty, exception }))
     }
 
-    /// Keeps the module's types together with their names.
+    /// Creates the scope that keeps the module's types, with their names.
     fn name_types(&mut self) {
         let info = &mut self.info;
         let mut names = FxHashMap::default();
         for (i, of_type) in info.names.types() {
             if let Some(def) = info.types.get(i) {
-                // The first of equal types is as good as another.
+                // If equal types have several names, any of them will do.
                 names.entry(def.id).or_insert_with(|| of_type.clone());
             }
         }
@@ -396,8 +399,8 @@ impl Decoder<'_> {
         info.scope = Some(self.types.scope(types, names));
     }
 
-    /// Gives every function that can become a value its place among the funcrefs: exported ones, and those that a
-    /// constant expression or segment names. Bodies may only refer to these (Wasm 2.0, 3.4.10: `refs`).
+    /// Assigns a funcref index to every function that can become a value: exported ones, and those named by a constant
+    /// expression or segment. Bodies can only refer to these (Wasm 2.0, 3.4.10: `refs`).
     fn find_funcrefs(&mut self) {
         let info = &mut self.info;
         let mut found = Vec::new();
@@ -442,7 +445,7 @@ fn index_type(is_64: bool) -> IndexType {
 fn table_decl(t: &wasmparser::TableType, init: Option<ConstExpr>, types: &Types) -> TableDecl {
     let limits = limits(t.initial, t.maximum);
     let ty = TableType { limits, element: ref_type(t.element_type, types), index: index_type(t.table64) };
-    // Whether a body really does is not known before it is compiled.
+    // Whether a body really grows it is not known before the bodies are compiled.
     let grows = ty.limits.max != Some(ty.limits.min);
     TableDecl { ty, init, grows }
 }
@@ -451,7 +454,7 @@ fn memory_type(m: &wasmparser::MemoryType) -> Result<MemoryType> {
     if m.shared {
         return Err(err!(Unsupported, "needs shared memories, which wrt does not have"));
     }
-    // The validator knows of two sizes.
+    // The validator knows two page sizes.
     let page = if m.page_size_log2 == Some(0) { PageSize::One } else { PageSize::Wasm };
     Ok(MemoryType { limits: limits(m.initial, m.maximum), index: index_type(m.memory64), page })
 }
@@ -470,7 +473,7 @@ fn entity(kind: ExternalKind, index: u32) -> Result<EntityIndex> {
     })
 }
 
-/// A validated constant expression as data.
+/// Converts a validated constant expression to data.
 fn const_expr(e: &wasmparser::ConstExpr<'_>, types: &Types) -> Result<ConstExpr> {
     use ConstOp::Const;
     let mut ops = Vec::new();
@@ -503,7 +506,7 @@ fn const_expr(e: &wasmparser::ConstExpr<'_>, types: &Types) -> Result<ConstExpr>
             Operator::ArrayNew { array_type_index: t } => ConstOp::ArrayNew(ty(t)),
             Operator::ArrayNewDefault { array_type_index: t } => ConstOp::ArrayNewDefault(ty(t)),
             Operator::ArrayNewFixed { array_type_index: t, array_size } => ConstOp::ArrayNewFixed(ty(t), array_size),
-            // Both sides are represented alike.
+            // Both types have the same representation.
             Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
             Operator::End => break,
             other => return Err(err!(Unsupported, "{other:?} in a constant expression is not supported yet")),

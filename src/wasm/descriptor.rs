@@ -1,6 +1,6 @@
-//! The run-time descriptor of a type: what machine code looks at for a cast, and the collector for an object's shape.
-//! Descriptors of an engine stand in one region; a type's id is its descriptor's offset there, and the first word of an
-//! object's header is the id of its type.
+//! The run-time descriptor of a type: machine code reads it for casts, and the collector to find an object's
+//! references. All descriptors of an engine are in one region. A type's id is its descriptor's offset there, and the
+//! first word of an object's header is the id of its type.
 
 use super::types::*;
 use crate::base::Result;
@@ -9,68 +9,72 @@ use crate::sys::mmap::{Reservation, address_space};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
-/// How many supertypes stand in every descriptor, so that a cast to a type of smaller depth needs no check of the depth.
+/// Number of ids that every descriptor's display has space for, so that a cast to a type of smaller depth needs no
+/// check of the depth.
 pub const INLINE_DISPLAY: usize = 8;
 
-/// What an object is, or that the type is a function's.
+/// What objects of the type are. `KIND_FUNC`: the type is a function type.
 pub const KIND_FUNC: u32 = 0;
 pub const KIND_STRUCT: u32 = 1;
 pub const KIND_ARRAY: u32 = 2;
-/// An object of the host behind an `externref`.
+/// An object of the host, for an `externref`.
 pub const KIND_HOST: u32 = 3;
-/// An object that the host holds a function by. WebAssembly never gets it.
+/// An object by which the host holds a function. WebAssembly never sees it.
 pub const KIND_HELD_FUNC: u32 = 4;
 
-/// An exception: its tag, then what it carries.
+/// An exception: its tag, then the values that it carries.
 pub const KIND_EXCEPTION: u32 = 5;
-/// A tag, which exceptions are compared by. WebAssembly never gets it.
+/// A tag, whose identity distinguishes exceptions. WebAssembly never sees it.
 pub const KIND_TAG: u32 = 6;
 
-/// The type of objects of the host: the first one. Before it is the place of none, all zero: machine code looks there for the
-/// type of what is no object.
+/// The type of host objects: the first one in the region. The space before it is zeroed and belongs to no type: machine
+/// code looks there for the type of references that are not objects.
 pub const HOST_TYPE: TypeId = TypeId(64);
-/// Bytes of the header in front of every object: the type's id, and the length of an array.
+/// Size of the header at the start of every object in bytes: the type's id, and the length of an array.
 pub const HEADER_SIZE: u32 = 8;
-/// Bytes that objects are aligned to.
+/// Alignment of objects in bytes.
 pub const OBJECT_ALIGN: u32 = 8;
-/// Where an object of the host has its number, and a reference to the array of what else it refers to.
+/// Offsets in a host object: its number, and a reference to the array of its references to other objects.
 pub const HOST_NUMBER: u32 = HEADER_SIZE;
 pub const HOST_FIELDS: u32 = HEADER_SIZE + 4;
-/// Bytes of an object of the host.
+/// Size of a host object in bytes.
 pub const HOST_OBJECT_SIZE: u32 = 16;
-/// The type of objects by which the host holds functions: they have the function's number behind the header.
+/// The type of objects by which the host holds functions. The function's id follows the header.
 pub const HELD_FUNC_TYPE: TypeId = TypeId(TAG_TYPE.0 + size_of::<Descriptor>() as u32);
 pub const HELD_FUNC_SIZE: u32 = 16;
-/// The type of tags: the id of a tag's function type behind the header, the place of its handle in the store, plus one, and
-/// where it was made: the place of an instance, plus one, and its index there; 0 if the host made it.
+/// The type of tags. After the header: the id of the tag's function type; the index of its handle in the store, plus
+/// one; and where it was created: the index of the instance, plus one, and the tag's index there; 0 if the host created
+/// it.
 pub const TAG_TYPE: TypeId = TypeId(HOST_TYPE.0 + size_of::<Descriptor>() as u32);
 pub const TAG_FUNC_TYPE: u32 = HEADER_SIZE;
 pub const TAG_HANDLE: u32 = HEADER_SIZE + 4;
 pub const TAG_INSTANCE: u32 = HEADER_SIZE + 8;
 pub const TAG_INDEX: u32 = HEADER_SIZE + 12;
 pub const TAG_SIZE: u32 = 24;
-/// Where an exception has its tag.
+/// Offset of an exception's tag.
 pub const EXCEPTION_TAG: u32 = HEADER_SIZE;
 
-/// Never changes from when its id is known to anybody until its type is gone.
+/// Never changes from the time its id is known outside this file until its type is gone.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Descriptor {
     pub kind: u32,
-    /// How many supertypes it has.
+    /// The number of supertypes.
     pub depth: u32,
-    /// Structures: bytes of an object, header included, a multiple of 8. Arrays: the binary logarithm of an element's bytes.
+    /// Structures: size of an object in bytes, including the header, a multiple of 8. Arrays: the binary logarithm of
+    /// an element's size in bytes.
     pub size: u32,
-    /// Structures: how many 64-bit words of `refs` there are. Arrays: 1 if the elements are references to objects.
+    /// Structures: the number of 64-bit words of `refs`. Arrays: 1 if the elements are references to objects.
     pub ref_words: u32,
-    /// Structures: how many 64-bit words behind those of references say which fields are functions, by their numbers. Arrays: 1
-    /// if the elements are.
+    /// Structures: the number of 64-bit words, after those of `refs`, that tell which fields are functions, stored as
+    /// ids. Arrays: 1 if the elements are functions.
     pub func_words: u32,
-    /// Tells the type from others that had the same id.
+    /// Distinguishes the type from others that had the same id.
     pub generation: u32,
-    /// Structures: bit n says that the n-th four bytes of the object are a reference. More words stand behind the display.
+    /// Structures: bit n is set if the n-th four bytes of the object are a reference. Further words follow the display.
     pub refs: u64,
-    /// The ids of the supertypes, by depth, its own last; 0 behind. At a multiple of 8. Longer than this for deep types.
+    /// The ids of the supertypes, by depth, followed by its own; the rest is 0. At an offset that is a multiple of 8.
+    /// Longer than this for deep types.
     pub display: [u32; INLINE_DISPLAY],
 }
 
@@ -79,26 +83,26 @@ impl Descriptor {
         INLINE_DISPLAY.max(self.depth as usize + 1)
     }
 
-    /// The id of the supertype, or itself, at a depth; 0 when it is not that deep.
+    /// The id of its supertype at a depth, or its own; 0 if the type is not that deep.
     fn at_depth(&self, depth: u32) -> u32 {
         if depth > self.depth {
             return 0;
         }
-        // SAFETY: the display of a descriptor in the region is as long as its depth says.
+        // SAFETY: the display of a descriptor in the region is as long as its depth requires.
         unsafe { *self.display.as_ptr().add(depth as usize) }
     }
 
     /// The `i`-th word of the reference map.
     pub fn ref_word(&self, i: u32) -> u64 {
         debug_assert!(i < self.ref_words);
-        // SAFETY: the words stand behind the display (`Descriptors::put`).
+        // SAFETY: the words follow the display (`Descriptors::put`).
         if i == 0 { self.refs } else { unsafe { *self.behind().add(i as usize - 1) } }
     }
 
     /// The `i`-th word of the map of functions.
     pub fn func_word(&self, i: u32) -> u64 {
         debug_assert!(i < self.func_words);
-        // SAFETY: the words stand behind those of references (`Descriptors::put`).
+        // SAFETY: the words follow those of references (`Descriptors::put`).
         unsafe { *self.behind().add(self.ref_words.max(1) as usize - 1 + i as usize) }
     }
 
@@ -109,8 +113,8 @@ impl Descriptor {
     }
 }
 
-/// Where a structure's fields are: byte offsets from the object's start. A subtype's fields begin with its supertype's, so
-/// these have the same places in both.
+/// The offsets of a structure's fields in bytes from the object's start. A subtype's fields begin with those of its
+/// supertype, which therefore have the same offsets in both.
 pub fn struct_layout(fields: &[FieldType]) -> Vec<u32> {
     let mut end = HEADER_SIZE;
     let mut place = |f: &FieldType| {
@@ -122,13 +126,14 @@ pub fn struct_layout(fields: &[FieldType]) -> Vec<u32> {
     fields.iter().map(&mut place).collect()
 }
 
-/// Bytes of an object with these fields at these offsets.
+/// Size in bytes of an object with these fields at these offsets.
 pub fn struct_size(fields: &[FieldType], offsets: &[u32]) -> u32 {
     let end = fields.last().zip(offsets.last()).map_or(HEADER_SIZE, |(f, at)| at + f.storage.size());
     end.next_multiple_of(OBJECT_ALIGN)
 }
 
-/// Bit n of the map says that the n-th four bytes are a field that `which` is true of. No word behind the last such field.
+/// Bit n of the map is set if the n-th four bytes are a field for which `which` holds. The map ends with the word of
+/// the last such field.
 fn field_map(fields: &[FieldType], which: impl Fn(StorageType) -> bool) -> Vec<u64> {
     let mut map = Vec::new();
     for (_, at) in fields.iter().zip(struct_layout(fields)).filter(|(f, _)| which(f.storage)) {
@@ -142,20 +147,20 @@ fn field_map(fields: &[FieldType], which: impl Fn(StorageType) -> bool) -> Vec<u
 /// The region of an engine's descriptors. Their addresses never change.
 pub struct Descriptors {
     region: Reservation,
-    /// Bytes of it.
+    /// Size of the region in bytes.
     span: usize,
-    /// Behind the last one.
+    /// The end of the last descriptor.
     end: usize,
     committed: usize,
-    /// What is free before the end, by its start and by its size. Neighbours are one.
+    /// The free ranges before the end, by their start and by their size. Adjacent ones are merged.
     free: BTreeMap<usize, usize>,
     free_by_size: BTreeSet<(usize, usize)>,
 }
 
-/// Address space of the region, in bytes: at most, and at least where there is little of it.
+/// Size of the region's address space in bytes: maximum, and minimum if address space is scarce.
 const MOST_SPAN: usize = 1 << 30;
 const LEAST_SPAN: usize = 1 << 20;
-/// The region gets this part of a process's address space, where that is limited.
+/// The region gets `1 / SHARE` of the process's address space, if that is limited.
 const SHARE: usize = 32;
 const _: () = assert!(size_of::<Descriptor>() <= HOST_TYPE.0 as usize);
 const COMMIT_STEP: usize = 1 << 16;
@@ -200,17 +205,18 @@ impl Descriptors {
         Ok(d)
     }
 
-    /// Adds the descriptor of a type whose supertype, if any, is there already. Gives its id, and the descriptor's bytes.
+    /// Adds the descriptor of a type whose supertype, if any, has already been added. Returns its id, and the
+    /// descriptor's size in bytes.
     pub fn add(&mut self, ty: &SubType, generation: u32) -> Result<(TypeId, u32)> {
         self.add_kind(ty, generation, KIND_STRUCT)
     }
 
-    /// The same for exceptions that are such structures.
+    /// The same for the type of exceptions, which is a structure.
     pub fn add_exception(&mut self, ty: &SubType, generation: u32) -> Result<(TypeId, u32)> {
         self.add_kind(ty, generation, KIND_EXCEPTION)
     }
 
-    /// `structure` is what objects of structures are.
+    /// `structure` is the kind to be used for structures.
     fn add_kind(&mut self, ty: &SubType, generation: u32, structure: u32) -> Result<(TypeId, u32)> {
         let view = self.view();
         let mut display: Vec<u32> = Vec::new();
@@ -247,7 +253,7 @@ impl Descriptors {
         let size = size.next_multiple_of(8);
         let at = self.take(size)?;
         d.display = [0; INLINE_DISPLAY];
-        // SAFETY: committed, and nobody knows the place yet: ids are given out after this.
+        // SAFETY: committed, and no other code knows this place yet: the id is published after this.
         unsafe {
             let place = self.region.as_ptr().add(at);
             (place as *mut Descriptor).write(d);
@@ -263,7 +269,7 @@ impl Descriptors {
         Ok((TypeId(at as u32), size as u32))
     }
 
-    /// A place of `size` bytes: the smallest one that is free, or at the end.
+    /// Takes `size` bytes: from the smallest free range that fits, or at the end.
     fn take(&mut self, size: usize) -> Result<usize> {
         if let Some(&(len, at)) = self.free_by_size.range((size, 0)..).next() {
             self.set_free(at, len, false);
@@ -289,7 +295,7 @@ impl Descriptors {
         Ok(at)
     }
 
-    /// Takes away the descriptor of `size` bytes of a type that nobody has any more.
+    /// Frees the descriptor, of `size` bytes, of a type that is gone.
     pub fn remove(&mut self, id: TypeId, size: u32) {
         let (mut start, mut end) = (id.0 as usize, id.0 as usize + size as usize);
         if let Some((&at, &len)) = self.free.range(..start).next_back()
@@ -327,7 +333,7 @@ impl Descriptors {
 #[derive(Clone, Copy)]
 pub struct DescriptorView(*const u8);
 
-// SAFETY: descriptors are not written from when their ids are known until their types are gone.
+// SAFETY: a descriptor is not written from the time its id is known until its type is gone.
 unsafe impl Send for DescriptorView {}
 // SAFETY: as above.
 unsafe impl Sync for DescriptorView {}
@@ -337,11 +343,11 @@ impl DescriptorView {
         self.0
     }
 
-    /// The descriptor of an id this engine gave, of a type that something keeps.
+    /// The descriptor of a type that the caller knows to be alive.
     #[inline]
     pub fn get<'a>(self, id: TypeId) -> &'a Descriptor {
         debug_assert!(id.0 >= HOST_TYPE.0 && id.0.is_multiple_of(8));
-        // SAFETY: ids are offsets of descriptors, which never move, nor change while their types are kept.
+        // SAFETY: ids are offsets of descriptors, which neither move nor change while their types are alive.
         unsafe { &*(self.0.add(id.0 as usize) as *const Descriptor) }
     }
 

@@ -1,32 +1,32 @@
-//! The proposals by name, and which of them an engine takes. One row a proposal: it feeds the validator, the configuration, the
-//! messages about modules that are refused, and the C API. docs/features.md has the same rows.
+//! The proposals by name, and whether an engine accepts them. One row per proposal feeds the validator, the
+//! configuration, the messages about rejected modules, and the C API. docs/features.md has the same rows.
 
 use crate::base::{Quoted, Result};
 use crate::err;
 use std::ffi::CStr;
 use wasmparser::WasmFeatures as Flags;
 
-/// Whether this library has a proposal.
+/// Whether this library supports a proposal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
-    /// Unless turned off.
+    /// On unless turned off.
     On,
-    /// When turned on.
+    /// Off unless turned on.
     Off,
-    /// Not at all: modules that need it are told so.
+    /// Not supported: modules that need it are rejected with a message that names it.
     Missing,
 }
 
 /// A proposal.
 pub struct Feature {
-    /// As its repository under github.com/WebAssembly is called.
+    /// The name of its repository under github.com/WebAssembly.
     name: &'static CStr,
-    /// Other names that are in use.
+    /// Other names in use.
     also: &'static [&'static str],
-    /// What the validator calls it; empty where it does not matter to it.
+    /// The validator's flags for it; empty if the validator does not distinguish it.
     flags: Flags,
     pub status: Status,
-    /// What it builds upon: turned on with it, and it is turned off with them.
+    /// The proposals that it builds upon: turning it on turns them on, and turning one of them off turns it off.
     needs: &'static [&'static str],
     /// One line of documentation.
     summary: &'static CStr,
@@ -34,8 +34,9 @@ pub struct Feature {
 
 use Status::*;
 
-/// WebAssembly 3.0 is on. Proposals that are not part of it are off unless asked for, so that what an engine takes by default is
-/// what the specification says and does not change when a proposal does. But for atomic instructions: C++ for WASI has them.
+/// WebAssembly 3.0 is on. Proposals that are not part of it are off by default, so that an engine accepts what the
+/// specification says and does not change when a proposal does. The exception is atomic instructions, which C++ for
+/// WASI uses.
 #[rustfmt::skip]
 pub const FEATURES: [Feature; 28] = [
     row(c"mutable-global", &["mutable-globals"], Flags::MUTABLE_GLOBAL, On, &[], c"Mutable globals are imported and exported"),
@@ -89,7 +90,7 @@ impl Feature {
         self.name() == name || self.also.contains(&name)
     }
 
-    /// Its name with a NUL behind it, for C.
+    /// Its name, followed by a NUL, for C.
     pub fn name_c(&self) -> &'static CStr {
         self.name
     }
@@ -102,17 +103,17 @@ impl Feature {
         self.flags
     }
 
-    /// Its flags and those of what it needs.
+    /// Its flags and those of the proposals it needs.
     pub fn all_flags(&self) -> Flags {
         self.needs.iter().fold(self.flags, |all, need| all | FEATURES[place(need)].all_flags())
     }
 
-    /// Whether a validator with these flags would do without it.
+    /// Whether a validator with these flags accepts the proposal.
     pub fn is_within(&self, flags: Flags) -> bool {
         flags.contains(self.flags)
     }
 
-    /// Whether one of these flags, which a validator asks for, is its own.
+    /// Whether the proposal provides one of these flags, which a validator reported as missing.
     pub fn gives(&self, flags: Flags) -> bool {
         self.flags.intersects(flags)
     }
@@ -124,7 +125,7 @@ pub fn find(name: &str) -> Option<&'static Feature> {
     ALL.iter().find(|f| f.has_name(name))
 }
 
-/// Those that the library has, in the table's order.
+/// The proposals that the library supports, in the table's order.
 pub fn had() -> impl Iterator<Item = &'static Feature> {
     const ALL: &[Feature] = &FEATURES;
     ALL.iter().filter(|f| f.status != Missing)
@@ -140,7 +141,7 @@ fn unknown(name: &str) -> crate::base::Error {
     err!(NotFound, "there is no feature {}{hint}", Quoted(name))
 }
 
-/// Which proposals an engine takes. Bit n is the table's row n; what a row needs is on with it.
+/// The proposals that an engine accepts. Bit n is row n of the table; the proposals that a row needs are on with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FeatureSet(u64);
 
@@ -151,12 +152,12 @@ impl Default for FeatureSet {
 }
 
 impl FeatureSet {
-    /// Those for which `f` holds.
+    /// The proposals for which `f` holds.
     fn of(f: impl Fn(&Feature) -> bool) -> FeatureSet {
         FeatureSet(FEATURES.iter().enumerate().fold(0, |bits, (i, row)| bits | (f(row) as u64) << i))
     }
 
-    /// What it was made of, to be stored. Means the same as long as the table's names are the same.
+    /// The set as a number, to be stored. Its meaning stays the same as long as the table's names do.
     pub fn bits(self) -> u64 {
         self.0
     }
@@ -170,26 +171,26 @@ impl FeatureSet {
         ALL.iter().enumerate().filter(move |(i, _)| self.0 >> i & 1 != 0).map(|(_, f)| f)
     }
 
-    /// The names of what is in this set and not in another.
+    /// The names of the proposals in this set but not in the other.
     pub fn beyond(self, other: FeatureSet) -> Vec<&'static str> {
         FeatureSet(self.0 & !other.0).rows().map(Feature::name).collect()
     }
 
-    /// What the validator has to know.
+    /// The validator's flags.
     pub fn flags(self) -> Flags {
-        // No proposals: the validator's own switches for engines without floating point or without a collector.
+        // Not proposals: the validator's own switches for engines without floating point or without a collector.
         let always = Flags::FLOATS | Flags::GC_TYPES;
         self.rows().fold(always, |all, f| all | f.flags)
     }
 
-    /// Whether a proposal is on. Fails with `not found` for names there are not.
+    /// Whether a proposal is on. Fails with `NotFound` for an unknown name.
     pub fn is_on(self, name: &str) -> Result<bool> {
         let f = find(name).ok_or_else(|| unknown(name))?;
         Ok(self.0 >> place(f.name()) & 1 != 0)
     }
 
-    /// Turns a proposal on, with what it needs; or off, with what needs it. Fails with `not found` for names there are not,
-    /// and with `unsupported` where one should be turned on that the library does not have.
+    /// Turns a proposal on, together with what it needs; or off, together with what needs it. Fails with `NotFound` for
+    /// an unknown name, and with `Unsupported` when turning on a proposal that the library does not support.
     pub fn set(&mut self, name: &str, on: bool) -> Result<()> {
         let f = find(name).ok_or_else(|| unknown(name))?;
         if on && f.status == Missing {
@@ -211,7 +212,7 @@ impl FeatureSet {
     }
 }
 
-/// The table's names in order: what gives the bits of a stored set their meaning.
+/// The table's names in order. They define the meaning of the bits of a stored set.
 pub fn names() -> String {
     FEATURES.iter().map(Feature::name).collect::<Vec<_>>().join(" ")
 }
@@ -229,7 +230,7 @@ mod tests {
             assert_eq!(find(f.name()).map(|f| f.name()), Some(f.name()), "a name is there twice");
             assert!(f.also.iter().all(|a| find(a).is_some_and(|g| g.name() == f.name())), "{}'s other names", f.name());
             for need in f.needs {
-                // What the library has does not need what it has not.
+                // No proposal that the library supports needs one that it does not support.
                 assert!(f.status == Missing || FEATURES[place(need)].status != Missing, "{} needs {need}", f.name());
             }
             assert!(f.status != On || f.needs.iter().all(|n| FEATURES[place(n)].status == On), "{}", f.name());

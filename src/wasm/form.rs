@@ -1,6 +1,7 @@
-//! Whether bytes have the form of a module, apart from whether it is valid (Wasm 3.0, chapter 5): every section, item and instruction is
-//! read and nothing is checked. The validator reads and checks in one pass, and which of the two failed it says in words only, with
-//! names of the module among them. So after a failure this pass decides, not the words. It also counts what the validator limits.
+//! Whether bytes have the form of a module, regardless of whether it is valid (Wasm 3.0, chapter 5): every section,
+//! item and instruction is read, but nothing is checked. The validator reads and checks in one pass, and only the text
+//! of its error tells which of the two failed, and that text can contain names of the module. So after a failure this
+//! pass decides, not the text. It also counts what the validator limits.
 
 use super::payloads::payloads;
 use crate::base::limits::*;
@@ -13,8 +14,8 @@ use wasmparser::{
 
 type Read<T> = wasmparser::Result<T>;
 
-/// Reads a whole module. Fails with `malformed` at the first place that can not be read, else with `limit` if there is too much of
-/// something. `features` say how some bytes are read.
+/// Reads a whole module. Fails with `Malformed` at the first place that cannot be read; otherwise with `Limit` if there
+/// is too much of something. `features` determine how some bytes are read.
 pub fn check(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     let mut form = Form::default();
     for payload in payloads(bytes, features) {
@@ -31,12 +32,13 @@ pub fn check(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     form.excess.map_or(Ok(()), Err)
 }
 
-/// The error of what the reader refuses. Its own limits are no matter of form, as long as all that it counts is there. The reader's
-/// words hold no text of the module, and are of the one version that is built in; tests compare them.
+/// The error for what the reader rejects. If one of the reader's own limits was exceeded, but all items that were
+/// counted are present, the form is not at fault. The reader's messages contain no text of the module and come from the
+/// one version that is built in; tests compare them.
 fn unreadable(e: &wasmparser::Error, bytes: &[u8]) -> Error {
     let rest = &bytes[bytes.len().min(e.offset() as usize)..];
     let is_excess = match e.message() {
-        // The offset is that of the count's last byte.
+        // The offset is that of the last byte of the size.
         "string size out of bounds" => rest.len() > MAX_NAME,
         words if words.ends_with(" size is out of bounds") => {
             BinaryReader::new(rest, 0).read_var_u32().is_ok_and(|count| count as usize <= rest.len())
@@ -59,23 +61,23 @@ struct TypeShape {
 struct Form {
     /// By type index.
     types: Vec<TypeShape>,
-    /// The validator's measure of how much is imported and exported.
+    /// The validator's measure of the size of imports and exports.
     surface: u64,
     imports: u64,
-    /// Functions' types by index, imported ones first.
+    /// The types of functions by index, imported ones first.
     funcs: Vec<u32>,
     imported_funcs: usize,
     bodies: usize,
     tables: u64,
     memories: u64,
     globals: u64,
-    /// Tags' types by index.
+    /// The types of tags by index.
     tags: Vec<u32>,
     exports: u64,
     has_data_count: bool,
     without_data_count: Option<u64>,
     unknown_section: Option<(u8, u64)>,
-    /// The first thing of which there is too much.
+    /// The first limit that was exceeded.
     excess: Option<Error>,
 }
 
@@ -187,7 +189,7 @@ impl Form {
         }
     }
 
-    /// The validator's measure of a function type, without what every item counts.
+    /// The validator's measure of a function type, excluding what counts for every item.
     fn size_of_type(&self, ty: u32) -> u64 {
         1 + self.types.get(ty as usize).map_or(0, |t| t.params + t.results)
     }
@@ -221,7 +223,7 @@ impl Form {
     }
 }
 
-/// How many items there are, each of which is read.
+/// The number of items, all of which are read.
 fn count<T>(items: impl IntoIterator<Item = Read<T>>) -> Read<u64> {
     items.into_iter().try_fold(0, |n, item| item.map(|_| n + 1))
 }

@@ -1,4 +1,5 @@
-//! Recursion groups that the host describes: checked as the validator checks a module's (Wasm 3.0, 3.2.9), and registered.
+//! Recursion groups defined by the host: checked as the validator checks those of modules (Wasm 3.0, 3.2.9), and
+//! registered.
 
 use super::registry::{DefType, TypeRegistry, in_group_place};
 use super::types::*;
@@ -6,12 +7,12 @@ use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
 use crate::err;
 
-/// Most members of a group, most fields of a structure, and most supertypes of a type: what the validator accepts.
+/// Maximum number of members of a group, of fields of a structure, and of supertypes of a type, as in the validator.
 const MAX_MEMBERS: usize = 1_000_000;
 const MAX_FIELDS: usize = 10_000;
 const MAX_DEPTH: usize = 63;
 
-/// Checks the members of a group, which name each other by `registry::in_group`, and registers them.
+/// Checks the members of a group, which refer to each other by `registry::in_group`, and registers them.
 pub fn define(types: &TypeRegistry, group: Vec<SubType>) -> Result<Vec<DefType>> {
     if group.len() > MAX_MEMBERS {
         return Err(err!(Limit, "a recursion group of {} types, {MAX_MEMBERS} are the most", group.len()));
@@ -75,7 +76,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a type is one, and what it says it is.
+    /// Checks that a type exists and has the kind that the reference says.
     fn val(&self, t: ValType) -> Result<()> {
         let ValType::Ref(RefType { heap, .. }) = t else { return Ok(()) };
         let Some(id) = heap.concrete() else { return Ok(()) };
@@ -119,7 +120,7 @@ impl Check<'_> {
         let (Some(mut at), Some(id)) = (a.concrete(), b.concrete()) else {
             return self.types.view().heap_matches(a, b);
         };
-        // Each step leads to an earlier type.
+        // Each step goes to an earlier type.
         while at != id {
             match self.get(at).and_then(|sub| sub.supertype) {
                 Some(above) if in_group_place(above).is_none_or(|m| in_group_place(at).is_some_and(|n| m < n)) => {
@@ -160,7 +161,7 @@ mod tests {
         let node = [field(ValType::I32, true), field(to(0), true)];
         let ours = define(&types, vec![structure(&node, None)]).unwrap();
         assert_eq!(types.register_group(vec![structure(&node, None)]).unwrap()[0].id, ours[0].id);
-        // A subtype of it, whose immutable field is of a more special type.
+        // A subtype, whose immutable field has a more specific type.
         let general = [field(to(0), false)];
         let special = [field(to(1), false), field(ValType::I64, true)];
         let both = define(&types, vec![structure(&general, None), structure(&special, Some(in_group(0)))]).unwrap();

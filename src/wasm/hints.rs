@@ -1,5 +1,5 @@
-//! Branch hints: what the custom section `metadata.code.branch_hint` says (the branch-hinting proposal). They are advice: a section
-//! that is malformed, or speaks of what is not there, changes nothing but speed.
+//! Branch hints: the contents of the custom section `metadata.code.branch_hint` (the branch-hinting proposal). They are
+//! only advice: a section that is malformed, or refers to something that does not exist, affects nothing but speed.
 
 use crate::base::index::FuncIndex;
 use wasmparser::{BinaryReader, BranchHintSectionReader};
@@ -7,15 +7,15 @@ use wasmparser::{BinaryReader, BranchHintSectionReader};
 /// The section's name.
 pub const SECTION: &str = "metadata.code.branch_hint";
 
-/// Where an instruction is, in bytes from the start of its function's body, and whether its branch is likely.
+/// An instruction's offset in bytes from the start of its function's body, and whether its branch is likely.
 type Hint = (u32, bool);
 
-/// The hints of a module, by function, each function's by offset.
+/// The hints of a module, sorted by function, and within a function by offset.
 #[derive(Default)]
 pub struct BranchHints(Vec<(u32, Box<[Hint]>)>);
 
 impl BranchHints {
-    /// The hints of a section; none if it is malformed.
+    /// The hints in a section; none if it is malformed.
     pub fn parse(data: &[u8]) -> BranchHints {
         BranchHints::read(data).unwrap_or_default()
     }
@@ -33,18 +33,18 @@ impl BranchHints {
         Ok(BranchHints(all))
     }
 
-    /// Those of a function.
+    /// The hints of a function.
     pub fn of(&self, f: FuncIndex) -> FuncHints<'_> {
         let found = self.0.binary_search_by_key(&f.as_u32(), |(f, _)| *f);
         FuncHints(found.map_or(&[], |i| &self.0[i].1))
     }
 }
 
-/// What is left of a function's hints on the way through its body.
+/// The hints of a function that have not been passed yet while its body is read.
 pub struct FuncHints<'a>(&'a [Hint]);
 
 impl FuncHints<'_> {
-    /// Whether the branch at an offset is likely, if it has a hint. Offsets ascend from call to call.
+    /// Whether the branch at an offset is likely, if it has a hint. Offsets must ascend from call to call.
     pub fn at(&mut self, offset: u32) -> Option<bool> {
         while let Some(((at, likely), rest)) = self.0.split_first() {
             if *at > offset {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn hints_are_found_by_function_and_offset() {
-        // Functions and offsets out of order, and one offset that is never asked for.
+        // Functions and offsets out of order, and one offset that is never queried.
         let hints = BranchHints::parse(&[2, 9, 1, 7, 1, 1, 4, 3, 5, 1, 1, 4, 1, 1, 3, 1, 0]);
         assert_eq!(at(&hints, 9), [None, None, None, Some(true)]);
         assert_eq!(at(&hints, 4), [None, Some(false), Some(true), None]);

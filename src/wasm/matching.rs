@@ -1,4 +1,4 @@
-//! Matching of types (Wasm 3.0, 3.3): whether a value of one type may stand where another is wanted.
+//! Matching of types (Wasm 3.0, 3.3): whether a value of one type can be used where another type is required.
 
 use super::descriptor::DescriptorView;
 use super::types::*;
@@ -32,7 +32,7 @@ impl DescriptorView {
         }
     }
 
-    /// Wasm 3.0, 3.3.14: what is written must match as well as what is read.
+    /// Wasm 3.0, 3.3.14: for a mutable global, the types must match in both directions.
     pub fn global_matches(self, a: GlobalType, b: GlobalType) -> bool {
         a.mutable == b.mutable
             && if a.mutable { a.content == b.content } else { self.val_matches(a.content, b.content) }
@@ -64,7 +64,7 @@ mod tests {
             H::NoExn,
         ];
         let below = |b: HeapType| all.iter().filter(|a| view.heap_matches(**a, b)).count();
-        // The type itself, those below it, and its bottom.
+        // Counts the type itself, the types below it, and its bottom type.
         assert_eq!(all.map(below), [2, 1, 2, 1, 6, 5, 2, 2, 2, 1, 2, 1]);
     }
 }

@@ -1,8 +1,8 @@
-//! Names of instructions, as the text format has them.
+//! Names of instructions in the text format.
 
 use wasmparser::Operator;
 
-/// The part of a name before its dot.
+/// Prefixes that the text format separates from the rest of the name by a dot.
 const DOTTED: [&str; 21] = [
     "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "v128", "i32", "i64", "f32", "f64", "local", "global",
     "table", "memory", "ref", "struct", "array", "i31", "any", "atomic",
@@ -20,7 +20,8 @@ macro_rules! visitors {
 }
 wasmparser::for_each_operator!(visitors);
 
-/// The instruction's name. The validator's names differ from the text format's in their dots and in what tells overloads apart.
+/// The instruction's name in the text format. The validator's names use underscores instead of dots and have suffixes
+/// that distinguish overloads.
 pub fn mnemonic(op: &Operator<'_>) -> String {
     let name = visitor(op).trim_start_matches("visit_");
     let name = match name {

@@ -1,4 +1,4 @@
-//! Floor 1: what a module says. Types, the engine-wide type registry, `ModuleInfo` (pure data) and the decoder.
+//! Layer 1: the contents of modules. Types, the engine-wide type registry, `ModuleInfo` (pure data) and the decoder.
 
 pub mod const_expr;
 pub mod decode;

@@ -1,4 +1,4 @@
-//! `ModuleInfo`: what a module declares, without its bodies. Pure data.
+//! `ModuleInfo`: the declarations of a module, without its bodies. Pure data.
 
 use super::const_expr::{ConstExpr, ConstExprs};
 use super::hints::BranchHints;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Something an import or export names.
+/// An item that can be imported or exported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EntityIndex {
     Func(FuncIndex),
@@ -24,7 +24,7 @@ pub enum EntityIndex {
 pub struct Import {
     pub module: Box<str>,
     pub name: Box<str>,
-    /// The place it fills in its index space.
+    /// The index that it gets in its index space.
     pub index: EntityIndex,
 }
 
@@ -36,34 +36,34 @@ pub struct Export {
 #[derive(Clone, Copy)]
 pub struct FuncDecl {
     pub ty: TypeIndex,
-    /// Its place among the instance's funcrefs, when it can become a value (exported, in a segment, `ref.func`).
+    /// Its index among the instance's funcrefs, if it can become a value (exported, in a segment, `ref.func`).
     pub funcref: Option<FuncRefIndex>,
 }
 
 pub struct TableDecl {
     pub ty: TableType,
-    /// What its elements start as; null if absent.
+    /// The initial value of its elements; null if absent.
     pub init: Option<ConstExpr>,
-    /// Whether some instruction of this module may change its size.
+    /// Whether some instruction of this module can change its size.
     pub grows: bool,
 }
 
 pub struct GlobalDecl {
     pub ty: GlobalType,
-    /// Absent for imported ones.
+    /// Absent for imported globals.
     pub init: Option<ConstExpr>,
 }
 
 pub struct TagDecl {
     pub ty: TypeIndex,
-    /// The type of the objects that exceptions of it are.
+    /// The type of the objects that represent its exceptions.
     pub exception: DefType,
 }
 
-/// What a segment's elements are.
+/// The elements of a segment.
 pub enum ElemItems {
     Funcs(Box<[FuncIndex]>),
-    /// Nulls and i31s: references that no collection moves.
+    /// Nulls and i31s: references that a collection never changes.
     Smalls(Box<[Option<i32>]>),
     Exprs(ConstExprs),
 }
@@ -78,14 +78,14 @@ impl ElemItems {
     }
 }
 
-/// Where a segment goes (Wasm 2.0, 2.5.7 and 2.5.8).
+/// Where a segment is applied (Wasm 2.0, 2.5.7 and 2.5.8).
 pub enum SegmentMode<I> {
     Passive,
     Active {
         target: I,
         offset: ConstExpr,
     },
-    /// Only makes its functions referable. Behaves as dropped.
+    /// Only makes its functions referable. Behaves like a dropped segment.
     Declared,
 }
 
@@ -101,18 +101,18 @@ pub struct DataSegment {
     pub bytes: Range<usize>,
 }
 
-/// What a module declares.
+/// The declarations of a module.
 #[derive(Default)]
 pub struct ModuleInfo {
     /// With their engine-wide ids.
     pub types: PrimaryMap<TypeIndex, DefType>,
-    /// The same and those of exceptions, with their names; there when everything is decoded.
+    /// These types and those of exceptions, with their names. Present once decoding has finished.
     pub scope: Option<Arc<TypeScope>>,
-    /// In binary order.
+    /// In the order of the binary.
     pub imports: Vec<Import>,
-    /// In binary order.
+    /// In the order of the binary.
     pub exports: Vec<Export>,
-    /// From a name to its place in `exports`.
+    /// From a name to its index in `exports`.
     pub export_names: HashMap<Box<str>, usize>,
     pub funcs: PrimaryMap<FuncIndex, FuncDecl>,
     pub tables: PrimaryMap<TableIndex, TableDecl>,
@@ -143,11 +143,11 @@ impl ModuleInfo {
     pub fn func_type(&self, f: FuncIndex) -> &Arc<FuncType> {
         self.signature(self.funcs[f].ty)
     }
-    /// The function type at a type index of one.
+    /// The function type at a type index. Panics if it is not a function type.
     pub fn signature(&self, ty: TypeIndex) -> &Arc<FuncType> {
         self.types[ty].func().expect("validated to be a function type")
     }
-    /// The index of a function with a body; `None` for an imported one.
+    /// The index among the functions with bodies; `None` for an imported function.
     pub fn defined_func(&self, f: FuncIndex) -> Option<DefinedFuncIndex> {
         f.index().checked_sub(self.imported_funcs).map(DefinedFuncIndex::new)
     }
@@ -178,11 +178,11 @@ impl ModuleInfo {
     pub fn export(&self, name: &str) -> Option<EntityIndex> {
         self.export_names.get(name).map(|i| self.exports[*i].index)
     }
-    /// A function's name for people: from the name section, else its first export.
+    /// A function's human-readable name: from the name section, otherwise its first export.
     pub fn func_name(&self, f: FuncIndex) -> Option<&str> {
         self.names.func(f).or_else(|| self.exported_as(EntityIndex::Func(f)))
     }
-    /// A tag's name for people: from the name section, else its first export.
+    /// A tag's human-readable name: from the name section, otherwise its first export.
     pub fn tag_name(&self, t: TagIndex) -> Option<&str> {
         self.names.tag(t).or_else(|| self.exported_as(EntityIndex::Tag(t)))
     }

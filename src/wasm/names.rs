@@ -1,11 +1,11 @@
-//! The name section (Wasm 2.0, appendix "Custom Sections"): names for people. A damaged one is ignored, as the
-//! specification asks.
+//! The name section (Wasm 2.0, appendix "Custom Sections"): human-readable names. Reading stops at the first error,
+//! which does not invalidate the module, as the specification requires.
 
 use crate::base::index::{FuncIndex, TagIndex, TypeIndex};
 use std::collections::BTreeMap;
 use wasmparser::{BinaryReader, Name, NameMap, NameSectionReader};
 
-/// Names of a type and its fields, for people.
+/// Human-readable names of a type and its fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypeNames {
     pub name: Box<str>,
@@ -20,12 +20,12 @@ pub struct Names {
     funcs: Vec<(FuncIndex, Box<str>)>,
     /// Sorted by tag index.
     tags: Vec<(TagIndex, Box<str>)>,
-    /// Types, and their fields.
+    /// Types and their fields.
     types: BTreeMap<TypeIndex, TypeNames>,
 }
 
 impl Names {
-    /// Reads the section's payload, whose first byte stands at `offset` of the module.
+    /// Reads the section's contents, whose first byte is at `offset` in the module.
     pub fn parse(bytes: &[u8], offset: u64) -> Names {
         let mut names = Names::default();
         for sub in NameSectionReader::new(BinaryReader::new(bytes, offset)) {
@@ -56,7 +56,7 @@ impl Names {
         self.module.as_deref()
     }
 
-    /// The types that have names, or fields that have.
+    /// The types that have names, or whose fields have names.
     pub fn types(&self) -> impl Iterator<Item = (TypeIndex, &TypeNames)> {
         self.types.iter().map(|(i, n)| (*i, n))
     }
@@ -70,7 +70,7 @@ impl Names {
     }
 }
 
-/// The names of a map, as far as it is whole.
+/// The names of a map up to the first error, sorted.
 fn sorted<I: Ord + Copy>(map: NameMap<'_>, index: impl Fn(u32) -> I) -> Vec<(I, Box<str>)> {
     let names = map.into_iter().map_while(|n| n.ok());
     let mut names: Vec<(I, Box<str>)> = names.map(|n| (index(n.index), n.name.into())).collect();

@@ -1,10 +1,10 @@
-//! The parts of a module's bytes, one after the other.
+//! The parts of a module's bytes, in order.
 
 use crate::sys::valgrind;
 use wasmparser::{Parser, Payload, Result, WasmFeatures};
 
-/// Reads the parts; `features` say how some bytes are read. The optimizer compares a part's content before it looks at its variant, and
-/// then discards the result, so Valgrind is not to report that.
+/// Reads the parts. `features` determine how some bytes are read. Optimized code of the parser compares a part's
+/// contents before it checks the part's variant, and then discards the result; Valgrind must not report that.
 pub fn payloads(bytes: &[u8], features: WasmFeatures) -> impl Iterator<Item = Result<Payload<'_>>> {
     let mut parser = Parser::new(0);
     parser.set_features(features);

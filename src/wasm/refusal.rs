@@ -1,6 +1,7 @@
-//! Why a module is refused: a proposal that is off or not there, which one and where; or the module itself, which is malformed, too
-//! large, or invalid. Found by validating again with other sets and by reading without validating, after a failure only. Nothing is
-//! told by the words of an error, which may hold names of the module.
+//! Why a module is rejected: a proposal that is off or not supported, which one and where; or a problem of the module
+//! itself, which is malformed, too large, or invalid. To find out, the module is validated again with other feature
+//! sets and read without validation, but only after a failure. Nothing is concluded from the text of an error, because
+//! it can contain names of the module.
 
 use super::features::{FEATURES, Feature, FeatureSet, Status};
 use super::form;
@@ -10,9 +11,9 @@ use crate::base::{Error, ErrorKind};
 use crate::sys::valgrind;
 use wasmparser::{FunctionBody, Payload, TypeRef, Validator, WasmFeatures as Flags};
 
-/// The error of a module that was refused under a set. Of kind `unsupported`, with the proposals by name and the first place, if the
-/// module would be valid with more of them; of kind `malformed` if it can not be read, of kind `limit` if it has too much of something;
-/// else the same with the place in words.
+/// The error of a module that was rejected under a feature set. The kind is `Unsupported`, with the names of the
+/// proposals and the first place that needs one, if the module would be valid with more of them; `Malformed` if it
+/// cannot be read; `Limit` if it has too much of something. Otherwise it is the same error, with the place in words.
 #[cold]
 pub fn explain(error: Error, bytes: &[u8], set: FeatureSet) -> Error {
     let refused = matches!(error.kind(), ErrorKind::Malformed | ErrorKind::InvalidModule);
@@ -44,7 +45,8 @@ fn placed(error: Error, bytes: &[u8]) -> Error {
     Error::new(error.kind(), format!("{} ({})", error.message(), place(bytes, offset))).at(offset)
 }
 
-/// What a validator with these flags lacks to find the module valid, and where it misses it first. `None` if nothing helps.
+/// The features that a validator with these flags needs to accept the module, and the offset of the first error without
+/// them. `None` if no features help.
 fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)> {
     const ALL: &[Feature] = &FEATURES;
     let mut error = first_error(bytes, flags)?;
@@ -55,7 +57,7 @@ fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)
     let (start, offset) = (flags, error.offset());
     let mut added: Vec<&Feature> = Vec::new();
     loop {
-        // Most errors say themselves what is missing; for the others everything is tried.
+        // Most errors report which feature is missing; for the others, every feature is tried.
         let hint = error.missing_wasm_feature().unwrap_or(Flags::empty());
         let absent = || ALL.iter().filter(|f| !f.is_within(flags));
         let hinted = absent().find(|f| f.gives(hint));
@@ -67,7 +69,7 @@ fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)
             Some(next) => error = next,
         }
     }
-    // What was tried and is not needed after all goes; so does what another one brings along.
+    // Remove features that turned out not to be needed, and those that another one implies.
     let without = |skipped: usize, of: &[&Feature]| {
         of.iter().enumerate().filter(|(i, _)| *i != skipped).fold(start, |all, (_, f)| all | f.all_flags())
     };
@@ -81,8 +83,8 @@ fn wanted(bytes: &[u8], mut flags: Flags) -> Option<(u64, Vec<&'static Feature>)
     Some((offset, added))
 }
 
-/// Whether validation gets further than to an error, or meets another one: what is found first is not always what stands first. The
-/// same error has the same words, whatever names are in them.
+/// Whether validation gets past an error, or reports a different one: the error that is found first is not always the
+/// first in the module. The same error has the same text, whatever names it contains.
 fn helps(bytes: &[u8], flags: Flags, error: &wasmparser::Error) -> bool {
     first_error(bytes, flags).is_none_or(|e| e.offset() > error.offset() || e.message() != error.message())
 }
@@ -91,7 +93,7 @@ fn first_error(bytes: &[u8], flags: Flags) -> Option<wasmparser::Error> {
     valgrind::unreported(|| Validator::new_with_features(flags).validate_all(bytes).err())
 }
 
-/// What stands at an offset, in words.
+/// Describes an offset in words.
 fn place(bytes: &[u8], offset: u64) -> String {
     let (mut section, mut function, mut end) = ("header", 0, 8);
     for payload in payloads(bytes, Flags::all()) {
@@ -108,7 +110,7 @@ fn place(bytes: &[u8], offset: u64) -> String {
             function += imports.filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))).count();
         }
         let Some((id, range)) = payload.as_section() else { continue };
-        // The bytes in front of a section's contents, its number and its size, are its own.
+        // The bytes before a section's contents, its id and its size, belong to the section.
         if end <= offset {
             section = section_name(id);
         }

@@ -1,9 +1,10 @@
-//! The engine-wide type registry: equal types of any module get the same id, so that a type check compares numbers.
-//! Recursion groups are compared as a whole, with the references inside of a group counted from its start
-//! (Wasm 3.0, 3.1.1: "rolling").
+//! The engine-wide type registry: equal types of all modules get the same id, so that a type check compares numbers.
+//! Recursion groups are compared as a whole, with references inside a group counted from its start (Wasm 3.0, 3.1.1:
+//! "rolling").
 //!
-//! A group lives as long as something has a `DefType` of it: modules, stores, what the host has of types, and groups that
-//! name its types. The registry itself only knows it. Ids are used again; a generation tells who had one.
+//! A group lives as long as something holds a `DefType` of it: modules, stores, the host, and groups that refer to its
+//! types. The registry itself holds only weak references. Ids are reused; a generation distinguishes the types that had
+//! the same id.
 
 use super::descriptor::{DescriptorView, Descriptors};
 use super::scope::TypeScope;
@@ -19,32 +20,32 @@ use std::sync::{Arc, OnceLock, Weak};
 
 pub use super::types::TypeId;
 
-/// Stands for the n-th type of the group that is being defined.
+/// Marks the n-th type of the group that is being defined.
 const IN_GROUP: u32 = 1 << 31;
 
-/// How a type of the group that is being defined is named before it has an id.
+/// The id by which a type of the group that is being defined is referred to before it is registered.
 pub fn in_group(n: u32) -> TypeId {
     TypeId(IN_GROUP | n)
 }
 
-/// The place in its group of a type that was named so.
+/// The index in its group of a type that is referred to in this way.
 pub fn in_group_place(id: TypeId) -> Option<usize> {
     (id != TypeId::NONE && id.0 & IN_GROUP != 0).then_some((id.0 & !IN_GROUP) as usize)
 }
 
-/// What is registered of a type.
+/// A registered type.
 pub struct TypeDef {
     pub id: TypeId,
-    /// No other type that has or had this id has this one.
+    /// Distinguishes this type from all others that had or will have this id.
     pub generation: u32,
     pub sub: SubType,
-    /// Of a structure: where its fields are.
+    /// For a structure: the offsets of its fields.
     pub offsets: Box<[u32]>,
     /// Whether some field holds a function.
     pub has_funcs: bool,
-    /// Bytes of its descriptor.
+    /// Size of its descriptor in bytes.
     descriptor: u32,
-    /// What others keep with it as long as it lives.
+    /// Data that other code attaches to the type for as long as the type lives.
     attached: OnceLock<Attached>,
 }
 
@@ -78,11 +79,11 @@ impl TypeDef {
             CompositeType::Func(_) => &[],
         }
     }
-    /// What is kept with the type, made by `make` if nothing is yet. All that ask for a type ask for the same `T`.
+    /// The data attached to the type, created by `make` if there is none yet. All callers must ask for the same `T`.
     pub fn attached<T: Any + Send + Sync>(&self, make: impl FnOnce() -> Result<Arc<T>>) -> Result<Arc<T>> {
         if self.attached.get().is_none() {
             let made: Attached = make()?;
-            // Another thread may have been faster; then ours is dropped.
+            // If another thread was faster, ours is dropped.
             section(|| drop(self.attached.set(made)));
         }
         let attached = self.attached.get().expect("set above").clone();
@@ -90,7 +91,7 @@ impl TypeDef {
     }
 }
 
-/// A registered type, which is there as long as somebody has this.
+/// A registered type, which lives as long as this does.
 #[derive(Clone)]
 pub struct DefType {
     group: Arc<Group>,
@@ -115,32 +116,32 @@ impl DefType {
         (0..group.members.len() as u32).map(|place| DefType { group: group.clone(), place }).collect()
     }
 
-    /// What keeps it.
+    /// The group, which keeps the type alive.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
     }
 }
 
-/// The types of a recursion group, or of the exceptions of a function type.
+/// The types of a recursion group, or the type of the exceptions of one function type.
 pub struct Group {
     members: Box<[TypeDef]>,
-    /// The groups of what the members name.
+    /// The groups of the types that the members refer to.
     uses: Vec<Arc<Group>>,
     key: Key,
     registry: Arc<Shared>,
 }
 
-/// What a group is found by.
+/// The key by which the registry finds a group.
 enum Key {
     Types(Arc<[SubType]>),
-    /// No module, and not the host, can name the type.
+    /// Neither modules nor the host can refer to this type.
     ExceptionOf(TypeId),
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         self.registry.forget(self);
-        // Not one inside of the other: chains of types are as long as a module likes.
+        // Iterative, not recursive: a module determines how long chains of types are.
         let mut pending = std::mem::take(&mut self.uses);
         while let Some(group) = pending.pop() {
             if let Some(mut last) = Arc::into_inner(group) {
@@ -150,14 +151,14 @@ impl Drop for Group {
     }
 }
 
-/// What is registered. Groups are known only weakly; those that end are taken out by their own `drop`, which locks this: no
+/// The registry's data. It holds groups weakly. A group removes itself in its own `drop`, which takes this lock, so no
 /// group may be dropped under the lock.
 struct Inner {
     /// By the rolled group.
     groups: HashMap<Arc<[SubType]>, Weak<Group>>,
     /// By the function type of their tags.
     exceptions: FxHashMap<TypeId, Weak<Group>>,
-    /// By id: a group, and a place there.
+    /// By id: a group, and an index in it.
     types: FxHashMap<TypeId, (Weak<Group>, u32)>,
     scopes: FxHashMap<u32, Weak<TypeScope>>,
     next_generation: u32,
@@ -175,7 +176,7 @@ impl Shared {
         let mut guard = self.inner.write();
         let inner = &mut *guard;
         let is_it = |known: Option<&Weak<Group>>| known.is_some_and(|known| std::ptr::eq(known.as_ptr(), group));
-        // An equal one may have been registered since nobody had this one any more.
+        // An equal group may have been registered after this one's last reference was gone.
         match &group.key {
             Key::Types(key) if is_it(inner.groups.get(key)) => drop(inner.groups.remove(key)),
             Key::ExceptionOf(func) if is_it(inner.exceptions.get(func)) => drop(inner.exceptions.remove(func)),
@@ -187,7 +188,7 @@ impl Shared {
         }
     }
 
-    /// The type of an id, if there is one that modules and the host can name.
+    /// The type with this id, if it exists and modules and the host can refer to it.
     pub(super) fn find(&self, id: TypeId) -> Option<DefType> {
         let found = self.inner.read().get(id);
         found.filter(|def| matches!(def.group.key, Key::Types(_)))
@@ -220,23 +221,23 @@ impl TypeRegistry {
         Ok(TypeRegistry(Arc::new(Shared { inner: RwLock::new(inner), view })))
     }
 
-    /// The descriptors, to be read without a lock.
+    /// The descriptors, which can be read without a lock.
     pub fn view(&self) -> DescriptorView {
         self.0.view
     }
 
-    /// How many types there are.
+    /// The number of types.
     pub fn len(&self) -> usize {
         self.0.inner.read().types.len()
     }
 
-    /// The types of a recursion group whose members name each other by `in_group`.
+    /// Registers the types of a recursion group, whose members refer to each other by `in_group`.
     pub fn register_group(&self, group: Vec<SubType>) -> Result<Vec<DefType>> {
         let known = self.0.inner.read().known(&group);
         if let Some(known) = known {
             return Ok(DefType::all(known));
         }
-        // Kept from here on, so that their ids stay theirs.
+        // Held from here on, so that their ids stay valid.
         let uses = self.groups_of(group.iter().flat_map(SubType::named))?;
         let made = {
             let mut inner = self.0.inner.write();
@@ -248,7 +249,7 @@ impl TypeRegistry {
         Ok(DefType::all(made))
     }
 
-    /// The groups of types that are not named by `in_group`, each once.
+    /// The groups of the types that are not referred to by `in_group`, each once.
     fn groups_of(&self, ids: impl Iterator<Item = TypeId>) -> Result<Vec<Arc<Group>>> {
         let outside = ids.filter(|id| in_group_place(*id).is_none());
         let mut groups = outside.map(|id| Ok(self.find(id).ok_or_else(gone)?.group)).collect::<Result<Vec<_>>>()?;
@@ -257,14 +258,14 @@ impl TypeRegistry {
         Ok(groups)
     }
 
-    /// A function type of its own.
+    /// Registers a function type as a group of its own.
     pub fn register_func(&self, ty: &FuncType) -> Result<DefType> {
         let group = vec![SubType::plain(CompositeType::Func(Arc::new(ty.clone())))];
         Ok(self.register_group(group)?.remove(0))
     }
 
-    /// The type of exceptions whose tags have a function type: a structure of the tag, then of what the function takes. No
-    /// module can name it.
+    /// The type of exceptions whose tags have this function type: a structure of the tag, followed by the function's
+    /// parameters. Modules cannot refer to it.
     pub fn exception(&self, func: &DefType) -> Result<DefType> {
         let known = self.0.inner.read().known_exception(func.id);
         let group = match known {
@@ -282,23 +283,24 @@ impl TypeRegistry {
         Ok(DefType { group, place: 0 })
     }
 
-    /// The type of an id, if there is one that modules and the host can name.
+    /// The type with this id, if it exists and modules and the host can refer to it.
     pub fn find(&self, id: TypeId) -> Option<DefType> {
         self.0.find(id)
     }
 
-    /// The type of an id that something keeps, of exceptions as well.
+    /// The type with this id, which the caller knows to be alive; may be the type of exceptions.
     pub fn get(&self, id: TypeId) -> DefType {
         let found = self.0.inner.read().get(id);
         found.expect("the id of a type that is kept")
     }
 
-    /// The function type of an id that something keeps.
+    /// The function type with this id, which the caller knows to be alive.
     pub fn func(&self, id: TypeId) -> Arc<FuncType> {
         self.get(id).func().expect("the id of a function type").clone()
     }
 
-    /// Keeps types, and knows names of some. Found by its number if there are names.
+    /// Creates a scope that keeps the types alive and knows names of some. It gets a number by which it can be found if
+    /// there are names.
     pub fn scope(&self, types: Vec<DefType>, names: FxHashMap<TypeId, super::names::TypeNames>) -> Arc<TypeScope> {
         let mut groups: Vec<_> = types.into_iter().map(|t| t.group).collect();
         groups.sort_unstable_by_key(Arc::as_ptr);
@@ -317,7 +319,7 @@ impl TypeRegistry {
         scope
     }
 
-    /// The scope of a number, if it is still there.
+    /// The scope with this number, if it still exists.
     pub fn find_scope(&self, number: u32) -> Option<Arc<TypeScope>> {
         self.0.inner.read().scopes.get(&number)?.upgrade()
     }
@@ -338,7 +340,7 @@ impl Inner {
     }
 
     fn add(&mut self, shared: &Arc<Shared>, group: Vec<SubType>, uses: Vec<Arc<Group>>) -> Result<Arc<Group>> {
-        // Descriptors first, so that every member has an id when the members' types are told.
+        // Descriptors first, so that every member has an id when the members' types are resolved.
         let mut ids: Vec<TypeId> = Vec::with_capacity(group.len());
         let mut sizes = Vec::with_capacity(group.len());
         let first_generation = self.next_generation;
@@ -393,7 +395,7 @@ impl Inner {
     }
 }
 
-/// Never 0, which zeroed handles have.
+/// The next generation. Never 0, because zeroed handles have that.
 fn next_generation(generation: u32) -> u32 {
     generation.wrapping_add(1).max(1)
 }
@@ -436,7 +438,7 @@ mod tests {
         let a = r.register_group(vec![node(in_group(0), None)]).unwrap();
         let b = r.register_group(vec![node(in_group(0), None)]).unwrap();
         assert_eq!(a[0].id, b[0].id);
-        // The same structure in a group of two is another type.
+        // The same structure in a group of two is a different type.
         let c = r.register_group(vec![node(in_group(0), None), node(in_group(0), None)]).unwrap();
         assert!(c[0].id != a[0].id && c[1].id != c[0].id);
     }
@@ -475,7 +477,7 @@ mod tests {
         assert_eq!(d.ref_word(1) & (1 << (101 - 64)), 0, "the last bytes");
     }
 
-    /// Structures of so many bytes, one group each.
+    /// Structures of this many bytes, each in a group of its own.
     fn bytes(r: &TypeRegistry, n: usize) -> DefType {
         let byte = FieldType { storage: StorageType::I8, mutable: true };
         r.register_group(vec![SubType::plain(CompositeType::Struct(vec![byte; n].into()))]).unwrap().remove(0)
@@ -488,14 +490,14 @@ mod tests {
         let above = r.register_group(vec![node(below.id, Some(below.id))]).unwrap().remove(0);
         let (old, id) = (below.generation, below.id);
         drop(below);
-        // A type keeps what it names.
+        // A type keeps the types that it refers to.
         assert_eq!((r.len(), r.find(id).unwrap().generation), (2, old));
         drop(above);
         assert_eq!((r.len(), r.find(id).is_none()), (0, true));
-        // The number comes again, but not the type.
+        // The id is reused, but it is not the same type.
         let next = bytes(&r, 3);
         assert!(next.id == id && next.generation != old);
-        // One member keeps its group, exceptions keep their function type, and scopes what they are of.
+        // A member keeps its group, exceptions keep their function type, and scopes keep their types.
         let pair = r.register_group(vec![node(in_group(1), None), node(in_group(0), None)]).unwrap().remove(1);
         let func = r.register_func(&FuncType::new([ValType::I32], [])).unwrap();
         let exception = r.exception(&func).unwrap();
@@ -513,7 +515,7 @@ mod tests {
         assert_eq!(last.fields().len(), 1);
     }
 
-    /// A chain as long as a module may have ends without a recursion as deep.
+    /// Dropping a chain as long as a module can define needs no recursion of that depth.
     #[test]
     fn long_chains_end() {
         let r = TypeRegistry::new().unwrap();
@@ -531,7 +533,7 @@ mod tests {
         let r = TypeRegistry::new().unwrap();
         let first: Vec<DefType> = (0..200).map(|n| bytes(&r, n)).collect();
         let end = first.iter().map(|t| t.id.0).max().unwrap();
-        // Holes of all sizes, then types of all sizes: none is beyond what was used before.
+        // Gaps of all sizes, then types of all sizes: none is placed beyond what was used before.
         let kept: Vec<DefType> = first.into_iter().step_by(3).collect();
         let more: Vec<DefType> = (200..300).map(|n| bytes(&r, n)).collect();
         assert!(more.iter().all(|t| t.id.0 <= end));
@@ -545,7 +547,8 @@ mod tests {
         assert_eq!(bytes(&r, 5).id, start, "everything is free");
     }
 
-    /// Threads register and drop equal groups and such that name each other. Who has a type has the one that others have, too.
+    /// Threads register and drop equal groups, and groups that refer to each other. All threads that hold an equal type
+    /// hold the same one.
     #[test]
     fn equal_types_are_one_type_while_they_come_and_go() {
         let r = TypeRegistry::new().unwrap();
@@ -563,7 +566,7 @@ mod tests {
                         let user = r.register_group(vec![user]).unwrap().remove(0);
                         drop(base);
                         {
-                            // Each type that somebody has has one meaning.
+                            // Every type that some thread holds has only one meaning.
                             let mut ids = ids.lock();
                             let (count, meaning) = ids.entry(user.id.0).or_insert((0, n));
                             assert!(*count == 0 || *meaning == n);
@@ -571,7 +574,7 @@ mod tests {
                         }
                         let StorageType::Val(to) = user.fields()[0].storage else { panic!("a reference") };
                         assert_eq!(r.find(to.named().unwrap()).unwrap().fields().len(), n);
-                        // No two types of one meaning.
+                        // There are no two types with the same meaning.
                         let base = bytes(r, n);
                         assert_eq!(to.named(), Some(base.id));
                         ids.lock().get_mut(&user.id.0).unwrap().0 -= 1;

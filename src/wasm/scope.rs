@@ -1,5 +1,5 @@
-//! Types that belong together, such as those of a module: they are kept, and have the names that are given there. Equal types of
-//! other modules have names of their own.
+//! Types that belong together, such as those of a module. A scope keeps them alive and knows the names they were given
+//! there. Equal types of other modules can have other names.
 
 use super::names::TypeNames;
 use super::registry::{DefType, Group, Shared};
@@ -7,13 +7,13 @@ use super::types::*;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Made by `TypeRegistry::scope`.
+/// Created by `TypeRegistry::scope`.
 pub struct TypeScope {
-    /// What the host knows it by; 0 if it has no names.
+    /// The number by which the host refers to it; 0 if it has no names.
     number: u32,
     names: FxHashMap<TypeId, TypeNames>,
     registry: Arc<Shared>,
-    /// By address.
+    /// Sorted by address.
     types: Vec<Arc<Group>>,
 }
 
@@ -31,12 +31,12 @@ impl TypeScope {
         self.number
     }
 
-    /// What it keeps.
+    /// The groups that it keeps alive.
     pub fn groups(&self) -> &[Arc<Group>] {
         &self.types
     }
 
-    /// Tells a type that is kept from others that had its id before it.
+    /// The type's generation, which distinguishes it from earlier types with the same id. The scope must keep the type.
     pub fn generation(&self, id: TypeId) -> u32 {
         self.registry.view().get(id).generation
     }
@@ -62,27 +62,28 @@ impl TypeScope {
     }
 }
 
-/// Fields or values that are shown of a type without a name.
+/// Maximum number of fields or values displayed of a type without a name.
 const SHOWN_VALUES: usize = 8;
-/// Characters that are shown of a name among others. Guests choose how long names are, and how often they use them.
+/// Maximum number of characters displayed of a name in a list. Guests choose how long names are, and how often they are
+/// used.
 const SHOWN_NAME: usize = 100;
-/// As much of a list of types has room for what types without names are made of.
+/// Length of a list, in bytes, after which types without names are no longer displayed structurally.
 const SHOWN_LIST: usize = 1000;
 
-/// How much of a type is shown.
+/// How much of a type is displayed.
 #[derive(Clone, Copy, PartialEq)]
 enum Detail {
-    /// All of its name, or what it is made of.
+    /// Its whole name, or its structure.
     Whole,
-    /// The same, but not all of a long name.
+    /// The same, but a long name is cut off.
     InList,
     /// Its name, or its kind.
     Nested,
 }
 
-/// Text for people: names where this has some, otherwise what types are made of, one level deep.
+/// Text for humans: names where the scope has some, otherwise the structure of types, one level deep.
 impl TypeScope {
-    /// Whether it keeps a type.
+    /// Whether it keeps a type alive.
     pub fn has(&self, ty: &DefType) -> bool {
         self.types.binary_search_by_key(&Arc::as_ptr(ty.group()), Arc::as_ptr).is_ok()
     }
@@ -95,12 +96,12 @@ impl TypeScope {
         self.heap(heap, Detail::Whole)
     }
 
-    /// As `FuncType` prints.
+    /// The format in which `FuncType` prints.
     pub fn func_text(&self, f: &FuncType) -> String {
         self.func(f, usize::MAX, Detail::InList)
     }
 
-    /// As `ExternType` prints.
+    /// The format in which `ExternType` prints.
     pub fn extern_text(&self, t: &ExternType) -> String {
         match t {
             ExternType::Func(_, f) | ExternType::Tag(_, f) => format!("{} {}", t.kind_name(), self.func_text(f)),

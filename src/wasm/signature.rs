@@ -4,7 +4,7 @@ use super::types::{FuncType, HeapType, RefType, ValType};
 use crate::base::{Error, Quoted, Result};
 use crate::err;
 
-/// Parses what `FuncType` prints.
+/// Parses the format in which `FuncType` prints.
 pub fn parse(text: &str) -> Result<FuncType> {
     let mut p = Parser { text, at: 0 };
     let params = p.list()?;

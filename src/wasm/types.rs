@@ -3,14 +3,14 @@
 use crate::base::limits::{MEMORY32_SPAN, WASM_PAGE_SIZE};
 use std::fmt;
 
-/// A type's number in its engine: equal types have the same one. Machine code never holds one: it loads it from the
-/// instance's context. It is the byte offset of the type's `Descriptor`.
+/// A type's id in its engine: equal types have the same id. Machine code never contains ids; it loads them from the
+/// instance's context. An id is the byte offset of the type's `Descriptor`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(transparent)]
 pub struct TypeId(pub u32);
 
 impl TypeId {
-    /// The type of nothing: no registered type has this id.
+    /// No type: no registered type has this id.
     pub const NONE: TypeId = TypeId(u32::MAX);
 }
 
@@ -32,7 +32,7 @@ pub struct RefType {
     pub heap: HeapType,
 }
 
-/// A heap type (Wasm 3.0, 2.3.3). A concrete one says its kind, so that its place in the hierarchy is known without the
+/// A heap type (Wasm 3.0, 2.3.3). A concrete one includes its kind, so that its hierarchy is known without the
 /// registry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum HeapType {
@@ -54,7 +54,7 @@ pub enum HeapType {
     ConcreteArray(TypeId),
 }
 
-/// The four hierarchies of references, by their top types.
+/// The four hierarchies of reference types, by their top types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Top {
     Func,
@@ -101,7 +101,7 @@ impl Top {
         }
     }
 
-    /// Every reference of the hierarchy, null included.
+    /// The type of every reference of the hierarchy, including null.
     pub fn ref_type(self) -> RefType {
         RefType { nullable: true, heap: self.heap() }
     }
@@ -124,12 +124,12 @@ impl ValType {
     pub const ANYREF: ValType = ValType::Ref(RefType::ANY);
     pub const EXNREF: ValType = ValType::Ref(RefType::EXN);
 
-    /// Whether a value of it is a reference that the collector has to know: any but functions.
+    /// Whether its values are references that the collector must know: all except functions.
     pub fn is_gc(self) -> bool {
         matches!(self, ValType::Ref(r) if r.top() != Top::Func)
     }
 
-    /// The defined type that it names.
+    /// The defined type that it refers to.
     pub fn named(self) -> Option<TypeId> {
         match self {
             ValType::Ref(r) => r.heap.concrete(),
@@ -137,13 +137,14 @@ impl ValType {
         }
     }
 
-    /// Whether a value of it may refer to an object, which the collector moves: an i31, and what is always null, do not.
+    /// Whether its values can refer to objects, which the collector moves. An i31, or a type whose only value is null,
+    /// does not.
     pub fn may_be_object(self) -> bool {
         use HeapType as H;
         self.is_gc() && !matches!(self, ValType::Ref(r) if matches!(r.heap, H::I31 | H::None | H::NoExtern | H::NoExn))
     }
 
-    /// Whether it has a value to begin with: zero or null.
+    /// Whether it has a default value: zero or null.
     pub fn is_defaultable(self) -> bool {
         !matches!(self, ValType::Ref(r) if !r.nullable)
     }
@@ -178,7 +179,7 @@ impl fmt::Display for HeapType {
     }
 }
 
-/// Prints the text format's short form where there is one: `externref`, `(ref null $struct64)`, `(ref i31)`.
+/// Prints the text format's short form if there is one: `externref`, `(ref null $struct64)`, `(ref i31)`.
 impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.nullable, self.heap) {
@@ -206,7 +207,7 @@ impl fmt::Display for ValType {
     }
 }
 
-/// What a field or element takes in an object (Wasm 3.0, 2.3.7).
+/// The type of a field or element as it is stored in an object (Wasm 3.0, 2.3.7).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StorageType {
     I8,
@@ -215,8 +216,8 @@ pub enum StorageType {
 }
 
 impl StorageType {
-    /// Bytes in an object, a power of two. References take four: those to objects are offsets in the heap, those to
-    /// functions are indices into the store's list of functions.
+    /// Its size in an object in bytes, a power of two. References take four bytes: those to objects are offsets in the
+    /// heap, those to functions are indices into the store's list of functions.
     pub fn size(self) -> u32 {
         match self {
             StorageType::I8 => 1,
@@ -227,7 +228,7 @@ impl StorageType {
         }
     }
 
-    /// The type of values that are stored in it.
+    /// The type of the values that are stored in it.
     pub fn unpacked(self) -> ValType {
         match self {
             StorageType::I8 | StorageType::I16 => ValType::I32,
@@ -239,7 +240,7 @@ impl StorageType {
         matches!(self, StorageType::Val(t) if t.is_gc())
     }
 
-    /// Whether it holds functions, by their numbers.
+    /// Whether it holds functions, by their ids.
     pub fn is_func(self) -> bool {
         matches!(self, StorageType::Val(ValType::Ref(r)) if r.top() == Top::Func)
     }
@@ -252,7 +253,7 @@ pub struct FieldType {
     pub mutable: bool,
 }
 
-/// What a defined type is made of (Wasm 3.0, 2.3.8).
+/// The structure of a defined type (Wasm 3.0, 2.3.8).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CompositeType {
     Func(std::sync::Arc<FuncType>),
@@ -269,12 +270,12 @@ pub struct SubType {
 }
 
 impl SubType {
-    /// A type of its own: final, without a supertype.
+    /// A type in a group of its own: final, without a supertype.
     pub fn plain(composite: CompositeType) -> SubType {
         SubType { is_final: true, supertype: None, composite }
     }
 
-    /// The types that it names.
+    /// The types that it refers to.
     pub fn named(&self) -> impl Iterator<Item = TypeId> + '_ {
         let (vals, fields): (&[ValType], &[FieldType]) = match &self.composite {
             CompositeType::Func(f) => (&f.values, &[]),
@@ -304,7 +305,7 @@ impl SubType {
         SubType { is_final: self.is_final, supertype: self.supertype.map(f), composite }
     }
 
-    /// What heap type a reference to objects of it has.
+    /// The heap type of references to its objects.
     pub fn heap_type(&self, id: TypeId) -> HeapType {
         match self.composite {
             CompositeType::Func(_) => HeapType::ConcreteFunc(id),
@@ -336,7 +337,7 @@ impl FuncType {
     pub fn results(&self) -> &[ValType] {
         &self.values[self.params..]
     }
-    /// All of them, parameters first.
+    /// All types, parameters first.
     pub fn values(&self) -> &[ValType] {
         &self.values
     }
@@ -346,7 +347,7 @@ impl FuncType {
     }
 }
 
-/// Prints `(i32, i64) -> f64`, the form that signatures are given in from C.
+/// Prints `(i32, i64) -> f64`, the form in which C passes signatures.
 impl fmt::Display for FuncType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, tys: &[ValType]| {
@@ -370,7 +371,7 @@ impl fmt::Display for FuncType {
     }
 }
 
-/// What indexes and sizes of a table or memory are (Wasm 3.0, 2.3.11, where it is called address type).
+/// The type of the indexes and sizes of a table or memory (Wasm 3.0, 2.3.11, where it is called address type).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum IndexType {
     #[default]
@@ -391,7 +392,7 @@ impl IndexType {
         }
     }
 
-    /// The type of a length that has to do with two of them: the smaller one (Wasm 3.0, 3.4.12).
+    /// The type of a length that applies to two of them: the smaller one (Wasm 3.0, 3.4.12).
     pub fn min(self, other: IndexType) -> IndexType {
         if self.is_64() { other } else { self }
     }
@@ -405,7 +406,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether something of these limits, now at `size`, may stand where `wanted` is imported (Wasm 2.0, 4.5.1).
+    /// Whether something with these limits, currently of size `size`, can be imported as `wanted` (Wasm 2.0, 4.5.1).
     pub fn matches(&self, size: u64, wanted: &Limits) -> bool {
         size >= wanted.min
             && match (self.max, wanted.max) {
@@ -439,13 +440,13 @@ impl TableType {
         TableType { limits, element, index: IndexType::I32 }
     }
 
-    /// Whether a table of this type, now of `size` elements, may stand where `wanted` is imported.
+    /// Whether a table of this type, currently of `size` elements, can be imported as `wanted`.
     pub fn matches(&self, size: u64, wanted: &TableType) -> bool {
         (self.index, self.element) == (wanted.index, wanted.element) && self.limits.matches(size, &wanted.limits)
     }
 }
 
-/// A memory type (Wasm 3.0, 2.3.13, and the proposal of custom page sizes). Limits count pages.
+/// A memory type (Wasm 3.0, 2.3.13, and the custom-page-sizes proposal). Limits count pages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     pub limits: Limits,
@@ -453,7 +454,7 @@ pub struct MemoryType {
     pub page: PageSize,
 }
 
-/// Bytes in a page of a memory.
+/// Size of a page of a memory in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum PageSize {
     One,
@@ -480,7 +481,8 @@ impl MemoryType {
         MemoryType { limits, index: IndexType::I32, page: PageSize::Wasm }
     }
 
-    /// Most pages it may ever have: what its indexes reach, and sizes can say.
+    /// The maximum number of pages that it can ever have: those that its indexes can address, and whose number and size
+    /// in bytes can be represented.
     pub fn max_pages(&self) -> u64 {
         let reach = match self.index {
             IndexType::I32 => (MEMORY32_SPAN >> self.page.log2()).min(self.index.max()),
@@ -489,23 +491,23 @@ impl MemoryType {
         self.limits.max.map_or(reach, |max| max.min(reach))
     }
 
-    /// Bytes it has at least, if they can be counted.
+    /// Its minimum size in bytes, if that fits in 64 bits.
     pub fn min_bytes(&self) -> Option<u64> {
         self.limits.min.checked_mul(self.page.bytes())
     }
 
-    /// Whether its size is always in pages of the system, so that what is behind it can be a guard.
+    /// Whether its size is always a multiple of the system's page size, so that a guard can directly follow it.
     pub fn has_whole_pages(&self) -> bool {
         self.page == PageSize::Wasm
     }
 
-    /// Whether a memory of this type, now of `pages`, may stand where `wanted` is imported.
+    /// Whether a memory of this type, currently of `pages` pages, can be imported as `wanted`.
     pub fn matches(&self, pages: u64, wanted: &MemoryType) -> bool {
         (self.index, self.page) == (wanted.index, wanted.page) && self.limits.matches(pages, &wanted.limits)
     }
 }
 
-/// Prints as the text format does: nothing for 32-bit indexes, else `i64 `.
+/// Prints the text format: nothing for 32-bit indexes, otherwise `i64 `.
 impl fmt::Display for IndexType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_64() { "i64 " } else { "" })
@@ -522,17 +524,17 @@ pub struct GlobalType {
 /// The type of an import or export (Wasm 2.0, 2.3.11).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ExternType {
-    /// With the id of the type, which a supertype's import also accepts.
+    /// With the id of its exact type. An import of a supertype accepts it too.
     Func(TypeId, std::sync::Arc<FuncType>),
     Table(TableType),
     Memory(MemoryType),
     Global(GlobalType),
-    /// With the id of the type, whose parameters are what an exception of the tag carries.
+    /// With the id of its type, whose parameters are the types of the values that an exception carries.
     Tag(TypeId, std::sync::Arc<FuncType>),
 }
 
 impl ExternType {
-    /// The types that it names.
+    /// The types that it refers to.
     pub fn named(&self) -> impl Iterator<Item = TypeId> + '_ {
         let (func, vals): (Option<TypeId>, &[ValType]) = match self {
             ExternType::Func(id, f) | ExternType::Tag(id, f) => (Some(*id), f.values()),
@@ -557,8 +559,8 @@ impl ExternType {
     }
 }
 
-/// Prints as the text format does: `func (i32) -> i32`, `memory 1 2`, `memory i64 5 (pagesize 1)`, `global mut i32`,
-/// `table 10 funcref`.
+/// Prints a form like the text format: `func (i32) -> i32`, `memory 1 2`, `memory i64 5 (pagesize 1)`, `global mut
+/// i32`, `table 10 funcref`.
 impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
