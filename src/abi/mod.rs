@@ -1,8 +1,9 @@
-//! Floor 2: what machine code and the runtime agree on. Neither Cranelift nor the heap is known here.
+//! Layer 2: what machine code and the runtime agree on. It knows neither Cranelift nor the heap.
 
 pub mod builtin;
 pub mod code;
 pub mod contract;
+pub mod convention;
 pub mod heap;
 pub mod layout;
 pub mod settings;

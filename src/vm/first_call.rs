@@ -4,6 +4,7 @@
 use super::instance::Instance;
 use super::store::Store;
 use super::trap;
+use crate::abi::convention::{FLOAT_REGISTERS, INT_ARGUMENTS};
 use crate::abi::vmstruct::{VmCode, VmContext, VmHeader, VmStore};
 use crate::base::index::*;
 use crate::base::{Error, ErrorKind, Trap};
@@ -15,6 +16,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub fn addresses() -> [VmCode; 2] {
     [context_first as *const () as VmCode, context_second as *const () as VmCode]
 }
+
+/// Bytes of the registers that arguments travel in, as they are kept below.
+#[cfg(target_arch = "x86_64")]
+const KEPT: usize = INT_ARGUMENTS * 8 + FLOAT_REGISTERS * 16;
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(KEPT == 176, "what is written below");
 
 /// Keeps the arguments, which are in the registers that the `tail` convention has for them or on the stack, and says where
 /// WebAssembly was left, for errors.
@@ -29,7 +36,7 @@ macro_rules! first_call {
                 concat!("mov r11, [", $context, " + {store}]"),
                 "mov [r11 + {exit_fp}], rbp",
                 "mov [r11 + {exit_sp}], rsp",
-                "sub rsp, 176",
+                "sub rsp, {kept}",
                 "mov [rsp], rdi",
                 "mov [rsp + 8], rsi",
                 "mov [rsp + 16], rdx",
@@ -66,6 +73,7 @@ macro_rules! first_call {
                 store = const offset_of!(VmHeader, store),
                 exit_fp = const offset_of!(VmStore, exit_fp),
                 exit_sp = const offset_of!(VmStore, exit_sp),
+                kept = const KEPT,
                 enter = sym enter,
             )
         }

@@ -138,7 +138,7 @@ macro_rules! bring_registers_back {
 /// Defines the stub of a builtin: `stub!(class name => path::of::shim)`.
 macro_rules! stub {
     (leaf $name:ident => $shim:path) => {};
-    (raise $name:ident => $shim:path) => { stub!(@publish $name => $shim, ""); };
+    (may_unwind $name:ident => $shim:path) => { stub!(@publish $name => $shim, ""); };
     // On aarch64 arguments of the `tail` convention begin at x2.
     (tail $name:ident => $shim:path) => { stub!(@publish $name => $shim, "mov x0, x2\nmov x1, x3"); };
     (@publish $name:ident => $shim:path, $first:literal) => {
@@ -195,7 +195,7 @@ macro_rules! stub {
             )
         }
     };
-    (quiet $name:ident => $shim:path) => {
+    (preserve_all $name:ident => $shim:path) => {
         /// Keeps all registers that the shim may change, those of its arguments as well.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]

@@ -4,6 +4,7 @@
 use super::asm::*;
 use super::func::Cx;
 use super::operands::{Loc, MANY_WORDS, Operand, Repr, XMM15, in_a_row, words_above, words_below};
+use crate::abi::convention::{FLOAT_REGISTERS, INT_ARGUMENTS, INT_RESULTS};
 
 /// Where a value travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,9 +17,8 @@ pub enum ArgLoc {
 }
 
 /// The first one points to the memory for results, if some travel there; then comes the callee's context.
-const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, R8, R9];
-const RESULTS: [Gpr; 8] = [RAX, RCX, RDX, RSI, RDI, R8, R9, R10];
-const FLOATS: u8 = 8;
+const ARGUMENTS: [Gpr; INT_ARGUMENTS] = [RDI, RSI, RDX, RCX, R8, R9];
+const RESULTS: [Gpr; INT_RESULTS] = [RAX, RCX, RDX, RSI, RDI, R8, R9, R10];
 
 /// Points to the memory for results.
 pub const RESULT_MEMORY: Gpr = ARGUMENTS[0];
@@ -42,7 +42,7 @@ pub fn results(reprs: impl Iterator<Item = Repr>) -> (Vec<ArgLoc>, u32) {
 fn arg_locs(reprs: impl Iterator<Item = Repr>, gprs: &[Gpr]) -> (Vec<ArgLoc>, u32) {
     let (mut gprs, mut xmms, mut stack) = (gprs.iter(), 0, 0u32);
     let mut loc = |repr: Repr| {
-        if repr.is_float() && xmms < FLOATS {
+        if repr.is_float() && (xmms as usize) < FLOAT_REGISTERS {
             xmms += 1;
             return ArgLoc::Xmm(Xmm(xmms - 1));
         }

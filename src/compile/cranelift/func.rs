@@ -4,6 +4,7 @@ use super::layout::Edge;
 use super::poll::Poll;
 use super::work::Shape;
 use crate::abi::builtin::{Builtin, Class, Ty};
+use crate::abi::convention::{FLOAT_REGISTERS, INT_RESULTS};
 use crate::abi::vmstruct::*;
 use crate::base::Trap;
 use crate::base::index::*;
@@ -133,13 +134,10 @@ pub fn wasm_signature(ty: &FuncType) -> Signature {
     sig
 }
 
-/// Registers that the `tail` convention of x86-64 has for results, of numbers and addresses, and of floats and vectors each.
-const RESULT_REGISTERS: usize = 8;
-
-/// Whether some results travel in memory, to which the first argument points; the context is the second one then.
+/// Whether some results travel in memory (`abi::convention`).
 pub fn results_in_memory(ty: &FuncType) -> bool {
     let floats = ty.results().iter().filter(|t| matches!(t, ValType::F32 | ValType::F64 | ValType::V128)).count();
-    floats.max(ty.results().len() - floats) > RESULT_REGISTERS
+    floats > FLOAT_REGISTERS || ty.results().len() - floats > INT_RESULTS
 }
 
 /// Cranelift's code of a trap. Ours are its user codes.
@@ -396,9 +394,9 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     /// A builtin's signature and address.
     pub fn builtin(&mut self, builtin: Builtin) -> (SigRef, Value) {
         let conv = match builtin.class() {
-            Class::leaf | Class::raise => self.env.isa.default_call_conv(),
+            Class::leaf | Class::may_unwind => self.env.isa.default_call_conv(),
             Class::tail => CallConv::Tail,
-            Class::quiet | Class::poll => CallConv::PreserveAll,
+            Class::preserve_all | Class::poll => CallConv::PreserveAll,
         };
         let sig = match self.builtin_sigs.get(&builtin) {
             Some(s) => *s,

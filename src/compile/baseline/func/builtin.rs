@@ -81,7 +81,7 @@ impl Cx<'_> {
 
     /// The same when no operand is in a register: the call may be one that is not always reached.
     pub fn call_builtin_spilled(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Bailout> {
-        debug_assert!(matches!(builtin.class(), Class::leaf | Class::raise));
+        debug_assert!(matches!(builtin.class(), Class::leaf | Class::may_unwind));
         let loc = |(i, arg): (usize, &Arg)| {
             let operand = match *arg {
                 Arg::Value(o) => o,
@@ -93,7 +93,7 @@ impl Cx<'_> {
         self.move_args(&values);
         self.emit_builtin_call(builtin, CONTEXT);
         match builtin.class() {
-            Class::raise => self.record_safepoint(),
+            Class::may_unwind => self.record_safepoint(),
             _ => self.record_call_site(),
         }
         Ok(())
