@@ -32,7 +32,8 @@ pub struct wrt_store_t {
     data: ManuallyDrop<UserData>,
 }
 
-/// Tokens are addresses of words, so the lowest bit is free.
+/// Marks an occupant whose callback runs. Tokens are addresses of words, so the lowest bit is free.
+/// cbindgen:ignore
 pub const LENT: usize = 1;
 
 impl wrt_store_t {

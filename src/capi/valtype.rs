@@ -87,6 +87,7 @@ const ABSTRACT: [(u8, HeapType); 12] = [
 ];
 
 impl wrt_type_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_type_t =
         wrt_type_t { engine: 0, index: 0, generation: 0, names: 0, kind: 0, nullable: 0, reserved: 0 };
 
@@ -271,6 +272,7 @@ pub struct wrt_field_t {
 }
 
 impl wrt_field_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_field_t = wrt_field_t { r#type: wrt_type_t::EMPTY, is_mutable: 0 };
 
     pub fn new(origin: &Origin, f: &FieldType) -> wrt_field_t {
