@@ -1,4 +1,4 @@
-//! Makes the C header from the Rust items, and names the shared library.
+//! Generates the C header from the Rust items, and sets the SONAME of the shared library.
 
 use std::env;
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-// The rows of the trap table, to name them in the header.
+// The trap table, for the header's constants.
 #[allow(dead_code)]
 #[path = "src/base/trap.rs"]
 mod trap;
@@ -16,7 +16,7 @@ fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=src/base");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libwrt.so.0");
-    // Handlers and threads may be ours when the host thinks it is done: the library stays.
+    // The library's signal handlers and threads may still run after the host has closed it, so it is never unloaded.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
 
     let out = Path::new(&env::var("OUT_DIR")?).join("wrt.h");
@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
     config.layout.aligned_n = Some("WRT_ALIGNED".into());
     config.export.include = vec!["ErrorKind".into()];
     config.export.rename.insert("ErrorKind".into(), "wrt_error_kind_t".into());
-    // Of one byte that may have any value; C writes it as what it is meant to be.
+    // A byte that may have any value. The header shows it as the type that C callers pass.
     config.export.rename.insert("wrt_bool".into(), "bool".into());
     config.export.exclude = vec!["wrt_bool".into()];
     config.enumeration.rename_variants = cbindgen::RenameRule::ScreamingSnakeCase;
@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
         .with_context(|| format!("listing {}", folder.display()))?
         .into_iter()
-        // Not the folder's root: with it, every function would be there twice.
+        // Without mod.rs: cbindgen would follow it and read every other file twice.
         .filter(|path| path.extension().is_some_and(|e| e == "rs") && path.file_name().is_some_and(|n| n != "mod.rs"))
         .collect();
     sources.sort();
@@ -65,7 +65,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Variants of the error kinds carry their prefix, and functions that give an error must be looked at.
+/// Adds the prefix to the error kinds, and marks the functions whose returned error must be used.
 fn polish(header: &str) -> String {
     let mut out = String::new();
     let mut in_kinds = false;
@@ -83,9 +83,9 @@ fn polish(header: &str) -> String {
     out
 }
 
-/// A constant for every trap.
+/// Returns the definitions of a constant for each trap.
 fn traps() -> String {
-    let mut out = String::from("/* Why WebAssembly trapped: wrt_error_trap_code. Append only. */\n");
+    let mut out = String::from("/* Trap codes (wrt_error_trap_code). Codes are never changed, only added. */\n");
     for t in (0..=u8::MAX).filter_map(trap::Trap::from_u8) {
         let name = format!("{t:?}");
         let mut upper = String::new();
@@ -111,21 +111,25 @@ const MUST_USE: &str = "\
 ";
 
 const HEADER: &str = "\
-/* wrt: a WebAssembly engine that lives inside other people's programs.
+/* wrt: a WebAssembly engine to embed in other programs.
  *
- * This file is made from the Rust sources (make headers); do not edit it.
+ * This file is generated from the Rust sources (make headers); do not edit it.
  *
- * Conventions
- * - `const T *` is borrowed for the time of the call, unless the text says otherwise.
- * - Parameters named take_* are taken: the caller's slot becomes the empty value, whether the call succeeds or not; only
- *   a value of another store stays where it is.
- * - Outputs are named out_*; they are always written: the result, or zeros on failure.
- * - A fallible function returns NULL, or an error object that the caller owns (wrt_error_delete).
- * - An owned pointer comes from a *_new, *_clone, *_parse or *_load; it goes to its *_delete, which takes NULL. Other
- *   pointers are borrowed from the first argument.
+ * Conventions. The comment of a function says where it deviates from them.
+ * - `const T *` parameters are borrowed for the duration of the call.
+ * - take_* parameters transfer ownership to the library: the caller's slot becomes the empty value, whether the call
+ *   succeeds or fails. But a value of another store stays in its slot, and so do all values if the store itself cannot
+ *   be used (for example because it is NULL, or another thread is using it).
+ * - out_* parameters receive results. They are always written: with the result on success, with zeros on failure.
+ * - A function that can fail returns NULL on success, or an error that the caller owns (wrt_error_delete). Comments name
+ *   the kinds of errors in backticks: `not found` is WRT_ERROR_KIND_NOT_FOUND.
+ * - The caller owns a pointer if the comment of the function says so (*_new, *_clone, *_parse, *_load and some others),
+ *   and passes it to the *_delete function of its type, which accepts NULL. All other pointers are borrowed from the
+ *   first argument.
  * - Handles (wrt_func_t, wrt_instance_t, ...) are plain values that own nothing; every use checks them.
- * - References to objects (wrt_ref_t) keep their object alive until their scope ends or they are released; later uses are
- *   errors. Every callback has a scope of its own.
- * - No input aborts the process: NULL, foreign or stale handles, wrong kinds are errors.
- * - Engines, modules and types may be shared between threads; a store and its handles are used by one thread at a time.
+ * - References (wrt_ref_t) keep their object alive until they are released or their scope ends; later uses are errors.
+ *   Every callback has its own scope.
+ * - Invalid arguments do not end the process: NULL, handles that are stale or of another store, and values of the wrong
+ *   kind are errors. Pointers themselves must be valid, and the *_raw functions do not check all values.
+ * - Engines, modules and types can be shared between threads; a store and its handles are used by one thread at a time.
  */";

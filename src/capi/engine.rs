@@ -6,8 +6,8 @@ use super::error::wrt_error_t;
 use super::own::{borrow, delete, give, output};
 use crate::api::{Config, Engine, EngineOffer};
 
-/// What modules and stores are made from. May be shared between threads; a program may have many. Modules and stores keep
-/// what they need of it, so it may be deleted before them.
+/// An engine: the settings, and everything that modules and stores share. Can be shared between threads; a program
+/// can have many. Modules and stores keep what they need of their engine, so it can be deleted before them.
 pub struct wrt_engine_t(pub(super) Engine, #[allow(dead_code)] EngineOffer);
 
 impl wrt_engine_t {
@@ -17,8 +17,9 @@ impl wrt_engine_t {
     }
 }
 
-/// Makes an engine. `config` is borrowed and may be NULL for the defaults. `*out_engine` is owned by the caller, NULL on
-/// failure: `unsupported` on a machine that is not supported, `invalid argument` for settings out of range.
+/// Creates an engine. `config` is borrowed; NULL stands for the defaults. The caller owns `*out_engine`, which is
+/// NULL on failure. Fails with `unsupported` on a machine that is not supported, with `invalid argument` for settings
+/// that are out of range, and with `i/o` if the system refuses the signal handlers or the cache directory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_new(
     config: *const wrt_config_t,
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn wrt_engine_new(
     })
 }
 
-/// Another owned pointer to the same engine. NULL for NULL.
+/// Returns another owned pointer to the same engine. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_clone(engine: *const wrt_engine_t) -> *mut wrt_engine_t {
     plain(std::ptr::null_mut(), || {
@@ -45,8 +46,9 @@ pub unsafe extern "C" fn wrt_engine_clone(engine: *const wrt_engine_t) -> *mut w
     })
 }
 
-/// How far the compilation of modules has come since the engine was made: bytes of function bodies that are compiled, and
-/// of those that were and are to be. May be called from any thread at any time, to show it while a module is made.
+/// Reports how far the compilation of the engine's modules has come: `*out_done` is how many bytes of function bodies
+/// have been compiled since the engine was created, and `*out_total` is how many have been compiled or are waiting to
+/// be. Can be called from any thread at any time, for example to show progress while another thread creates a module.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_compile_progress(
     engine: *const wrt_engine_t,
@@ -64,8 +66,8 @@ pub unsafe extern "C" fn wrt_engine_compile_progress(
     })
 }
 
-/// How many defined types there are now, of modules and of the host: those that something keeps (`wrt_type_t`). May be called from any
-/// thread at any time. 0 for NULL.
+/// Returns how many defined types exist in the engine, from modules and from the host: those that something keeps
+/// alive (see `wrt_type_t`). Can be called from any thread at any time. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_type_count(engine: *const wrt_engine_t) -> usize {
     // SAFETY: the caller passes NULL or an engine.
@@ -75,6 +77,6 @@ pub unsafe extern "C" fn wrt_engine_type_count(engine: *const wrt_engine_t) -> u
 /// Deletes an engine pointer. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_delete(engine: *mut wrt_engine_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(engine) }
 }

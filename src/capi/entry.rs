@@ -1,4 +1,4 @@
-//! The boundary: nothing but results and error objects crosses it.
+//! The boundary of the C API: only results and error objects cross it, never a panic.
 
 use super::error::wrt_error_t;
 use super::store::{LENT, wrt_store_t};
@@ -9,7 +9,7 @@ use crate::sys::thread;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs a fallible function.
+/// Runs a fallible function and turns its error into an error object.
 pub fn entry(f: impl FnOnce() -> Result<()>) -> *mut wrt_error_t {
     match guarded(f) {
         Ok(()) => std::ptr::null_mut(),
@@ -17,16 +17,16 @@ pub fn entry(f: impl FnOnce() -> Result<()>) -> *mut wrt_error_t {
     }
 }
 
-/// Runs a function that can not fail; `default` is what a panic gives.
+/// Runs a function that cannot fail, and returns `default` if it panics.
 pub fn plain<T>(default: T, f: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or(default)
 }
 
-/// What `f` has captured stays where it is: to move it would be to wait until it is written.
+/// The closure is not moved: a move would have to wait until its captured values have been written to memory.
 #[inline(always)]
 fn guarded(f: impl FnOnce() -> Result<()>) -> Result<()> {
     let mut f = ManuallyDrop::new(f);
-    // SAFETY: taken once.
+    // SAFETY: the closure is taken only once.
     match catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::take(&mut f)() })) {
         Ok(result) => result,
         Err(panic) => Err(panicked(panic)),
@@ -35,15 +35,16 @@ fn guarded(f: impl FnOnce() -> Result<()>) -> Result<()> {
 
 #[cold]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
-    // What a panic's payload does when dropped is not ours to trust.
+    // Dropping the panic's payload could run code that panics again.
     std::mem::forget(panic);
     Error::new(ErrorKind::Internal, "the engine panicked")
 }
 
-/// Lets a call into a store. Returns which thread was in it before, for `set_occupant` afterwards: 0, or one in a callback.
+/// Checks whether this thread may enter a store. Returns the previous occupant, which has to be restored by
+/// `set_occupant` afterwards: 0, or a thread whose callback is running.
 ///
 /// # Safety
-/// `store` is NULL or a store that lives.
+/// `store` is NULL or a live store.
 #[inline(always)]
 unsafe fn admit(store: *mut wrt_store_t) -> Result<usize> {
     if store.is_null() {
@@ -61,10 +62,10 @@ unsafe fn admit(store: *mut wrt_store_t) -> Result<usize> {
     }
 }
 
-/// Returns the occupant: none, if all that it does will never return.
+/// Checks the occupant of a store and returns it: 0 if none of its calls will ever return.
 ///
 /// # Safety
-/// As `admit`; there is an occupant.
+/// As `admit`; the store has an occupant.
 #[cold]
 unsafe fn check_occupant(store: *mut wrt_store_t, before: usize, thread: usize, sp: usize) -> Result<usize> {
     match (before & !LENT == thread, before & LENT != 0) {
@@ -82,7 +83,7 @@ unsafe fn check_occupant(store: *mut wrt_store_t, before: usize, thread: usize, 
 /// Runs a function on a store. A panic poisons the store.
 ///
 /// # Safety
-/// `store` is NULL or a store that lives, which only this thread uses now.
+/// `store` is NULL or a live store that only this thread uses now.
 #[inline(always)]
 pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
@@ -98,12 +99,12 @@ pub unsafe fn on_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>
 }
 
 /// # Safety
-/// As `on_store`, which has checked the store.
+/// As `on_store`; the store has been checked by `admit`.
 #[inline(always)]
 unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
     let mut f = ManuallyDrop::new(f);
-    // SAFETY: the caller's promise. The temporary `StoreMut` is this call's own (`lend`), so calls may nest. The function is
-    // taken once.
+    // SAFETY: the caller's promise. The temporary `StoreMut` is this call's own (`lend`), so calls can nest. The function is
+    // taken only once.
     match catch_unwind(AssertUnwindSafe(|| unsafe { (*store).with(ManuallyDrop::take(&mut f)) })) {
         Ok(Ok(())) => std::ptr::null_mut(),
         Ok(Err(e)) => wrt_error_t::give(e),
@@ -112,14 +113,14 @@ unsafe fn on_open_store(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_
     }
 }
 
-/// As `on_store`, for what may run WebAssembly: the store can not go away before it is over, even when a callback
-/// deletes it.
+/// As `on_store`, for functions that may run WebAssembly: the store is not destroyed before the function has
+/// returned, even if a callback deletes it.
 ///
 /// # Safety
 /// As `on_store`.
 #[inline(always)]
 pub unsafe fn running(store: *mut wrt_store_t, f: impl FnOnce(&mut StoreMut<'_>) -> Result<()>) -> *mut wrt_error_t {
-    // SAFETY: the caller's promise; between `enter` and `leave` the store stays.
+    // SAFETY: the caller's promise; between `enter` and `leave` the store is not destroyed.
     unsafe {
         let occupant = match admit(store) {
             Ok(before) => before,
@@ -144,7 +145,7 @@ unsafe fn panicked_on(store: *mut wrt_store_t, panic: Box<dyn std::any::Any + Se
     wrt_error_t::give(panicked(panic))
 }
 
-/// The error of a NULL where an object is required.
+/// Returns the error for a NULL where an object is required.
 #[cold]
 pub fn null(what: &str) -> Error {
     err!(InvalidArgument, "{what} is NULL")

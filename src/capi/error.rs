@@ -6,9 +6,9 @@ use crate::api::{Error, ErrorKind, Result, Trap};
 use crate::err;
 use std::ffi::{CStr, c_char};
 
-/// What went wrong: a kind, a one-line message and, where there is one, a trap code, a byte offset, an exception and a
-/// backtrace. Owned by whoever got it. May be used from any thread, by one at a time. One that holds an exception
-/// (`wrt_error_exception`) may outlive its store.
+/// An error: a kind, a one-line message and, if available, a trap code, a byte offset, an exception and a backtrace.
+/// Owned by the code that receives it. Can be used from any thread, by one thread at a time. An error that holds an
+/// exception (`wrt_error_exception`) can outlive its store.
 pub struct wrt_error_t {
     error: Error,
     message: CText,
@@ -20,7 +20,7 @@ struct FrameText {
     func: Option<CText>,
 }
 
-/// One WebAssembly frame of a backtrace. Strings are borrowed from the error, NULL where unknown.
+/// A WebAssembly frame of a backtrace. Strings are borrowed from the error; they are NULL if unknown.
 #[repr(C)]
 pub struct wrt_frame_t {
     /// The module's name.
@@ -29,15 +29,15 @@ pub struct wrt_frame_t {
     pub func_name: *const c_char,
     /// The function's index in its module.
     pub func_index: u32,
-    /// Byte offset of the instruction in the module; UINT32_MAX where unknown.
+    /// Byte offset of the instruction in the module; UINT32_MAX if unknown.
     pub module_offset: u32,
-    /// Byte offset of the instruction in the function; UINT32_MAX where unknown.
+    /// Byte offset of the instruction in the function; UINT32_MAX if unknown.
     pub func_offset: u32,
     /// Always 0.
     pub reserved: u32,
-    /// Bytes of the module's name, which may have NULs inside; 0 where unknown.
+    /// Length of the module's name in bytes, which may include NULs; 0 if unknown.
     pub module_name_len: usize,
-    /// Bytes of the function's name, which may have NULs inside; 0 where unknown.
+    /// Length of the function's name in bytes, which may include NULs; 0 if unknown.
     pub func_name_len: usize,
 }
 
@@ -65,10 +65,10 @@ impl wrt_error_t {
 }
 
 /// # Safety
-/// `error` is NULL or an error that the host gives.
+/// `error` is NULL or an error that the host gives up.
 #[inline(always)]
 pub unsafe fn result_of(error: *mut wrt_error_t) -> Result<()> {
-    // SAFETY: callbacks give their errors.
+    // SAFETY: callbacks give up ownership of the errors that they return.
     if error.is_null() { Ok(()) } else { Err(unsafe { wrt_error_t::take(error) }) }
 }
 
@@ -76,9 +76,10 @@ fn kind_of(number: u8) -> Option<ErrorKind> {
     ErrorKind::all().into_iter().find(|k| *k as u8 == number)
 }
 
-/// Makes an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
-/// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and copied, control characters escaped and cut where it is longer than 1000 bytes; NULL stands for the kind's name. Never returns NULL. Legal
-/// anywhere.
+/// Creates an error for a callback to return. `kind` is one of the `WRT_ERROR_KIND_*`; an unknown one becomes
+/// `WRT_ERROR_KIND_HOST`. The message is UTF-8 and is copied. Control characters are escaped, and a message of more
+/// than 1000 bytes is cut off. NULL stands for the name of the kind. The caller owns the error. Never returns NULL.
+/// Legal anywhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_new(kind: u8, message: *const c_char, message_len: usize) -> *mut wrt_error_t {
     entry(|| {
@@ -91,13 +92,15 @@ pub unsafe extern "C" fn wrt_error_new(kind: u8, message: *const c_char, message
     })
 }
 
-/// Makes the error of a guest that asks to exit, for a callback to return. Never returns NULL.
+/// Creates the error of a guest that asks to exit with `status`, for a callback to return. The caller owns it. Never
+/// returns NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_error_new_exit(status: i32) -> *mut wrt_error_t {
     entry(|| Err(Error::exit(status)))
 }
 
-/// Makes the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`. Never returns NULL.
+/// Creates the error of a trap, for a callback to return. `code` is one of the `WRT_TRAP_*`; any other code returns
+/// an error of kind `invalid argument` instead. The caller owns it. Never returns NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_error_new_trap(code: u8) -> *mut wrt_error_t {
     entry(|| Err(Trap::from_u8(code).map_or_else(|| err!(InvalidArgument, "no trap has code {code}"), Error::trap)))
@@ -106,45 +109,47 @@ pub extern "C" fn wrt_error_new_trap(code: u8) -> *mut wrt_error_t {
 /// Deletes an error. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_delete(error: *mut wrt_error_t) {
-    // SAFETY: the caller gives the error up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(error) }
 }
 
-/// The error's kind, one of the `WRT_ERROR_KIND_*`; 0 for NULL. More kinds may come: be prepared for unknown ones.
+/// Returns the error's kind, one of the `WRT_ERROR_KIND_*`. 0 for NULL. Later versions may add kinds: be prepared for
+/// unknown ones.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_kind(error: *const wrt_error_t) -> u8 {
     // SAFETY: the caller passes NULL or an error.
     plain(0, || unsafe { error.as_ref() }.map_or(0, |e| e.error.kind() as u8))
 }
 
-/// The static name of a kind, such as "type mismatch"; "unknown" for others. Never NULL.
+/// Returns the static name of a kind, such as "type mismatch". "unknown" for an unknown kind; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_error_kind_name(kind: u8) -> *const c_char {
     plain(c"unknown".as_ptr(), || kind_of(kind).map_or(c"unknown", |k| c_text(k.name_nul())).as_ptr())
 }
 
-/// The message, NUL-terminated, borrowed from the error. It is one line of UTF-8 of at most 1040 bytes: control characters are escaped,
-/// long names cut. `out_len` may be NULL. "" for NULL.
+/// Returns the message, NUL-terminated and borrowed from the error. It is one line of UTF-8 of at most 1040 bytes:
+/// control characters are escaped, and long names are cut off. `out_len` may be NULL. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_message(error: *const wrt_error_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or an error, and NULL or a place for the length.
     plain(c"".as_ptr(), || unsafe { CText::lend_or(error.as_ref().map(|e| &e.message), Some(c""), out_len) })
 }
 
-/// The trap's code, one of the `WRT_TRAP_*`; 0 when the error is no trap.
+/// Returns the trap's code, one of the `WRT_TRAP_*`; 0 if the error is not a trap.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_trap_code(error: *const wrt_error_t) -> u8 {
     // SAFETY: the caller passes NULL or an error.
     plain(0, || unsafe { error.as_ref() }.and_then(|e| e.error.trap_code()).map_or(0, |t| t as u8))
 }
 
-/// The static name of a trap code, such as "integer overflow"; "unknown" for others. Never NULL.
+/// Returns the static name of a trap code, such as "integer overflow". "unknown" for an unknown code; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_trap_name(code: u8) -> *const c_char {
     plain(c"unknown".as_ptr(), || Trap::from_u8(code).map_or(c"unknown", |t| c_text(t.text_nul())).as_ptr())
 }
 
-/// The byte offset in the module that the error is about. False, and 0, when there is none.
+/// Returns whether the error is about a position in the module, and writes its byte offset to `*out_offset` (may be
+/// NULL): 0 if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_offset(error: *const wrt_error_t, out_offset: *mut u64) -> bool {
     plain(false, || {
@@ -158,7 +163,8 @@ pub unsafe extern "C" fn wrt_error_offset(error: *const wrt_error_t, out_offset:
     })
 }
 
-/// The status of a guest's exit. False, and 0, when the error is no exit.
+/// Returns whether the error is a guest's exit, and writes the exit status to `*out_status` (may be NULL): 0 if it is
+/// not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_exit_status(error: *const wrt_error_t, out_status: *mut i32) -> bool {
     plain(false, || {
@@ -172,14 +178,15 @@ pub unsafe extern "C" fn wrt_error_exit_status(error: *const wrt_error_t, out_st
     })
 }
 
-/// How many WebAssembly frames the backtrace has. 0 for NULL.
+/// Returns how many WebAssembly frames the backtrace has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_frame_count(error: *const wrt_error_t) -> usize {
     // SAFETY: the caller passes NULL or an error.
     plain(0, || unsafe { error.as_ref() }.map_or(0, |e| e.frames.len()))
 }
 
-/// A frame of the backtrace, innermost first. Fails with `invalid argument` when there is no such frame.
+/// Writes frame `index` of the backtrace, counted from the innermost, which is 0. Fails with `invalid argument` if
+/// there is no such frame; the offsets are then UINT32_MAX, and the other fields NULL or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_frame(
     error: *const wrt_error_t,
@@ -202,7 +209,7 @@ pub unsafe extern "C" fn wrt_error_frame(
         let (Some(frame), Some(text)) = (error.error.frames().get(index), error.frames.get(index)) else {
             return Err(err!(InvalidArgument, "there is no frame {index}"));
         };
-        // SAFETY: the lengths' places are the caller's frame, which was just written.
+        // SAFETY: the lengths are fields of the caller's frame, which was just written.
         let lend = |t: &Option<CText>, len: &mut usize| t.as_ref().map_or(std::ptr::null(), |t| unsafe { t.lend(len) });
         out.module_name = lend(&text.module, &mut out.module_name_len);
         out.func_name = lend(&text.func, &mut out.func_name_len);

@@ -1,4 +1,4 @@
-//! Exceptions: references of kind `WRT_EXNREF`. `wrt_ref_test` says of any reference whether it is one.
+//! Exceptions: references of kind `WRT_EXNREF`. `wrt_ref_test` tells whether a reference is one.
 
 use super::entry::{null, on_store, running};
 use super::error::wrt_error_t;
@@ -10,8 +10,9 @@ use super::val::{give_all, outputs, take_all, wrt_ref_t, wrt_tag_t, wrt_val_t};
 use crate::api::{Ref, Tag};
 use crate::err;
 
-/// Makes an exception of a tag, in the innermost scope; nothing is thrown. `take_values` are what it carries, one of each
-/// parameter of the tag's type, and are taken: the slots become empty, also on failure. May collect; finalizers run then.
+/// Creates an exception of a tag, in the innermost scope, without throwing it. `take_values` are the values that it
+/// carries, one for each parameter of the tag's type. They are taken: the slots become empty, also on failure. Fails
+/// with `type mismatch` if their number or types do not fit. May run a collection, and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_exception_new(
     store: *mut wrt_store_t,
@@ -34,7 +35,8 @@ pub unsafe extern "C" fn wrt_exception_new(
     }
 }
 
-/// The tag of an exception, to be compared by `wrt_tag_equal`. Fails with `type mismatch` if the reference is to something else.
+/// Writes the tag of an exception; compare it by `wrt_tag_equal`. Fails with `type mismatch` if the reference is not
+/// to an exception.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_exception_tag(
     store: *mut wrt_store_t,
@@ -52,7 +54,7 @@ pub unsafe extern "C" fn wrt_exception_tag(
     }
 }
 
-/// How many values an exception carries. Fails as `wrt_exception_tag` does.
+/// Writes how many values an exception carries. Fails as `wrt_exception_tag` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_exception_value_count(
     store: *mut wrt_store_t,
@@ -63,8 +65,8 @@ pub unsafe extern "C" fn wrt_exception_value_count(
     unsafe { count_of(store, reference, out_count, "out_count", |s, r| r.exception_len(s)) }
 }
 
-/// A value that an exception carries. A reference in it is the caller's, in the innermost scope. Fails with `invalid argument`
-/// when there is no such value, and as `wrt_exception_tag`.
+/// Writes value `index` of an exception. A reference in it belongs to the caller, in the innermost scope. Fails with
+/// `invalid argument` if there is no such value, and as `wrt_exception_tag` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_exception_value(
     store: *mut wrt_store_t,
@@ -76,8 +78,9 @@ pub unsafe extern "C" fn wrt_exception_value(
     unsafe { value_of(store, reference, out_value, |s, r| r.exception_value(s, index)) }
 }
 
-/// All values that an exception carries, of which there are `count`, otherwise this fails with `type mismatch`. As
-/// `wrt_exception_value`; all values are empty on failure.
+/// Writes all values that an exception carries. `count` must be their number, otherwise this fails with
+/// `type mismatch`. References belong to the caller, in the innermost scope. Fails also as `wrt_exception_tag` does;
+/// all values are empty on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_exception_values(
     store: *mut wrt_store_t,
@@ -87,7 +90,7 @@ pub unsafe extern "C" fn wrt_exception_values(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference and places for as many values, or NULLs, which are refused.
     unsafe {
-        // A copy: it may be in one of the places.
+        // Copied first: the reference may be stored in one of the output slots.
         let reference = borrow(reference, "reference").copied();
         let out = outputs(out_values, count, "out_values");
         on_store(store, |s| {
@@ -102,8 +105,9 @@ pub unsafe extern "C" fn wrt_exception_values(
     }
 }
 
-/// The exception that an error holds, in the innermost scope; the empty reference if it holds none. The error is borrowed, and
-/// goes on holding it. Fails with `wrong store` for an exception of another store.
+/// Writes the exception that an error holds, as a reference in the innermost scope; the empty reference if it holds
+/// none. The error is borrowed and continues to hold the exception. Fails with `wrong store` for an exception of
+/// another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_exception(
     store: *mut wrt_store_t,
@@ -123,9 +127,10 @@ pub unsafe extern "C" fn wrt_error_exception(
     }
 }
 
-/// Makes the error of an exception, for a callback to return: that throws it. `*take_reference` is taken: the slot becomes empty,
-/// but for a reference of another store. The error holds the exception until it is deleted, on any thread, also after the store's
-/// end. Never returns NULL: when this fails, the error is the one that says why.
+/// Creates the error that holds an exception: a callback that returns it throws the exception. `*take_reference` is
+/// taken: the slot becomes empty, except for a reference of another store. The error holds the exception until it is
+/// deleted, which any thread can do, also after the store is destroyed. The caller owns the error. Never returns
+/// NULL: on failure, the returned error says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_error_new_exception(
     store: *mut wrt_store_t,
@@ -141,7 +146,7 @@ pub unsafe extern "C" fn wrt_error_new_exception(
             }
             *r = wrt_ref_t::EMPTY;
             let error = given.to_error(s);
-            // A stale one is an error already.
+            // If the reference is stale, `error` says so already.
             let _ = given.release(s);
             Err(error?)
         })

@@ -1,4 +1,4 @@
-//! Objects of the host behind `externref`.
+//! Host objects: data of the host that `externref` refers to.
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
@@ -37,8 +37,9 @@ unsafe fn new_externref(
     }
 }
 
-/// As `wrt_externref_new`; the object refers to `field_count` other ones, none at first, which it keeps alive while it lives
-/// itself. So cycles through it are collected.
+/// As `wrt_externref_new`, for a host object with `field_count` fields. Each field refers to another object, or to
+/// nothing, as at first. The host object keeps the objects in its fields alive while it lives itself, so cycles
+/// through it are collected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_new_with_fields(
     store: *mut wrt_store_t,
@@ -52,8 +53,9 @@ pub unsafe extern "C" fn wrt_externref_new_with_fields(
     unsafe { new_externref(store, userdata, finalizer, external_bytes, field_count, out_reference) }
 }
 
-/// What a field of an object of the host refers to, in the innermost scope; the empty reference for nothing. Fails with `invalid
-/// argument` when there is no such field, and with `type mismatch` for what is no object of the host.
+/// Writes what a field of a host object refers to, as a reference in the innermost scope; the empty reference if it
+/// refers to nothing. Fails with `invalid argument` if there is no such field, and with `type mismatch` if the
+/// reference is not to a host object.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_get_field(
     store: *mut wrt_store_t,
@@ -75,8 +77,9 @@ pub unsafe extern "C" fn wrt_externref_get_field(
     }
 }
 
-/// Sets what a field of an object of the host refers to: `*take_value`, which is taken, the slot becomes empty, also on
-/// failure (but not if it is of another store). The empty reference is nothing.
+/// Sets what a field of a host object refers to: `*take_value`, or nothing if that is the empty reference.
+/// `*take_value` is taken: the slot becomes empty, also on failure, except for a reference of another store. Fails as
+/// `wrt_externref_get_field` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_set_field(
     store: *mut wrt_store_t,
@@ -86,7 +89,7 @@ pub unsafe extern "C" fn wrt_externref_set_field(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference, and one that can be written, or NULLs, which are refused.
     unsafe {
-        // A copy: both may be the same place.
+        // Copied first: both references may be in the same slot.
         let reference = borrow(reference, "reference").copied();
         on_store(store, |s| {
             let value = borrow(take_value, "value")?.get();
@@ -95,7 +98,7 @@ pub unsafe extern "C" fn wrt_externref_set_field(
             }
             let result = reference.and_then(|r| given(r)?.set_host_field(s, index, value));
             if let Some(v) = value.filter(|v| v.store == s.id()) {
-                // A stale one was an error already.
+                // If the reference is stale, `result` is an error already.
                 let _ = v.release(s);
             }
             result
@@ -103,10 +106,11 @@ pub unsafe extern "C" fn wrt_externref_set_field(
     }
 }
 
-/// Makes an externref to data of the host, in the innermost scope. `userdata` is never looked at; `finalizer` (may be NULL)
-/// is called with it once: after the last reference is gone, at the latest when the store is, or when this fails. It is
-/// called outside of collections, on a thread that uses or deletes the store, and can not use the store itself.
-/// `external_bytes` are memory of the host that lives and dies with it: the collector counts them as it counts its own.
+/// Creates a host object: an externref to data of the host, in the innermost scope. `userdata` is never dereferenced.
+/// `finalizer` (may be NULL) is called with it once: after the last reference is gone, at the latest when the store
+/// is destroyed, or when this call fails. It is called outside of collections, on a thread that uses or deletes the
+/// store, and cannot use the store itself. `external_bytes` is how many bytes of the host's memory the object stands
+/// for: the collector counts them like bytes of its own heap.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_new(
     store: *mut wrt_store_t,
@@ -119,8 +123,8 @@ pub unsafe extern "C" fn wrt_externref_new(
     unsafe { new_externref(store, userdata, finalizer, external_bytes, 0, out_reference) }
 }
 
-/// The userdata of a reference that leads to what `wrt_externref_new` made, also after a conversion to `any`. Fails with
-/// `type mismatch` for anything else.
+/// Writes the userdata of a host object, also if the reference was converted to `any`. Fails with `type mismatch` if
+/// the reference is not to a host object.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externref_userdata(
     store: *mut wrt_store_t,

@@ -1,4 +1,4 @@
-//! Which proposals there are, and which an engine takes.
+//! WebAssembly proposals: which ones the library has, and which ones an engine accepts.
 
 use super::config::wrt_config_t;
 use super::entry::{entry, null, plain};
@@ -7,7 +7,7 @@ use super::own::{borrow, output, string, wrt_bool};
 use crate::api::{Feature, features};
 use std::ffi::{CStr, c_char};
 
-/// How many proposals the library has that can be turned on and off.
+/// Returns how many proposals the library has. Each can be turned on and off.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_feature_count() -> usize {
     plain(0, || features().count())
@@ -26,25 +26,26 @@ unsafe fn text(index: usize, out_len: *mut usize, of: impl Fn(&Feature) -> &'sta
     })
 }
 
-/// The name of a proposal, such as "tail-call": that of its repository under github.com/WebAssembly. `index` is below
-/// `wrt_feature_count()`; otherwise NULL. `out_len` may be NULL. Static, NUL-terminated.
+/// Returns the name of a proposal, such as "tail-call": that of its repository under github.com/WebAssembly. The
+/// string is static and NUL-terminated. `out_len` may be NULL. NULL if `index` is not below `wrt_feature_count()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_feature_name(index: usize, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller's promise.
     unsafe { text(index, out_len, Feature::name_c) }
 }
 
-/// What a proposal is about, in a line. As `wrt_feature_name`.
+/// Returns one line that says what a proposal adds. Otherwise as `wrt_feature_name`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_feature_summary(index: usize, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller's promise.
     unsafe { text(index, out_len, Feature::summary) }
 }
 
-/// Turns a proposal on, with those it builds upon, or off, with those that build upon it. At first all of WebAssembly 3.0 that the
-/// library has is on, and nothing else. A module that needs what is off is refused by an error of kind `unsupported` that says
-/// what it needs and where. Fails with `not found` for names there are not, and with `unsupported` when a proposal is
-/// turned on that the library does not have; the configuration is as before then.
+/// Turns a proposal on, together with those it depends on, or off, together with those that depend on it. By default
+/// all of WebAssembly 3.0 that the library has is on, and atomic instructions ("threads"); everything else is off. A
+/// module that needs a proposal that is off is rejected by an error of kind `unsupported` that says what it needs and
+/// where. Fails with `not found` for an unknown name, and with `unsupported` if a proposal is turned on that the
+/// library does not have; the configuration is then unchanged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_feature(
     config: *mut wrt_config_t,
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn wrt_config_set_feature(
     on: wrt_bool,
 ) -> *mut wrt_error_t {
     entry(|| {
-        // SAFETY: the caller passes a configuration nobody else uses, and a string of this length.
+        // SAFETY: the caller passes a configuration that no other thread uses, and a string of this length.
         let (config, name) =
             unsafe { (config.as_mut().ok_or_else(|| null("config"))?, string(name, name_len, "name")?) };
         config.0 = config.0.clone().feature(name, on.get())?;
@@ -61,7 +62,8 @@ pub unsafe extern "C" fn wrt_config_set_feature(
     })
 }
 
-/// Whether a proposal is on. Fails with `not found` for names there are not; what the library knows of and does not have is off.
+/// Writes whether a proposal is on. A proposal that the library knows but does not have is off. Fails with
+/// `not found` for an unknown name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_get_feature(
     config: *const wrt_config_t,

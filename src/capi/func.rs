@@ -12,7 +12,7 @@ use crate::sys::callback;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// A raw slot: 16 bytes that hold one value of a known type, little-endian, from the first byte on.
+/// A raw slot: 16 bytes that hold one value of a known type, little-endian, starting at the first byte.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 pub union wrt_raw_t {
@@ -21,21 +21,21 @@ pub union wrt_raw_t {
     pub f32: f32,
     pub f64: f64,
     pub v128: [u8; 16],
-    /// A funcref: NULL or opaque. Good as long as its instance is: where instances are released, until the next call into the
-    /// library. `wrt_ref_of_func` keeps a function.
+    /// A funcref: NULL or an opaque pointer. It is valid as long as the function's instance; if instances are
+    /// released, only until the next call into the library. `wrt_ref_of_func` keeps a function alive.
     pub funcref: *mut c_void,
-    /// Any other reference, checked also in raw calls; empty is null.
+    /// Any other reference; the empty one is null. It is checked even in raw calls.
     pub r#ref: wrt_ref_t,
 }
 
 /// A call in progress, as a callback sees it. Valid until the callback returns.
 pub struct wrt_caller_t {
-    /// Behind the pointer is a `VmCaller`.
+    /// The pointer is really to a `VmCaller`.
     _opaque: [u8; 0],
 }
 
 /// # Safety
-/// `caller` is NULL or what a callback got that has not returned.
+/// `caller` is NULL, or the argument of a callback that has not returned.
 unsafe fn call_of<'a>(caller: *const wrt_caller_t) -> Option<&'a VmCaller> {
     // SAFETY: the caller's promise.
     unsafe { caller.cast::<VmCaller>().as_ref() }
@@ -44,22 +44,26 @@ unsafe fn call_of<'a>(caller: *const wrt_caller_t) -> Option<&'a VmCaller> {
 /// # Safety
 /// As `call_of`.
 unsafe fn store_of(caller: *const wrt_caller_t) -> *mut wrt_store_t {
-    // SAFETY: the caller's promise. The store says whose it is.
+    // SAFETY: the caller's promise. The `embedder` of a store of the C API is its `wrt_store_t`.
     unsafe { call_of(caller).map_or(std::ptr::null_mut(), |c| (*c.store).embedder.cast()) }
 }
 
-/// A host function. `args` are borrowed: references in them live until the callback returns. `results` are zeros and nulls of the right kinds, to be filled in; they are given.
-/// References in them from outside of the callback stay their owner's.
-/// Returns NULL, or an error that it gives and that ends the call; it passes through WebAssembly to whoever called it. An error that
-/// holds an exception of this store (`wrt_error_new_exception`, or what `wrt_func_call` gave) throws it: WebAssembly may catch it.
-/// It may use the store, calls into WebAssembly included, by `wrt_caller_store`.
+/// A host function. `args` are borrowed, and references in them are valid until the callback returns. `results` start
+/// as zeros and nulls of the right kinds; the callback fills them in. A reference in them that was created in the
+/// callback need not be released; one from outside of the callback still belongs to its owner. The callback may use
+/// the store (`wrt_caller_store`), including calls into WebAssembly.
 ///
-/// A callback of any kind returns. An exception of C++ that comes out of one ends the process (`abort`) after one line on standard error
-/// that names the callback, and so does `pthread_exit` in one: catch exceptions, and return errors. After a `longjmp` out of one,
-/// what is skipped is lost, and the store can only be deleted: its next use fails with `invalid argument`, and so do all that follow;
-/// `wrt_store_delete` on the same thread ends it, finalizers included. If the `longjmp` ends in another callback of the same store,
-/// that one goes on, and the call that has led to it fails in the same way. On a stack that the thread was not made with, this is noticed only if the
-/// frames of the lost call are where the next one is.
+/// The callback returns NULL, or an error, which the library then owns. An error ends the call: it propagates through
+/// WebAssembly to the host's call that entered it. An error that holds an exception of this store (from
+/// `wrt_error_new_exception` or `wrt_func_call`) throws the exception, and WebAssembly may catch it.
+///
+/// All callbacks, of every kind, have to return. If a C++ exception leaves a callback, or the callback calls
+/// `pthread_exit`, the process ends (`abort`) after one line on standard error that names the callback: catch
+/// exceptions, and return errors. After a `longjmp` out of a callback, whatever the skipped frames held is leaked,
+/// and the store can only be deleted: its next use and all later ones fail with `invalid argument`, while
+/// `wrt_store_delete` on the same thread destroys it and runs its finalizers. If the `longjmp` ends in another
+/// callback of the same store, that callback continues, and the call that led to it fails in the same way. On a stack
+/// other than the thread's original one, the library notices a lost call only if the next call overlaps its frames.
 pub type wrt_func_callback_t = Option<
     unsafe extern "C-unwind" fn(
         userdata: *mut c_void,
@@ -71,8 +75,9 @@ pub type wrt_func_callback_t = Option<
     ) -> *mut wrt_error_t,
 >;
 
-/// A host function without checks, otherwise as `wrt_func_callback_t`: `slots` hold the arguments and take the results, both from slot 0 on. As many slots as
-/// there are parameters or results, whichever are more.
+/// A host function on raw slots, whose values are not checked; otherwise as `wrt_func_callback_t`. `slots` hold the
+/// arguments and receive the results, both starting at slot 0. There are as many slots as parameters or as results,
+/// whichever is more.
 pub type wrt_func_raw_callback_t = Option<
     unsafe extern "C-unwind" fn(
         userdata: *mut c_void,
@@ -82,17 +87,17 @@ pub type wrt_func_raw_callback_t = Option<
     ) -> *mut wrt_error_t,
 >;
 
-/// What a host function is called in messages: by its place in a linker.
+/// Returns how messages name a host function that a linker defines.
 pub fn name_in_linker(module: &str, name: &str) -> String {
     format!("the host function {:?}", format_args!("{module}.{name}").to_string())
 }
 
-/// The same for one that has no name.
+/// Returns how messages name a host function that has no name.
 fn name_by_type(ty: &FuncType) -> String {
     format!("a host function of type {ty}")
 }
 
-/// A checked host function without a store. `name` is for messages.
+/// Creates a checked host function that belongs to no store yet. `name` is for messages.
 pub fn checked(name: String, ty: &FuncType, callback: wrt_func_callback_t, data: UserData) -> Result<HostDefinition> {
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
     HostDefinition::of_values(ty, move |caller, args: &[wrt_val_t], results: &mut [wrt_val_t]| {
@@ -111,13 +116,13 @@ pub fn checked(name: String, ty: &FuncType, callback: wrt_func_callback_t, data:
     })
 }
 
-/// An unchecked host function without a store. `name` is for messages.
+/// Creates an unchecked host function that belongs to no store yet. `name` is for messages.
 pub fn raw(name: String, ty: &FuncType, callback: wrt_func_raw_callback_t, data: UserData) -> Result<HostDefinition> {
     let name: Arc<str> = name.into();
     let callback = callback.ok_or_else(|| super::entry::null("callback"))?;
     type Callback =
         unsafe extern "C-unwind" fn(*mut c_void, *mut wrt_caller_t, *mut wrt_raw_t, usize) -> *mut wrt_error_t;
-    // SAFETY: slots, callers and pointers are laid out alike (see below); `take_error` takes what callbacks give.
+    // SAFETY: slots, callers and pointers have the same layout in both types (see below); `take_error` takes what callbacks return.
     let direct = unsafe {
         Direct {
             f: std::mem::transmute::<Callback, RawCallback>(callback),
@@ -126,8 +131,8 @@ pub fn raw(name: String, ty: &FuncType, callback: wrt_func_raw_callback_t, data:
             name: &raw const *name,
         }
     };
-    // SAFETY: the host promises with the raw callback that it leaves results of the types. The closure has the userdata and the
-    // name, which live as long as the definition.
+    // SAFETY: by passing a raw callback, the host promises that it writes results of the right types. The closure owns the
+    // userdata and the name, which therefore live as long as the definition.
     unsafe {
         let definition = HostDefinition::new_raw(ty, move |caller, slots| {
             let data = &data;
@@ -140,18 +145,19 @@ pub fn raw(name: String, ty: &FuncType, callback: wrt_func_raw_callback_t, data:
     }
 }
 
-/// The store of a call in progress. NULL for NULL. Valid in the callback only (and wherever the store is).
+/// Returns the store that the call runs in: the pointer that `wrt_store_new` has written. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_caller_store(caller: *const wrt_caller_t) -> *mut wrt_store_t {
-    // SAFETY: the callback passes what it got, or NULL.
+    // SAFETY: the callback passes its own argument, or NULL.
     super::entry::plain(std::ptr::null_mut(), || unsafe { store_of(caller) })
 }
 
-/// The instance whose code called. False, and the empty handle, when the host itself called the function.
+/// Writes the instance whose code made the call. Returns false, and writes the empty handle, if the host itself
+/// called the function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_instance: *mut wrt_instance_t) -> bool {
     super::entry::plain(false, || {
-        // SAFETY: the callback passes what it got, and NULL or a place for the instance.
+        // SAFETY: the callback passes its own argument, and NULL or a place for the instance.
         unsafe {
             let store = store_of(caller);
             let found = call_of(caller).filter(|_| !wrt_store_t::is_closed(store));
@@ -162,9 +168,9 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
     })
 }
 
-/// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
-/// called with it once: when the store is gone, when the function is released and freed, or when this fails. One callback may
-/// serve many functions.
+/// Creates a host function in a store. The type is borrowed. `userdata` is never dereferenced. `finalizer` (may be
+/// NULL) is called with it once: when the store is destroyed, when the function is released and freed, or when this
+/// call fails. One callback can serve many functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_new(
     store: *mut wrt_store_t,
@@ -210,7 +216,7 @@ pub unsafe extern "C" fn wrt_func_new_raw(
     }
 }
 
-/// The function's type. The caller owns `*out_type`.
+/// Writes the function's type. The caller owns `*out_type`, which is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_type(
     store: *mut wrt_store_t,
@@ -228,10 +234,11 @@ pub unsafe extern "C" fn wrt_func_type(
     }
 }
 
-/// Calls a function. `args` are borrowed; there must be exactly as many values, of exactly the kinds, as the type says.
-/// `results` are written: the results on success, empty values on failure; they may be the same array as `args`.
-/// References in them are the caller's, in the innermost scope. Fails with `trap`, `interrupted`, `exception` (what
-/// WebAssembly threw and did not catch), the error of a host function, or `type mismatch`; the store goes on. Legal in callbacks of the same store.
+/// Calls a function. `args` are borrowed; their number and kinds must be exactly those of the function's type.
+/// `results` are always written: the results on success, empty values on failure. They may be the same array as
+/// `args`. References in the results belong to the caller, in the innermost scope. Fails with `trap`, with
+/// `interrupted`, with `exception` (WebAssembly threw one and did not catch it), with the error of a host function,
+/// or with `type mismatch`; the store stays usable. Legal in callbacks of the same store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call(
     store: *mut wrt_store_t,
@@ -268,7 +275,8 @@ pub(super) unsafe fn call(
     }
 }
 
-/// Empties the results of a call that failed. Not before: they may be where the arguments are.
+/// Empties the results of a call that failed. This cannot be done before the call: the results may be in the same
+/// array as the arguments.
 ///
 /// # Safety
 /// As `wrt_func_call`.
@@ -289,9 +297,10 @@ pub(super) unsafe fn no_results(
     error
 }
 
-/// Calls a function without checking values: `slots` hold the arguments and take the results, both from slot 0 on.
-/// `slot_count` must be at least the number of parameters and of results, which is checked; that arguments are of the
-/// types, and that funcrefs are alive, is the caller's word.
+/// Calls a function without checking the values: `slots` hold the arguments and receive the results, both starting at
+/// slot 0. `slot_count` must be at least the number of parameters and the number of results; this is checked. The
+/// caller must ensure that the arguments have the right types and that funcrefs are alive. Otherwise as
+/// `wrt_func_call`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call_raw(
     store: *mut wrt_store_t,
@@ -299,8 +308,8 @@ pub unsafe extern "C" fn wrt_func_call_raw(
     slots: *mut wrt_raw_t,
     slot_count: usize,
 ) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a function, and as many slots, or NULLs, which are refused; and vouches for the
-    // arguments.
+    // SAFETY: the caller passes a store, a function, and this many slots, or NULLs, which are refused; it also guarantees that
+    // the arguments are valid.
     unsafe { running(store, |s| call_raw(s, func, slots, slot_count)) }
 }
 
@@ -323,16 +332,17 @@ pub(super) unsafe fn call_raw(
 
 const _: () = assert!(size_of::<wrt_raw_t>() == size_of::<VmSlot>() && align_of::<wrt_raw_t>() == align_of::<VmSlot>());
 
-/// Gives up the host's hold on a function that `wrt_func_new` made. It lives as long as something refers to it, and is freed
-/// by a full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a
-/// function of an instance, which lives as long as that, and with `stale handle` when it was released before.
+/// Gives up the host's hold on a function that `wrt_func_new` created. The function lives as long as something refers
+/// to it, and a full collection after that frees it; its handles are then stale. The slot becomes empty. Fails with
+/// `invalid argument` for a function of an instance, which lives as long as the instance, and with `stale handle` if
+/// the function was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_release(store: *mut wrt_store_t, take_func: *mut wrt_func_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
     unsafe { on_store(store, |s| release(take_func, s, wrt_func_t::EMPTY, |s, h| Func::from(h).release(s))) }
 }
 
-/// Whether two handles name the same function. False for NULL and for empty handles.
+/// Returns whether two handles name the same function. False for NULL and for empty handles.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_equal(a: *const wrt_func_t, b: *const wrt_func_t) -> bool {
     super::entry::plain(false, || {

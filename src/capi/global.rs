@@ -8,7 +8,8 @@ use super::val::{kind_of, release, take, type_of, wrt_global_t, wrt_val_t};
 use super::valtype::wrt_type_t;
 use crate::api::{Global, GlobalType};
 
-/// Makes a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on failure.
+/// Creates a global of a value kind (`WRT_I32`, ...). `*take_value` is taken: the slot becomes empty, also on
+/// failure. Fails with `type mismatch` if the value is of another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_new(
     store: *mut wrt_store_t,
@@ -30,7 +31,7 @@ pub unsafe extern "C" fn wrt_global_new(
     }
 }
 
-/// As `wrt_global_new`, of any type.
+/// As `wrt_global_new`, for a global of any type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_new_of(
     store: *mut wrt_store_t,
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn wrt_global_new_of(
     }
 }
 
-/// The type of the global's value.
+/// Writes the type of the global's value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_value_type(
     store: *mut wrt_store_t,
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn wrt_global_value_type(
     }
 }
 
-/// The global's value kind and whether it is mutable.
+/// Writes the kind of the global's value, and whether the global is mutable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_type(
     store: *mut wrt_store_t,
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn wrt_global_type(
     }
 }
 
-/// The global's value; a reference in it is the caller's, in the innermost scope.
+/// Writes the global's value. A reference in it belongs to the caller, in the innermost scope.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_get(
     store: *mut wrt_store_t,
@@ -108,8 +109,8 @@ pub unsafe extern "C" fn wrt_global_get(
     }
 }
 
-/// Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with `type mismatch`
-/// when the global is immutable or of another kind.
+/// Sets the global to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with
+/// `type mismatch` if the global is immutable or of another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_set(
     store: *mut wrt_store_t,
@@ -122,9 +123,10 @@ pub unsafe extern "C" fn wrt_global_set(
     }
 }
 
-/// Gives up the host's hold on a global that `wrt_global_new` made. It lives as long as something refers to it, and is freed by a
-/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a global
-/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+/// Gives up the host's hold on a global that `wrt_global_new` created. The global lives as long as something refers
+/// to it, and a full collection after that frees it; its handles are then stale. The slot becomes empty. Fails with
+/// `invalid argument` for a global of an instance, which lives as long as the instance, and with `stale handle` if
+/// the global was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_global_release(
     store: *mut wrt_store_t,

@@ -1,4 +1,4 @@
-//! The heap of a store.
+//! The garbage-collected heap of a store.
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
@@ -8,54 +8,57 @@ use crate::api::{GcEvent, GcHook, PAUSE_CLASSES, Result, Tally};
 use crate::sys::callback;
 use std::ffi::{c_char, c_void};
 
-/// Collects all objects that nothing refers to any more, and runs the finalizers of those of the host.
+/// Runs a full collection: frees all objects and released parts of the store that nothing refers to any more, and
+/// runs the finalizers of host objects among them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_gc(store: *mut wrt_store_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe { running(store, |s| s.gc()) }
 }
 
-/// What a store's heap has done and holds. More may come at the end.
+/// Statistics of a store's heap. Later versions may add fields at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_heap_stats_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_heap_stats_t)`, to be set before it is filled in.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_heap_stats_t)`. To be set before the struct is filled
+    /// in.
     pub size: usize,
     pub minor_collections: u64,
     pub full_collections: u64,
-    /// Bytes that survived a minor collection, all in all.
+    /// Bytes that survived a minor collection, over all collections.
     pub promoted_bytes: u64,
     pub last_minor_nanoseconds: u64,
     pub longest_minor_nanoseconds: u64,
     pub last_full_nanoseconds: u64,
     pub longest_full_nanoseconds: u64,
-    /// Bytes that were alive after the last full collection, in whole lines of 128 bytes.
+    /// Bytes that were alive after the last full collection, counted in lines of 128 bytes.
     pub live_bytes: u64,
-    /// Bytes that objects, dead ones included, and the gaps between them take now.
+    /// Bytes that objects take now, including dead objects and the gaps between objects.
     pub used_bytes: u64,
-    /// References of the host.
+    /// References that the host holds.
     pub references: u64,
-    /// Objects of the host that have not died.
+    /// Host objects that are alive.
     pub host_objects: u64,
-    /// What objects of the host have declared as theirs outside of the heap.
+    /// Bytes outside of the heap that host objects stand for (`external_bytes` of `wrt_externref_new`).
     pub external_bytes: u64,
     pub weak_references: u64,
-    /// Instances that are there: not released, or not freed yet.
+    /// Instances of the store, including released ones that have not been freed yet.
     pub instances: u64,
-    /// What the nursery may take now, and what objects in it do.
+    /// Current size of the nursery, and how much of it objects use.
     pub nursery_bytes: u64,
     pub nursery_used_bytes: u64,
-    /// All pauses together.
+    /// Total time of all pauses.
     pub minor_nanoseconds: u64,
     pub full_nanoseconds: u64,
-    /// How many pauses there were from 2^i nanoseconds on, below 2^(i+1); the last one has all longer ones.
+    /// Entry i counts the pauses of at least 2^i and less than 2^(i+1) nanoseconds; the last entry also counts all
+    /// longer ones.
     pub minor_pauses: [u64; 32],
     pub full_pauses: [u64; 32],
 }
 const _: () = assert!(PAUSE_CLASSES == 32);
 
-/// Fills in what the store's heap has done and holds. `stats->size` must be set. On failure everything else is 0, unless the size
-/// is wrong.
+/// Fills in statistics of the store's heap. `stats->size` must be set. On failure all other fields are 0, unless the
+/// size is wrong: then nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_stats(
     store: *mut wrt_store_t,
@@ -95,7 +98,7 @@ pub unsafe extern "C" fn wrt_store_heap_stats(
     }
 }
 
-/// Objects, and their bytes.
+/// A number of objects, and their size in bytes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_tally_t {
@@ -109,21 +112,22 @@ impl wrt_tally_t {
     }
 }
 
-/// What is in a store's heap, and what refers into it, counted one by one. Objects that have died and were not collected yet
-/// count as well. More may come at the end.
+/// The number of objects in a store's heap, and of references into it. Dead objects that have not been collected yet
+/// count as well. Later versions may add fields at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_heap_census_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_heap_census_t)`, to be set before it is filled in.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_heap_census_t)`. To be set before the struct is filled
+    /// in.
     pub size: usize,
-    /// In the nursery.
+    /// Objects in the nursery.
     pub young: wrt_tally_t,
-    /// Survivors of a collection.
+    /// Objects that have survived a collection, without the large ones.
     pub old: wrt_tally_t,
     /// Objects of more than 8 KiB, which are old from the start.
     pub large: wrt_tally_t,
-    /// What refers into the heap: references of the host and of errors, elements of tables and of segments, globals, places in
-    /// frames, and instances to their tags. Null and i31s are not counted.
+    /// What refers into the heap: references of the host and of errors, elements of tables, globals, elements of
+    /// segments, slots in frames, and the tags of instances. Null and i31s are not counted.
     pub references: u64,
     pub table_elements: u64,
     pub globals: u64,
@@ -132,8 +136,9 @@ pub struct wrt_heap_census_t {
     pub tags: u64,
 }
 
-/// Counts the objects in a store's heap by age, and what refers there by kind. Walks all of them: it takes as long as a full
-/// collection, and collects nothing. `census->size` must be set. On failure everything else is 0, unless the size is wrong.
+/// Counts the objects in a store's heap by age, and the references into it by kind. It visits every object and frees
+/// none, so it takes as long as a full collection. `census->size` must be set. On failure all other fields are 0,
+/// unless the size is wrong: then nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_heap_census(
     store: *mut wrt_store_t,
@@ -163,14 +168,16 @@ pub unsafe extern "C" fn wrt_store_heap_census(
     }
 }
 
-/// Bytes of the nursery, at most, for this store's heap: from the next collection on. As `wrt_config_set_nursery_size`.
+/// Sets the maximum size in bytes of the nursery for this store, from the next collection on. Otherwise as
+/// `wrt_config_set_nursery_size`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_nursery_max(store: *mut wrt_store_t, bytes: usize) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe { on_store(store, |s| s.set_nursery_max(bytes)) }
 }
 
-/// When the old objects of this store are collected: from the next collection on. As `wrt_config_set_heap_growth`.
+/// Sets when the old objects of this store are collected, from the next collection on. Otherwise as
+/// `wrt_config_set_heap_growth`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_heap_growth(
     store: *mut wrt_store_t,
@@ -181,25 +188,27 @@ pub unsafe extern "C" fn wrt_store_set_heap_growth(
     unsafe { on_store(store, |s| s.set_heap_growth(percent, min_bytes)) }
 }
 
-/// A collection that is over. More may come at the end.
+/// A collection that has finished. Later versions may add fields at the end.
 #[repr(C)]
 pub struct wrt_gc_event_t {
-    /// Bytes of this struct as the library knows it.
+    /// Size of this struct in bytes, as the library knows it.
     pub size: usize,
     /// Whether old objects were collected as well; 0 or 1.
     pub is_full: u64,
     pub nanoseconds: u64,
-    /// Bytes that survived their first collection.
+    /// Bytes that survived their first collection and became old.
     pub promoted_bytes: u64,
-    /// Bytes that objects and the gaps between them take afterwards.
+    /// Bytes that objects, and the gaps between them, take after the collection.
     pub used_bytes: u64,
 }
 
-/// Told after each collection of a store. What it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// Called after each collection of a store. Using the store in it fails, except by functions that are legal in
+/// limiters. It has to return, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_gc_callback_t = Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, event: *const wrt_gc_event_t)>;
 
-/// Sets who is told after each collection; a NULL callback removes it. `finalizer` (may be NULL) is called with `userdata` once:
-/// when the callback is replaced, the store is gone, or this fails. Not legal while the store runs.
+/// Sets the callback that is called after each collection; NULL removes it. `finalizer` (may be NULL) is called with
+/// `userdata` once: when the callback is replaced, when the store is destroyed, or when this call fails. Fails with
+/// `invalid argument` while the store runs WebAssembly.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_gc_callback(
     store: *mut wrt_store_t,
@@ -229,13 +238,15 @@ pub unsafe extern "C" fn wrt_store_set_gc_callback(
     }
 }
 
-/// Takes a piece of what is written. An error ends it, and is given on. It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// Receives a piece of output. If it returns an error, writing stops and the caller gets that error. It has to
+/// return, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_write_callback_t =
     Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, bytes: *const c_char, size: usize) -> *mut wrt_error_t>;
 
-/// Writes all objects of a store, with names and with what refers to them, in the format of Chromium's developer tools: as a
-/// file `NAME.heapsnapshot` their memory panel opens it and shows sizes and retaining paths. Collects everything first. The
-/// callback is called piece by piece; what it does with the store fails.
+/// Runs a full collection, and then writes all objects of a store, with their names and what refers to them, in the
+/// format of Chromium's developer tools. Saved in a file `NAME.heapsnapshot`, the output can be opened in their
+/// memory panel, which shows sizes and retaining paths. The callback is called several times, with one piece each; it
+/// cannot use the store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_write_heap_snapshot(
     store: *mut wrt_store_t,
@@ -251,8 +262,9 @@ pub unsafe extern "C" fn wrt_store_write_heap_snapshot(
     }
 }
 
-/// Writes which references of the host are alive in a store, as text: how many were made where, most first. The engine must be
-/// configured for it (`wrt_config_set_debug_references`).
+/// Writes as text which references of the host are alive in a store: how many were created where, the most frequent
+/// place first. The engine must be configured for it (`wrt_config_set_debug_references`). The callback cannot use the
+/// store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_write_reference_report(
     store: *mut wrt_store_t,
@@ -271,7 +283,7 @@ pub unsafe extern "C" fn wrt_store_write_reference_report(
 }
 
 /// # Safety
-/// `write` is NULL or takes text, with this userdata.
+/// `write` is NULL or a callback that receives text, with this userdata.
 unsafe fn writer(write: wrt_write_callback_t, userdata: *mut c_void) -> Result<impl FnMut(&str) -> Result<()>> {
     let write = write.ok_or_else(|| super::entry::null("write"))?;
     // SAFETY: the caller's promise.

@@ -11,16 +11,16 @@ use crate::api::{Error, Extern, Instance, Quoted, Result};
 use crate::err;
 use std::ffi::c_char;
 
-/// Something that can be imported and exported. `kind` says which member of `of` counts.
+/// Something that can be imported and exported. `kind` says which member of `of` is valid.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_extern_t {
-    /// One of `WRT_EXTERN_*`; 0 when empty.
+    /// One of the `WRT_EXTERN_*`; 0 if empty.
     pub kind: u8,
     pub of: wrt_extern_of_t,
 }
 
-/// The handle itself, by kind.
+/// The handle in a `wrt_extern_t`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union wrt_extern_of_t {
@@ -60,9 +60,9 @@ impl wrt_extern_t {
     }
 }
 
-/// Makes an instance with imports in the order of the module, and runs its start function. Everything is borrowed. Fails
-/// with `link` when an import does not fit, or as the start function does. `*out_instance` is empty on failure; what was
-/// made then lives as long as something refers to it.
+/// Creates an instance and runs its start function. `imports` are in the order of the module's imports; everything is
+/// borrowed. Fails with `link` if an import does not fit, and as the start function does. `*out_instance` is empty on
+/// failure; an instance that already existed when this failed lives as long as something refers to it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_new(
     store: *mut wrt_store_t,
@@ -86,10 +86,10 @@ pub unsafe extern "C" fn wrt_instance_new(
     }
 }
 
-/// Gives up the host's hold on an instance. It lives as long as a frame, an import, a table, a global, an object or a
-/// reference refers to it, and is freed by a full collection after that; its handles, and those of what it exports, are stale
-/// then. The slot becomes empty. Fails with `stale handle` when it was released before. Legal in callbacks, also for the
-/// instance that calls.
+/// Gives up the host's hold on an instance. The instance lives as long as a frame, an import, a table, a global, an
+/// object or a reference refers to it, and a full collection after that frees it; its handles, and those of its
+/// exports, are then stale. The slot becomes empty. Fails with `stale handle` if the instance was already released.
+/// Legal in callbacks, also for the calling instance.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_release(
     store: *mut wrt_store_t,
@@ -101,8 +101,8 @@ pub unsafe extern "C" fn wrt_instance_release(
     }
 }
 
-/// As `wrt_instance_release`, from any thread: when its store is next used, if that is still there. The slot becomes empty.
-/// What was released before does no harm.
+/// As `wrt_instance_release`, from any thread: the release takes effect when the store is next used, if it still
+/// exists. The slot becomes empty. Does nothing if the instance was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_drop(take_instance: *mut wrt_instance_t) {
     super::entry::plain((), || {
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn wrt_instance_drop(take_instance: *mut wrt_instance_t) {
     });
 }
 
-/// The export of a name. Fails with `not found` when there is none.
+/// Writes the export with a name. Fails with `not found` if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get(
     store: *mut wrt_store_t,
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn wrt_instance_get(
     }
 }
 
-/// The export at a place in the order of the module. Fails with `invalid argument` when there is none.
+/// Writes export `index`, in the order of the module. Fails with `invalid argument` if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_export(
     store: *mut wrt_store_t,
@@ -186,8 +186,8 @@ unsafe fn get_as<T>(
     }
 }
 
-/// The exported function of a name. Fails with `not found` when there is no such export, with `type mismatch` when
-/// it is something else.
+/// Writes the exported function with a name. Fails with `not found` if there is no such export, and with
+/// `type mismatch` if it is not a function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_func(
     store: *mut wrt_store_t,
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn wrt_instance_get_func(
     }
 }
 
-/// The exported table of a name. Fails as `wrt_instance_get_func` does.
+/// Writes the exported table with a name. Fails as `wrt_instance_get_func` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_table(
     store: *mut wrt_store_t,
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn wrt_instance_get_table(
     }
 }
 
-/// The exported memory of a name. Fails as `wrt_instance_get_func` does.
+/// Writes the exported memory with a name. Fails as `wrt_instance_get_func` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_memory(
     store: *mut wrt_store_t,
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn wrt_instance_get_memory(
     }
 }
 
-/// The exported global of a name. Fails as `wrt_instance_get_func` does.
+/// Writes the exported global with a name. Fails as `wrt_instance_get_func` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_global(
     store: *mut wrt_store_t,
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn wrt_instance_get_global(
     }
 }
 
-/// The exported tag of a name. Fails as `wrt_instance_get_func` does.
+/// Writes the exported tag with a name. Fails as `wrt_instance_get_func` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_instance_get_tag(
     store: *mut wrt_store_t,

@@ -1,26 +1,26 @@
-//! When a store ends that one thread may use while another deletes it. The thread that calls pays for it with a few plain
-//! loads and stores: the one that deletes makes a barrier on all processors instead.
+//! Decides when a store is destroyed that one thread may be using while another deletes it. A call pays for this with
+//! only a few plain loads and stores; the deleting thread issues a memory barrier on all processors instead.
 
 use crate::sys::barrier;
 use crate::sys::thread::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*, compiler_fence, fence};
 
-/// Nobody has deleted the store.
+/// The store has not been deleted.
 const ALIVE: u8 = 0;
-/// It was deleted; who is in it, if anybody, ends it on the way out.
+/// The store was deleted. If a call is in it, that call destroys it when it leaves.
 const DELETED: u8 = 1;
-/// Who was in it ends it.
+/// The call that was in the store destroys it.
 const USER_ENDS: u8 = 2;
-/// Who deleted it ends it, as soon as who was in it has left.
+/// The thread that deleted the store destroys it, as soon as the call that was in it has left.
 const DELETER_ENDS: u8 = 3;
 
 pub struct Life {
-    /// Two for each call that is in the store; one while the last of them leaves and looks at the state.
+    /// 2 for each call that is in the store; 1 while the last of them leaves and reads the state.
     depth: AtomicUsize,
     state: AtomicU8,
     has_barrier: bool,
-    /// The process that it was made in.
+    /// The process that the store was created in.
     process: u32,
 }
 
@@ -34,7 +34,8 @@ impl Life {
         Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier, process: process() }
     }
 
-    /// A call begins. Returns what `leave` needs: how many there were, whatever becomes of those that begin later.
+    /// A call begins. Returns the previous depth, which `leave` needs: nested calls may never return and so leave the
+    /// depth too high.
     #[inline(always)]
     pub fn enter(&self) -> usize {
         let before = self.depth.load(Relaxed);
@@ -42,7 +43,8 @@ impl Life {
         before
     }
 
-    /// A call is over. True: the caller has to end the store, and nobody else does. Otherwise the store may be gone.
+    /// A call is over. If this returns true, the caller must destroy the store, and no other thread will. Otherwise
+    /// the store may already be gone.
     #[inline(always)]
     pub fn leave(&self, before: usize) -> bool {
         if before != 0 {
@@ -55,14 +57,14 @@ impl Life {
             false => fence(SeqCst),
         }
         if self.state.load(Acquire) == ALIVE {
-            // The last touch.
+            // The last access to the store.
             self.depth.store(0, Release);
             return false;
         }
         self.leave_deleted()
     }
 
-    /// The calls that are in the store will not return.
+    /// Forgets the calls that are in the store, because they will not return.
     pub fn forget_calls(&self) {
         self.depth.store(0, Release);
     }
@@ -76,7 +78,8 @@ impl Life {
         ends
     }
 
-    /// The store is deleted. True: the caller has to end it, now. A finalizer that deletes its store again does nothing.
+    /// Deletes the store. If this returns true, the caller must destroy the store now. A finalizer that deletes its
+    /// store again does nothing.
     pub fn delete(self: Arc<Life>) -> bool {
         if self.state.compare_exchange(ALIVE, DELETED, SeqCst, SeqCst).is_err() {
             return false;
@@ -84,7 +87,8 @@ impl Life {
         if self.depth.load(Acquire) == 0 {
             return true;
         }
-        // Whoever looks at the state from now on sees it; who is about to leave has said so, or sees it.
+        // From here on, every thread that reads the state sees that the store was deleted. A call that is about to
+        // leave has either said so in `depth`, or will see it.
         barrier::all_threads();
         match self.depth.load(Acquire) {
             0 => true,
@@ -94,7 +98,8 @@ impl Life {
                 }
                 while self.depth.load(Acquire) != 0 {
                     if self.process != process() {
-                        // A thread of the parent's was in it. It stays in that state, and in memory.
+                        // A thread of the parent process was in the store and does not exist here. The store keeps
+                        // that state, and is leaked.
                         return false;
                     }
                     std::thread::yield_now();
@@ -111,7 +116,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
 
-    /// Whatever the moment: exactly one of the two ends it, and a caller never after the other did.
+    /// Whatever the timing, exactly one of the two threads destroys the store, and no call uses it after the other
+    /// thread has destroyed it.
     #[test]
     fn one_ends_it() {
         for has_barrier in [barrier::is_available(), false] {

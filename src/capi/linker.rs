@@ -14,11 +14,12 @@ use crate::api::{Instance, Linker, Result};
 use crate::wasm::signature;
 use std::ffi::{c_char, c_void};
 
-/// Names for what modules import. Defined by one thread at a time. Host functions defined here serve every store of the
-/// engine; objects of a store serve that store.
+/// Definitions by name for what modules import. One thread at a time may add definitions. Host functions that are
+/// defined here work in every store of the engine; objects of a store work only in that store.
 pub struct wrt_linker_t(Linker);
 
-/// Makes a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, NULL on failure.
+/// Creates a linker without definitions. The engine is borrowed. The caller owns `*out_linker`, which is NULL on
+/// failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_new(
     engine: *const wrt_engine_t,
@@ -33,23 +34,25 @@ pub unsafe extern "C" fn wrt_linker_new(
     })
 }
 
-/// Deletes a linker. Instances made by it, and their functions' userdata, stay. NULL does nothing.
+/// Deletes a linker. Instances that it has created stay, and so does the userdata of the functions that they use.
+/// NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_delete(linker: *mut wrt_linker_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(linker) }
 }
 
 /// # Safety
-/// `p` is NULL or a linker nobody else uses.
+/// `p` is NULL or a linker that no other thread uses.
 pub unsafe fn change<'a>(p: *mut wrt_linker_t) -> Result<&'a mut Linker> {
     // SAFETY: the caller's promise.
     Ok(&mut unsafe { p.as_mut() }.ok_or_else(|| null("linker"))?.0)
 }
 
-/// Defines a host function under two names, with its type as text such as `(i32, i64) -> f64`. `userdata` is never looked
-/// at; `finalizer` (may be NULL) is called with it once: when the linker and all stores that use the function are gone, or
-/// when this fails. A name that is taken is an error.
+/// Defines a host function by a module name and a name. `signature` is its type as text, such as `(i32, i64) -> f64`.
+/// `userdata` is never dereferenced. `finalizer` (may be NULL) is called with it once: when the linker and all stores
+/// that use the function are gone, or when this call fails. Fails with `invalid argument` if the name is already
+/// defined.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_define_func(
     linker: *mut wrt_linker_t,
@@ -120,7 +123,8 @@ pub unsafe extern "C" fn wrt_linker_define_func_of(
     })
 }
 
-/// Defines an object of a store under two names. A name that is taken is an error.
+/// Defines an object of a store by a module name and a name. The object is borrowed. Fails with `invalid argument` if
+/// the name is already defined.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_define(
     linker: *mut wrt_linker_t,
@@ -141,7 +145,8 @@ pub unsafe extern "C" fn wrt_linker_define(
     }
 }
 
-/// Defines every export of an instance under one module name. If one of the names is taken, nothing is defined.
+/// Defines every export of an instance under one module name. If one of the names is already defined, this fails with
+/// `invalid argument` and defines nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_define_instance(
     linker: *mut wrt_linker_t,
@@ -160,8 +165,9 @@ pub unsafe extern "C" fn wrt_linker_define_instance(
     }
 }
 
-/// Makes an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails with
-/// `link`, naming all imports that nothing was defined for or the one that does not fit, or as the start function does. `*out_instance` is empty on failure.
+/// Creates an instance whose imports are found by name, and runs its start function. Everything is borrowed. Fails
+/// with `link` if imports are not defined or one does not fit; the message names the undefined imports (at most
+/// eight), or the one that does not fit. Fails also as the start function does. `*out_instance` is empty on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_instantiate(
     linker: *const wrt_linker_t,

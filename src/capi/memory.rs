@@ -10,7 +10,8 @@ use crate::api::{IndexType, Memory, MemoryType, PageSize, Result};
 use crate::err;
 use std::ffi::c_void;
 
-/// Makes a memory with 32-bit indexes; limits are in pages of 64 KiB. Fails with `limit` or `out of memory`.
+/// Creates a memory with 32-bit indexes. `limits` are in pages of 64 KiB, and are borrowed. Fails with `limit` or
+/// `out of memory`, and with `invalid argument` if the maximum is below the minimum.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_new(
     store: *mut wrt_store_t,
@@ -28,21 +29,22 @@ pub unsafe extern "C" fn wrt_memory_new(
     }
 }
 
-/// What a memory is to be. More may come at the end.
+/// The type of a memory to be created. Later versions may add fields at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_memory_options_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_memory_options_t)`. `wrt_memory_options_init` sets it.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_memory_options_t)`. `wrt_memory_options_init` sets it.
     pub size: usize,
     /// In pages.
     pub limits: wrt_size_limits_t,
-    /// Bytes of a page: 65536 or 1.
+    /// Bytes in a page: 65536 or 1.
     pub page_size: u64,
-    /// Whether its indexes have 64 bits instead of 32.
+    /// Whether indexes have 64 bits instead of 32; 0 or 1.
     pub is_64: u64,
 }
 
-/// Fills in options of an empty memory with 32-bit indexes that may grow, by pages of 64 KiB, as far as they reach. NULL does nothing.
+/// Fills in options for an empty memory with 32-bit indexes and pages of 64 KiB, which can grow as far as these
+/// indexes reach. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_options_init(out_options: *mut wrt_memory_options_t) {
     let limits = wrt_size_limits_t { min: 0, max: 0, has_max: 0 };
@@ -64,8 +66,8 @@ impl wrt_memory_options_t {
     }
 }
 
-/// As `wrt_memory_new`, of any type of memories. The options are borrowed. A 64-bit memory has no more bytes than
-/// `wrt_config_set_max_memory64` says: a larger minimum fails with `limit`.
+/// As `wrt_memory_new`, for a memory of any type. The options are borrowed. Fails with `limit` if a 64-bit memory is
+/// to start with more bytes than `wrt_config_set_max_memory64` allows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_new_with(
     store: *mut wrt_store_t,
@@ -83,7 +85,7 @@ pub unsafe extern "C" fn wrt_memory_new_with(
     }
 }
 
-/// Whether the memory's indexes have 64 bits.
+/// Writes whether the memory's indexes have 64 bits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_is_64(
     store: *mut wrt_store_t,
@@ -101,7 +103,7 @@ pub unsafe extern "C" fn wrt_memory_is_64(
     }
 }
 
-/// Bytes of one of the memory's pages: 65536, or 1.
+/// Writes how many bytes a page of the memory has: 65536 or 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_page_size(
     store: *mut wrt_store_t,
@@ -119,7 +121,7 @@ pub unsafe extern "C" fn wrt_memory_page_size(
     }
 }
 
-/// The memory's limits as of now, in pages: the minimum is the present size.
+/// Writes the memory's current limits in pages: the minimum is the current size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_type(
     store: *mut wrt_store_t,
@@ -137,10 +139,10 @@ pub unsafe extern "C" fn wrt_memory_type(
     }
 }
 
-/// Where the memory is and how many bytes it has. Either place may be NULL. The size may grow whenever WebAssembly or
-/// `wrt_memory_grow` runs. The address stays for the memory's life, unless memories may move
-/// (`wrt_config_set_memory_reservation`): then it may change whenever the size does. Once the memory is gone (with its store, or
-/// freed after a release) the address may be another memory's: a host that keeps it would write there.
+/// Writes the memory's address, and its size in bytes. Either output may be NULL. The size can grow whenever
+/// WebAssembly or `wrt_memory_grow` runs. The address stays the same for the memory's life, unless memories can move
+/// (`wrt_config_set_memory_reservation`): then it can change whenever the size does. Once the memory is gone (with
+/// its store, or freed after a release), do not use the address any more: it may be another memory's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_data(
     store: *mut wrt_store_t,
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn wrt_memory_data(
     }
 }
 
-/// The size in pages (`wrt_memory_page_size`).
+/// Writes the memory's size in pages (`wrt_memory_page_size`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_size(
     store: *mut wrt_store_t,
@@ -183,8 +185,8 @@ pub unsafe extern "C" fn wrt_memory_size(
     }
 }
 
-/// Grows the memory by `delta` pages. Fails with `limit` when it can not; then nothing has changed.
-/// `out_old_pages` may be NULL.
+/// Grows the memory by `delta` pages, and writes its previous size in pages to `*out_old_pages` (may be NULL). Fails
+/// with `limit` if it cannot grow, and then changes nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_grow(
     store: *mut wrt_store_t,
@@ -205,8 +207,8 @@ pub unsafe extern "C" fn wrt_memory_grow(
     }
 }
 
-/// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; all
-/// bytes are 0 then.
+/// Copies `len` bytes from `offset` of the memory to `out`. Fails with a trap of code
+/// `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`, or with `interrupted`; all bytes of `out` are 0 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_read(
     store: *mut wrt_store_t,
@@ -215,7 +217,7 @@ pub unsafe extern "C" fn wrt_memory_read(
     out: *mut c_void,
     len: usize,
 ) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a memory and room for `len` bytes, or NULLs, which are refused.
+    // SAFETY: the caller passes a store, a memory and space for `len` bytes, or NULLs, which are refused.
     unsafe {
         output_bytes(out, len, "out", |out| {
             running(store, |s| Memory::from(*borrow(memory, "memory")?).read(s, offset, out?))
@@ -223,8 +225,8 @@ pub unsafe extern "C" fn wrt_memory_read(
     }
 }
 
-/// Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`; then nothing
-/// was written.
+/// Copies `len` bytes to `offset` of the memory. Fails with a trap of code `WRT_TRAP_MEMORY_OUT_OF_BOUNDS`, and then
+/// writes nothing; or with `interrupted`, and then may have written some of the bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_write(
     store: *mut wrt_store_t,
@@ -242,9 +244,10 @@ pub unsafe extern "C" fn wrt_memory_write(
     }
 }
 
-/// Gives up the host's hold on a memory that `wrt_memory_new` made. It lives as long as something refers to it, and is freed by a
-/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a memory
-/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+/// Gives up the host's hold on a memory that `wrt_memory_new` created. The memory lives as long as something refers
+/// to it, and a full collection after that frees it; its handles are then stale. The slot becomes empty. Fails with
+/// `invalid argument` for a memory of an instance, which lives as long as the instance, and with `stale handle` if
+/// the memory was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_memory_release(
     store: *mut wrt_store_t,

@@ -1,6 +1,6 @@
-//! Floor 7: the C API. `include/wrt.h` is made from the documentation and signatures here.
+//! Layer 7: the C API. `include/wrt.h` is generated from the documentation and signatures here.
 //!
-//! Every export goes through `entry`, which checks pointers, catches panics and turns errors into objects; `own` has the
+//! Every exported function goes through `entry`, which catches panics and turns errors into objects. `own` has the
 //! conventions for strings, outputs and owned pointers.
 #![allow(non_camel_case_types)]
 

@@ -10,7 +10,7 @@ use crate::api::{Module, ModuleOffer, Quoted, Result};
 use crate::err;
 use std::ffi::{c_char, c_void};
 
-/// A compiled module. May be shared between threads and stores.
+/// A compiled module. Can be shared between threads and stores.
 pub struct wrt_module_t {
     pub(super) module: Module,
     name: Option<CText>,
@@ -36,13 +36,13 @@ impl wrt_module_t {
         let export = self.exports.get(index);
         let (name, ty) = export.ok_or_else(|| err!(InvalidArgument, "there is no export {index}"))?;
         let mut name_len = 0;
-        // SAFETY: the length's place is ours.
+        // SAFETY: the length is a local variable.
         let name = unsafe { name.lend(&mut name_len) };
         Ok(wrt_export_t { name, name_len, r#type: ty })
     }
 }
 
-/// An import. Everything is borrowed from the module.
+/// An import of a module. Everything in it is borrowed from the module.
 #[repr(C)]
 pub struct wrt_import_t {
     pub module: *const c_char,
@@ -52,7 +52,7 @@ pub struct wrt_import_t {
     pub r#type: *const wrt_externtype_t,
 }
 
-/// An export. Everything is borrowed from the module.
+/// An export of a module. Everything in it is borrowed from the module.
 #[repr(C)]
 pub struct wrt_export_t {
     pub name: *const c_char,
@@ -65,10 +65,10 @@ impl wrt_export_t {
     const EMPTY: wrt_export_t = wrt_export_t { name: std::ptr::null(), name_len: 0, r#type: std::ptr::null() };
 }
 
-/// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
-/// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
-/// known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
-/// known.
+/// Compiles a module in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
+/// `*out_module`, which is NULL on failure. Fails with `malformed`, `invalid module`, `unsupported` or `limit`, and
+/// with the byte offset if it is known (`wrt_error_offset`). If the module is text, the offset is in the binary that
+/// it is translated to, and the message starts with line and column if they are known.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_new(
     engine: *const wrt_engine_t,
@@ -90,7 +90,8 @@ pub unsafe extern "C" fn wrt_module_new(
     })
 }
 
-/// Validates a module, in the binary format or as text, without compiling it. The bytes are borrowed.
+/// Validates a module in the binary format or as text, without compiling it. The bytes are borrowed. Fails as
+/// `wrt_module_new` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_validate(
     engine: *const wrt_engine_t,
@@ -104,8 +105,9 @@ pub unsafe extern "C" fn wrt_module_validate(
     })
 }
 
-/// The compiled module as bytes, for `wrt_module_load` in this or another process of the same version and configuration
-/// on the same kind of machine. The caller owns them: `wrt_bytes_delete`.
+/// Writes the compiled module as bytes for `wrt_module_load`, in this or another process of the same version and
+/// configuration on the same kind of machine. The caller owns `*out_bytes`, and deletes them with `wrt_bytes_delete`.
+/// Waits until all functions of a lazy module are compiled.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_save(
     module: *const wrt_module_t,
@@ -125,7 +127,7 @@ pub unsafe extern "C" fn wrt_module_save(
     })
 }
 
-/// Deletes bytes that `wrt_module_save` gave, with their number. NULL does nothing.
+/// Deletes bytes that `wrt_module_save` has written; `len` must be the length that it has written. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
     plain((), || {
@@ -136,9 +138,9 @@ pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
     });
 }
 
-/// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
-/// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
-/// trust. The caller owns `*out_module`, NULL on failure.
+/// Creates a module from bytes that `wrt_module_save` has written, which are borrowed. The caller owns `*out_module`,
+/// which is NULL on failure. Fails with `unsupported` if the bytes are of another version, machine or configuration,
+/// and with `malformed` if they are damaged. The bytes contain machine code that will run: load only what you trust.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load(
     engine: *const wrt_engine_t,
@@ -157,8 +159,8 @@ pub unsafe extern "C" fn wrt_module_load(
     })
 }
 
-/// Writes what `wrt_module_save` gives to a file, whose path has `len` bytes. The file is there whole or not at all: it is written
-/// aside and renamed. Fails with `I/O`.
+/// Writes the compiled module to a file, as `wrt_module_save` does to memory. `path` has `len` bytes. The file
+/// appears complete or not at all: it is written under another name and then renamed. Fails with `i/o`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_save_file(
     module: *const wrt_module_t,
@@ -172,9 +174,10 @@ pub unsafe extern "C" fn wrt_module_save_file(
     })
 }
 
-/// A module from a file that `wrt_module_save_file` made, or that holds what `wrt_module_save` gave. The file is mapped, not read
-/// as a whole: it may be replaced or removed, but must not be changed or shortened in place as long as the module or an instance
-/// of it lives. Otherwise as `wrt_module_load`; `I/O` if the file can not be read.
+/// Creates a module from a file that `wrt_module_save_file` has written, or that holds the bytes of
+/// `wrt_module_save`. `path` has `len` bytes. The file is mapped, not read as a whole: it may be replaced or removed,
+/// but must not be changed or shortened in place while the module or an instance of it lives. Fails with `i/o` if the
+/// file cannot be read. Otherwise as `wrt_module_load`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load_file(
     engine: *const wrt_engine_t,
@@ -193,7 +196,7 @@ pub unsafe extern "C" fn wrt_module_load_file(
     })
 }
 
-/// Another owned pointer to the same module. NULL for NULL.
+/// Returns another owned pointer to the same module. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_clone(module: *const wrt_module_t) -> *mut wrt_module_t {
     plain(std::ptr::null_mut(), || {
@@ -202,14 +205,15 @@ pub unsafe extern "C" fn wrt_module_clone(module: *const wrt_module_t) -> *mut w
     })
 }
 
-/// Deletes a module pointer; instances keep what they need. NULL does nothing.
+/// Deletes a module pointer. Instances keep what they need of the module. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_delete(module: *mut wrt_module_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(module) }
 }
 
-/// The module's name from its name section, borrowed; NULL when it has none. `out_len` may be NULL.
+/// Returns the module's name from its name section, borrowed from the module; NULL if it has none. `out_len` may be
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_name(module: *const wrt_module_t, out_len: *mut usize) -> *const c_char {
     plain(std::ptr::null(), || {
@@ -218,14 +222,14 @@ pub unsafe extern "C" fn wrt_module_name(module: *const wrt_module_t, out_len: *
     })
 }
 
-/// How many imports the module has. 0 for NULL.
+/// Returns how many imports the module has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_import_count(module: *const wrt_module_t) -> usize {
     // SAFETY: the caller passes NULL or a module.
     plain(0, || unsafe { module.as_ref() }.map_or(0, |m| m.imports.len()))
 }
 
-/// An import, in the order of the module. Fails with `invalid argument` when there is no such import.
+/// Writes import `index`, in the order of the module. Fails with `invalid argument` if there is no such import.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_import(
     module: *const wrt_module_t,
@@ -240,7 +244,7 @@ pub unsafe extern "C" fn wrt_module_import(
             name_len: 0,
             r#type: std::ptr::null(),
         };
-        // SAFETY: the caller passes a module and a place for the import; the lengths' places are ours.
+        // SAFETY: the caller passes a module and a place for the import; the lengths are fields of it.
         unsafe {
             let out = output(out_import, nothing, "out_import")?;
             let module = borrow(module, "module")?;
@@ -254,14 +258,14 @@ pub unsafe extern "C" fn wrt_module_import(
     })
 }
 
-/// How many exports the module has. 0 for NULL.
+/// Returns how many exports the module has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_export_count(module: *const wrt_module_t) -> usize {
     // SAFETY: the caller passes NULL or a module.
     plain(0, || unsafe { module.as_ref() }.map_or(0, |m| m.exports.len()))
 }
 
-/// An export, in the order of the module. Fails with `invalid argument` when there is no such export.
+/// Writes export `index`, in the order of the module. Fails with `invalid argument` if there is no such export.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_export(
     module: *const wrt_module_t,
@@ -277,7 +281,7 @@ pub unsafe extern "C" fn wrt_module_export(
     })
 }
 
-/// The export of a name. Fails with `not found` when there is none.
+/// Writes the export with a name. Fails with `not found` if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_get_export(
     module: *const wrt_module_t,

@@ -11,7 +11,7 @@ use crate::api::{Ref, Result, StoreMut, Val};
 use std::ffi::c_void;
 
 /// # Safety
-/// As the functions below: `store`, `ty` and `out_reference` are NULL or what they are called.
+/// As the functions below: `store`, `ty` and `out_reference` are NULL or what their names say.
 unsafe fn make(
     store: *mut wrt_store_t,
     ty: *const wrt_type_t,
@@ -29,8 +29,9 @@ unsafe fn make(
     }
 }
 
-/// Makes a structure of a defined type, in the innermost scope. `take_fields` are its fields, all of them, and are taken: the
-/// slots become empty, also on failure. May collect; finalizers run then.
+/// Creates a structure of a defined type, in the innermost scope. `take_fields` are the values of all its fields, in
+/// order. They are taken: the slots become empty, also on failure. Fails with `type mismatch` if their number or
+/// types do not fit. May run a collection, and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_new(
     store: *mut wrt_store_t,
@@ -53,8 +54,8 @@ pub unsafe extern "C" fn wrt_struct_new(
     }
 }
 
-/// Makes a structure whose fields are zero and null, in the innermost scope. Fails with `type mismatch` if a field has no
-/// such value. May collect.
+/// Creates a structure whose fields are zero or null, in the innermost scope. Fails with `type mismatch` if a field
+/// has no such value. May run a collection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_new_default(
     store: *mut wrt_store_t,
@@ -65,10 +66,11 @@ pub unsafe extern "C" fn wrt_struct_new_default(
     unsafe { make(store, ty, out_reference, Ref::new_default_struct) }
 }
 
-/// How many of something the object of a reference has.
+/// Writes how many elements, fields or values the object of a reference has.
 ///
 /// # Safety
-/// A store, a reference and a place for the number named `what`, or NULLs, which are refused.
+/// The caller passes a store, a reference and a place for the number, which `what` names, or NULLs, which are
+/// refused.
 pub(super) unsafe fn count_of(
     store: *mut wrt_store_t,
     reference: *const wrt_ref_t,
@@ -87,10 +89,10 @@ pub(super) unsafe fn count_of(
     }
 }
 
-/// A value that the object of a reference holds.
+/// Writes a value that the object of a reference holds.
 ///
 /// # Safety
-/// A store, a reference and a place for the value, or NULLs, which are refused.
+/// The caller passes a store, a reference and a place for the value, or NULLs, which are refused.
 pub(super) unsafe fn value_of(
     store: *mut wrt_store_t,
     reference: *const wrt_ref_t,
@@ -99,7 +101,7 @@ pub(super) unsafe fn value_of(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
-        // A copy: it may be in the place for the value.
+        // Copied first: the reference may be stored in the output slot.
         let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
@@ -110,7 +112,7 @@ pub(super) unsafe fn value_of(
     }
 }
 
-/// How many fields the structure has.
+/// Writes how many fields the structure has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_field_count(
     store: *mut wrt_store_t,
@@ -121,8 +123,8 @@ pub unsafe extern "C" fn wrt_struct_field_count(
     unsafe { count_of(store, reference, out_count, "out_count", |s, r| r.field_count(s)) }
 }
 
-/// A field of a structure. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
-/// with `invalid argument` when there is no such field.
+/// Writes the value of a field of a structure. A packed field is zero-extended. A reference in the value belongs to
+/// the caller, in the innermost scope. Fails with `invalid argument` if there is no such field.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_get(
     store: *mut wrt_store_t,
@@ -134,8 +136,8 @@ pub unsafe extern "C" fn wrt_struct_get(
     unsafe { value_of(store, reference, out_value, |s, r| r.field(s, field)) }
 }
 
-/// Sets a field of a structure to `*take_value`, which is taken: the slot becomes empty, also on failure. Packed fields take
-/// the low bits. Fails with `type mismatch` for an immutable field.
+/// Sets a field of a structure to `*take_value`, which is taken: the slot becomes empty, also on failure. A packed
+/// field takes the low bits. Fails with `type mismatch` if the field is immutable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_struct_set(
     store: *mut wrt_store_t,
@@ -151,8 +153,9 @@ pub unsafe extern "C" fn wrt_struct_set(
     }
 }
 
-/// Makes an array of `len` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure. In the
-/// innermost scope. May collect. Fails with a trap of code `WRT_TRAP_HEAP_EXHAUSTED` if there is no room.
+/// Creates an array of `len` elements that are all `*take_init`, in the innermost scope. `*take_init` is taken: the
+/// slot becomes empty, also on failure. Fails with a trap of code `WRT_TRAP_HEAP_EXHAUSTED` if the heap has no space.
+/// May run a collection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_new(
     store: *mut wrt_store_t,
@@ -174,8 +177,8 @@ pub unsafe extern "C" fn wrt_array_new(
     }
 }
 
-/// Makes an array of `len` elements that are zero or null, in the innermost scope. Fails with `type mismatch` if elements have
-/// no such value. May collect.
+/// Creates an array of `len` elements that are zero or null, in the innermost scope. Fails with `type mismatch` if
+/// the elements have no such value. May run a collection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_new_default(
     store: *mut wrt_store_t,
@@ -187,8 +190,8 @@ pub unsafe extern "C" fn wrt_array_new_default(
     unsafe { make(store, ty, out_reference, |s, ty| Ref::new_default_array(s, ty, len)) }
 }
 
-/// Makes an array of these elements, which are taken: the slots become empty, also on failure. In the innermost scope. May
-/// collect.
+/// Creates an array of `count` given elements, in the innermost scope. `take_elements` are taken: the slots become
+/// empty, also on failure. May run a collection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_new_of(
     store: *mut wrt_store_t,
@@ -211,9 +214,9 @@ pub unsafe extern "C" fn wrt_array_new_of(
     }
 }
 
-/// Makes an array of numbers from their bytes: little-endian, one element behind the other, borrowed. In the innermost scope.
-/// Fails with `type mismatch` if the elements are references, and with `invalid argument` if the bytes are no whole elements.
-/// May collect.
+/// Creates an array of numbers, in the innermost scope, from `size` bytes: the elements in order, little-endian. The
+/// bytes are borrowed. Fails with `type mismatch` if the elements are references, and with `invalid argument` if
+/// `size` is not a multiple of the element's size. May run a collection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_new_bytes(
     store: *mut wrt_store_t,
@@ -222,13 +225,13 @@ pub unsafe extern "C" fn wrt_array_new_bytes(
     size: usize,
     out_reference: *mut wrt_ref_t,
 ) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a type, so many bytes and a place for the reference, or NULLs, which are refused.
+    // SAFETY: the caller passes a store, a type, this many bytes and a place for the reference, or NULLs, which are refused.
     unsafe {
         make(store, ty, out_reference, |s, ty| Ref::new_array_of_bytes(s, ty, slice(bytes.cast(), size, "bytes")?))
     }
 }
 
-/// How many elements the array has.
+/// Writes how many elements the array has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_len(
     store: *mut wrt_store_t,
@@ -239,8 +242,8 @@ pub unsafe extern "C" fn wrt_array_len(
     unsafe { count_of(store, reference, out_len, "out_len", |s, r| r.array_len(s)) }
 }
 
-/// An element of an array. Packed ones are zero-extended. A reference in it is the caller's, in the innermost scope. Fails
-/// with a trap of code `WRT_TRAP_ARRAY_OUT_OF_BOUNDS`.
+/// Writes the value of an element of an array. A packed element is zero-extended. A reference in the value belongs to
+/// the caller, in the innermost scope. Fails with a trap of code `WRT_TRAP_ARRAY_OUT_OF_BOUNDS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_get(
     store: *mut wrt_store_t,
@@ -252,7 +255,8 @@ pub unsafe extern "C" fn wrt_array_get(
     unsafe { value_of(store, reference, out_value, |s, r| r.element(s, index)) }
 }
 
-/// The elements from `index` on, `count` of them. As `wrt_array_get`; all values are empty on failure.
+/// Writes the values of `count` elements of an array, starting at `index`. Otherwise as `wrt_array_get`; all values
+/// are empty on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_get_many(
     store: *mut wrt_store_t,
@@ -272,8 +276,8 @@ pub unsafe extern "C" fn wrt_array_get_many(
     }
 }
 
-/// Sets an element of an array to `*take_value`, which is taken: the slot becomes empty, also on failure. Packed elements take
-/// the low bits. Fails with `type mismatch` for an immutable array.
+/// Sets an element of an array to `*take_value`, which is taken: the slot becomes empty, also on failure. A packed
+/// element takes the low bits. Fails with `type mismatch` if the array is immutable, and as `wrt_array_get` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_set(
     store: *mut wrt_store_t,
@@ -289,8 +293,8 @@ pub unsafe extern "C" fn wrt_array_set(
     }
 }
 
-/// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails as
-/// `wrt_array_set` and `wrt_array_get` do.
+/// Sets `len` elements of an array, starting at `index`, to `*take_value`, which is taken: the slot becomes empty,
+/// also on failure. Fails as `wrt_array_set` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_fill(
     store: *mut wrt_store_t,
@@ -307,8 +311,9 @@ pub unsafe extern "C" fn wrt_array_fill(
     }
 }
 
-/// Copies `len` elements from `from` of `source` to `index` of an array. Both may be the same, and the ranges may overlap. Fails
-/// with `type mismatch` if the elements do not fit or are immutable, and as `wrt_array_get`.
+/// Copies `len` elements, from index `from` of `source` to `index` of an array. Both may be the same array, and the
+/// ranges may overlap. Fails with `type mismatch` if the element types do not fit or the array is immutable, and as
+/// `wrt_array_get` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_copy(
     store: *mut wrt_store_t,
@@ -327,9 +332,9 @@ pub unsafe extern "C" fn wrt_array_copy(
     }
 }
 
-/// Copies numbers out of an array, from element `index` on: `size` bytes, little-endian, one element behind the other. Fails
-/// with `type mismatch` if the elements are references, with `invalid argument` if the bytes are no whole elements, and as
-/// `wrt_array_get`; all bytes are 0 then.
+/// Copies numbers out of an array, starting at element `index`, to `size` bytes: the elements in order,
+/// little-endian. Fails with `type mismatch` if the elements are references, with `invalid argument` if `size` is not
+/// a multiple of the element's size, and as `wrt_array_get` does; all bytes are 0 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_read(
     store: *mut wrt_store_t,
@@ -338,7 +343,7 @@ pub unsafe extern "C" fn wrt_array_read(
     out_bytes: *mut c_void,
     size: usize,
 ) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a reference and room for so many bytes, or NULLs, which are refused.
+    // SAFETY: the caller passes a store, a reference and space for this many bytes, or NULLs, which are refused.
     unsafe {
         output_bytes(out_bytes, size, "out_bytes", |out| {
             running(store, |s| given(*borrow(reference, "reference")?)?.read_elements(s, index, out?))
@@ -346,8 +351,8 @@ pub unsafe extern "C" fn wrt_array_read(
     }
 }
 
-/// Copies numbers into an array, as `wrt_array_read` gives them; fails as that, and with `type mismatch` for an immutable array.
-/// The bytes are borrowed.
+/// Copies numbers into an array, starting at element `index`, from `size` bytes in the format of `wrt_array_read`.
+/// The bytes are borrowed. Fails as `wrt_array_read` does, and with `type mismatch` if the array is immutable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_array_write(
     store: *mut wrt_store_t,
@@ -356,7 +361,7 @@ pub unsafe extern "C" fn wrt_array_write(
     bytes: *const c_void,
     size: usize,
 ) -> *mut wrt_error_t {
-    // SAFETY: the caller passes a store, a reference and so many bytes, or NULLs, which are refused.
+    // SAFETY: the caller passes a store, a reference and this many bytes, or NULLs, which are refused.
     unsafe {
         running(store, |s| {
             let bytes = slice(bytes.cast::<u8>(), size, "bytes")?;

@@ -9,17 +9,17 @@ use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// A borrowed object that must be there.
+/// Borrows an object; NULL is an error.
 ///
 /// # Safety
-/// `p` is NULL or points to a live object that is not changed meanwhile.
+/// `p` is NULL or points to a live object that does not change while it is borrowed.
 #[inline(always)]
 pub unsafe fn borrow<'a, T>(p: *const T, what: &str) -> Result<&'a T> {
     // SAFETY: the caller's promise.
     unsafe { p.as_ref() }.ok_or_else(|| null(what))
 }
 
-/// A borrowed array. NULL is fine for no elements.
+/// Borrows an array. NULL is allowed if there are no elements.
 ///
 /// # Safety
 /// `p` points to `len` elements, unless `len` is 0.
@@ -46,8 +46,8 @@ fn no_slice<T>(p: *const T, len: usize, what: &str) -> Error {
     }
 }
 
-/// The size that the caller has set in a struct to be filled in, which begins with it: as much of it as it knows. The rest of
-/// the struct becomes zeros right away, so that it is defined whatever happens.
+/// Returns the size that the caller has set in a struct to be filled in, which starts with it: the part of the struct
+/// that the caller knows. The rest of that part becomes zeros immediately, so that it is defined whatever happens.
 ///
 /// # Safety
 /// `p` is NULL or a struct whose size field is set, and can be written.
@@ -58,17 +58,17 @@ pub unsafe fn sized<T>(p: *mut T, what: &str) -> Result<usize> {
     if size < least || size > size_of::<T>() || !size.is_multiple_of(8) {
         return Err(err!(InvalidArgument, "{what}.size is {size}, not the size of the struct, {}", size_of::<T>()));
     }
-    // SAFETY: the caller's promise, as far as it knows the struct.
+    // SAFETY: the caller's promise: the struct has at least `size` bytes.
     unsafe { p.cast::<u8>().add(size_of::<usize>()).write_bytes(0, size - size_of::<usize>()) };
     Ok(size)
 }
 
-/// Options that the caller has made by their init function.
+/// Borrows options that the caller has filled in with their init function.
 ///
 /// # Safety
 /// `p` is NULL or options whose size field is set.
 pub unsafe fn options_of<'a, T>(p: *const T, size: impl Fn(&T) -> usize, init: &str) -> Result<&'a T> {
-    // SAFETY: the caller's promise: no more than the size is read before it is known to be right.
+    // SAFETY: the caller's promise: only the size is read before it is known to be right.
     let options = unsafe { borrow(p, "options")? };
     match size(options) {
         n if n == size_of::<T>() => Ok(options),
@@ -77,7 +77,7 @@ pub unsafe fn options_of<'a, T>(p: *const T, size: impl Fn(&T) -> usize, init: &
 }
 
 /// # Safety
-/// `sized` has checked the place; `all` has the size that it gave.
+/// `sized` has checked the place; `all` has the size that it returned.
 pub unsafe fn fill_in<T: Copy>(place: *mut T, all: T) {
     // SAFETY: the caller's promise; the struct begins with its size.
     unsafe {
@@ -86,7 +86,7 @@ pub unsafe fn fill_in<T: Copy>(place: *mut T, all: T) {
     }
 }
 
-/// A borrowed string: UTF-8, not necessarily NUL-terminated.
+/// Borrows a string: UTF-8, not necessarily NUL-terminated.
 ///
 /// # Safety
 /// As `slice`.
@@ -96,7 +96,7 @@ pub unsafe fn string<'a>(p: *const c_char, len: usize, what: &str) -> Result<&'a
     std::str::from_utf8(bytes).map_err(|e| err!(InvalidArgument, "{what} is not UTF-8: {e}"))
 }
 
-/// A path of the host's: bytes as the system takes them.
+/// Copies a path of the host: any bytes that the system accepts.
 ///
 /// # Safety
 /// As `slice`.
@@ -109,7 +109,7 @@ pub unsafe fn path(p: *const c_char, len: usize, what: &str) -> Result<PathBuf> 
     Ok(OsStr::from_bytes(bytes).into())
 }
 
-/// An output that must be there. It is written right away, so that it is defined whatever happens.
+/// Returns an output that must not be NULL. It is written immediately, so that it is defined whatever happens.
 ///
 /// # Safety
 /// `p` is NULL or can be written.
@@ -125,10 +125,10 @@ pub unsafe fn output<'a, T>(p: *mut T, initial: T, what: &str) -> Result<&'a mut
     }
 }
 
-/// Bytes to be written by `f`, which become zeros when it fails.
+/// Lets `f` write output bytes, which become zeros if it fails.
 ///
 /// # Safety
-/// `p` is NULL or has room for `len` bytes.
+/// `p` is NULL or has space for `len` bytes.
 pub unsafe fn output_bytes(
     p: *mut c_void,
     len: usize,
@@ -149,7 +149,7 @@ pub unsafe fn output_bytes(
     error
 }
 
-/// A `bool` as C gives it. Foreign callers may put any byte there: 0 is false, everything else is true.
+/// A `bool` as C passes it. Callers from other languages may pass any byte: 0 is false, everything else is true.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct wrt_bool(u8);
@@ -160,7 +160,7 @@ impl wrt_bool {
     }
 }
 
-/// Gives an object away.
+/// Gives ownership of an object to the caller of the C API.
 pub fn give<T>(object: T) -> *mut T {
     Box::into_raw(Box::new(object))
 }
@@ -168,7 +168,7 @@ pub fn give<T>(object: T) -> *mut T {
 /// Takes an object back and drops it. NULL does nothing.
 ///
 /// # Safety
-/// `p` is NULL or came from `give` and is not used again.
+/// `p` is NULL or came from `give`, and is not used again.
 pub unsafe fn delete<T>(p: *mut T) {
     super::entry::plain((), || {
         if !p.is_null() {
@@ -178,7 +178,8 @@ pub unsafe fn delete<T>(p: *mut T) {
     });
 }
 
-/// A string that C gets to see: NUL-terminated, its length apart. Names may have NULs inside; then only the length says all of it.
+/// A string for C callers: NUL-terminated, with its length stored separately. Names can contain NULs; then only the
+/// length is right.
 pub struct CText(Box<[u8]>);
 
 impl CText {
@@ -186,7 +187,7 @@ impl CText {
         CText([text.as_bytes(), &[0]].concat().into_boxed_slice())
     }
 
-    /// Writes the length, if it is wanted, and gives the borrowed string.
+    /// Returns the borrowed string, and writes its length if `out_len` is not NULL.
     ///
     /// # Safety
     /// `out_len` is NULL or can be written.
@@ -196,7 +197,7 @@ impl CText {
         self.0.as_ptr().cast()
     }
 
-    /// The same, of a string that may not be there: `or` is lent then, or NULL.
+    /// As `lend`, for a string that may not exist: then lends `or`, or returns NULL.
     ///
     /// # Safety
     /// As `lend`.
@@ -212,10 +213,10 @@ impl CText {
     }
 }
 
-/// Writes text into a buffer of the caller's, cut to fit, NUL-terminated.
+/// Copies text to a buffer of the caller, cut off to fit and NUL-terminated.
 ///
 /// # Safety
-/// `buffer` has room for `capacity` bytes, unless that is 0.
+/// `buffer` has space for `capacity` bytes, unless that is 0.
 pub unsafe fn copy_text(text: &str, buffer: *mut c_char, capacity: usize) -> Result<()> {
     if capacity == 0 {
         return Ok(());
@@ -232,16 +233,17 @@ pub unsafe fn copy_text(text: &str, buffer: *mut c_char, capacity: usize) -> Res
     Ok(())
 }
 
-/// Called once when userdata is not needed any more. May be NULL. It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// Called once, when userdata is no longer needed. May be NULL. It has to return, as all callbacks do: see
+/// `wrt_func_callback_t`.
 pub type wrt_finalizer_t = Option<unsafe extern "C-unwind" fn(userdata: *mut c_void)>;
 
-/// The host's data: never looked at, finalised once.
+/// The host's data: never dereferenced, and finalized once.
 pub struct UserData {
     pub ptr: *mut c_void,
     finalizer: wrt_finalizer_t,
 }
 
-// SAFETY: the pointer is only given back to the host, which was told on which threads.
+// SAFETY: the pointer is only passed back to the host, and the header documents on which threads.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}

@@ -1,4 +1,4 @@
-//! What an engine keeps of instances that have ended.
+//! What an engine keeps of destroyed instances for reuse.
 
 use super::config::{change, wrt_config_t};
 use super::engine::wrt_engine_t;
@@ -7,33 +7,37 @@ use super::error::wrt_error_t;
 use super::own::{borrow, fill_in, options_of, output, sized};
 use crate::api::PoolOptions;
 
-/// What an engine keeps of instances that have ended, with or without their stores, for the next ones: address space, which is
-/// expensive to make and to give back. What is kept holds nothing of who had it. Large tables are those of functions with
-/// 16384 elements and more; small ones, and contexts of instances, come from the allocator.
+/// What an engine keeps of destroyed instances and stores for the next ones: address space, which is expensive to map
+/// and to unmap. What it keeps holds no data of its previous owner. Large tables are function tables of at least
+/// 16384 elements; smaller ones, and the contexts of instances, come from the allocator.
 #[repr(C)]
 pub struct wrt_pool_options_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_pool_options_t)`. `wrt_pool_options_init` sets it.
     pub size: usize,
-    /// Memories that are kept, at most. Each keeps all the address space that it ever may need: with signals 4 GiB and a guard, or, with
-    /// 64-bit indexes, as `wrt_config_set_max_memory64` says; without signals what its type allows.
+    /// Maximum number of memories that are kept. Each keeps all the address space that it may ever need: with signals
+    /// 4 GiB and a guard region, or for 64-bit indexes as `wrt_config_set_max_memory64` says; without signals what
+    /// its type allows.
     pub memories: usize,
-    /// Bytes of each kept memory that stay in memory, at most: pages that were written are made as new instead of given back, which
-    /// saves the next instance the page faults. Needs Linux 6.7; before, all is given back.
+    /// Maximum number of bytes of each kept memory that stay in physical memory: pages that were written are reset
+    /// instead of unmapped, which saves the next instance page faults. Needs Linux 6.7; older kernels unmap all
+    /// pages.
     pub memory_resident_bytes: usize,
-    /// Memories that may be in use at a time, in all stores together; `SIZE_MAX` is no limit. One more is refused with `limit`. The
-    /// number of kept ones refuses nothing: what finds none there is made anew.
+    /// Maximum number of memories in use at the same time, in all stores together; `SIZE_MAX` is no limit. Creating
+    /// one more fails with `limit`. The number of kept memories, in contrast, is no limit: if none is left, a new one
+    /// is mapped.
     pub max_memories: usize,
-    /// Large tables that are kept, at most, and bytes of each that stay in memory.
+    /// Maximum number of large tables that are kept, and of bytes of each that stay in physical memory.
     pub tables: usize,
     pub table_resident_bytes: usize,
-    /// Heaps that are kept, at most, and bytes of each one's nursery that stay in memory.
+    /// Maximum number of heaps that are kept, and of bytes of each one's nursery that stay in physical memory.
     pub heaps: usize,
     pub heap_resident_bytes: usize,
 }
 
-/// Fills in pool options for a host that makes many instances: 1000 memories with 256 KiB, 1000 large tables with 64 KiB and 1000
-/// heaps with 64 KiB that stay in memory; no limit of memories in use. An engine without options keeps 100 memories with
-/// 64 KiB, 100 tables with 16 KiB and 16 heaps with 64 KiB. NULL does nothing.
+/// Fills in pool options for a host that creates many instances. They keep 1000 memories with 256 KiB each in
+/// physical memory, 1000 large tables with 64 KiB each, and 1000 heaps with 64 KiB each, and do not limit the
+/// memories in use. An engine without options keeps 100 memories with 64 KiB, 100 tables with 16 KiB and 16 heaps
+/// with 64 KiB. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_pool_options_init(out_options: *mut wrt_pool_options_t) {
     let o = PoolOptions::large();
@@ -51,7 +55,8 @@ pub unsafe extern "C" fn wrt_pool_options_init(out_options: *mut wrt_pool_option
     plain((), || drop(unsafe { output(out_options, options, "out_options") }));
 }
 
-/// What engines of this configuration keep of instances that have ended. All numbers may be 0. The options are borrowed.
+/// Sets what engines of this configuration keep of destroyed instances. All numbers may be 0. The options are
+/// borrowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_config_set_pool(
     config: *mut wrt_config_t,
@@ -79,31 +84,33 @@ pub unsafe extern "C" fn wrt_config_set_pool(
     unsafe { change(config, |c| c.pool(pool)) }
 }
 
-/// What an engine's pool holds and has done. More may come at the end.
+/// What an engine's pool holds and has done. Later versions may add fields at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_pool_stats_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_pool_stats_t)`, to be set before it is filled in.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_pool_stats_t)`. To be set before the struct is filled
+    /// in.
     pub size: usize,
-    /// Memories of stores, those of the host included.
+    /// Memories of all stores, including those that the host created.
     pub memories_in_use: u64,
-    /// Memories that wait for their next use, and bytes of them that were left in memory.
+    /// Memories in the pool, and how many of their bytes are in physical memory.
     pub memories_kept: u64,
     pub memory_bytes_resident: u64,
-    /// How many memories were made of a kept one, and how many anew.
+    /// How many memories were taken from the pool, and how many were mapped.
     pub memories_reused: u64,
     pub memories_made: u64,
-    /// The same of large tables.
+    /// The same for large tables.
     pub tables_kept: u64,
     pub table_bytes_resident: u64,
     pub tables_reused: u64,
-    /// Heaps that wait, and how often one was used again.
+    /// Heaps in the pool, and how often one was reused.
     pub heaps_kept: u64,
     pub heaps_reused: u64,
 }
 
-/// Fills in what the engine's pool holds and has done. `stats->size` must be set. On failure everything else is 0, unless the size
-/// is wrong. From any thread; while others make instances the numbers are not of one moment.
+/// Fills in statistics of the engine's pool. `stats->size` must be set. On failure all other fields are 0, unless the
+/// size is wrong: then nothing is written. Can be called from any thread. While other threads create instances, the
+/// numbers may be from slightly different moments.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_engine_pool_stats(
     engine: *const wrt_engine_t,

@@ -9,35 +9,35 @@ use super::valtype::wrt_type_t;
 use crate::api::{Error, Func, Ref, RefType, Result, Top, Trap, Val, ValType};
 use crate::err;
 
-/// Opens a scope: references made from now on end with it. Scopes nest. In a callback, scopes that were opened and not
-/// closed are closed when it returns.
+/// Opens a scope: references that are created from now on end with it. Scopes nest. When a callback returns, the
+/// scopes that it has opened and not closed are closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_scope_open(store: *mut wrt_store_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe { on_store(store, |s| s.open_scope().map(drop)) }
 }
 
-/// Closes the innermost scope and releases the references made in it. Fails with `invalid argument` if none was opened, or,
-/// in a callback, none since the callback began.
+/// Closes the innermost scope and releases the references that were created in it. Fails with `invalid argument` if
+/// no scope is open; in a callback, if it has opened none that is still open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_scope_close(store: *mut wrt_store_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store or NULL, which is refused.
     unsafe { on_store(store, |s| s.close_scope()) }
 }
 
-/// A reference that is not empty.
+/// Returns a reference that is not empty.
 pub fn given(r: wrt_ref_t) -> Result<Ref> {
     r.get().ok_or_else(|| err!(StaleHandle, "the reference is empty"))
 }
 
-/// Makes a reference belong to the scope around the innermost one, or to the store if there is none.
+/// Moves a reference to the scope around the innermost one, or to the store if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_escape(store: *mut wrt_store_t, reference: *const wrt_ref_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a reference, or NULLs, which are refused.
     unsafe { on_store(store, |s| given(*borrow(reference, "reference")?)?.escape(s)) }
 }
 
-/// Another reference to the same object, in the innermost scope. The empty reference has an empty clone.
+/// Creates another reference to the same object, in the innermost scope. The clone of the empty reference is empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_clone(
     store: *mut wrt_store_t,
@@ -58,7 +58,8 @@ pub unsafe extern "C" fn wrt_ref_clone(
     }
 }
 
-/// Ends a reference now. The slot becomes empty, but for a reference of another store; releasing an empty one does nothing.
+/// Releases a reference. The slot becomes empty, except for a reference of another store. Does nothing if the slot is
+/// empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_release(store: *mut wrt_store_t, take_reference: *mut wrt_ref_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a reference that can be written, or NULLs, which are refused.
@@ -74,8 +75,9 @@ pub unsafe extern "C" fn wrt_ref_release(store: *mut wrt_store_t, take_reference
     }
 }
 
-/// Ends a reference, from any thread: when its store is next used, if that is still there. The slot becomes empty. What was
-/// released before, and the empty reference, do no harm. For hosts that are collected themselves, and finalise in any order.
+/// Releases a reference, from any thread: the release takes effect when the store is next used, if it still exists.
+/// The slot becomes empty. Does nothing if the reference is empty or was already released. This is for hosts with
+/// their own garbage collector, which run finalizers in any order.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_drop(take_reference: *mut wrt_ref_t) {
     super::entry::plain((), || {
@@ -89,7 +91,7 @@ pub unsafe extern "C" fn wrt_ref_drop(take_reference: *mut wrt_ref_t) {
     });
 }
 
-/// Whether both refer to the same object, or are the same i31, or are both empty.
+/// Writes whether two references are to the same object, are the same i31, or are both empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_equal(
     store: *mut wrt_store_t,
@@ -111,8 +113,8 @@ pub unsafe extern "C" fn wrt_ref_equal(
     }
 }
 
-/// A number that stays the same while the object lives, although it moves; equal i31s, and references to the same function,
-/// have equal ones. Different objects of a store have different ones.
+/// Writes a number that stays the same while the object lives, even if it moves. Different objects of a store have
+/// different numbers. Equal i31s have equal numbers, and so have references to the same function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_hash(
     store: *mut wrt_store_t,
@@ -130,8 +132,10 @@ pub unsafe extern "C" fn wrt_ref_hash(
     }
 }
 
-/// Whether what a reference leads to is of a reference type, as `ref.test` says: of any object's own type and its supertypes,
-/// and of `any` and `extern` alike; an exception is of `exn` alone. The empty reference is null, and of each nullable type.
+/// Writes whether what a reference refers to is of a reference type, as `ref.test` does. An object is of its own
+/// type, of its supertypes, and of both `any` and `extern`. An exception is of `exn` only, and a function
+/// (`wrt_ref_of_func`) of its function type and the supertypes of that. The empty reference is null, and is of every
+/// nullable type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_test(
     store: *mut wrt_store_t,
@@ -154,9 +158,10 @@ pub unsafe extern "C" fn wrt_ref_test(
     }
 }
 
-/// A reference as a value of a reference type, as `ref.cast` gives it: of kind `WRT_ANYREF`, `WRT_EXTERNREF`, `WRT_EXNREF` or (for a
-/// reference that `wrt_ref_of_func` made) `WRT_FUNCREF`. The value is the same reference, not another one; a function is a plain handle. Fails
-/// with a trap of code `WRT_TRAP_CAST_FAILURE`.
+/// Writes a reference as a value of a reference type, as `ref.cast` does. The value's kind is `WRT_ANYREF`,
+/// `WRT_EXTERNREF`, `WRT_EXNREF` or, for a reference that `wrt_ref_of_func` created, `WRT_FUNCREF`. The value holds
+/// the same reference, not another one; for a function it holds a plain handle. Fails with a trap of code
+/// `WRT_TRAP_CAST_FAILURE` if the reference is not of that type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_cast(
     store: *mut wrt_store_t,
@@ -166,7 +171,7 @@ pub unsafe extern "C" fn wrt_ref_cast(
 ) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store, a reference, a type and a place for the value, or NULLs, which are refused.
     unsafe {
-        // A copy: it may be in the place for the value.
+        // Copied first: the reference may be stored in the output slot.
         let reference = borrow(reference, "reference").copied();
         let out = output(out_value, wrt_val_t::EMPTY, "out_value");
         on_store(store, |s| {
@@ -193,8 +198,8 @@ pub unsafe extern "C" fn wrt_ref_cast(
     }
 }
 
-/// The most special type of what a reference leads to, not nullable: a defined one of a structure, an array or a function;
-/// `WRT_I31REF`; `WRT_EXNREF` of an exception; `WRT_ANYREF` of an object of the host.
+/// Writes the most specific type of what a reference refers to, not nullable: a defined type for a structure, an
+/// array or a function; `WRT_I31REF` for an i31; `WRT_EXNREF` for an exception; `WRT_ANYREF` for a host object.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_type(
     store: *mut wrt_store_t,
@@ -212,9 +217,9 @@ pub unsafe extern "C" fn wrt_ref_type(
     }
 }
 
-/// Makes a reference to a function, in the innermost scope: it keeps the function and its instance alive, also after
-/// `wrt_instance_release`. It can stand in fields of objects of the host, but is no value of WebAssembly's; `wrt_ref_func`
-/// gives the function.
+/// Creates a reference to a function, in the innermost scope. It keeps the function and its instance alive, also
+/// after `wrt_instance_release`. It can be stored in fields of host objects, but is not a WebAssembly value;
+/// `wrt_ref_func` returns the function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_of_func(
     store: *mut wrt_store_t,
@@ -232,7 +237,8 @@ pub unsafe extern "C" fn wrt_ref_of_func(
     }
 }
 
-/// The function of a reference that `wrt_ref_of_func` made. Fails with `type mismatch` for anything else.
+/// Writes the function of a reference that `wrt_ref_of_func` created. Fails with `type mismatch` for any other
+/// reference.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_ref_func(
     store: *mut wrt_store_t,
@@ -250,7 +256,8 @@ pub unsafe extern "C" fn wrt_ref_func(
     }
 }
 
-/// `any.convert_extern`: the value, of kind `WRT_EXTERNREF`, as one of kind `WRT_ANYREF`. The same reference, not another one.
+/// Converts a value of kind `WRT_EXTERNREF` to one of kind `WRT_ANYREF`, as `any.convert_extern` does. It holds the
+/// same reference, not another one. Fails with `type mismatch` for a value of another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_any_convert_extern(
     value: *const wrt_val_t,
@@ -260,7 +267,8 @@ pub unsafe extern "C" fn wrt_any_convert_extern(
     unsafe { convert(value, out_value, WRT_EXTERNREF, WRT_ANYREF) }
 }
 
-/// `extern.convert_any`: the value, of kind `WRT_ANYREF`, as one of kind `WRT_EXTERNREF`. The same reference, not another one.
+/// Converts a value of kind `WRT_ANYREF` to one of kind `WRT_EXTERNREF`, as `extern.convert_any` does. It holds the
+/// same reference, not another one. Fails with `type mismatch` for a value of another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_extern_convert_any(
     value: *const wrt_val_t,
@@ -271,7 +279,7 @@ pub unsafe extern "C" fn wrt_extern_convert_any(
 }
 
 /// # Safety
-/// As the functions above. Both may be the same place.
+/// As the functions above. Both pointers may be the same.
 unsafe fn convert(value: *const wrt_val_t, out_value: *mut wrt_val_t, from: u8, to: u8) -> *mut wrt_error_t {
     // SAFETY: the caller's promise.
     unsafe {
@@ -288,7 +296,7 @@ unsafe fn convert(value: *const wrt_val_t, out_value: *mut wrt_val_t, from: u8, 
     }
 }
 
-/// An i31 with the low 31 bits of a number, in the innermost scope.
+/// Creates an i31 with the low 31 bits of a number, in the innermost scope.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_i31_new(
     store: *mut wrt_store_t,
@@ -306,7 +314,7 @@ pub unsafe extern "C" fn wrt_i31_new(
     }
 }
 
-/// The number of an i31, sign-extended. Fails with `type mismatch` for anything else.
+/// Writes the number of an i31, sign-extended. Fails with `type mismatch` if the reference is not to an i31.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_i31_get(
     store: *mut wrt_store_t,

@@ -1,4 +1,4 @@
-//! Stacks that the host has made itself: coroutines, fibers, `makecontext`.
+//! Stacks that the host has allocated itself: coroutines, fibers, `makecontext`.
 
 use super::entry::{on_store, running};
 use super::error::wrt_error_t;
@@ -7,18 +7,20 @@ use super::store::wrt_store_t;
 use super::val::{wrt_func_t, wrt_val_t};
 use std::ffi::c_void;
 
-/// Says where a stack is that the host has made itself (a coroutine, a fiber, `makecontext`) and will call this store on: `size` bytes
-/// from `low`, its lowest address, 48 KiB at least. For all calls that begin afterwards, until it is replaced; NULL and 0 take it back. A call
-/// that is on another stack is not affected. How deep WebAssembly may recurse:
+/// Describes a stack that the host has allocated itself (a coroutine, a fiber, `makecontext`) and will call this
+/// store on: `size` bytes, at least 48 KiB, starting at `low`, its lowest address. This holds for all calls that
+/// begin afterwards, until the description is replaced; NULL and 0 remove it. Calls on other stacks are not affected.
+/// How deep WebAssembly can recurse:
 ///
-/// * On the stack of a thread: as the header says at `wrt_config_set_max_wasm_stack`, with nothing to be done by the host.
+/// * On the stack of a thread: as described at `wrt_config_set_max_wasm_stack`. The host need not do anything.
 /// * On the described stack: the same.
-/// * On any other stack: 64 KiB, or less if the memory that can be read ends before. That is looked up on every outermost call, which takes
-///   some microseconds. If something else is in the memory below the stack, without a guard page between, it
-///   is the host's duty to describe the stack: WebAssembly may overwrite it otherwise.
+/// * On any other stack: 64 KiB, or less if the readable memory ends before. The library looks this up on every
+///   outermost call, which takes some microseconds. If other data is in the memory below the stack, without a guard
+///   page between them, the host must describe the stack: otherwise WebAssembly may overwrite that data.
 ///
-/// Calls of one store may nest on different stacks, also those of different threads that wait for each other; each has the
-/// limit of its own stack. Fails with `invalid argument` for a stack that is too small or wraps around. Legal in callbacks, not in limiters and finalizers.
+/// Calls of one store can nest on different stacks, including those of different threads that wait for each other;
+/// each call has the limit of its own stack. Fails with `invalid argument` for a stack that is too small or wraps
+/// around. Legal in callbacks, but not in limiters and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_stack(
     store: *mut wrt_store_t,
@@ -29,9 +31,9 @@ pub unsafe extern "C" fn wrt_store_set_stack(
     unsafe { on_store(store, |s| s.set_stack(low as usize, size)) }
 }
 
-/// As `wrt_func_call`, on a stack that the host has made itself, for hosts that have many: `size` bytes from `stack_low`, as in
-/// `wrt_store_set_stack`. Calls that callbacks make meanwhile know it, too. Fails with `invalid argument` if the
-/// caller is not on that stack.
+/// As `wrt_func_call`, on a stack that the host has allocated itself: `stack_size` bytes from `stack_low`, as in
+/// `wrt_store_set_stack`. This is for hosts that have many stacks. The description also holds for calls that
+/// callbacks make in the meantime. Fails with `invalid argument` if the caller is not on that stack.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call_on_stack(
     store: *mut wrt_store_t,
@@ -52,7 +54,7 @@ pub unsafe extern "C" fn wrt_func_call_on_stack(
     }
 }
 
-/// As `wrt_func_call_raw`, on a stack that the host has made itself: see `wrt_func_call_on_stack`.
+/// As `wrt_func_call_raw`, on a stack that the host has allocated itself: see `wrt_func_call_on_stack`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_call_raw_on_stack(
     store: *mut wrt_store_t,

@@ -15,30 +15,32 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Owns instances and everything else that runs. Used by one thread at a time; may move between threads while no call is in it.
-/// While a host function with values (`wrt_func_callback_t`) waits, another thread may use the store in its place, from its own stack. If two
-/// threads use it at once, the second gets an error of kind `wrong thread`. That is noticed for nearly nothing, and so not
-/// always: not for two that come within the same few nanoseconds.
+/// A store: owns instances and everything else that runs. Used by one thread at a time; it can move between threads
+/// while no call is in it. While a host function with values (`wrt_func_callback_t`) runs, another thread may use the
+/// store instead of the thread that waits in the callback, from its own stack. If two threads use a store at the same
+/// time, the second one gets an error of kind `wrong thread`. The check costs almost nothing, and is therefore not
+/// complete: it can miss two threads that enter within the same few nanoseconds.
 pub struct wrt_store_t {
     life: Arc<Life>,
-    /// While a limiter is asked or a finalizer runs, and once the store is being deleted: callbacks of the host run then, and
-    /// must not get at the store, which is in the middle of something.
+    /// Closed while a limiter or a finalizer runs, and once the store is being deleted: callbacks of the host run
+    /// then, and must not use the store, which is being changed.
     gate: Gate,
-    /// The thread that is in the store, by its token; 0 if none is. With `LENT` it is in a callback. Plain loads and stores: two threads that come at the same moment
-    /// may go unnoticed.
+    /// The token of the thread that is in the store; 0 if none is. With `LENT`, that thread is in a callback. Plain
+    /// loads and stores: two threads that enter at the same moment may go unnoticed.
     occupant: AtomicUsize,
     store: ManuallyDrop<Store>,
     data: ManuallyDrop<UserData>,
 }
 
-/// Tokens are addresses of words, so the lowest bit is free.
+/// Marks an occupant whose callback runs. Tokens are addresses of words, so the lowest bit is free.
+/// cbindgen:ignore
 pub const LENT: usize = 1;
 
 impl wrt_store_t {
-    /// Lends the store, as a `StoreMut` of the call's own.
+    /// Lends the store to `f`, as a `StoreMut` of this call's own.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
-        // SAFETY: the store is alive with self; it is used by one thread at a time, and calls that nest borrow one after
+        // SAFETY: the store lives as long as self. It is used by one thread at a time, and nested calls borrow it one after
         // the other (invariant 3 of the runtime).
         unsafe { self.store.lend(f) }
     }
@@ -53,7 +55,8 @@ impl wrt_store_t {
         self.occupant.store(thread, Relaxed);
     }
 
-    /// Runs a callback with values, during which another thread may use the store in place of this one, which waits for it.
+    /// Runs a callback with values. Meanwhile, another thread may use the store instead of this one, which waits for
+    /// the callback.
     #[inline(always)]
     pub fn lent_during<R>(&self, f: impl FnOnce() -> R) -> R {
         let occupant = self.occupant();
@@ -68,8 +71,8 @@ impl wrt_store_t {
         &self.gate
     }
 
-    /// When this thread is in the store already: looks whether the calls that it is in are ones that never return, and forgets them if
-    /// all are.
+    /// Called when this thread is already in the store: checks whether its calls are ones that will never return, and
+    /// forgets them if all are.
     #[cold]
     pub fn look_for_abandoned(&self, sp: usize) {
         if self.gate.look_for_abandoned(sp) == Abandoned::All {
@@ -78,7 +81,8 @@ impl wrt_store_t {
         }
     }
 
-    /// Fails if the store can not be used, now or any more. Otherwise what waits for an entry of the store is done.
+    /// Fails if the store cannot be used, now or ever again. Otherwise does the pending work that waits for the next
+    /// entry of the store.
     ///
     /// # Safety
     /// `p` is a store that no other thread uses. It may be gone when this fails.
@@ -92,7 +96,7 @@ impl wrt_store_t {
     /// As `check_open`.
     #[cold]
     unsafe fn attend(p: *mut wrt_store_t) -> Result<()> {
-        // SAFETY: the caller's promise; a finalizer that deletes the store does so when this leaves.
+        // SAFETY: the caller's promise. If a finalizer deletes the store, it is destroyed after this has left.
         unsafe {
             (*p).gate.check_open()?;
             let (before, occupant) = ((*p).enter(), (*p).occupant());
@@ -107,7 +111,7 @@ impl wrt_store_t {
         }
     }
 
-    /// Whether a callback runs that can not use the store.
+    /// Returns whether a callback runs that cannot use the store.
     ///
     /// # Safety
     /// `p` is a store.
@@ -116,14 +120,14 @@ impl wrt_store_t {
         unsafe { (*p).gate.is_closed() }
     }
 
-    /// From here to `leave`, which needs the result, the store stays.
+    /// Keeps the store from being destroyed until `leave`, which needs the result.
     #[inline(always)]
     pub fn enter(&self) -> usize {
         self.life.enter()
     }
 
     /// # Safety
-    /// `p` is a store, which is not used again by whoever has entered.
+    /// `p` is a store, and the caller of `enter` does not use it again.
     #[inline(always)]
     pub unsafe fn leave(p: *mut wrt_store_t, before: usize) {
         // SAFETY: the caller's promise.
@@ -134,12 +138,14 @@ impl wrt_store_t {
         }
     }
 
+    /// Destroys the store.
+    ///
     /// # Safety
-    /// `p` is a store that nobody uses, now or again.
+    /// `p` is a store that no thread uses, now or again.
     #[cold]
     unsafe fn end(p: *mut wrt_store_t) {
         plain((), || {
-            // SAFETY: the caller's promise. Finalizers that run here can reach the gate and `life` only.
+            // SAFETY: the caller's promise. Finalizers that run here can use only the gate and `life`.
             unsafe {
                 (*p).gate.close();
                 ManuallyDrop::drop(&mut (*p).store);
@@ -150,8 +156,8 @@ impl wrt_store_t {
     }
 }
 
-/// Makes a store. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once: when the store is gone,
-/// or when this fails. The caller owns `*out_store`, NULL on failure.
+/// Creates a store. `userdata` is never dereferenced. `finalizer` (may be NULL) is called with it once: when the
+/// store is destroyed, or when this call fails. The caller owns `*out_store`, which is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_new(
     engine: *const wrt_engine_t,
@@ -172,23 +178,23 @@ pub unsafe extern "C" fn wrt_store_new(
             store: ManuallyDrop::new(store),
             data: ManuallyDrop::new(data),
         });
-        // SAFETY: just made; nobody else knows it yet.
+        // SAFETY: just made; no other code has it yet.
         unsafe { (*store).with(|s| s.set_embedder(store.cast())) };
         *out = store;
         Ok(())
     })
 }
 
-/// Deletes a store and all that lives in it. Legal at any time, also from a callback of this store; and from another
-/// thread while a call is in it that runs WebAssembly or callbacks, or copies in bulk: the store dies when the outermost call
-/// returns. Handles of it must not be used with the pointer again.
-/// NULL does nothing.
+/// Deletes a store and everything in it. Also legal from a callback of this store, and from another thread while a
+/// call in the store runs WebAssembly or callbacks or copies in bulk: the store is then destroyed when its outermost
+/// call returns. Not legal while another thread is in any other function of the store. The pointer, and the store's
+/// handles with it, must not be used again. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
     let sp = stack_pointer();
     plain((), || {
         if !store.is_null() {
-            // SAFETY: the caller gives the store up. What decides who ends it outlives the store.
+            // SAFETY: the caller gives up ownership. `life`, which decides which thread destroys the store, outlives it.
             unsafe {
                 if (*store).occupant() & !LENT == thread::token() {
                     (*store).look_for_abandoned(sp);
@@ -202,14 +208,15 @@ pub unsafe extern "C" fn wrt_store_delete(store: *mut wrt_store_t) {
     });
 }
 
-/// The userdata the store was made with. NULL for NULL.
+/// Returns the userdata that the store was created with. Also legal in limiters and finalizers. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_userdata(store: *const wrt_store_t) -> *mut c_void {
     // SAFETY: the caller passes NULL or a store.
     plain(std::ptr::null_mut(), || unsafe { store.as_ref() }.map_or(std::ptr::null_mut(), |s| s.data.ptr))
 }
 
-/// The store's number, which its handles carry. Unique in the process; 0 for NULL, and in limiters and finalizers.
+/// Returns the store's number, which its handles contain. It is unique in the process. 0 for NULL, and in limiters
+/// and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_id(store: *const wrt_store_t) -> u64 {
     // SAFETY: the caller passes NULL or a store.
@@ -219,19 +226,19 @@ pub unsafe extern "C" fn wrt_store_id(store: *const wrt_store_t) -> u64 {
 /// What a store may use in total.
 #[repr(C)]
 pub struct wrt_limits_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_limits_t)`. `wrt_limits_init` sets it.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_limits_t)`. `wrt_limits_init` sets it.
     pub size: usize,
     /// Bytes of all memories together.
     pub memory_bytes: u64,
     /// Elements of all tables together.
     pub table_elements: u64,
-    /// Instances.
+    /// Number of instances.
     pub instances: u64,
-    /// Bytes that objects may take, as `wrt_config_set_heap_limit`; that limit holds as well.
+    /// Bytes of all objects together. The limit of `wrt_config_set_heap_limit` applies as well.
     pub heap_bytes: u64,
 }
 
-/// Fills in a limits struct: no limits. NULL does nothing.
+/// Fills in limits that limit nothing. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_limits_init(out_limits: *mut wrt_limits_t) {
     let none = wrt_limits_t {
@@ -245,7 +252,8 @@ pub unsafe extern "C" fn wrt_limits_init(out_limits: *mut wrt_limits_t) {
     plain((), || drop(unsafe { output(out_limits, none, "out_limits") }));
 }
 
-/// Limits what the store may use from now on; what it holds already counts, and stays.
+/// Limits what the store may use from now on. What it uses already counts, and stays. The limits are borrowed. Fails
+/// with `invalid argument` if their size is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_limits(
     store: *mut wrt_store_t,
@@ -269,36 +277,39 @@ pub unsafe extern "C" fn wrt_store_set_limits(
     }
 }
 
-/// A memory, in bytes.
+/// The resource of a `wrt_growth_t`: a memory, in bytes.
 pub const WRT_RESOURCE_MEMORY: u8 = 1;
 const _: () = assert!(WRT_RESOURCE_MEMORY == Resource::Memory as u8);
 /// A table, in elements.
 pub const WRT_RESOURCE_TABLE: u8 = 2;
 const _: () = assert!(WRT_RESOURCE_TABLE == Resource::Table as u8);
-/// The store's instances, as a number.
+/// The number of the store's instances.
 pub const WRT_RESOURCE_INSTANCES: u8 = 3;
 const _: () = assert!(WRT_RESOURCE_INSTANCES == Resource::Instances as u8);
-/// What objects may take, in bytes. Asked when there is no room after a collection, from 4 MiB on.
+/// The store's objects, in bytes. The limiter is asked when a collection has not freed enough, and only if they are
+/// to use more than 4 MiB.
 pub const WRT_RESOURCE_HEAP: u8 = 4;
 const _: () = assert!(WRT_RESOURCE_HEAP == Resource::Heap as u8);
 
-/// What is about to grow.
+/// What is about to grow: from `current` to `desired`.
 #[repr(C)]
 pub struct wrt_growth_t {
-    /// One of `WRT_RESOURCE_*`.
+    /// One of the `WRT_RESOURCE_*`.
     pub resource: u8,
     pub current: u64,
     pub desired: u64,
 }
 
-/// Answers whether it may grow; anything but 0 means yes. Asked before anything is touched, while WebAssembly waits; what
-/// it does with the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// Returns whether a resource may grow: 0 means no, everything else means yes. Called before anything has changed,
+/// while WebAssembly waits. Using the store in it fails, except by functions that are legal in limiters. It has to
+/// return, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_limiter_callback_t =
     Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, growth: *const wrt_growth_t) -> i32>;
 
-/// Sets who is asked before a memory, a table, the number of instances or the heap grows, after the limits; a NULL callback removes
-/// it. `finalizer` (may be NULL) is called with `userdata` once: when the limiter is replaced, the store is gone, or this
-/// fails. Not legal while the store runs.
+/// Sets the callback that is asked before a memory, a table, the number of instances or the heap grows, if the
+/// store's limits allow that; NULL removes it. `finalizer` (may be NULL) is called with `userdata` once: when the
+/// limiter is replaced, when the store is destroyed, or when this call fails. Fails with `invalid argument` while the
+/// store runs WebAssembly.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_limiter(
     store: *mut wrt_store_t,
@@ -315,7 +326,7 @@ pub unsafe extern "C" fn wrt_store_set_limiter(
                 Box::new(move |g: Growth| {
                     let data = &data;
                     let growth = wrt_growth_t { resource: g.resource as u8, current: g.current, desired: g.desired };
-                    // SAFETY: the host gave the callback for this, which finds the store closed (invariant 7 of the runtime).
+                    // SAFETY: the host gave the callback for this purpose. The store is closed while it runs (invariant 7 of the runtime).
                     gate.closed_during(|| callback::call(&"a limiter", || callback(data.ptr, &growth))) != 0
                 })
             }))

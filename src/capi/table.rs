@@ -10,8 +10,10 @@ use super::valtype::wrt_type_t;
 use crate::api::{IndexType, Table, TableType, ValType};
 use crate::err;
 
-/// Makes a table of `element_kind` (`WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF`, `WRT_EXNREF`); limits count elements, and indexes have 32 bits. All elements are `*take_init`, which is taken:
-/// the slot becomes empty, also on failure.
+/// Creates a table with 32-bit indexes. `element_kind` is `WRT_FUNCREF`, `WRT_EXTERNREF`, `WRT_ANYREF` or
+/// `WRT_EXNREF`; `limits` count elements, and are borrowed. All elements are `*take_init`, which is taken: the slot
+/// becomes empty, also on failure. Fails with `limit` or `out of memory`, and with `type mismatch` if the value does
+/// not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new(
     store: *mut wrt_store_t,
@@ -36,7 +38,7 @@ pub unsafe extern "C" fn wrt_table_new(
     }
 }
 
-/// As `wrt_table_new`, of any reference type.
+/// As `wrt_table_new`, for elements of any reference type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new_of(
     store: *mut wrt_store_t,
@@ -59,21 +61,21 @@ pub unsafe extern "C" fn wrt_table_new_of(
     }
 }
 
-/// What a table is to be. More may come at the end.
+/// The type of a table to be created. Later versions may add fields at the end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_table_options_t {
-    /// Bytes of this struct as the caller knows it: `sizeof(wrt_table_options_t)`. `wrt_table_options_init` sets it.
+    /// Size of this struct as the caller knows it: `sizeof(wrt_table_options_t)`. `wrt_table_options_init` sets it.
     pub size: usize,
     /// In elements.
     pub limits: wrt_size_limits_t,
-    /// A type of references.
+    /// A reference type.
     pub element: wrt_type_t,
-    /// Whether its indexes have 64 bits instead of 32.
+    /// Whether indexes have 64 bits instead of 32; 0 or 1.
     pub is_64: u64,
 }
 
-/// Fills in options of an empty table of `WRT_FUNCREF` with 32-bit indexes that may grow. NULL does nothing.
+/// Fills in options for an empty table of `WRT_FUNCREF` with 32-bit indexes, which can grow. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_options_init(out_options: *mut wrt_table_options_t) {
     let all = wrt_table_options_t {
@@ -86,8 +88,8 @@ pub unsafe extern "C" fn wrt_table_options_init(out_options: *mut wrt_table_opti
     plain((), || drop(unsafe { output(out_options, all, "out_options") }));
 }
 
-/// As `wrt_table_new`, of any type of tables. The options are borrowed; `*take_init` is taken: the slot becomes empty, also on
-/// failure.
+/// As `wrt_table_new`, for a table of any type. The options are borrowed; `*take_init` is taken: the slot becomes
+/// empty, also on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_new_with(
     store: *mut wrt_store_t,
@@ -111,7 +113,7 @@ pub unsafe extern "C" fn wrt_table_new_with(
     }
 }
 
-/// Whether the table's indexes have 64 bits.
+/// Writes whether the table's indexes have 64 bits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_is_64(
     store: *mut wrt_store_t,
@@ -129,7 +131,7 @@ pub unsafe extern "C" fn wrt_table_is_64(
     }
 }
 
-/// The type of the elements.
+/// Writes the type of the table's elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_element_type(
     store: *mut wrt_store_t,
@@ -147,8 +149,8 @@ pub unsafe extern "C" fn wrt_table_element_type(
     }
 }
 
-/// The elements from `index` on, `count` of them. References in them are the caller's, in the innermost scope. Fails with a
-/// trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`; all values are empty then.
+/// Writes `count` elements of the table, starting at `index`. References in them belong to the caller, in the
+/// innermost scope. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`; all values are empty on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_get_many(
     store: *mut wrt_store_t,
@@ -168,7 +170,7 @@ pub unsafe extern "C" fn wrt_table_get_many(
     }
 }
 
-/// The kind of the elements, and the limits as of now: the minimum is the present size.
+/// Writes the kind of the table's elements and its current limits: the minimum is the current size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_type(
     store: *mut wrt_store_t,
@@ -190,7 +192,7 @@ pub unsafe extern "C" fn wrt_table_type(
     }
 }
 
-/// The number of elements.
+/// Writes how many elements the table has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_size(
     store: *mut wrt_store_t,
@@ -208,7 +210,8 @@ pub unsafe extern "C" fn wrt_table_size(
     }
 }
 
-/// The element at `index`; a reference in it is the caller's, in the innermost scope. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
+/// Writes the element at `index`. A reference in it belongs to the caller, in the innermost scope. Fails with a trap
+/// of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_get(
     store: *mut wrt_store_t,
@@ -226,7 +229,8 @@ pub unsafe extern "C" fn wrt_table_get(
     }
 }
 
-/// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure.
+/// Sets the element at `index` to `*take_value`, which is taken: the slot becomes empty, also on failure. Fails with
+/// a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`, or with `type mismatch`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_set(
     store: *mut wrt_store_t,
@@ -240,8 +244,9 @@ pub unsafe extern "C" fn wrt_table_set(
     }
 }
 
-/// Grows the table by `delta` elements that are `*take_init`, which is taken: the slot becomes empty, also on failure.
-/// Fails with `limit` when it can not grow; then nothing has changed. `out_old_size` may be NULL.
+/// Grows the table by `delta` elements that are all `*take_init`, and writes its previous size to `*out_old_size`
+/// (may be NULL). `*take_init` is taken: the slot becomes empty, also on failure. Fails with `limit` if the table
+/// cannot grow, and then changes nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_grow(
     store: *mut wrt_store_t,
@@ -263,7 +268,8 @@ pub unsafe extern "C" fn wrt_table_grow(
     }
 }
 
-/// Sets `len` elements from `index` on to `*take_value`, which is taken: the slot becomes empty, also on failure.
+/// Sets `len` elements of the table, starting at `index`, to `*take_value`, which is taken: the slot becomes empty,
+/// also on failure. Fails as `wrt_table_set` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_fill(
     store: *mut wrt_store_t,
@@ -280,7 +286,9 @@ pub unsafe extern "C" fn wrt_table_fill(
     }
 }
 
-/// Copies `len` elements from `from` of `source` to `index` of `table`. Both may be the same, and the ranges may overlap.
+/// Copies `len` elements, from index `from` of `source` to `index` of `table`. Both may be the same table, and the
+/// ranges may overlap. Fails with a trap of code `WRT_TRAP_TABLE_OUT_OF_BOUNDS`, or with `type mismatch` if the
+/// element types do not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_copy(
     store: *mut wrt_store_t,
@@ -299,9 +307,10 @@ pub unsafe extern "C" fn wrt_table_copy(
     }
 }
 
-/// Gives up the host's hold on a table that `wrt_table_new` made. It lives as long as something refers to it, and is freed by a
-/// full collection after that; its handles are stale then. The slot becomes empty. Fails with `invalid argument` for a table
-/// of an instance, which lives as long as that, and with `stale handle` when it was released before.
+/// Gives up the host's hold on a table that `wrt_table_new` created. The table lives as long as something refers to
+/// it, and a full collection after that frees it; its handles are then stale. The slot becomes empty. Fails with
+/// `invalid argument` for a table of an instance, which lives as long as the instance, and with `stale handle` if the
+/// table was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_table_release(store: *mut wrt_store_t, take_table: *mut wrt_table_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.

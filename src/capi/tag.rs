@@ -8,8 +8,8 @@ use super::types::wrt_functype_t;
 use super::val::{release, wrt_tag_t};
 use crate::api::Tag;
 
-/// Makes a tag, whose exceptions carry values of the type's parameters. The type is borrowed; it has no results, otherwise this
-/// fails with `invalid argument`. May collect; finalizers run then.
+/// Creates a tag, whose exceptions carry a value for each parameter of the type. The type is borrowed. Fails with
+/// `invalid argument` if it has results. May run a collection, and finalizers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_tag_new(
     store: *mut wrt_store_t,
@@ -27,7 +27,8 @@ pub unsafe extern "C" fn wrt_tag_new(
     }
 }
 
-/// The tag's type: its parameters are what its exceptions carry. The caller owns `*out_type`, NULL on failure.
+/// Writes the tag's type, whose parameters are the types of the values that its exceptions carry. The caller owns
+/// `*out_type`, which is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_tag_type(
     store: *mut wrt_store_t,
@@ -45,18 +46,18 @@ pub unsafe extern "C" fn wrt_tag_type(
     }
 }
 
-/// Gives up the host's hold on a tag that `wrt_tag_new` made. It lives as long as an instance, an exception or a reference
-/// to one refers to it, and is freed by a full collection after that; its handles are stale then. The slot becomes empty.
-/// Fails with `invalid argument` for a tag of an instance, which lives in the same way, and with `stale handle` when it was
-/// released before.
+/// Gives up the host's hold on a tag that `wrt_tag_new` created. The tag lives as long as an instance, an exception
+/// or a reference to one refers to it, and a full collection after that frees it; its handles are then stale. The
+/// slot becomes empty. Fails with `invalid argument` for a tag of an instance, which lives in the same way, and with
+/// `stale handle` if the tag was already released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_tag_release(store: *mut wrt_store_t, take_tag: *mut wrt_tag_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a handle that can be written, or NULLs, which are refused.
     unsafe { on_store(store, |s| release(take_tag, s, wrt_tag_t::EMPTY, |s, h| Tag::from(h).release(s))) }
 }
 
-/// Whether two handles name the same tag: one that is imported, or exported under several names, is one tag. False for NULL
-/// and for empty handles.
+/// Returns whether two handles name the same tag. A tag that is imported, or exported under several names, is one
+/// tag. False for NULL and for empty handles.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_tag_equal(a: *const wrt_tag_t, b: *const wrt_tag_t) -> bool {
     plain(false, || {

@@ -15,7 +15,8 @@ use crate::wasm::registry::in_group_place;
 use std::ffi::c_char;
 use std::sync::Arc;
 
-/// Types that were defined together, which live at least as long as this (`wrt_type_t`). Immutable; may be shared between threads.
+/// A list of types that were defined together, which live at least as long as the list (`wrt_type_t`). Immutable; can
+/// be shared between threads.
 pub struct wrt_types_t {
     types: Types,
     origin: Origin,
@@ -28,9 +29,10 @@ impl wrt_types_t {
     }
 }
 
-/// Types from the text format: type definitions and recursion groups, such as
-/// `(rec (type $node (struct (field $next (mut (ref null $node))))))`. Fails with `malformed` or `invalid module`,
-/// whose message says where, and with `invalid argument` if there is more than types. Equal types are the same as those of modules. The caller owns `*out_types`, NULL on failure.
+/// Defines types in the text format: type definitions and recursion groups, such as `(rec (type $node (struct (field
+/// $next (mut (ref null $node))))))`. A type that equals one of a module, or of the host, is the same type. The
+/// caller owns `*out_types`, which is NULL on failure. Fails with `malformed` or `invalid module`, whose message says
+/// where, and with `invalid argument` if the text defines anything but types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_parse(
     engine: *const wrt_engine_t,
@@ -52,7 +54,7 @@ pub unsafe extern "C" fn wrt_types_parse(
     })
 }
 
-/// The types a module defines, in its order. The caller owns `*out_types`, NULL on failure.
+/// Writes the types that a module defines, in its order. The caller owns `*out_types`, which is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_types(
     module: *const wrt_module_t,
@@ -67,21 +69,23 @@ pub unsafe extern "C" fn wrt_module_types(
     })
 }
 
-/// Deletes a list of types. Types of the host's stay, those of a module as long as something else keeps them. NULL does nothing.
+/// Deletes a list of types. Types that the host has defined stay; those of a module stay as long as something else
+/// keeps them. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_delete(types: *mut wrt_types_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(types) }
 }
 
-/// How many there are. 0 for NULL.
+/// Returns how many types the list has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_count(types: *const wrt_types_t) -> usize {
     // SAFETY: the caller passes NULL or types.
     plain(0, || unsafe { types.as_ref() }.map_or(0, |t| t.types.len()))
 }
 
-/// A type by its number in the text or module, nullable. Fails with `invalid argument` when there is none.
+/// Writes a type by its index in the text or module, as a nullable type. Fails with `invalid argument` if there is
+/// none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_get(
     types: *const wrt_types_t,
@@ -97,7 +101,7 @@ pub unsafe extern "C" fn wrt_types_get(
     })
 }
 
-/// A type by its name, without the dollar sign, nullable. Fails with `not found` when there is none.
+/// Writes a type by its name, without the dollar sign, as a nullable type. Fails with `not found` if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_types_find(
     types: *const wrt_types_t,
@@ -116,15 +120,16 @@ pub unsafe extern "C" fn wrt_types_find(
     })
 }
 
-/// A recursion group that is being put together. Used by one thread at a time.
+/// A recursion group that is being built. Used by one thread at a time.
 pub struct wrt_typebuilder_t {
     engine: Engine,
     members: Vec<SubType>,
-    /// What the members name outside of the group.
+    /// Types outside of the group that the members name.
     kept: Vec<DefType>,
 }
 
-/// Begins a recursion group: types that may refer to each other. The caller owns `*out_builder`, NULL on failure.
+/// Creates a builder for a recursion group: types that can refer to each other. The caller owns `*out_builder`, which
+/// is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_new(
     engine: *const wrt_engine_t,
@@ -142,12 +147,13 @@ pub unsafe extern "C" fn wrt_typebuilder_new(
 /// Deletes a builder. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_delete(builder: *mut wrt_typebuilder_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(builder) }
 }
 
-/// References to the member at `position` of the group, which may be added later as what `kind` says (`WRT_DEFINED_STRUCT`,
-/// `WRT_DEFINED_ARRAY` or `WRT_DEFINED_FUNC`). Good for fields, parameters, results and supertypes of the same group.
+/// Writes the type of references to the member at `position` of the group. That member may be added later, as what
+/// `kind` says: `WRT_DEFINED_STRUCT`, `WRT_DEFINED_ARRAY` or `WRT_DEFINED_FUNC`. The type is valid in fields,
+/// parameters, results and supertypes of the same group. Fails with `invalid argument` for another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_ref(
     position: u32,
@@ -167,7 +173,8 @@ pub unsafe extern "C" fn wrt_typebuilder_ref(
 }
 
 /// # Safety
-/// `builder` is NULL or a builder nobody else uses; `supertype` is NULL or a type, and `out` is NULL or a place.
+/// `builder` is NULL or a builder that no other thread uses; `supertype` is NULL or a type; `out_position` is NULL or
+/// a place.
 unsafe fn add(
     builder: *mut wrt_typebuilder_t,
     is_final: bool,
@@ -201,7 +208,8 @@ unsafe fn add(
     }
 }
 
-/// That a member of the group that a supertype names is of that kind. Whether it is there is seen when the group is finished.
+/// Checks that a member of the group that a supertype names is of the kind that it says. Whether that member exists
+/// is checked when the group is finished.
 fn check_member(members: &[SubType], heap: HeapType) -> Result<()> {
     let Some((id, n)) = heap.concrete().and_then(|id| Some((id, in_group_place(id)?))) else { return Ok(()) };
     match members.get(n) {
@@ -230,8 +238,9 @@ impl Naming<'_> {
     }
 }
 
-/// Adds a structure type. `supertype` may be NULL. `out_position` (may be NULL) is its place in the group. What it says is
-/// checked when the group is finished.
+/// Adds a structure type to the group, and writes its position in the group to `*out_position` (may be NULL).
+/// `fields` are borrowed. `supertype` may be NULL. Fails with `invalid argument` or `type mismatch` for an unusable
+/// field or supertype; everything else is checked when the group is finished.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_struct(
     builder: *mut wrt_typebuilder_t,
@@ -250,7 +259,7 @@ pub unsafe extern "C" fn wrt_typebuilder_struct(
     }
 }
 
-/// Adds an array type. As `wrt_typebuilder_struct`.
+/// Adds an array type to the group. Otherwise as `wrt_typebuilder_struct`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_array(
     builder: *mut wrt_typebuilder_t,
@@ -267,7 +276,7 @@ pub unsafe extern "C" fn wrt_typebuilder_array(
     }
 }
 
-/// Adds a function type. As `wrt_typebuilder_struct`.
+/// Adds a function type to the group. Otherwise as `wrt_typebuilder_struct`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_func(
     builder: *mut wrt_typebuilder_t,
@@ -295,16 +304,16 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
     }
 }
 
-/// Checks and defines the group, as a module's would be: fails with `invalid argument` for types that are not there, `type
-/// mismatch` for a supertype that does not fit, and `limit`. The builder is empty afterwards and may be used again. The caller
-/// owns `*out_types`, NULL on failure.
+/// Checks and defines the group, as if a module had defined it. The builder is empty afterwards, also on failure, and
+/// can be used again. The caller owns `*out_types`, which is NULL on failure. Fails with `invalid argument` for types
+/// that do not exist, with `type mismatch` for a supertype that does not fit, and with `limit`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_typebuilder_finish(
     builder: *mut wrt_typebuilder_t,
     out_types: *mut *mut wrt_types_t,
 ) -> *mut wrt_error_t {
     entry(|| {
-        // SAFETY: the caller passes a builder nobody else uses and a place for the types, or NULLs, which are refused.
+        // SAFETY: the caller passes a builder that no other thread uses and a place for the types, or NULLs, which are refused.
         let (out, builder) = unsafe { (output(out_types, std::ptr::null_mut(), "out_types")?, builder.as_mut()) };
         let builder = builder.ok_or_else(|| super::entry::null("builder"))?;
         let (members, _kept) = (std::mem::take(&mut builder.members), std::mem::take(&mut builder.kept));
@@ -313,8 +322,8 @@ pub unsafe extern "C" fn wrt_typebuilder_finish(
     })
 }
 
-/// Null, as a value of the hierarchy of a reference type's kind (`WRT_FUNCREF`, `WRT_EQREF`, ...). Fails with `invalid
-/// argument` for a kind that is no reference type's.
+/// Writes null as a value of the hierarchy that a reference type's kind (`WRT_FUNCREF`, `WRT_EQREF`, ...) belongs to.
+/// Fails with `invalid argument` if `kind` is not one of a reference type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_val_null(kind: u8, out_value: *mut wrt_val_t) -> *mut wrt_error_t {
     entry(|| {
@@ -325,10 +334,10 @@ pub unsafe extern "C" fn wrt_val_null(kind: u8, out_value: *mut wrt_val_t) -> *m
             WRT_DEFINED_FUNC => super::val::WRT_FUNCREF,
             _ => {
                 let (mut ty, mut top) = (wrt_type_t { kind, ..wrt_type_t::EMPTY }, wrt_type_t::EMPTY);
-                // SAFETY: both are here.
+                // SAFETY: both are local variables.
                 let e = unsafe { wrt_type_top(&raw mut ty, &raw mut top) };
                 if !e.is_null() {
-                    // SAFETY: just given.
+                    // SAFETY: `wrt_type_top` has just returned it.
                     drop(unsafe { wrt_error_t::take(e) });
                     return Err(err!(InvalidArgument, "kind {kind} is no reference type"));
                 }

@@ -13,15 +13,15 @@ use crate::wasm::signature;
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-/// A function type. Immutable; may be shared between threads. Keeps the types that it names.
+/// A function type. It keeps the types that it names alive. Immutable; can be shared between threads.
 pub struct wrt_functype_t {
     ty: FuncType,
-    /// Of the defined types in it; `None` if there can be none.
+    /// The origin of the defined types in it; `None` if there can be none.
     origin: Option<Origin>,
     text: Text,
 }
 
-/// The type of an import or export. Immutable; borrowed from the object it was asked of, or owned where said so.
+/// The type of an import or export. Immutable; borrowed from the object that it was read from.
 pub struct wrt_externtype_t {
     ty: ExternType,
     origin: Origin,
@@ -29,7 +29,7 @@ pub struct wrt_externtype_t {
     text: Text,
 }
 
-/// A text that is made when it is first asked for: modules have many, which are long.
+/// Text that is created on first use, because modules have many such texts, and long ones.
 #[derive(Default)]
 struct Text(OnceLock<CText>);
 
@@ -39,7 +39,7 @@ impl Text {
     unsafe fn lend(&self, out_len: *mut usize, make: impl FnOnce() -> String) -> *const c_char {
         if self.0.get().is_none() {
             let text = CText::new(&make());
-            // Another thread's is as good.
+            // If another thread was faster, its text is the same.
             section(|| drop(self.0.set(text)));
         }
         // SAFETY: the caller's promise.
@@ -47,12 +47,12 @@ impl Text {
     }
 }
 
-/// Size limits of a table, in elements, or a memory, in pages.
+/// Size limits: of a table in elements, or of a memory in pages.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_size_limits_t {
     pub min: u64,
-    /// Meaningful if `has_max` is not 0.
+    /// Used if `has_max` is not 0.
     pub max: u64,
     pub has_max: u64,
 }
@@ -71,7 +71,7 @@ impl wrt_functype_t {
         wrt_functype_t { ty, origin, text: Text::default() }
     }
 
-    /// Of a function or tag of a store, of the defined type of an id.
+    /// Returns the type of a function or tag of a store: the defined type with this id.
     pub fn of_store(s: &StoreMut<'_>, id: TypeId) -> Result<wrt_functype_t> {
         let def = s.engine().type_def(id)?;
         let func = def.func().ok_or_else(|| err!(Internal, "a function's type is none"))?;
@@ -79,7 +79,7 @@ impl wrt_functype_t {
         Ok(wrt_functype_t::new((**func).clone(), Some(Origin::of_store(s, &ids))))
     }
 
-    /// A type of this function type.
+    /// Returns a value type that this function type names.
     fn type_of(&self, t: ValType) -> wrt_type_t {
         match &self.origin {
             Some(origin) => wrt_type_t::of_val(origin, t),
@@ -87,7 +87,7 @@ impl wrt_functype_t {
         }
     }
 
-    /// The type, if it is one for this engine.
+    /// Returns the type, if it can be used with this engine.
     pub fn of(&self, engine: &Engine) -> Result<&FuncType> {
         let any_defined = self.ty.values().iter().any(|t| t.named().is_some());
         match &self.origin {
@@ -112,7 +112,7 @@ impl wrt_externtype_t {
     }
 }
 
-/// What an import, an export or a `wrt_extern_t` is.
+/// The kind of an import, an export or a `wrt_extern_t`: a function.
 pub const WRT_EXTERN_FUNC: u8 = 1;
 /// A table.
 pub const WRT_EXTERN_TABLE: u8 = 2;
@@ -123,7 +123,8 @@ pub const WRT_EXTERN_GLOBAL: u8 = 4;
 /// A tag.
 pub const WRT_EXTERN_TAG: u8 = 5;
 
-/// A function type from text such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns `*out_type`.
+/// Creates a function type from text, such as `(i32, i64) -> f64`, `()`, or `(f32) -> (i32, i32)`. The caller owns
+/// `*out_type`, which is NULL on failure. Fails with `invalid argument`; the message says where.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_parse(
     text: *const c_char,
@@ -139,7 +140,8 @@ pub unsafe extern "C" fn wrt_functype_parse(
     })
 }
 
-/// A function type from value kinds (`WRT_I32`, ...). The arrays are borrowed. The caller owns `*out_type`.
+/// Creates a function type from value kinds (`WRT_I32`, ...). The arrays are borrowed. The caller owns `*out_type`,
+/// which is NULL on failure. Fails with `invalid argument` for an unknown kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_new(
     params: *const u8,
@@ -163,7 +165,8 @@ pub unsafe extern "C" fn wrt_functype_new(
     })
 }
 
-/// A function type of any types of an engine. The arrays are borrowed. The caller owns `*out_type`.
+/// Creates a function type from any types of an engine. The arrays are borrowed. The caller owns `*out_type`, which
+/// is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_of(
     engine: *const wrt_engine_t,
@@ -195,7 +198,7 @@ pub unsafe extern "C" fn wrt_functype_of(
     })
 }
 
-/// The type of a parameter. Fails with `invalid argument` when there is no such parameter.
+/// Writes the type of a parameter. Fails with `invalid argument` if there is no such parameter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_param_type(
     ty: *const wrt_functype_t,
@@ -211,7 +214,7 @@ pub unsafe extern "C" fn wrt_functype_param_type(
     })
 }
 
-/// The type of a result. Fails with `invalid argument` when there is no such result.
+/// Writes the type of a result. Fails with `invalid argument` if there is no such result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_result_type(
     ty: *const wrt_functype_t,
@@ -230,39 +233,39 @@ pub unsafe extern "C" fn wrt_functype_result_type(
 /// Deletes a function type that the caller owns. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_delete(ty: *mut wrt_functype_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(ty) }
 }
 
-/// How many parameters the type has. 0 for NULL.
+/// Returns how many parameters the type has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_param_count(ty: *const wrt_functype_t) -> usize {
     // SAFETY: the caller passes NULL or a type.
     plain(0, || unsafe { ty.as_ref() }.map_or(0, |t| t.ty.params().len()))
 }
 
-/// How many results the type has. 0 for NULL.
+/// Returns how many results the type has. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_result_count(ty: *const wrt_functype_t) -> usize {
     // SAFETY: the caller passes NULL or a type.
     plain(0, || unsafe { ty.as_ref() }.map_or(0, |t| t.ty.results().len()))
 }
 
-/// The kind of a parameter; 0 when there is no such parameter.
+/// Returns the kind of a parameter; 0 if there is no such parameter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_param(ty: *const wrt_functype_t, index: usize) -> u8 {
     // SAFETY: the caller passes NULL or a type.
     plain(0, || unsafe { ty.as_ref() }.and_then(|t| t.ty.params().get(index)).map_or(0, |t| kind_of(*t)))
 }
 
-/// The kind of a result; 0 when there is no such result.
+/// Returns the kind of a result; 0 if there is no such result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_result(ty: *const wrt_functype_t, index: usize) -> u8 {
     // SAFETY: the caller passes NULL or a type.
     plain(0, || unsafe { ty.as_ref() }.and_then(|t| t.ty.results().get(index)).map_or(0, |t| kind_of(*t)))
 }
 
-/// The type as text, such as `(i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+/// Returns the type as text, such as `(i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_functype_text(ty: *const wrt_functype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.
@@ -276,7 +279,7 @@ pub unsafe extern "C" fn wrt_functype_text(ty: *const wrt_functype_t, out_len: *
     })
 }
 
-/// One of `WRT_EXTERN_*`; 0 for NULL.
+/// Returns the kind of the import or export: one of the `WRT_EXTERN_*`. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_kind(ty: *const wrt_externtype_t) -> u8 {
     // SAFETY: the caller passes NULL or a type.
@@ -290,7 +293,7 @@ pub unsafe extern "C" fn wrt_externtype_kind(ty: *const wrt_externtype_t) -> u8 
     })
 }
 
-/// The function type of a function or tag, borrowed; NULL for others.
+/// Returns the function type of a function or tag, borrowed; NULL for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_func(ty: *const wrt_externtype_t) -> *const wrt_functype_t {
     plain(std::ptr::null(), || {
@@ -299,7 +302,7 @@ pub unsafe extern "C" fn wrt_externtype_func(ty: *const wrt_externtype_t) -> *co
     })
 }
 
-/// The limits of a table or memory. Fails with `type mismatch` for others.
+/// Writes the limits of a table or memory. Fails with `type mismatch` for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_limits(
     ty: *const wrt_externtype_t,
@@ -318,7 +321,7 @@ pub unsafe extern "C" fn wrt_externtype_limits(
     })
 }
 
-/// Whether it is a memory or a table whose indexes have 64 bits.
+/// Returns whether the type is a memory or a table whose indexes have 64 bits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_is_64(ty: *const wrt_externtype_t) -> bool {
     // SAFETY: the caller passes NULL or a type.
@@ -329,7 +332,7 @@ pub unsafe extern "C" fn wrt_externtype_is_64(ty: *const wrt_externtype_t) -> bo
     })
 }
 
-/// Bytes of a memory's page: 65536 or 1; 0 for others.
+/// Returns how many bytes a page of a memory has: 65536 or 1. 0 for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_page_size(ty: *const wrt_externtype_t) -> u64 {
     // SAFETY: the caller passes NULL or a type.
@@ -339,7 +342,7 @@ pub unsafe extern "C" fn wrt_externtype_page_size(ty: *const wrt_externtype_t) -
     })
 }
 
-/// The value kind of a global's value or a table's elements; 0 for others.
+/// Returns the kind of a global's value or of a table's elements; 0 for others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_valkind(ty: *const wrt_externtype_t) -> u8 {
     // SAFETY: the caller passes NULL or a type.
@@ -350,8 +353,8 @@ pub unsafe extern "C" fn wrt_externtype_valkind(ty: *const wrt_externtype_t) -> 
     })
 }
 
-/// The type of a global's value, of a table's elements, or of a function or tag (as `WRT_DEFINED_FUNC`). Fails with `type mismatch`
-/// for memories.
+/// Writes the type of a global's value, of a table's elements, or of a function or tag (as `WRT_DEFINED_FUNC`). Fails
+/// with `type mismatch` for a memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_type(
     ty: *const wrt_externtype_t,
@@ -372,14 +375,15 @@ pub unsafe extern "C" fn wrt_externtype_type(
     })
 }
 
-/// Whether it is a mutable global.
+/// Returns whether the type is a mutable global.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_is_mutable(ty: *const wrt_externtype_t) -> bool {
     // SAFETY: the caller passes NULL or a type.
     plain(false, || matches!(unsafe { ty.as_ref() }.map(|t| &t.ty), Some(ExternType::Global(g)) if g.mutable))
 }
 
-/// The type as text, such as `memory 1 2`, `table i64 10 funcref` or `func (i32) -> i32`, borrowed. `out_len` may be NULL. "" for NULL.
+/// Returns the type as text, such as `memory 1 2`, `table i64 10 funcref` or `func (i32) -> i32`, borrowed. `out_len`
+/// may be NULL. "" for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_externtype_text(ty: *const wrt_externtype_t, out_len: *mut usize) -> *const c_char {
     // SAFETY: the caller passes NULL or a type, and NULL or a place for the length.

@@ -27,8 +27,8 @@ macro_rules! convert {
     )* };
 }
 
-/// A function of a store. A plain value: copy it freely; it owns nothing, and every use checks it. All zeros is the empty
-/// handle. `wrt_ref_of_func` makes a reference that keeps the function's instance alive.
+/// A function of a store. A plain value that owns nothing: copy it freely; every use checks it. All zeros is the
+/// empty handle. `wrt_ref_of_func` creates a reference that keeps the function's instance alive.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_func_t {
@@ -64,7 +64,7 @@ pub struct wrt_global_t {
     pub generation: u32,
 }
 
-/// A tag of a store: what kind of exception is thrown. A plain value, like `wrt_func_t`.
+/// A tag of a store: identifies a kind of exceptions. A plain value, like `wrt_func_t`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_tag_t {
@@ -73,8 +73,8 @@ pub struct wrt_tag_t {
     pub generation: u32,
 }
 
-/// An instance of a store. A plain value, like `wrt_func_t`. It lives until `wrt_instance_release`, and then as long as
-/// something refers to it.
+/// An instance of a store. A plain value, like `wrt_func_t`. The instance lives until `wrt_instance_release`, and
+/// after that as long as something refers to it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_instance_t {
@@ -83,21 +83,24 @@ pub struct wrt_instance_t {
     pub generation: u32,
 }
 
-/// A reference to an object of a store, or an i31: a root, which collections know of. A plain value: copies are the same
-/// reference. All zeros is the empty reference, which is null in a value.
+/// A reference to an object of a store, or an i31. The garbage collector treats it as a root, so the object lives
+/// while the reference does. A plain value: copies are the same reference. All zeros is the empty reference, which is
+/// null in a value.
 ///
-/// It lives until the scope ends that was open when it was made (`wrt_scope_open`; every callback has a scope of its own),
-/// outside of all scopes until `wrt_ref_release`, or the store's end. Later uses fail with `stale handle`.
+/// A reference lives until the scope ends that was open when it was created (`wrt_scope_open`; every callback has a
+/// scope of its own). A reference that was created outside of all scopes lives until `wrt_ref_release`, or until the
+/// store is destroyed. Later uses fail with `stale handle`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_ref_t {
     pub store: u64,
-    /// Which of the store's references it is, and which of those that had the place one after the other.
+    /// The index of the reference in its store, and a generation that distinguishes it from earlier references with
+    /// that index.
     pub root: u64,
 }
 
 impl wrt_ref_t {
-    /// The reference; `None` for the empty one.
+    /// Returns the reference; `None` for the empty one.
     pub fn get(self) -> Option<Ref> {
         (self.store != 0).then(|| self.into())
     }
@@ -114,28 +117,28 @@ convert! {
     wrt_instance_t <=> Instance { store, index, generation };
 }
 
-/// The kind of the empty value, which a value becomes when it is taken.
+/// No value: the kind of a slot whose value was taken.
 pub const WRT_EMPTY: u8 = 0;
-/// `of.i32`.
+/// An i32, in `of.i32`.
 pub const WRT_I32: u8 = 1;
-/// `of.i64`.
+/// An i64, in `of.i64`.
 pub const WRT_I64: u8 = 2;
-/// `of.f32`.
+/// An f32, in `of.f32`.
 pub const WRT_F32: u8 = 3;
-/// `of.f64`.
+/// An f64, in `of.f64`.
 pub const WRT_F64: u8 = 4;
-/// `of.v128`, little-endian bytes.
+/// A v128, in `of.v128`: its bytes, little-endian.
 pub const WRT_V128: u8 = 5;
-/// `of.func`; the empty handle is null.
+/// A reference to a function, in `of.func`; the empty handle is null.
 pub const WRT_FUNCREF: u8 = 6;
-/// `of.ref`; the empty reference is null.
+/// A reference of type `extern`, in `of.ref`; the empty reference is null.
 pub const WRT_EXTERNREF: u8 = 7;
-/// `of.ref`, of any type below `any`; the empty reference is null.
+/// A reference of type `any` or a subtype, in `of.ref`; the empty reference is null.
 pub const WRT_ANYREF: u8 = 8;
-/// `of.ref`, an exception; the empty reference is null.
+/// A reference to an exception, in `of.ref`; the empty reference is null.
 pub const WRT_EXNREF: u8 = 21;
 
-/// A value. `kind` says which member of `of` counts.
+/// A value. `kind` says which member of `of` is valid.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_val_t {
@@ -144,7 +147,7 @@ pub struct wrt_val_t {
     pub of: wrt_val_of_t,
 }
 
-/// The value itself, by kind.
+/// The content of a `wrt_val_t`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union wrt_val_of_t {
@@ -157,7 +160,7 @@ pub union wrt_val_of_t {
     pub r#ref: wrt_ref_t,
 }
 
-/// Of a reference type the kind of its hierarchy.
+/// Returns the kind of a type; for a reference type, that of its hierarchy.
 pub fn kind_of(t: ValType) -> u8 {
     match t {
         ValType::I32 => WRT_I32,
@@ -189,8 +192,8 @@ pub fn type_of(kind: u8) -> Result<ValType> {
     })
 }
 
-/// Members are read and written one by one, as wide as they are: a copy of the whole union would have to wait for what was
-/// just written to a part of it.
+/// Members are read and written one by one, each with its own width: a copy of the whole union would have to wait for
+/// a write to a part of it that has just been made.
 impl api::Value for wrt_val_t {
     fn default_of(ty: ValType) -> wrt_val_t {
         wrt_val_t { kind: kind_of(ty), ..wrt_val_t::EMPTY }
@@ -203,7 +206,7 @@ impl api::Value for wrt_val_t {
         ty: &ValType,
         slot: *mut api::VmSlot,
     ) -> Result<()> {
-        // SAFETY: the caller's promise; any bits are a value of each member, and handles are checked.
+        // SAFETY: the caller's promise; any bits are a valid value of each member, and handles are checked.
         unsafe {
             match ((*this).kind, ty) {
                 (WRT_I32, ValType::I32) => (*slot).i32 = (*this).of.i32,
@@ -284,10 +287,10 @@ impl wrt_val_t {
         wrt_val_t { kind: kind_of(v.ty()), of }
     }
 
-    /// The value, if its kind is known.
+    /// Returns the value, if its kind is known.
     #[inline]
     pub fn to_val(self) -> Result<Val> {
-        // SAFETY: all members are plain data without invalid values, and from_val and C initialise what the kind says;
+        // SAFETY: all members are plain data without invalid values, and from_val and C callers initialize the member that the kind says;
         // a handle is checked where it is used.
         unsafe {
             Ok(match self.kind {
@@ -308,8 +311,8 @@ impl wrt_val_t {
     }
 }
 
-/// Takes a handle and gives it to `f`, which releases what it names: the caller's slot becomes empty, but for a handle of
-/// another store.
+/// Takes a handle and passes it to `f`, which releases what it names. The caller's slot becomes empty, except for a
+/// handle of another store.
 ///
 /// # Safety
 /// `slot` is NULL or a handle that can be written.
@@ -328,12 +331,12 @@ pub unsafe fn release<H: Handle>(
     f(store, handle)
 }
 
-/// Places for values, made empty.
+/// Returns places for values, and makes them empty.
 ///
 /// # Safety
 /// `slots` is NULL or `count` places that can be written.
 pub unsafe fn outputs<'a>(slots: *mut wrt_val_t, count: usize, what: &str) -> Result<&'a mut [wrt_val_t]> {
-    // SAFETY: the caller's promise; checks what can be checked.
+    // SAFETY: the caller's promise; `slice` checks what can be checked.
     unsafe {
         super::own::slice(slots, count, what)?;
         if count == 0 {
@@ -344,12 +347,12 @@ pub unsafe fn outputs<'a>(slots: *mut wrt_val_t, count: usize, what: &str) -> Re
     }
 }
 
-/// Writes values into as many places.
+/// Writes values to as many places.
 pub fn give_all(out: &mut [wrt_val_t], values: Vec<Val>) {
     out.iter_mut().zip(values).for_each(|(out, v)| *out = wrt_val_t::from_val(v));
 }
 
-/// What names something of a store.
+/// A handle of an object of a store.
 pub trait Handle: Copy {
     fn store(&self) -> u64;
 }
@@ -377,13 +380,13 @@ pub unsafe fn take_all<R>(
     let taken: Vec<Ref> = given.iter().flatten().filter_map(|v| v.reference()).filter(|r| r.store == id).collect();
     let result = given.into_iter().collect::<Result<Vec<Val>>>().and_then(|vals| f(store, &vals));
     for r in taken {
-        // A stale one was an error of `f` already.
+        // If the reference is stale, `f` has returned an error already.
         let _ = r.release(store);
     }
     result
 }
 
-/// The store a value belongs to; `id` for numbers and null.
+/// Returns the store that a value belongs to; `id` for numbers and null.
 fn owner(v: &Val, id: u64) -> u64 {
     match v {
         Val::FuncRef(Some(f)) => f.store,
@@ -392,8 +395,9 @@ fn owner(v: &Val, id: u64) -> u64 {
     }
 }
 
-/// Takes a value to be stored and gives it to `f`: the caller's slot becomes empty, and a reference in it is released after
-/// `f`, whatever happens. But a value of another store stays (another thread may be using that store).
+/// Takes a value to be stored and passes it to `f`. The caller's slot becomes empty, and a reference in it is
+/// released after `f`, whatever happens. But a value of another store stays in the slot: another thread may be using
+/// that store.
 ///
 /// # Safety
 /// `slot` is NULL or a value that can be written.
@@ -407,7 +411,7 @@ pub unsafe fn take<R>(
         return Err(super::entry::null("value"));
     }
     let id = store.id();
-    // SAFETY: the caller's promise; any bits are a reference, which is checked.
+    // SAFETY: the caller's promise; any bits are a valid `wrt_ref_t`, which is checked later.
     unsafe {
         if let kind @ (WRT_EXTERNREF | WRT_ANYREF | WRT_EXNREF) = (*slot).kind
             && (*slot).of.r#ref.store == id
@@ -423,7 +427,7 @@ pub unsafe fn take<R>(
                 _ => Val::ExnRef(Some(r)),
             };
             let result = f(store, value);
-            // A stale one was an error of `f` already.
+            // If the reference is stale, `f` has returned an error already.
             let _ = r.release(store);
             return result;
         }

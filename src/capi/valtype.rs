@@ -14,7 +14,8 @@ use crate::err;
 use std::ffi::c_char;
 use std::sync::Arc;
 
-/// `of.ref`: a type of references, nullable, to what can be compared.
+/// References to what `ref.eq` can compare. This kind and the ones below are kinds of types only (`wrt_type_t`): values of
+/// these types have one of the kinds above.
 pub const WRT_EQREF: u8 = 9;
 /// References to i31s.
 pub const WRT_I31REF: u8 = 10;
@@ -22,11 +23,11 @@ pub const WRT_I31REF: u8 = 10;
 pub const WRT_STRUCTREF: u8 = 11;
 /// References to arrays.
 pub const WRT_ARRAYREF: u8 = 12;
-/// Below all types below `any`: only null.
+/// References of type `none`, the bottom type below `any`: only null.
 pub const WRT_NULLREF: u8 = 13;
-/// Below all types of functions: only null.
+/// References of type `nofunc`, the bottom type of functions: only null.
 pub const WRT_NULLFUNCREF: u8 = 14;
-/// Below `extern`: only null.
+/// References of type `noextern`, the bottom type below `extern`: only null.
 pub const WRT_NULLEXTERNREF: u8 = 15;
 /// References to functions of the defined type `index`.
 pub const WRT_DEFINED_FUNC: u8 = 16;
@@ -34,40 +35,40 @@ pub const WRT_DEFINED_FUNC: u8 = 16;
 pub const WRT_DEFINED_STRUCT: u8 = 17;
 /// References to arrays of the defined type `index`.
 pub const WRT_DEFINED_ARRAY: u8 = 18;
-/// A field of a byte. Its value is an i32.
+/// The packed type i8, for fields only. The value of such a field is an i32.
 pub const WRT_I8: u8 = 19;
-/// A field of two bytes. Its value is an i32.
+/// The packed type i16, for fields only. The value of such a field is an i32.
 pub const WRT_I16: u8 = 20;
-/// Below `exn`: only null.
+/// References of type `noexn`, the bottom type below `exn`: only null.
 pub const WRT_NULLEXNREF: u8 = 22;
 
-/// A type of values or of fields. A plain value: copy it freely; it owns nothing. All zeros is no type.
+/// A type of values or of fields. A plain value that owns nothing: copy it freely. All zeros is no type.
 ///
-/// Equal defined types of an engine are one type, wherever they come from. It is there as long as something keeps it: types that the
-/// host has defined (`wrt_types_parse`, `wrt_typebuilder_finish`) as long as the engine; those of modules as long as the module, a
-/// `wrt_types_t` or `wrt_functype_t` of it, or a store that has made an instance of it, an object or something else of
-/// the type. Afterwards uses fail with `stale handle`.
+/// Equal defined types of an engine are one type, wherever they come from. A defined type exists as long as something
+/// keeps it. The engine keeps types that the host has defined (`wrt_types_parse`, `wrt_typebuilder_finish`). A type
+/// of a module is kept by the module, by its `wrt_types_t` and `wrt_functype_t`, and by every store that has created
+/// an instance of the module, or an object or something else of the type. After that, uses fail with `stale handle`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_type_t {
     /// The engine of a defined type; 0 for others.
     pub engine: u64,
-    /// The number of a defined type in its engine; 0 for others.
+    /// The index of a defined type in its engine; 0 for others.
     pub index: u32,
-    /// Tells a defined type from others that had its number before it; 0 for others.
+    /// Distinguishes a defined type from earlier ones with its index; 0 for others.
     pub generation: u32,
-    /// Whose names the type and its fields have: the module's, or the text's, that it was got from; 0 for nobody's. The names are
-    /// there as long as that is. Says nothing about which type it is.
+    /// Identifies where the type and its fields have their names from: the module, or the text, that the type was
+    /// read from; 0 for none. The names exist as long as that does. This says nothing about which type it is.
     pub names: u32,
     /// One of `WRT_I32`, ..., `WRT_FUNCREF`, ..., `WRT_I16`.
     pub kind: u8,
-    /// Of a reference type: whether null is one of its values; 0 or 1.
+    /// For a reference type, whether it includes null; 0 or 1.
     pub nullable: u8,
     /// Always 0.
     pub reserved: u16,
 }
 
-/// In `wrt_type_t.engine`: the type is the member `index` of the group that is being built.
+/// The value of `wrt_type_t.engine` if the type is the member `index` of the group that is being built.
 const IN_GROUP: u64 = u64::MAX;
 
 const ABSTRACT: [(u8, HeapType); 12] = [
@@ -86,6 +87,7 @@ const ABSTRACT: [(u8, HeapType); 12] = [
 ];
 
 impl wrt_type_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_type_t =
         wrt_type_t { engine: 0, index: 0, generation: 0, names: 0, kind: 0, nullable: 0, reserved: 0 };
 
@@ -93,7 +95,7 @@ impl wrt_type_t {
         wrt_type_t { kind, ..wrt_type_t::EMPTY }
     }
 
-    /// What `origin` keeps, if it is a defined type.
+    /// Returns the type of references to a heap type; if that is a defined type, `origin` keeps it.
     pub fn of_heap(origin: &Origin, heap: HeapType, nullable: bool) -> wrt_type_t {
         let nullable = nullable as u8;
         let defined = |kind, id: TypeId| wrt_type_t {
@@ -118,7 +120,7 @@ impl wrt_type_t {
         wrt_type_t { kind, nullable: nullable as u8, ..wrt_type_t::EMPTY }
     }
 
-    /// Of a type that needs no definition.
+    /// Returns a type that needs no definition.
     pub fn of_plain(t: ValType) -> wrt_type_t {
         match t {
             ValType::Ref(r) => wrt_type_t::of_abstract(r.heap, r.nullable),
@@ -126,7 +128,7 @@ impl wrt_type_t {
         }
     }
 
-    /// Of any values of a hierarchy of references.
+    /// Returns the type of all values of a hierarchy of references.
     pub fn of_top(top: Top) -> wrt_type_t {
         wrt_type_t::of_abstract(top.heap(), true)
     }
@@ -138,7 +140,7 @@ impl wrt_type_t {
         }
     }
 
-    /// A type of something in a store.
+    /// Returns the type of something in a store.
     pub fn in_store(s: &StoreMut<'_>, t: ValType) -> wrt_type_t {
         match t.named() {
             Some(id) => wrt_type_t::of_val(&Origin::of_store(s, &[id]), t),
@@ -154,7 +156,8 @@ impl wrt_type_t {
         }
     }
 
-    /// What it refers to; `None` if it is no reference type. Ids of another engine are refused, others are not looked at.
+    /// Returns the heap type that it refers to; `None` if it is not a reference type. Refuses ids of another engine,
+    /// and does not check others.
     fn heap(&self, engine: u64) -> Result<Option<HeapType>> {
         if let Some((_, heap)) = ABSTRACT.iter().find(|(kind, _)| *kind == self.kind) {
             return Ok(Some(*heap));
@@ -174,7 +177,7 @@ impl wrt_type_t {
         Ok(Some(heap(TypeId(self.index))))
     }
 
-    /// The type of values, which has to be one of the engine's, and what keeps it.
+    /// Returns the value type, which must belong to the engine, and what keeps it.
     pub fn val(&self, engine: &Engine) -> Result<Kept<ValType>> {
         let t = match self.heap(engine.id())? {
             Some(heap) => ValType::Ref(RefType { nullable: self.nullable != 0, heap }),
@@ -196,7 +199,7 @@ impl wrt_type_t {
         Ok(Kept { ty: t, by })
     }
 
-    /// The reference type, which has to be one of the engine's, and what keeps it.
+    /// Returns the reference type, which must belong to the engine, and what keeps it.
     pub fn reference(&self, engine: &Engine) -> Result<Kept<RefType>> {
         match self.val(engine)? {
             Kept { ty: ValType::Ref(ty), by } => Ok(Kept { ty, by }),
@@ -204,13 +207,13 @@ impl wrt_type_t {
         }
     }
 
-    /// A defined type of the engine.
+    /// Returns the defined type, which must belong to the engine.
     pub fn defined(&self, engine: &Engine) -> Result<DefType> {
         let found = self.reference(engine)?;
         found.by.ok_or_else(|| err!(TypeMismatch, "{} is no defined type", found.ty.heap))
     }
 
-    /// The type of a field in a group that is being built for an engine, and what keeps it.
+    /// Returns the type of a field in a group that is being built for an engine, and what keeps it.
     pub fn storage(&self, engine: &Engine) -> Result<Kept<StorageType>> {
         let kept = |ty| Ok(Kept { ty, by: None });
         match self.kind {
@@ -227,20 +230,20 @@ impl wrt_type_t {
         Ok(Kept { ty: StorageType::Val(ty), by })
     }
 
-    /// The member of a group that is being built.
+    /// Returns the type of references to a member of the group that is being built.
     pub fn in_group(position: u32, kind: u8, nullable: bool) -> wrt_type_t {
         let index = crate::api::in_group(position).0;
         wrt_type_t { engine: IN_GROUP, index, kind, nullable: nullable as u8, ..wrt_type_t::EMPTY }
     }
 }
 
-/// A type, and what keeps it if it is a defined one.
+/// A type and, if it is a defined one, what keeps it.
 pub struct Kept<T> {
     pub ty: T,
     pub by: Option<DefType>,
 }
 
-/// Where types come from: their engine, what keeps them, and whose names they have.
+/// Where types come from: their engine, what keeps them, and what has named them.
 #[derive(Clone)]
 pub struct Origin {
     pub engine: u64,
@@ -248,12 +251,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of types of a store's.
+    /// The origin of types of a store.
     pub fn of_store(s: &StoreMut<'_>, ids: &[TypeId]) -> Origin {
         Origin { engine: s.engine().id(), scope: s.scope_of(ids) }
     }
 
-    /// Of types that are kept, with the names of the scope of a number.
+    /// The origin of types that it keeps, with the names of the scope `names`.
     pub fn of_types(engine: &Engine, types: Vec<DefType>, names: u32) -> Origin {
         Origin { engine: engine.id(), scope: engine.scope_of(types, names) }
     }
@@ -264,11 +267,12 @@ impl Origin {
 #[derive(Clone, Copy)]
 pub struct wrt_field_t {
     pub r#type: wrt_type_t,
-    /// Whether it can be changed; 0 or 1.
+    /// Whether the field can be changed; 0 or 1.
     pub is_mutable: u64,
 }
 
 impl wrt_field_t {
+    /// cbindgen:ignore
     pub const EMPTY: wrt_field_t = wrt_field_t { r#type: wrt_type_t::EMPTY, is_mutable: 0 };
 
     pub fn new(origin: &Origin, f: &FieldType) -> wrt_field_t {
@@ -276,8 +280,8 @@ impl wrt_field_t {
     }
 }
 
-/// A type that needs no definition: a number type, a packed type (`WRT_I8`, `WRT_I16`), or an abstract reference type.
-/// `nullable` counts for reference types. Fails with `invalid argument` for another kind.
+/// Writes a type that needs no definition: a number type, a packed type (`WRT_I8`, `WRT_I16`), or an abstract
+/// reference type. `nullable` is used for reference types only. Fails with `invalid argument` for another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: wrt_bool, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
     entry(|| {
@@ -292,14 +296,14 @@ pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: wrt_bool, out_type: *m
     })
 }
 
-/// The most general type of a reference type's hierarchy, nullable: `funcref`, `externref`, `anyref` or `exnref`. Fails with `type
-/// mismatch` if it is no reference type.
+/// Writes the most general type of a reference type's hierarchy, nullable: `funcref`, `externref`, `anyref` or
+/// `exnref`. Fails with `type mismatch` if the type is not a reference type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_type_t) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes a type and a place for one, or NULLs, which are refused.
         let (ty, out) = unsafe {
-            // A copy first: both may be the same place.
+            // Copied first: both pointers may be the same.
             let ty = borrow(ty, "type").copied();
             let out = output(out_type, wrt_type_t::EMPTY, "out_type")?;
             (ty?, out)
@@ -310,7 +314,7 @@ pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_
     })
 }
 
-/// Whether both are the same type. False for NULL and for empty ones.
+/// Returns whether two types are the same. False for NULL and for empty types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_equal(a: *const wrt_type_t, b: *const wrt_type_t) -> bool {
     plain(false, || {
@@ -325,7 +329,7 @@ pub unsafe extern "C" fn wrt_type_equal(a: *const wrt_type_t, b: *const wrt_type
     })
 }
 
-/// Whether a value of type `a` may stand where one of type `b` is wanted: `a` is `b` or a subtype of it.
+/// Writes whether a value of type `a` can be used where one of type `b` is expected: `a` is `b`, or a subtype of it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_matches(
     engine: *const wrt_engine_t,
@@ -349,9 +353,10 @@ pub unsafe extern "C" fn wrt_type_matches(
     })
 }
 
-/// Writes the type as the text format has it, NUL-terminated, such as `anyref` or `(ref null $node)`. A defined type has the name that
-/// it has where it was got from (`wrt_type_t.names`); without one it is described, as in `(ref null (struct i32 (mut i64)))`. At most `capacity` bytes are written, the text is cut there; `*out_len` (may be NULL) is its whole
-/// length without the NUL. `buffer` may be NULL if `capacity` is 0.
+/// Writes the type as in the text format, NUL-terminated, such as `anyref` or `(ref null $node)`. A defined type is
+/// shown by the name that it has where it was read from (`wrt_type_t.names`), or without a name by its definition, as
+/// in `(ref null (struct i32 (mut i64)))`. At most `capacity` bytes are written, and longer text is cut off;
+/// `*out_len` (may be NULL) is the full length without the NUL. `buffer` may be NULL if `capacity` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_text(
     engine: *const wrt_engine_t,
@@ -385,13 +390,13 @@ pub unsafe extern "C" fn wrt_type_text(
     }
 }
 
-/// Where what a type names comes from: the same place.
+/// Returns the origin of the types that a type names, which is the type's own.
 fn origin(engine: &Engine, def: &DefType, names: u32) -> Origin {
     Origin::of_types(engine, vec![def.clone()], names)
 }
 
-/// How many fields a defined structure type has; 1 for an array type, which has its element. Fails with `type mismatch` for
-/// others.
+/// Writes how many fields a defined structure type has; 1 for an array type, which has its element. Fails with
+/// `type mismatch` for other types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_field_count(
     engine: *const wrt_engine_t,
@@ -414,7 +419,8 @@ fn fields(def: &DefType) -> Result<&[FieldType]> {
     }
 }
 
-/// A field of a defined structure type, or (as number 0) the element of an array type.
+/// Writes a field of a defined structure type, or the element of an array type, which has index 0. Fails with
+/// `invalid argument` if there is no such field, and with `type mismatch` for other types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_field(
     engine: *const wrt_engine_t,
@@ -436,8 +442,8 @@ pub unsafe extern "C" fn wrt_type_field(
     })
 }
 
-/// The number of a field by the name that it has where the type was got from: in the module, or in the text of
-/// `wrt_types_parse` (`wrt_type_t.names`). Fails with `not found` when there is none.
+/// Writes the index of a field by its name. Names are those of the module, or of the text of `wrt_types_parse`, that
+/// the type was read from (`wrt_type_t.names`). Fails with `not found` if there is no such field.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_find_field(
     engine: *const wrt_engine_t,
@@ -465,8 +471,8 @@ pub unsafe extern "C" fn wrt_type_find_field(
     })
 }
 
-/// The supertype that a defined type was declared with; the empty type if there is none. `out_is_final` (may be NULL) says
-/// whether it can have subtypes.
+/// Writes the supertype that a defined type was declared with; the empty type if there is none. `*out_is_final` (may
+/// be NULL) is true if the type cannot have subtypes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_supertype(
     engine: *const wrt_engine_t,
@@ -493,7 +499,8 @@ pub unsafe extern "C" fn wrt_type_supertype(
     }
 }
 
-/// The function type of a defined one. The caller owns `*out_functype`.
+/// Writes the function type of a defined type. The caller owns `*out_functype`, which is NULL on failure. Fails with
+/// `type mismatch` if the type is not a function type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_type_functype(
     engine: *const wrt_engine_t,

@@ -1,4 +1,4 @@
-//! Handshake: what library this is.
+//! Handshake: which library this is.
 
 use super::entry::{entry, plain};
 use super::error::{wrt_error_t, wrt_frame_t};
@@ -18,7 +18,7 @@ use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
 
-/// The library's version as text, such as "0.1.0". Static.
+/// Returns the library's version as text, such as "0.1.0". The string is static and NUL-terminated.
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_version_string() -> *const c_char {
     plain(c"".as_ptr(), || {
@@ -27,7 +27,8 @@ pub extern "C" fn wrt_version_string() -> *const c_char {
     })
 }
 
-/// The number of the binary interface. Programs made with a header of another number do not fit (`WRT_ABI_VERSION`).
+/// Returns the number of the library's binary interface. A program must have been compiled with a header of the same
+/// number (`WRT_ABI_VERSION`).
 #[unsafe(no_mangle)]
 pub extern "C" fn wrt_abi_version() -> u32 {
     plain(0, || WRT_ABI_VERSION)
@@ -36,11 +37,12 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-/// What else a library may be asked for by name.
+/// Names of features that are not proposals.
 const PARTS: [&str; 3] = ["interruption", "wasi", "wat"];
 
-/// Whether the library has something, by its name: a proposal, such as "simd" (`wrt_feature_name` lists them), or "interruption",
-/// "wasi" or "wat". False for names it does not know, and NULL. What an engine takes of it, its configuration says.
+/// Returns whether the library has a feature: a proposal, such as "simd" (`wrt_feature_name` lists them), or
+/// "interruption", "wasi" or "wat". Whether an engine uses it depends on its configuration. False for an unknown name
+/// and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
     plain(false, || {
@@ -54,8 +56,9 @@ pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
     })
 }
 
-/// Size, alignment or the offset of a field of a public struct, for bindings to check themselves at load time. `item` is
-/// "wrt_val_t", "alignof wrt_val_t", or "wrt_val_t.of". Fails with `not found` for items there are not.
+/// Writes the size or alignment of a public struct, or the offset of one of its fields, so that bindings can check
+/// themselves at load time. `item` is "wrt_val_t", "alignof wrt_val_t" or "wrt_val_t.of", for example. Fails with
+/// `not found` for items that are not listed, such as `wrt_heap_stats_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_abi_layout(
     item: *const c_char,

@@ -1,4 +1,4 @@
-//! WASI: what a guest process may use, given to a store.
+//! WASI: what a guest process may use. A store receives it.
 
 use super::entry::{entry, null, on_store, running};
 use super::error::wrt_error_t;
@@ -13,12 +13,12 @@ use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What one guest process may use of WASI preview 1: arguments, environment, standard streams, directories, clocks. At first its
-/// standard input is empty, its output is discarded, and it has no directories. Given to a store by `wrt_store_set_wasi`; used
-/// by one thread at a time.
+/// What one guest process may use of WASI preview 1: arguments, environment, standard streams, directories and
+/// clocks. By default its standard input is empty, its output is discarded, and it has no directories.
+/// `wrt_store_set_wasi` passes it to a store. Used by one thread at a time.
 pub struct wrt_wasi_t(Wasi);
 
-/// Makes a process without arguments. The caller owns `*out_wasi`, NULL on failure.
+/// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_new(out_wasi: *mut *mut wrt_wasi_t) -> *mut wrt_error_t {
     entry(|| {
@@ -29,21 +29,21 @@ pub unsafe extern "C" fn wrt_wasi_new(out_wasi: *mut *mut wrt_wasi_t) -> *mut wr
     })
 }
 
-/// Deletes a process that was not given to a store. NULL does nothing.
+/// Deletes a guest process that was not passed to a store. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_delete(wasi: *mut wrt_wasi_t) {
-    // SAFETY: the caller gives it up.
+    // SAFETY: the caller gives up ownership.
     unsafe { delete(wasi) }
 }
 
 /// # Safety
-/// `p` is NULL or one that nobody else uses.
+/// `p` is NULL or a guest process that no other thread uses.
 unsafe fn process<'a>(p: *mut wrt_wasi_t) -> Result<&'a mut Wasi> {
     // SAFETY: the caller's promise.
     Ok(&mut unsafe { p.as_mut() }.ok_or_else(|| null("wasi"))?.0)
 }
 
-/// Bytes that need not be UTF-8.
+/// Borrows bytes that need not be UTF-8.
 ///
 /// # Safety
 /// As `slice`.
@@ -59,7 +59,8 @@ unsafe fn path<'a>(p: *const c_char, len: usize, what: &str) -> Result<&'a Path>
     Ok(Path::new(OsStr::from_bytes(unsafe { bytes(p, len, what)? })))
 }
 
-/// Adds an argument, of any bytes but NUL, which is copied. The first one is the program's name.
+/// Adds an argument, which is copied. The first argument is the program's name. An argument can have any bytes except
+/// NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_add_arg(
     wasi: *mut wrt_wasi_t,
@@ -70,8 +71,8 @@ pub unsafe extern "C" fn wrt_wasi_add_arg(
     entry(|| unsafe { process(wasi)?.add_arg(bytes(arg, arg_len, "arg")?) })
 }
 
-/// Sets an environment variable, of any bytes but NUL, which are copied; one of the same name is replaced. The name is not empty and has
-/// no '='.
+/// Sets an environment variable, which is copied; one of the same name is replaced. Name and value can have any bytes
+/// except NUL. The name must not be empty or contain '='.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_add_env(
     wasi: *mut wrt_wasi_t,
@@ -84,15 +85,16 @@ pub unsafe extern "C" fn wrt_wasi_add_env(
     entry(|| unsafe { process(wasi)?.add_env(bytes(name, name_len, "name")?, bytes(value, value_len, "value")?) })
 }
 
-/// Sets the environment variables that the host's process has now, each as `wrt_wasi_add_env` does.
+/// Sets all environment variables that the host's process has now, each as `wrt_wasi_add_env` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_env(wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.
     entry(|| unsafe { process(wasi)?.inherit_env() })
 }
 
-/// Makes the guest's 0, 1 and 2 those of the host's process. The guest can not close them for the host. What the host
-/// itself has buffered (stdio.h) it has to flush. Writing into a pipe that nobody reads is an error for the guest, never a signal.
+/// Connects the guest's descriptors 0, 1 and 2 to those of the host's process. The guest cannot close them for the
+/// host. The host must flush what it has buffered itself (stdio.h). If the guest writes to a pipe without a reader,
+/// it gets an error; the host never gets a signal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_stdio(wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.
@@ -102,15 +104,17 @@ pub unsafe extern "C" fn wrt_wasi_inherit_stdio(wasi: *mut wrt_wasi_t) -> *mut w
     })
 }
 
-/// Makes one of the guest's 0, 1 and 2 that of the host's process, as `wrt_wasi_inherit_stdio` does with all of them.
+/// Connects one of the guest's descriptors 0, 1 and 2 to that of the host's process, as `wrt_wasi_inherit_stdio` does
+/// for all of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_inherit_stream(wasi: *mut wrt_wasi_t, fd: u32) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.
     entry(|| unsafe { process(wasi)?.inherit_stream(fd) })
 }
 
-/// Reads 0 from a file of the host's, or writes 1 or 2 to one, which is opened now. Output files are created or emptied, and
-/// appended to, so that 1 and 2 may be the same. Fails with `i/o`.
+/// Connects the guest's descriptor 0, 1 or 2 to a file of the host, which is opened now: 0 reads from it, 1 and 2
+/// write to it. An output file is created or emptied, and then appended to, so 1 and 2 can be the same file. Fails
+/// with `i/o`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_set_stdio_file(
     wasi: *mut wrt_wasi_t,
@@ -122,7 +126,7 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_file(
     entry(|| unsafe { process(wasi)?.set_stdio_file(fd, path(host_path, host_path_len, "host_path")?) })
 }
 
-/// Reads 0 from memory, which is copied.
+/// Lets the guest's descriptor 0 read from bytes in memory, which are copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_set_stdin_bytes(
     wasi: *mut wrt_wasi_t,
@@ -140,34 +144,37 @@ pub unsafe extern "C" fn wrt_wasi_set_stdin_bytes(
     })
 }
 
-/// Keeps what the guest writes to 1 or 2, for `wrt_store_wasi_output`. Beyond `max_bytes` the guest gets ENOSPC.
+/// Keeps in memory what the guest writes to descriptor 1 or 2, for `wrt_store_wasi_output`. Beyond `max_bytes` the
+/// guest gets ENOSPC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_capture(wasi: *mut wrt_wasi_t, fd: u32, max_bytes: usize) -> *mut wrt_error_t {
     // SAFETY: the caller passes a process, or NULL, which is refused.
     entry(|| unsafe { process(wasi)?.capture(fd, max_bytes) })
 }
 
-/// A standard stream. Fills `bytes` for 0, where 0 bytes are the end; takes them for 1 and 2. Gives how many, at most `len`, or
-/// a negative WASI error number, such as -29 for EIO. While it runs, what it does with the store fails; other stores are fine.
-/// It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// A standard stream of the guest. For descriptor 0 it fills `bytes` with input; for 1 and 2 it receives output in
+/// them. Returns the number of bytes, at most `len`, which is 0 at the end of the input; or a negative WASI error
+/// number, such as -29 for EIO. It cannot use the guest's store, but can use other stores. It has to return, as all
+/// callbacks do: see `wrt_func_callback_t`.
 pub type wrt_wasi_stream_callback_t =
     Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, bytes: *mut u8, len: usize) -> i64>;
 
-/// A clock: 0 is the time since 1970, 1 the time since some point, 2 and 3 the time that the process and the thread have run.
-/// Writes nanoseconds and gives 0, or gives a negative WASI error number, such as -28 for EINVAL. While it runs, what it does with
-/// the store fails. It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// A clock of the guest. `clock_id` 0 is the time since 1970, 1 is the time since some fixed point, and 2 and 3 are
+/// the time that the process and the thread have run. Writes nanoseconds and returns 0, or returns a negative WASI
+/// error number, such as -28 for EINVAL. It cannot use the guest's store. It has to return, as all callbacks do: see
+/// `wrt_func_callback_t`.
 pub type wrt_wasi_clock_callback_t =
     Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, clock_id: u32, out_nanoseconds: *mut u64) -> i32>;
 
-/// Fills all of `out_bytes` and gives 0, or gives a negative WASI error number. While it runs, what it does with the store fails.
-/// It returns, as all callbacks do: see `wrt_func_callback_t`.
+/// A source of random bytes. Fills all of `out_bytes` and returns 0, or returns a negative WASI error number. It
+/// cannot use the guest's store. It has to return, as all callbacks do: see `wrt_func_callback_t`.
 pub type wrt_wasi_random_callback_t =
     Option<unsafe extern "C-unwind" fn(userdata: *mut c_void, out_bytes: *mut u8, len: usize) -> i32>;
 
-/// What a stream's callback is called in messages.
+/// How messages name a stream's callback.
 const STREAM: &str = "a standard stream of WASI";
 
-/// The error that a callback gave: what is no WASI error number is EIO.
+/// Returns the error that a callback has returned; EIO if it is not a WASI error number.
 fn errno(negative: i64) -> Errno {
     u16::try_from(negative.unsigned_abs()).ok().filter(|n| (1..=76).contains(n)).map_or(Errno::IO, Errno)
 }
@@ -180,8 +187,9 @@ fn status(result: i32) -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(errno(result.into())) }
 }
 
-/// Reads 0 from a callback, or writes 1 or 2 to one. `userdata` is never looked at; `finalizer` (may be NULL) is called with it
-/// once: when the process is gone, or when this fails.
+/// Connects the guest's descriptor 0, 1 or 2 to a callback: 0 reads from it, 1 and 2 write to it. `userdata` is never
+/// dereferenced. `finalizer` (may be NULL) is called with it once: when the guest process is destroyed, or when this
+/// call fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
     wasi: *mut wrt_wasi_t,
@@ -198,7 +206,7 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
         if fd == 0 {
             wasi.set_reader(Box::new(move |bytes| {
                 let data = &data;
-                // SAFETY: the host gave the callback for this; there are so many bytes.
+                // SAFETY: the host gave the callback for this purpose, and there are this many bytes.
                 count(unsafe { callback::call(&STREAM, || callback(data.ptr, bytes.as_mut_ptr(), bytes.len())) })
             }));
             return Ok(());
@@ -207,15 +215,16 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
             fd,
             Box::new(move |bytes| {
                 let data = &data;
-                // SAFETY: as above. The bytes are a copy, in memory that may be written.
+                // SAFETY: as above. The bytes are a copy, which the callback may overwrite.
                 count(unsafe { callback::call(&STREAM, || callback(data.ptr, bytes.as_mut_ptr(), bytes.len())) })
             }),
         )
     })
 }
 
-/// Gives the guest a directory of the host's, which is opened now, under the name `guest_path`; `read_only` if nothing in it may be
-/// changed. Nothing else of the file system can be reached. Fails with `i/o`.
+/// Gives the guest access to a directory of the host, which is opened now, under the name `guest_path`. If
+/// `read_only`, the guest cannot change anything in it. The guest can reach nothing else of the file system. Fails
+/// with `i/o`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_add_dir(
     wasi: *mut wrt_wasi_t,
@@ -233,8 +242,9 @@ pub unsafe extern "C" fn wrt_wasi_add_dir(
     })
 }
 
-/// Sets what the guest's clocks say. Sleeping takes real time all the same. `userdata` is never looked at; `finalizer` (may be NULL)
-/// is called with it once: when the clock is replaced, the process is gone, or this fails.
+/// Sets the guest's clocks. Sleeping still takes real time. `userdata` is never dereferenced. `finalizer` (may be
+/// NULL) is called with it once: when the clock is replaced, when the guest process is destroyed, or when this call
+/// fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_set_clock(
     wasi: *mut wrt_wasi_t,
@@ -254,14 +264,14 @@ pub unsafe extern "C" fn wrt_wasi_set_clock(
             status(unsafe { callback::call(&"a clock of WASI", || callback(data.ptr, id, &mut nanoseconds)) })
                 .map(|()| nanoseconds)
         }));
-        // Its finalizer may set another clock.
+        // Dropped last, because its finalizer may set another clock.
         drop(old);
         Ok(())
     })
 }
 
-/// Sets where the guest's random bytes come from. `userdata` is never looked at; `finalizer` (may be NULL) is called with it once:
-/// when this is replaced, the process is gone, or this fails.
+/// Sets the source of the guest's random bytes. `userdata` is never dereferenced. `finalizer` (may be NULL) is called
+/// with it once: when the source is replaced, when the guest process is destroyed, or when this call fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_set_random(
     wasi: *mut wrt_wasi_t,
@@ -276,28 +286,29 @@ pub unsafe extern "C" fn wrt_wasi_set_random(
         let callback = callback.ok_or_else(|| null("callback"))?;
         let old = wasi.set_random(Box::new(move |bytes| {
             let data = &data;
-            // SAFETY: the host gave the callback for this; there are so many bytes.
+            // SAFETY: the host gave the callback for this purpose, and there are this many bytes.
             status(unsafe {
                 callback::call(&"a random source of WASI", || callback(data.ptr, bytes.as_mut_ptr(), bytes.len()))
             })
         }));
-        // Its finalizer may set another source.
+        // Dropped last, because its finalizer may set another source.
         drop(old);
         Ok(())
     })
 }
 
-/// Defines the functions of `wasi_snapshot_preview1`, for every store of the engine; what a guest may use is its store's
-/// (`wrt_store_set_wasi`). Their memory is the one that the calling instance exports as "memory". A function of this module that is
-/// defined already stays as it is, so a host replaces single functions by defining its own first. The guest's exit is an error of kind `exit` (`wrt_error_exit_status`), also with status 0.
+/// Defines the functions of `wasi_snapshot_preview1` for every store of the engine. What a guest may use is set for
+/// its store (`wrt_store_set_wasi`). The functions use the memory that the calling instance exports as "memory". A
+/// function of that module that is already defined stays as it is, so a host can replace single functions by defining
+/// its own first. When the guest exits, its call fails with `exit` (`wrt_error_exit_status`), also with status 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_linker_define_wasi(linker: *mut wrt_linker_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a linker, or NULL, which is refused.
     entry(|| unsafe { change(linker)?.define_wasi() })
 }
 
-/// Gives a store's guest what it may use; what was there before is deleted. `take_wasi` is taken, also when this fails, and must not
-/// be used again.
+/// Sets the guest process of a store; the previous one is deleted. `take_wasi` is taken, also on failure, and must
+/// not be used again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_set_wasi(store: *mut wrt_store_t, take_wasi: *mut wrt_wasi_t) -> *mut wrt_error_t {
     let mut taken = None;
@@ -305,7 +316,7 @@ pub unsafe extern "C" fn wrt_store_set_wasi(store: *mut wrt_store_t, take_wasi: 
         if take_wasi.is_null() {
             return Err(null("take_wasi"));
         }
-        // SAFETY: the caller gives it up.
+        // SAFETY: the caller gives up ownership.
         taken = Some(*unsafe { Box::from_raw(take_wasi) });
         Ok(())
     });
@@ -323,8 +334,8 @@ pub unsafe extern "C" fn wrt_store_set_wasi(store: *mut wrt_store_t, take_wasi: 
     }
 }
 
-/// What the guest wrote to 1 or 2, if that is captured (`wrt_wasi_capture`); otherwise nothing. Borrowed until the store's next use.
-/// NULL and 0 on failure.
+/// Writes a pointer to what the guest has written to descriptor 1 or 2, if that is captured (`wrt_wasi_capture`);
+/// 0 bytes otherwise. The bytes are borrowed until the store's next use. NULL and 0 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_store_wasi_output(
     store: *mut wrt_store_t,

@@ -8,8 +8,8 @@ use super::store::wrt_store_t;
 use super::val::{release, wrt_ref_t};
 use crate::api::WeakRef;
 
-/// A reference that does not keep its object alive. A plain value: copies are the same reference. All zeros is the empty one.
-/// It lives until `wrt_weak_release`, or the store's end; scopes do not matter.
+/// A reference that does not keep its object alive. A plain value: copies are the same reference. All zeros is the
+/// empty reference. It lives until `wrt_weak_release`, or until the store is destroyed; scopes do not affect it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wrt_weak_t {
@@ -18,8 +18,9 @@ pub struct wrt_weak_t {
     pub generation: u32,
 }
 
-/// Makes a weak reference to what a reference leads to. One to an i31 never reads empty; one to a function looks at the object of
-/// that very reference (`wrt_ref_of_func`).
+/// Creates a weak reference to what a reference refers to. A weak reference to an i31 never becomes empty. If
+/// `*reference` is to a function, the weak reference becomes empty when the object that `wrt_ref_of_func` created for
+/// that reference is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_new(
     store: *mut wrt_store_t,
@@ -37,8 +38,8 @@ pub unsafe extern "C" fn wrt_weak_new(
     }
 }
 
-/// A reference to the object, in the innermost scope; the empty one once a collection has found that the object is gone,
-/// which is before its finalizer runs.
+/// Writes a reference to the object, in the innermost scope. It is empty once a collection has found that the object
+/// is gone, which is before the object's finalizer runs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_get(
     store: *mut wrt_store_t,
@@ -58,7 +59,7 @@ pub unsafe extern "C" fn wrt_weak_get(
     }
 }
 
-/// Ends a weak reference, from any thread: as `wrt_ref_drop`.
+/// Releases a weak reference, from any thread: as `wrt_ref_drop` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_drop(take_weak: *mut wrt_weak_t) {
     super::entry::plain((), || {
@@ -69,7 +70,8 @@ pub unsafe extern "C" fn wrt_weak_drop(take_weak: *mut wrt_weak_t) {
     });
 }
 
-/// Ends a weak reference. The slot becomes empty, but for one of another store; releasing an empty one does nothing.
+/// Releases a weak reference. The slot becomes empty, except for a weak reference of another store. Does nothing if
+/// the slot is empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_weak_release(store: *mut wrt_store_t, take_weak: *mut wrt_weak_t) -> *mut wrt_error_t {
     // SAFETY: the caller passes a store and a weak reference that can be written, or NULLs, which are refused.
