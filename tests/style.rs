@@ -55,7 +55,7 @@ const BOUNDARY: &[&str] = &["entry", "plain", "on_store", "running", "delete"];
 /// Helpers of several files that pass it for them.
 const SHARED: &[&str] = &["count_of", "value_of"];
 
-const DOCS: &[&str] = &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs"];
+const DOCS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
