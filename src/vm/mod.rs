@@ -61,6 +61,7 @@ pub mod machine_code;
 pub mod mailbox;
 pub mod memory;
 pub mod module;
+mod no_code;
 pub mod pool;
 pub mod reach;
 pub mod ref_table;
