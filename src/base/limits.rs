@@ -47,6 +47,8 @@ pub const MAX_STACK_RESERVE: usize = 256 << 10;
 pub const UNKNOWN_STACK: usize = 64 << 10;
 /// Smallest stack that a host may describe, in bytes.
 pub const MIN_HOST_STACK: usize = 48 << 10;
+/// Most values of the function types whose trampolines are saved with a module, a few more counted for each: about a second's work.
+pub const MAX_SAVED_TRAMPOLINES: usize = 1 << 15;
 /// Room for the machine code of functions that were called before the rest of their module was compiled, in bytes: all of it
 /// is in reach of a call.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;
