@@ -988,7 +988,8 @@ bool wrt_caller_instance(const wrt_caller_t *caller, wrt_instance_t *out_instanc
 
 // Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
 // called with it once: when the store is gone, when the function is released and freed, or when this fails. One callback may
-// serve many functions.
+// serve many functions. Where the system forbids executable memory, fails with `I/O` unless a module that declares the type was
+// loaded from a file.
 WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
                           const wrt_functype_t *ty,
                           wrt_func_callback_t callback,
@@ -1366,7 +1367,7 @@ WRT_MUST_USE wrt_error_t *wrt_memory_release(wrt_store_t *store,
 // Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 // `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
 // known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
-// known.
+// known. `I/O` where the system forbids executable memory: there, modules run from files (`wrt_module_load_file`).
 WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
                             const void *bytes,
                             size_t len,
@@ -1385,8 +1386,8 @@ WRT_MUST_USE wrt_error_t *wrt_module_save(const wrt_module_t *module,
 void wrt_bytes_delete(uint8_t *bytes, size_t len);
 
 // A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
-// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
-// trust. The caller owns `*out_module`, NULL on failure.
+// (`unsupported`) and damaged ones (`malformed`) are refused, and `I/O` says that the system forbids executable memory. They hold
+// machine code that will run: load only what you trust. The caller owns `*out_module`, NULL on failure.
 WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
                              const void *bytes,
                              size_t len,
@@ -1401,6 +1402,10 @@ WRT_MUST_USE wrt_error_t *wrt_module_save_file(const wrt_module_t *module,
 // A module from a file that `wrt_module_save_file` made, or that holds what `wrt_module_save` gave. The file is mapped, not read
 // as a whole: it may be replaced or removed, but must not be changed or shortened in place as long as the module or an instance
 // of it lives. Otherwise as `wrt_module_load`; `I/O` if the file can not be read.
+//
+// This needs no executable memory but the file's, which has to be on a file system from which the system lets programs be executed:
+// where the process may make no other memory executable, the module runs completely. Host functions of the types that the module
+// declares can be made as well, once it is loaded. There, the file must not be changed in place as long as the engine lives.
 WRT_MUST_USE wrt_error_t *wrt_module_load_file(const wrt_engine_t *engine,
                                   const char *path,
                                   size_t len,

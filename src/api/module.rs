@@ -75,7 +75,8 @@ impl Module {
     /// As `load`, from a file, which is mapped and not read as a whole.
     ///
     /// # Safety
-    /// As there; and nobody changes or shortens the file as long as the module lives. It may be replaced or removed.
+    /// As there; and nobody changes or shortens the file as long as the module lives, or, where the system refuses executable memory
+    /// that is no file's, as long as the engine does. It may be replaced or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
         engine.0.install_handlers()?;
         Ok(Module(Arc::new(allocation::fatal(|| saved::load_file(&engine.0, path))?)))

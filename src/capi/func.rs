@@ -164,7 +164,8 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
 
 /// Makes a host function in a store. The type is borrowed. `userdata` is never looked at; `finalizer` (may be NULL) is
 /// called with it once: when the store is gone, when the function is released and freed, or when this fails. One callback may
-/// serve many functions.
+/// serve many functions. Where the system forbids executable memory, fails with `I/O` unless a module that declares the type was
+/// loaded from a file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_new(
     store: *mut wrt_store_t,

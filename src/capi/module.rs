@@ -68,7 +68,7 @@ impl wrt_export_t {
 /// Compiles a module, in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 /// `*out_module`, NULL on failure: `malformed`, `invalid module`, `unsupported` or `limit`, with the byte offset where
 /// known. Of text, that is the offset in the binary that it stands for, and the message ends with line and column where those are
-/// known.
+/// known. `I/O` where the system forbids executable memory: there, modules run from files (`wrt_module_load_file`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_new(
     engine: *const wrt_engine_t,
@@ -137,8 +137,8 @@ pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
 }
 
 /// A module from what `wrt_module_save` gave; the bytes are borrowed. Bytes of another version, machine or configuration
-/// (`unsupported`) and damaged ones (`malformed`) are refused. They hold machine code that will run: load only what you
-/// trust. The caller owns `*out_module`, NULL on failure.
+/// (`unsupported`) and damaged ones (`malformed`) are refused, and `I/O` says that the system forbids executable memory. They hold
+/// machine code that will run: load only what you trust. The caller owns `*out_module`, NULL on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load(
     engine: *const wrt_engine_t,
@@ -175,6 +175,10 @@ pub unsafe extern "C" fn wrt_module_save_file(
 /// A module from a file that `wrt_module_save_file` made, or that holds what `wrt_module_save` gave. The file is mapped, not read
 /// as a whole: it may be replaced or removed, but must not be changed or shortened in place as long as the module or an instance
 /// of it lives. Otherwise as `wrt_module_load`; `I/O` if the file can not be read.
+///
+/// This needs no executable memory but the file's, which has to be on a file system from which the system lets programs be executed:
+/// where the process may make no other memory executable, the module runs completely. Host functions of the types that the module
+/// declares can be made as well, once it is loaded. There, the file must not be changed in place as long as the engine lives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load_file(
     engine: *const wrt_engine_t,
