@@ -324,15 +324,18 @@ static void without_gain(void) {
 #define IS(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
 #define HAS(bits, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (yes), (no))
 
-/* From now on, calls that make executable memory of no file fail with EPERM; `files_only`: only such as make anonymous files. */
-static void forbid(bool files_only) {
+/* What fails with EPERM from now on: making anonymous files; also making memory executable that is no file's; also that of files. */
+enum { ANONYMOUS_FILES, ANONYMOUS_CODE, ALL_CODE };
+
+static void forbid(int what) {
+    bool files_only = what == ANONYMOUS_FILES;
     struct sock_filter code[] = {
         LOAD(nr),
         IS(SYS_memfd_create, 7, 0),
         IS(files_only ? UINT32_MAX : SYS_mprotect, 3, 0),
         IS(files_only ? UINT32_MAX : SYS_mmap, 0, 4),
         LOAD(args[3]),
-        HAS(MAP_ANONYMOUS, 0, 2),
+        HAS(what == ALL_CODE ? MAP_PRIVATE | MAP_SHARED : MAP_ANONYMOUS, 0, 2),
         LOAD(args[2]),
         HAS(PROT_EXEC, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -414,7 +417,7 @@ static void forbidden(void) {
     CHECK(file);
     size_t len = fread(bytes, 1, sizeof bytes, file);
     CHECK(len < sizeof bytes && !fclose(file));
-    forbid(false);
+    forbid(ANONYMOUS_CODE);
     CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
     refusals(false);
     refusals(true);
@@ -432,7 +435,7 @@ static void left(void) {
     wrt_store_t *s;
     wrt_instance_t i;
     host_t h = {NULL, NULL};
-    forbid(false);
+    forbid(ANONYMOUS_CODE);
     CHECK(freopen(said_file, "w", stderr));
     OK(wrt_store_new(engine, NULL, NULL, &s));
     OK(wrt_linker_instantiate(linker_of(engine, &h, leaves), s, loaded(engine, guest_file), &i));
@@ -442,9 +445,19 @@ static void left(void) {
     OK(wrt_func_call_raw(s, &f, slots, 2));
 }
 
+/* As on a file system of which nothing may be executed. */
+static void forbidden_files(void) {
+    wrt_engine_t *engine = engine_with(false);
+    wrt_module_t *module;
+    forbid(ALL_CODE);
+    is_forbidden(wrt_module_load_file(engine, guest_file, strlen(guest_file), &module), "machine code (mmap of the file: Operation");
+    CHECK(!module);
+    wrt_engine_delete(engine);
+}
+
 /* Lazy modules use anonymous files; without them, they are compiled first. */
 static void without_files(void) {
-    forbid(true);
+    forbid(ANONYMOUS_FILES);
     everything_runs();
 }
 
@@ -510,6 +523,7 @@ int main(void) {
             puts("no_exec: skipped where memory gains no permission to execute: the system has no PR_SET_MDWE");
         }
         CHECK(!run(forbidden));
+        CHECK(!run(forbidden_files));
         CHECK(!run(without_files));
         CHECK(run(left) == SIGABRT);
         names_who_left();
