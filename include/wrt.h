@@ -1075,6 +1075,8 @@ bool wrt_caller_instance(const wrt_caller_t *caller,
 // Creates a host function in a store. The type is borrowed. `userdata` is never dereferenced. `finalizer` (may be
 // NULL) is called with it once: when the store is destroyed, when the function is released and freed, or when this
 // call fails. One callback can serve many functions.
+// If the system forbids executable memory, fails with `i/o` unless a module that declares the type was loaded from a
+// file.
 WRT_MUST_USE wrt_error_t *wrt_func_new(wrt_store_t *store,
                           const wrt_functype_t *ty,
                           wrt_func_callback_t callback,
@@ -1477,7 +1479,8 @@ WRT_MUST_USE wrt_error_t *wrt_memory_release(wrt_store_t *store,
 // Compiles a module in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 // `*out_module`, which is NULL on failure. Fails with `malformed`, `invalid module`, `unsupported` or `limit`, and
 // with the byte offset if it is known (`wrt_error_offset`). If the module is text, the offset is in the binary that
-// it is translated to, and the message starts with line and column if they are known.
+// it is translated to, and the message starts with line and column if they are known. Fails with `i/o` if the system
+// forbids executable memory: then modules run only from files (`wrt_module_load_file`).
 WRT_MUST_USE wrt_error_t *wrt_module_new(const wrt_engine_t *engine,
                             const void *bytes,
                             size_t len,
@@ -1500,7 +1503,8 @@ void wrt_bytes_delete(uint8_t *bytes,
 
 // Creates a module from bytes that `wrt_module_save` has written, which are borrowed. The caller owns `*out_module`,
 // which is NULL on failure. Fails with `unsupported` if the bytes are of another version, machine or configuration,
-// and with `malformed` if they are damaged. The bytes contain machine code that will run: load only what you trust.
+// with `malformed` if they are damaged, and with `i/o` if the system forbids executable memory. The bytes contain machine
+// code that will run: load only what you trust.
 WRT_MUST_USE wrt_error_t *wrt_module_load(const wrt_engine_t *engine,
                              const void *bytes,
                              size_t len,
@@ -1514,6 +1518,11 @@ WRT_MUST_USE wrt_error_t *wrt_module_save_file(const wrt_module_t *module, const
 // `wrt_module_save`. `path` has `len` bytes. The file is mapped, not read as a whole: it may be replaced or removed,
 // but must not be changed or shortened in place while the module or an instance of it lives. Fails with `i/o` if the
 // file cannot be read. Otherwise as `wrt_module_load`.
+//
+// The only executable memory that this needs is the file's own, which must be on a file system that allows execution.
+// If the process can make no other memory executable, the module still runs completely, and host functions of the types
+// that it declares can be created once it is loaded. But then the file must not be changed in place while the engine
+// lives.
 WRT_MUST_USE wrt_error_t *wrt_module_load_file(const wrt_engine_t *engine,
                                   const char *path,
                                   size_t len,

@@ -131,25 +131,59 @@ pub struct Code {
     pub uses_heap: bool,
 }
 
-/// A trampoline between the host's convention and `tail`, for one function type.
-#[derive(Clone, Debug, Default)]
+/// A trampoline between the host's convention and `tail`, for function types of one shape: two or three functions, one behind the
+/// other. The first four are byte offsets in the text, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
 pub struct TrampolineCode {
-    pub text: Vec<u8>,
     /// Host to WebAssembly, `extern "C" fn(vmctx, code, slots, activation) -> bool`: false after a trap or host error.
-    /// Offset in `text`.
     pub entry: u32,
-    /// Where a raised trap continues, as an offset in `text`, and how far below the frame pointer the stack pointer is.
+    /// WebAssembly to host (`VmHostFunc`), `tail` convention.
+    pub exit: u32,
+    /// The same for `VmHostFunc::raw`; 0 if the type has references.
+    pub raw_exit: u32,
+    /// Behind the last of them.
+    pub end: u32,
+    /// Where a raised trap continues in the entry, as an offset in the text, and how far below the frame pointer the stack pointer is.
     pub handler: u32,
     pub handler_sp_offset: u32,
     /// Where the entry's frame keeps the `Activation`'s address, in bytes below its frame pointer.
     pub activation_below_fp: u32,
-    /// WebAssembly to host (`VmHostFunc`), `tail` convention. Offset in `text`. `raw_exit` is the one for `VmHostFunc::raw`; 0 if the
-    /// type has references.
-    pub exit: u32,
-    pub raw_exit: u32,
     /// Where the frame of `raw_exit` keeps its `VmHostFunc`, in bytes below its frame pointer.
     pub raw_host_below_fp: u32,
 }
+
+/// Trampolines, one behind the other in one text.
+#[derive(Clone, Debug, Default)]
+pub struct Trampolines {
+    pub text: Vec<u8>,
+    pub codes: Vec<TrampolineCode>,
+}
+
+/// Functions of trampolines stand at multiples of this in the text.
+pub const TRAMPOLINE_ALIGN: usize = 16;
+
+impl Trampolines {
+    /// Puts one behind those that are there. Returns its place.
+    pub fn append(&mut self, one: &Trampolines) -> u32 {
+        self.text.resize(self.text.len().next_multiple_of(TRAMPOLINE_ALIGN), 0);
+        let by = self.text.len() as u32;
+        self.text.extend_from_slice(&one.text);
+        self.codes.extend(one.codes.iter().map(|c| c.moved(by)));
+        self.codes.len() as u32 - 1
+    }
+}
+
+impl TrampolineCode {
+    fn moved(self, by: u32) -> TrampolineCode {
+        let raw_exit = if self.raw_exit == 0 { 0 } else { self.raw_exit + by };
+        let [entry, exit, end, handler] = [self.entry, self.exit, self.end, self.handler].map(|at| at + by);
+        TrampolineCode { entry, exit, raw_exit, end, handler, ..self }
+    }
+}
+
+/// The place among trampolines of the one of a type that has none.
+pub const NO_TRAMPOLINE: u32 = u32::MAX;
 
 // SAFETY: all fields are 32-bit numbers.
 unsafe impl Plain for FuncCode {}
@@ -165,3 +199,5 @@ unsafe impl Plain for StackPart {}
 unsafe impl Plain for TrySite {}
 // SAFETY: as above.
 unsafe impl Plain for Handler {}
+// SAFETY: as above.
+unsafe impl Plain for TrampolineCode {}

@@ -77,8 +77,8 @@ impl Module {
     /// As `load`, from a file, which is mapped instead of being read as a whole.
     ///
     /// # Safety
-    /// As for `load`. In addition, the file must not be changed or truncated while the module lives. It may be replaced
-    /// or removed.
+    /// As for `load`. In addition, the file must not be changed or truncated while the module lives, or, if the system
+    /// forbids executable memory that is not a file's, while the engine lives. It may be replaced or removed.
     pub unsafe fn load_file(engine: &Engine, path: &Path) -> Result<Module> {
         engine.0.install_handlers()?;
         Ok(Module(Arc::new(allocation::fatal(|| saved::load_file(&engine.0, path))?)))

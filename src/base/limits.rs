@@ -52,6 +52,9 @@ pub const MAX_STACK_RESERVE: usize = 256 << 10;
 pub const UNKNOWN_STACK: usize = 64 << 10;
 /// Smallest stack that a host can describe, in bytes.
 pub const MIN_HOST_STACK: usize = 48 << 10;
+/// Maximum number of values in the function types whose trampolines are saved with a module, where each type counts as a few values more:
+/// about a second's work.
+pub const MAX_SAVED_TRAMPOLINES: usize = 1 << 15;
 /// Maximum bytes of address space for the code of functions that are compiled individually, before the rest of their
 /// module: all of it must be in the range of a call instruction.
 pub const MAX_LAZY_TEXT: usize = 1 << 30;

@@ -171,6 +171,8 @@ pub unsafe extern "C" fn wrt_caller_instance(caller: *const wrt_caller_t, out_in
 /// Creates a host function in a store. The type is borrowed. `userdata` is never dereferenced. `finalizer` (may be
 /// NULL) is called with it once: when the store is destroyed, when the function is released and freed, or when this
 /// call fails. One callback can serve many functions.
+/// If the system forbids executable memory, fails with `i/o` unless a module that declares the type was loaded from a
+/// file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_func_new(
     store: *mut wrt_store_t,

@@ -68,7 +68,8 @@ impl wrt_export_t {
 /// Compiles a module in the binary format or as text (`(module ...)`). The bytes are borrowed. The caller owns
 /// `*out_module`, which is NULL on failure. Fails with `malformed`, `invalid module`, `unsupported` or `limit`, and
 /// with the byte offset if it is known (`wrt_error_offset`). If the module is text, the offset is in the binary that
-/// it is translated to, and the message starts with line and column if they are known.
+/// it is translated to, and the message starts with line and column if they are known. Fails with `i/o` if the system
+/// forbids executable memory: then modules run only from files (`wrt_module_load_file`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_new(
     engine: *const wrt_engine_t,
@@ -140,7 +141,8 @@ pub unsafe extern "C" fn wrt_bytes_delete(bytes: *mut u8, len: usize) {
 
 /// Creates a module from bytes that `wrt_module_save` has written, which are borrowed. The caller owns `*out_module`,
 /// which is NULL on failure. Fails with `unsupported` if the bytes are of another version, machine or configuration,
-/// and with `malformed` if they are damaged. The bytes contain machine code that will run: load only what you trust.
+/// with `malformed` if they are damaged, and with `i/o` if the system forbids executable memory. The bytes contain machine
+/// code that will run: load only what you trust.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load(
     engine: *const wrt_engine_t,
@@ -178,6 +180,11 @@ pub unsafe extern "C" fn wrt_module_save_file(
 /// `wrt_module_save`. `path` has `len` bytes. The file is mapped, not read as a whole: it may be replaced or removed,
 /// but must not be changed or shortened in place while the module or an instance of it lives. Fails with `i/o` if the
 /// file cannot be read. Otherwise as `wrt_module_load`.
+///
+/// The only executable memory that this needs is the file's own, which must be on a file system that allows execution.
+/// If the process can make no other memory executable, the module still runs completely, and host functions of the types
+/// that it declares can be created once it is loaded. But then the file must not be changed in place while the engine
+/// lives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_module_load_file(
     engine: *const wrt_engine_t,

@@ -4,7 +4,8 @@ use super::baseline;
 use super::code::{CompiledFunc, link};
 use super::cranelift::{FuncCompiler, isa};
 use super::env::{ModuleEnv, ModuleFacts, Processor};
-use crate::abi::code::{Code, TrampolineCode};
+use super::trampolines;
+use crate::abi::code::{Code, Trampolines};
 use crate::abi::settings::Settings;
 use crate::base::index::*;
 use crate::base::limits::{CODE_FOR_BYTE, CODE_FOR_MODULE, MAX_CODE, PARALLEL_COMPILE_THRESHOLD};
@@ -213,9 +214,24 @@ impl Compiler {
     }
 
     /// The ways in and out for a function type.
-    pub fn trampoline(&self, ty: &FuncType) -> Result<TrampolineCode> {
+    pub fn trampoline(&self, ty: &FuncType) -> Result<Trampolines> {
         let made = fatal(|| on_large_stack(|| FuncCompiler::default().trampoline(&*self.isa, ty)));
         made.map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))?
+    }
+
+    /// The same for many types, and which trampoline each has.
+    pub fn trampolines<'t>(
+        &self,
+        types: impl Iterator<Item = Option<&'t FuncType>>,
+    ) -> Result<(Trampolines, Vec<u32>)> {
+        let (shapes, places) = trampolines::shapes(types);
+        let order: Vec<usize> = (0..shapes.len()).collect();
+        let threads = if shapes.len() < trampolines::PARALLEL_THRESHOLD { 1 } else { self.threads };
+        let compiled = in_parallel(threads, &order, FuncCompiler::default, |compiler, i| {
+            // One that can not be compiled is an error of who needs it.
+            Ok(compiler.trampoline(&*self.isa, shapes[i]).ok())
+        });
+        Ok(trampolines::joined(compiled?, places))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::lock;
 use std::ffi::{c_int, c_void};
+use std::ops::Range;
 
 /// What the unwinder asks about a frame: version, actions, class, exception, frame. The answer is a code of the unwinder's.
 pub type Personality = unsafe extern "C" fn(c_int, c_int, u64, *mut c_void, *mut c_void) -> c_int;
@@ -25,13 +26,13 @@ const RETURN: u8 = 16;
 #[cfg(target_arch = "aarch64")]
 const RETURN: u8 = 30;
 
-/// The code at these addresses, from after each prologue on, has this personality. As long as it lives.
+/// Functions at these addresses, from after each prologue on, have this personality. As long as it lives.
 pub struct FrameInfo(Box<[u8]>);
 
 impl FrameInfo {
     /// # Safety
     /// The code keeps frame pointers, so that a frame's saved frame pointer and return address are in the two words at its frame pointer.
-    pub unsafe fn new(code: std::ops::Range<usize>, personality: Personality) -> FrameInfo {
+    pub unsafe fn new(functions: &[Range<usize>], personality: Personality) -> FrameInfo {
         let mut section = Vec::new();
         let length = |record: &mut [u8], at: usize| {
             let bytes = (record.len() - at - 4) as u32;
@@ -48,15 +49,17 @@ impl FrameInfo {
         section.extend([0x0c, FP, 16, 0x80 | RETURN, 1, 0x80 | FP, 2]);
         section.resize(section.len().next_multiple_of(8) + 4, 0);
         length(&mut section, 0);
-        // The code (FDE): length, distance to the CIE, start and size, and no data.
-        let fde = section.len();
-        section.extend([0; 4]);
-        section.extend((fde as u32 + 4).to_le_bytes());
-        section.extend(code.start.to_le_bytes());
-        section.extend(code.len().to_le_bytes());
-        section.push(0);
-        section.resize(section.len().next_multiple_of(8) + 4, 0);
-        length(&mut section, fde);
+        // Each function (FDE): length, distance to the CIE, start and size, and no data.
+        for code in functions {
+            let fde = section.len();
+            section.extend([0; 4]);
+            section.extend((fde as u32 + 4).to_le_bytes());
+            section.extend(code.start.to_le_bytes());
+            section.extend(code.len().to_le_bytes());
+            section.push(0);
+            section.resize(section.len().next_multiple_of(8) + 4, 0);
+            length(&mut section, fde);
+        }
         // The end.
         section.extend([0; 4]);
         let section = section.into_boxed_slice();

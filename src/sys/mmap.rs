@@ -3,9 +3,10 @@
 use super::lock::Mutex;
 #[cfg(miri)]
 use super::pretend::{madvise, mmap, mprotect, mremap, munmap};
-use super::{scarcity, thread};
+use super::{refused, scarcity, thread};
 #[cfg(not(miri))]
 use libc::{madvise, mmap, mprotect, mremap, munmap};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -208,6 +209,8 @@ impl Reservation {
 /// Machine code in memory: readable and executable, not writable any more.
 pub struct Executable {
     mapping: Mapping,
+    /// Where it begins in the mapping.
+    start: usize,
     len: usize,
 }
 
@@ -216,19 +219,37 @@ impl Executable {
         let mapping = Mapping::new(text.len(), libc::PROT_READ | libc::PROT_WRITE)?;
         // SAFETY: a fresh mapping of at least this length.
         unsafe { ptr::copy_nonoverlapping(text.as_ptr(), mapping.ptr, text.len()) };
-        mapping.protect(0, mapping.len, libc::PROT_READ | libc::PROT_EXEC)?;
-        Ok(Executable { mapping, len: text.len() })
+        match mapping.protect(0, mapping.len, libc::PROT_READ | libc::PROT_EXEC).map_err(|e| refused::by("mprotect", e))
+        {
+            Ok(()) => Ok(Executable { mapping, start: 0, len: text.len() }),
+            Err(e) if refused::is_refused(&e) => {
+                Executable::never_writable(text).map_err(|second| refused::both(&e, second))
+            }
+            Err(e) => Err(e),
+        }
     }
 
-    /// Machine code that is `len` bytes of a file from `at`, a multiple of the page size.
+    /// The same where what was writable may not become executable: pages that were filled elsewhere.
+    fn never_writable(text: &[u8]) -> io::Result<Executable> {
+        let file = MemFd::new(c"wrt-code", text)?;
+        let prot = libc::PROT_READ | libc::PROT_EXEC;
+        let mapping = Mapping::of_file(&file, 0, text.len(), prot, libc::MAP_PRIVATE);
+        let mapping = mapping.map_err(|e| refused::by("mmap", e))?;
+        Ok(Executable { mapping, start: 0, len: text.len() })
+    }
+
+    /// Machine code that is `len` bytes of a file from `at`.
     pub fn of_file(file: &FileMapping, at: usize, len: usize) -> io::Result<Executable> {
-        assert!(at.is_multiple_of(page_size()) && at.checked_add(len).is_some_and(|end| end <= file.mapping.len));
-        let mapping = Mapping::of_file(file, at, len, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE)?;
-        Ok(Executable { mapping, len })
+        assert!(at.checked_add(len).is_some_and(|end| end <= file.mapping.len));
+        let start = at % page_size();
+        let prot = libc::PROT_READ | libc::PROT_EXEC;
+        let mapping = Mapping::of_file(file, at - start, start + len, prot, libc::MAP_PRIVATE);
+        let mapping = mapping.map_err(|e| refused::by("mmap of the file", e))?;
+        Ok(Executable { mapping, start, len })
     }
 
     pub fn as_ptr(&self) -> *const u8 {
-        self.mapping.ptr
+        self.mapping.ptr.wrapping_add(self.start)
     }
 
     /// Bytes of code.
@@ -238,7 +259,7 @@ impl Executable {
 
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: readable, never written again, and as long as this.
-        unsafe { std::slice::from_raw_parts(self.mapping.ptr, self.len) }
+        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
 }
 
@@ -284,7 +305,7 @@ impl CodeSpace {
             mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
         };
         if p == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+            return Err(refused::by("mmap", io::Error::last_os_error()));
         }
         Ok(CodeWriter { writable, process: thread::process() })
     }
@@ -370,34 +391,31 @@ impl FileMapping {
 pub struct MemFd(libc::c_int);
 
 impl MemFd {
-    /// A file of `len` zeros, which takes no memory until it is written.
-    fn empty(len: usize) -> io::Result<MemFd> {
+    /// A file that will have `len` bytes. The name is for people who look at the process's mappings.
+    fn create(name: &CStr, len: usize, flags: libc::c_uint) -> io::Result<MemFd> {
         scarcity::check()?;
         check_file_size(len as u64)?;
-        // SAFETY: plain system calls on a descriptor of our own.
-        unsafe {
-            let fd = libc::memfd_create(c"wrt-code".as_ptr(), libc::MFD_CLOEXEC);
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            let file = MemFd(fd);
-            match libc::ftruncate(fd, len as libc::off_t) {
-                0 => Ok(file),
-                _ => Err(io::Error::last_os_error()),
-            }
+        // SAFETY: a plain system call.
+        match unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | flags) } {
+            fd if fd >= 0 => Ok(MemFd(fd)),
+            _ => Err(refused::by("memfd_create", io::Error::last_os_error())),
+        }
+    }
+
+    /// A file of `len` zeros, which takes no memory until it is written.
+    fn empty(len: usize) -> io::Result<MemFd> {
+        let file = MemFd::create(c"wrt-code", len, 0)?;
+        // SAFETY: a plain system call on a descriptor of our own.
+        match unsafe { libc::ftruncate(file.0, len as libc::off_t) } {
+            0 => Ok(file),
+            _ => Err(io::Error::last_os_error()),
         }
     }
 
     /// A file with fixed contents.
-    pub fn new(bytes: &[u8]) -> io::Result<MemFd> {
-        scarcity::check()?;
-        check_file_size(bytes.len() as u64)?;
-        // SAFETY: plain system calls on a descriptor of our own.
-        let fd = unsafe { libc::memfd_create(c"wrt-image".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let file = MemFd(fd);
+    pub fn new(name: &CStr, bytes: &[u8]) -> io::Result<MemFd> {
+        let file = MemFd::create(name, bytes.len(), libc::MFD_ALLOW_SEALING)?;
+        let fd = file.0;
         let mut done = 0;
         while done < bytes.len() {
             let rest = &bytes[done..];
@@ -467,9 +485,16 @@ mod tests {
     }
 
     #[test]
+    fn code_that_was_never_writable_here_is_the_same() {
+        let text: Vec<u8> = (0..10_000).map(|i| i as u8).collect();
+        assert_eq!(Executable::never_writable(&text).unwrap().as_slice(), text);
+        assert_eq!(Executable::never_writable(&[]).unwrap().as_slice(), []);
+    }
+
+    #[test]
     fn an_image_is_private_to_each_mapping() {
         let page = page_size();
-        let file = MemFd::new(&vec![5; page]).unwrap();
+        let file = MemFd::new(c"wrt-test", &vec![5; page]).unwrap();
         let (a, b) = (Reservation::new(page * 4).unwrap(), Reservation::new(page * 4).unwrap());
         a.map_file_cow(page, &file, 0, page).unwrap();
         b.map_file_cow(0, &file, 0, page).unwrap();

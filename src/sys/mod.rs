@@ -10,6 +10,7 @@ pub mod mmap;
 pub mod pagemap;
 #[cfg(miri)]
 mod pretend;
+pub mod refused;
 pub mod scarcity;
 pub mod shared;
 pub mod signals;

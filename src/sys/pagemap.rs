@@ -177,7 +177,7 @@ mod tests {
         let page = page_size();
         let r = Reservation::new(64 * page).unwrap();
         r.commit(0, 32 * page).unwrap();
-        r.map_file_cow(8 * page, &MemFd::new(&vec![5; 8 * page]).unwrap(), 0, 8 * page).unwrap();
+        r.map_file_cow(8 * page, &MemFd::new(c"wrt-test", &vec![5; 8 * page]).unwrap(), 0, 8 * page).unwrap();
         let Some(at_first) = runs(&r, 32 * page, 32 * page) else { return };
         assert_eq!(at_first, (vec![], 32 * page));
         // SAFETY: committed or mapped.

@@ -1,7 +1,7 @@
 //! From the host into WebAssembly.
 
-use super::engine::Way;
 use super::store::Store;
+use super::trampoline::Way;
 use super::{abandoned, unwind};
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::{Error, ErrorKind, Result, Trap};

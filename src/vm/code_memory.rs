@@ -1,4 +1,4 @@
-//! Which machine code is where: from an address to the module or trampoline it belongs to.
+//! Which machine code is where: from an address to the module or the trampolines it belongs to.
 //!
 //! A page table in software, with the fan-out of the processor's own: a slot of the last level is for a page, which belongs to
 //! one owner at most. The trap handler reads it in a signal, and every throw for each frame, so readers write nothing, take no lock
@@ -7,16 +7,16 @@
 //! Nodes are never freed: one of the last level has 4 KiB for 2 MiB of addresses, whatever comes and goes there. Entries are
 //! freed when they are withdrawn: nobody looks them up then (`find`).
 
-use super::engine::Trampoline;
 use super::lazy_text::LazyText;
 use super::machine_code::ModuleCode;
+use super::trampoline::TrampolineText;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
 
 #[derive(Clone, Copy)]
 pub enum Owner {
     Module(*const ModuleCode),
-    Trampoline(*const Trampoline),
+    Trampolines(*const TrampolineText),
 }
 
 /// What owns a range of addresses.
@@ -199,13 +199,13 @@ mod tests {
     const BASE: usize = 0x3000_0000_0000;
 
     fn owner(n: usize) -> Owner {
-        Owner::Trampoline(std::ptr::without_provenance(n * 64))
+        Owner::Trampolines(std::ptr::without_provenance(n * 64))
     }
 
     /// The owner's number, and the offset.
     fn found(pc: usize) -> Option<(usize, usize)> {
         find(pc, |owner, offset| match owner {
-            Owner::Trampoline(t) => (t.addr() / 64, offset),
+            Owner::Trampolines(t) => (t.addr() / 64, offset),
             Owner::Module(m) => (m.addr(), offset),
         })
     }

@@ -2,13 +2,12 @@
 
 use super::background::Background;
 use super::cache::CacheConfig;
-use super::code_memory::{self, Owner};
+use super::no_code::no_code;
 use super::pool::{Pool, PoolOptions, PoolStatistics};
 use super::timer::Timer;
-use super::{thrown, trap};
-use crate::abi::code::TrampolineCode;
+use super::trampoline::{Trampoline, TrampolineText};
+use super::trap;
 use crate::abi::settings::Settings;
-use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmHostFunc, VmSlot};
 use crate::base::Result;
 use crate::base::limits::{DEFAULT_MAX_MEMORY64, DEFAULT_MAX_WASM_STACK};
 use crate::compile::Compiler;
@@ -16,14 +15,12 @@ use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
 use crate::sys::barrier;
-use crate::sys::frame_info::FrameInfo;
 use crate::sys::lock::{Mutex, section};
-use crate::sys::mmap::Executable;
 use crate::sys::valgrind;
 use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{DefType, Group, TypeId, TypeRegistry};
 use crate::wasm::scope::TypeScope;
-use crate::wasm::types::{CompositeType, FieldType, FuncType, StorageType, SubType, ValType};
+use crate::wasm::types::{CompositeType, FieldType, StorageType, SubType, ValType};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -146,7 +143,7 @@ impl Engine {
         PoolStatistics { heaps_kept: kept as u64, heaps_reused: reused, ..self.pool.statistics() }
     }
 
-    /// The trampolines of a type, compiled when first asked for.
+    /// The trampoline of a type, compiled when first asked for unless a saved module has brought it.
     pub fn trampoline(&self, ty: TypeId) -> Result<Arc<Trampoline>> {
         self.trampoline_of(&self.types.get(ty))
     }
@@ -155,7 +152,10 @@ impl Engine {
     pub fn trampoline_of(&self, ty: &DefType) -> Result<Arc<Trampoline>> {
         ty.attached(|| {
             let func = ty.func().ok_or_else(|| err!(Internal, "a trampoline of what is no function type"))?;
-            Trampoline::new(self.compiler.trampoline(func)?, func.clone())
+            let text = TrampolineText::new(self.compiler.trampoline(func)?);
+            let text =
+                text.map_err(|e| no_code(&format!("calls of the type {func}, which no loaded module has"), e))?;
+            Ok(Trampoline::new(&text, 0, func))
         })
     }
 
@@ -188,101 +188,4 @@ struct HostTypes {
     /// By address.
     groups: FxHashMap<usize, Arc<Group>>,
     names: FxHashMap<TypeId, Arc<TypeScope>>,
-}
-
-/// The way in and the way out for one function type.
-pub struct Trampoline {
-    pub ty: Arc<FuncType>,
-    text: Executable,
-    code: TrampolineCode,
-    /// Of `raw_exit`.
-    _frames: Option<FrameInfo>,
-}
-
-/// What a call needs of the trampoline of its type, which is kept as long as the function is there.
-#[derive(Clone, Copy)]
-pub struct Way {
-    pub entry: EntryFn,
-    pub handler_pc: usize,
-    pub handler_sp_offset: usize,
-    /// How many slots a call needs.
-    pub slots: u32,
-    pub has_references: bool,
-}
-
-impl Way {
-    pub fn of(t: &Trampoline) -> Way {
-        Way {
-            entry: t.entry(),
-            handler_pc: t.handler_pc(),
-            handler_sp_offset: t.code.handler_sp_offset as usize,
-            slots: t.ty.params().len().max(t.ty.results().len()) as u32,
-            has_references: t.ty.has_references(),
-        }
-    }
-}
-
-/// `fn(vmctx, code, slots, activation) -> bool`, false after a trap or host error.
-pub type EntryFn = unsafe extern "C" fn(*mut VmHeader, VmCode, *mut VmSlot, *mut Activation) -> bool;
-
-impl Trampoline {
-    fn new(mut code: TrampolineCode, ty: Arc<FuncType>) -> Result<Arc<Trampoline>> {
-        let text = Executable::new(&std::mem::take(&mut code.text))
-            .map_err(|e| err!(OutOfMemory, "no memory for a trampoline: {e}"))?;
-        let raw_exit = text.as_ptr() as usize + code.raw_exit as usize..text.as_ptr() as usize + text.len();
-        // SAFETY: the last function of the text, which keeps frame pointers as all machine code does.
-        let frames = (code.raw_exit != 0).then(|| unsafe { FrameInfo::new(raw_exit, thrown::personality) });
-        let t = Arc::new(Trampoline { ty, text, code, _frames: frames });
-        code_memory::register(t.start(), t.text.len(), Owner::Trampoline(Arc::as_ptr(&t)));
-        Ok(t)
-    }
-
-    fn start(&self) -> usize {
-        self.text.as_ptr() as usize
-    }
-
-    fn entry(&self) -> EntryFn {
-        // SAFETY: the compiler put a function of exactly this type at this offset.
-        unsafe { std::mem::transmute::<usize, EntryFn>(self.start() + self.code.entry as usize) }
-    }
-
-    /// The code of a host function's funcref; `raw`: of one that is called without a detour, whose type has no references.
-    pub fn exit(&self, raw: bool) -> VmCode {
-        debug_assert!(!raw || self.code.raw_exit != 0);
-        (self.start() + if raw { self.code.raw_exit } else { self.code.exit } as usize) as VmCode
-    }
-
-    fn handler_pc(&self) -> usize {
-        self.start() + self.code.handler as usize
-    }
-
-    /// The activation of an entry frame of this trampoline. `offset` is where in the text that frame is.
-    ///
-    /// # Safety
-    /// `fp` must be the frame pointer of a live frame of this trampoline at `offset`.
-    pub unsafe fn activation(&self, offset: usize, fp: usize) -> Option<*mut Activation> {
-        let exit = self.code.exit as usize;
-        let entry = self.code.entry as usize;
-        // The two functions share the text, in either order.
-        let in_entry = if entry < exit { (entry..exit).contains(&offset) } else { offset >= entry };
-        // SAFETY: the entry function keeps the activation at this place of its frame.
-        in_entry.then(|| unsafe { *((fp - self.code.activation_below_fp as usize) as *const *mut Activation) })
-    }
-}
-
-impl Trampoline {
-    /// The function that a frame of `raw_exit` has called.
-    ///
-    /// # Safety
-    /// `fp` is the frame pointer of a live frame of this trampoline's `raw_exit`.
-    pub unsafe fn raw_host(&self, fp: usize) -> *const VmHostFunc {
-        // SAFETY: it keeps the function at this place of its frame.
-        unsafe { *((fp - self.code.raw_host_below_fp as usize) as *const *const VmHostFunc) }
-    }
-}
-
-impl Drop for Trampoline {
-    fn drop(&mut self) {
-        code_memory::unregister(self.start(), self.text.len());
-    }
 }

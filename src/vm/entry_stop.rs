@@ -23,7 +23,7 @@ pub unsafe fn resume(store: *mut VmStore, pc: usize, fp: usize) -> Option<Resume
     let entry = code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: `find` keeps the owner alive.
         Owner::Module(m) => unsafe { (*m).func_start(offset as u32) }.map(|start| pc - offset + start as usize),
-        Owner::Trampoline(_) => None,
+        Owner::Trampolines(_) => None,
     })??;
     let frame = (fp - 32) as *mut [usize; 4];
     // SAFETY: below the stack pointer, where the host's part of the stack begins at the earliest.

@@ -121,7 +121,7 @@ unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
                     Ok(resume) => return Some(resume),
                     Err(frame) => (pc, fp) = frame,
                 },
-                (Owner::Trampoline(_), _) => (pc, fp) = (word(fp + 8), word(fp)),
+                (Owner::Trampolines(_), _) => (pc, fp) = (word(fp + 8), word(fp)),
             }
         }
         None

@@ -1,8 +1,8 @@
 //! Functions of the host, as WebAssembly calls them.
 
-use super::engine::Trampoline;
 use super::keeper::Keeper;
 use super::store::Store;
+use super::trampoline::Trampoline;
 use super::{abandoned, trap};
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
 use crate::base::{Error, Result, Stable, Trap};

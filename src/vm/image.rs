@@ -43,7 +43,7 @@ impl Image {
     }
 
     fn own_file(&self) -> Option<&MemFd> {
-        section(|| self.file.get_or_init(|| MemFd::new(&self.bytes).ok())).as_ref()
+        section(|| self.file.get_or_init(|| MemFd::new(c"wrt-image", &self.bytes).ok())).as_ref()
     }
 
     pub fn map_into(&self, r: &Reservation) -> Result<()> {

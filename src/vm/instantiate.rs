@@ -1,7 +1,6 @@
 //! How an instance is made (Wasm 3.0, 4.7.3).
 
 use super::call;
-use super::engine::Way;
 use super::func_table::FuncRefPtr;
 use super::initialize::initialize;
 use super::instance::{Context, Instance};
@@ -12,6 +11,7 @@ use super::module::Module;
 use super::share::Share;
 use super::store::Store;
 use super::table::Table;
+use super::trampoline::Way;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::*;
 use crate::base::index::*;

@@ -6,12 +6,12 @@
 
 use super::code_memory;
 use super::machine_code::{ModuleCode, Source};
+use super::no_code::no_code;
 use crate::abi::vmstruct::VmCode;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
 use crate::compile::{ALIGN, CompiledFunc, Tier, results_in_memory};
-use crate::err;
 use crate::sys::lock::Mutex;
 use crate::sys::mmap::{CodeSpace, CodeWriter};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
@@ -59,7 +59,7 @@ impl LazyText {
         let bytes: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let room = (bytes.saturating_mul(ROOM_FOR_BYTE).saturating_add(funcs * ROOM_FOR_FUNC)).min(MAX_LAZY_TEXT);
         let (space, writer) = CodeSpace::new((WAYS + funcs) * size_of::<usize>(), stubs + room)
-            .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
+            .map_err(|e| no_code("machine code", e))?;
         let text = LazyText {
             space,
             funcs,
@@ -160,8 +160,8 @@ impl LazyText {
         if start + func.len() > self.space.code_len() {
             return Ok(None);
         }
-        let no_memory = |e| err!(OutOfMemory, "no memory for machine code of this process: {e}");
-        self.space.own(&mut places.writer, start).map_err(no_memory)?;
+        let owned = self.space.own(&mut places.writer, start);
+        owned.map_err(|e| no_code("machine code of this process", e))?;
         // What was made at once calls through stubs, and so arrives at full code as soon as there is some.
         let mut code = func.relocate_alone(start, |callee| match places.full[callee.index()] {
             _ if tier == Tier::AtOnce => self.stub_offset(callee),

@@ -2,11 +2,11 @@
 
 use super::code_memory::{self, Owner};
 use super::image::Images;
+use super::no_code::no_code;
 use crate::abi::code::*;
 use crate::abi::vmstruct::VmCode;
 use crate::base::index::*;
 use crate::base::{Frame, Result, Trap};
-use crate::err;
 use crate::sys::mmap::Executable;
 use crate::sys::shared::Shared;
 use crate::wasm::module::ModuleInfo;
@@ -71,8 +71,7 @@ pub struct Linked {
 
 impl Linked {
     pub fn new(source: &Arc<Source>, mut code: Code) -> Result<Linked> {
-        let text = Executable::new(&std::mem::take(&mut code.text))
-            .map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
+        let text = Executable::new(&std::mem::take(&mut code.text)).map_err(|e| no_code("machine code", e))?;
         let uses_heap = code.uses_heap;
         Ok(Linked::of(source, text, code.into(), uses_heap))
     }

@@ -4,12 +4,14 @@ use super::engine::Engine;
 use super::image::Images;
 use super::lazy::{Enlisted, Lazy, OnLinked};
 use super::machine_code::{Linked, Source};
+use super::no_code::no_code;
 use super::template::Template;
 use crate::abi::code::Code;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
 use crate::base::index::*;
+use crate::sys::mmap::Executable;
 use crate::wasm::module::{GlobalDecl, ModuleInfo};
 use crate::wasm::{decode, refusal};
 use std::sync::Arc;
@@ -53,11 +55,13 @@ impl Module {
                 let engine = engine.clone();
                 Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
             });
-            // Where the system has no memory for such code, there may be some for the ordinary kind.
             let uses_heap = uses_heap || !source.info.tags.is_empty();
             if let Ok(lazy) = Lazy::new(engine, &source, &bodies, uses_heap, keep) {
                 return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
             }
+            // Where the system has no memory for such code, there may be some for the ordinary kind. If not, nobody should have to
+            // wait for the compiler to hear of it.
+            Executable::new(&[0]).map_err(|e| no_code("machine code", e))?;
             let code = engine.compiler.module(&source.info, bytes, &bodies, engine.types.view())?;
             return Module::compiled(engine, source, code);
         }

@@ -7,13 +7,17 @@ use super::engine::Engine;
 use super::image::{Image, Images};
 use super::machine_code::{Linked, Source, Tables};
 use super::module::Module;
-use crate::abi::code::{CATCH_ALL, NO_PART, StackPart, TrySite};
+use super::no_code::no_code;
+use super::saved_trampolines;
+use super::trampoline::TrampolineText;
+use crate::abi::code::{CATCH_ALL, NO_PART, StackPart, TrampolineCode, Trampolines, TrySite};
 use crate::abi::settings::SETTINGS;
 use crate::base::index::*;
 use crate::base::{Error, Result};
 use crate::compile::Contract;
 use crate::err;
 use crate::sys::mmap::{Executable, FileMapping, check_file_size};
+use crate::sys::refused;
 use crate::sys::shared::{Plain, Shared, bytes_of};
 use crate::sys::thread::{THREAD_STACK, without_signals};
 use crate::wasm::decode;
@@ -28,22 +32,27 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
-const MAGIC: [u8; 8] = *b"\0wrtmod\x07";
-/// The module, its text, its tables, its memories' images as records and as bytes, and facts.
-const PARTS: usize = 13;
+#[cfg(test)]
+mod tests;
+
+const MAGIC: [u8; 8] = *b"\0wrtmod\x08";
+/// The module, its text, that of its trampolines, its tables, those of the trampolines, its memories' images as records and as bytes,
+/// and facts.
+const PARTS: usize = 16;
 /// Words before the parts' places: magic, contract, hash of the rest, then what the contract was made of: version, processor, settings.
 const FIRST_PART: usize = 5 + SETTINGS;
 /// Those, and place and length of each part.
 const HEADER: usize = (FIRST_PART + 2 * PARTS) * 8;
 /// Where the hashed part begins.
 const HASHED: usize = 24;
-/// Parts start at multiples of this; the text at one of `PAGE`, the largest page there is.
+/// Parts start at multiples of this; text and images at one of `PAGE`, the largest page there is, and trampolines at one of `UNIT`.
 const ALIGN: usize = 16;
 const PAGE: usize = 64 << 10;
 /// Bytes that are worth a thread that looks for damage.
 const PARALLEL_CHECK: usize = 4 << 20;
 const TEXT: usize = 1;
-const IMAGES: usize = 11;
+const TRAMPOLINES: usize = 2;
+const IMAGES: usize = 14;
 
 /// An image: the memory it is of, where it starts there and its length, both in `UNIT`s. Images stand one behind the other.
 #[derive(Clone, Copy)]
@@ -69,13 +78,17 @@ pub const PART: &str = "part";
 
 /// What has to be made to be saved.
 struct Extra {
+    trampolines: Trampolines,
+    /// By type index, the place of its trampoline.
+    places: Vec<u32>,
     records: Vec<ImageRecord>,
     bytes: Vec<u8>,
     facts: [u32; FACTS],
 }
 
 impl Extra {
-    fn new(features: FeatureSet, linked: &Linked) -> Extra {
+    fn new(engine: &Engine, linked: &Linked) -> Result<Extra> {
+        let (trampolines, places) = saved_trampolines::make(engine, &linked.source().info)?;
         let images = &linked.source().images;
         let (mut records, mut bytes) = (Vec::new(), Vec::new());
         for (memory, image) in images.by_memory.iter() {
@@ -87,8 +100,9 @@ impl Extra {
         }
         let fact = |is: bool, bit: u32| if is { bit } else { 0 };
         let facts = fact(linked.uses_heap, USES_HEAP) | fact(images.complete, HAS_IMAGES);
-        let features = features.bits();
-        Extra { records, bytes, facts: [facts, features as u32, (features >> 32) as u32] }
+        let features = engine.config.features.bits();
+        let facts = [facts, features as u32, (features >> 32) as u32];
+        Ok(Extra { trampolines, places, records, bytes, facts })
     }
 }
 
@@ -106,6 +120,7 @@ impl<'a> Pieces<'a> {
         let parts = [
             &*linked.source().bytes,
             linked.text(),
+            &extra.trampolines.text,
             bytes_of(&t.funcs),
             bytes_of(&t.traps),
             bytes_of(&t.calls),
@@ -114,6 +129,8 @@ impl<'a> Pieces<'a> {
             bytes_of(&t.stack_slots),
             bytes_of(&t.tries),
             bytes_of(&t.handlers),
+            bytes_of(&extra.trampolines.codes),
+            bytes_of(&extra.places),
             bytes_of(&extra.records),
             &extra.bytes,
             bytes_of(&extra.facts),
@@ -127,7 +144,11 @@ impl<'a> Pieces<'a> {
         }
         let (mut end, mut gaps) = (HEADER, [0; PARTS]);
         for (i, part) in parts.iter().enumerate() {
-            let at = end.next_multiple_of(if i == TEXT || i == IMAGES { PAGE } else { ALIGN });
+            let at = end.next_multiple_of(match i {
+                TEXT | IMAGES => PAGE,
+                TRAMPOLINES => UNIT,
+                _ => ALIGN,
+            });
             gaps[i] = at - end;
             header.extend_from_slice(&(at as u64).to_le_bytes());
             header.extend_from_slice(&(part.len() as u64).to_le_bytes());
@@ -163,7 +184,7 @@ impl<'a> Pieces<'a> {
 pub fn save(module: &Module) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let linked = module.linked()?;
-    let extra = Extra::new(module.engine.config.features, linked);
+    let extra = Extra::new(&module.engine, linked)?;
     let pieces = Pieces::new(module.engine.compiler.contract(), linked, &extra);
     pieces.each(|piece| out.write_all(piece)).map_err(|e| err!(OutOfMemory, "{e}"))?;
     Ok(out)
@@ -171,7 +192,7 @@ pub fn save(module: &Module) -> Result<Vec<u8>> {
 
 /// Writes the compiled module to a file, which is there whole or not at all: others may read and write it meanwhile.
 pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
-    let extra = Extra::new(engine.config.features, linked);
+    let extra = Extra::new(engine, linked)?;
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // A name that nobody else has, in other processes and containers neither; if there is such a file, it is not written.
@@ -212,14 +233,30 @@ impl Place<'_> {
         }
     }
 
+    /// The text, mapped if it is in a file.
     fn executable(&self, part: Part) -> io::Result<Executable> {
-        if let Place::File(file) = self
-            && part.at.is_multiple_of(PAGE)
-            && let Ok(text) = Executable::of_file(file, part.at, part.len)
-        {
-            return Ok(text);
+        match self.mapped(part, PAGE) {
+            Some(Ok(text)) => Ok(text),
+            // On a file system that nothing may be executed from.
+            Some(Err(e)) => self.copied(part).map_err(|second| refused::both(&e, second)),
+            None => self.copied(part),
         }
-        // In memory, or on a file system that nothing may be executed from.
+    }
+
+    /// Code that is needed as long as types are, which may be longer than the file has to stay as it is: mapped only if there is no
+    /// other way.
+    fn lasting(&self, part: Part) -> io::Result<Executable> {
+        self.copied(part).or_else(|e| self.mapped(part, UNIT).filter(|_| refused::is_refused(&e)).unwrap_or(Err(e)))
+    }
+
+    fn mapped(&self, part: Part, align: usize) -> Option<io::Result<Executable>> {
+        match self {
+            Place::File(file) if part.at.is_multiple_of(align) => Some(Executable::of_file(file, part.at, part.len)),
+            _ => None,
+        }
+    }
+
+    fn copied(&self, part: Part) -> io::Result<Executable> {
         Executable::new(&self.bytes()[part.at..part.at + part.len])
     }
 }
@@ -250,6 +287,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let [
         bytes,
         text,
+        trampoline_text,
         funcs,
         traps,
         calls,
@@ -258,6 +296,8 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         stack_slots,
         tries,
         handlers,
+        trampolines,
+        places,
         records,
         images,
         facts,
@@ -273,6 +313,8 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         tries: place.shared(tries).ok_or_else(damaged)?,
         handlers: place.shared(handlers).ok_or_else(damaged)?,
     };
+    let trampolines: Shared<TrampolineCode> = place.shared(trampolines).ok_or_else(damaged)?;
+    let places: Shared<u32> = place.shared(places).ok_or_else(damaged)?;
     let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == FACTS).ok_or_else(damaged)?;
     // Its bodies are not validated again: what they could use must be what this engine takes.
     let saved_with = FeatureSet::from_bits(facts[1] as u64 | (facts[2] as u64) << 32);
@@ -313,11 +355,15 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         && tables.stack_maps.iter().all(|m| (m.part as usize) < tables.stack_parts.len())
         && tables.tries.iter().all(caught)
         && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64)
-        && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len());
+        && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len())
+        && saved_trampolines::are_sound(&info, trampoline_text.len, &trampolines, &places);
     if !sound {
         return Err(damaged());
     }
-    let text = place.executable(text).map_err(|e| err!(OutOfMemory, "no memory for machine code: {e}"))?;
+    let text = place.executable(text).map_err(|e| no_code("machine code", e))?;
+    saved_trampolines::attach(&info, &places, || {
+        Ok(TrampolineText::of(place.lasting(trampoline_text)?, trampolines[..].into()))
+    });
     let images = match facts[0] & HAS_IMAGES {
         0 => Images::default(),
         _ => place_images(&place, &info, &records, images).unwrap_or_else(|| Images::new(&info, &bytes)),

@@ -1,6 +1,6 @@
 //! A store: owns what runs.
 
-use super::engine::{Engine, Way};
+use super::engine::Engine;
 use super::func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use super::func_table::FuncRefPtr;
 use super::global::Global;
@@ -18,6 +18,7 @@ use super::share::Share;
 use super::stack::Stacks;
 use super::table::Table;
 use super::tag::Tag;
+use super::trampoline::Way;
 use super::watch::Watch;
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::limits::LAZY_STACK_FACTOR;

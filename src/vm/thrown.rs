@@ -14,8 +14,8 @@ pub unsafe extern "C" fn personality(_: c_int, _: c_int, _: u64, _: *mut c_void,
     // SAFETY: the unwinder's promise; the frame is of a trampoline that is registered with this personality, and keeps its function.
     unsafe {
         let (pc, fp) = frame_info::place_of(frame);
-        let host = code_memory::find(pc, |owner, _| match owner {
-            Owner::Trampoline(t) => Some((*t).raw_host(fp)),
+        let host = code_memory::find(pc, |owner, offset| match owner {
+            Owner::Trampolines(t) => (*t).raw_host(offset, fp),
             Owner::Module(_) => None,
         });
         callback::end_process(&host.flatten().map_or("a host function", |host| func::name_of(host)))

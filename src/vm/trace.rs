@@ -190,7 +190,7 @@ unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
     code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: the caller's promise.
         Owner::Module(m) => unsafe { (*m).stack_map(offset as u32) },
-        Owner::Trampoline(_) => None,
+        Owner::Trampolines(_) => None,
     })?
 }
 

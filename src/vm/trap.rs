@@ -33,7 +33,7 @@ fn decide(pc: usize, fp: usize) -> Option<Resume> {
         // SAFETY: what is found is kept (invariant 6).
         Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
         // Trampolines have no instruction that may fault.
-        Owner::Trampoline(_) => None,
+        Owner::Trampolines(_) => None,
     })??;
     // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
     unsafe {

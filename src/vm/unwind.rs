@@ -59,7 +59,7 @@ pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
         let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
         let found = code_memory::find(pc, |owner, offset| match owner {
             // SAFETY: what is found is kept (invariant 6), and `caller` is the frame that `pc` returns to.
-            Owner::Trampoline(t) => unsafe { (*t).activation(offset, caller) },
+            Owner::Trampolines(t) => unsafe { (*t).activation(offset, caller) },
             Owner::Module(_) => None,
         });
         match found {
@@ -79,7 +79,7 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
             code_memory::find(*pc, |owner, offset| match owner {
                 // SAFETY: what is found is kept (invariant 6).
                 Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
-                Owner::Trampoline(_) => None,
+                Owner::Trampolines(_) => None,
             })?
         })
         .collect()
@@ -111,7 +111,7 @@ pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = code_memory::find(pc, |owner, offset| match owner {
         // SAFETY: what is found is kept (invariant 6).
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
-        Owner::Trampoline(_) => None,
+        Owner::Trampolines(_) => None,
     })??;
     // SAFETY: the compiler says that this frame keeps its context there; bit 0 is the collector's.
     Some(unsafe { word(fp - below) & !1 } as *mut VmContext)

@@ -2,7 +2,7 @@
 
 use super::body::{self, Source, Translated};
 use super::{checks, finished, stack_check, trampoline, work};
-use crate::abi::code::TrampolineCode;
+use crate::abi::code::Trampolines;
 use crate::base::Result;
 use crate::base::index::*;
 use crate::compile::code::CompiledFunc;
@@ -120,7 +120,7 @@ impl FuncCompiler {
     }
 
     /// The ways in and out for a function type.
-    pub fn trampoline(&mut self, isa: &dyn TargetIsa, ty: &FuncType) -> Result<TrampolineCode> {
+    pub fn trampoline(&mut self, isa: &dyn TargetIsa, ty: &FuncType) -> Result<Trampolines> {
         trampoline::compile(isa, ty, &mut self.context, &mut self.builder)
     }
 

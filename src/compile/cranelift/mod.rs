@@ -23,3 +23,4 @@ mod work;
 
 pub use compiler::FuncCompiler;
 pub use func::results_in_memory;
+pub use trampoline::Shape;

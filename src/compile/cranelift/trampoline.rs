@@ -2,7 +2,7 @@
 
 use super::finished::below_fp;
 use super::func::{clif_type, constant, trusted, wasm_signature};
-use crate::abi::code::TrampolineCode;
+use crate::abi::code::{TRAMPOLINE_ALIGN, TrampolineCode, Trampolines};
 use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::err;
@@ -19,15 +19,28 @@ use std::mem::{offset_of, size_of};
 /// frame is. More of them have a check.
 const UNCHECKED_SLOTS: usize = 64;
 
-/// The exit function stands at a multiple of this behind the entry function.
-const ALIGN: usize = 16;
+/// What a trampoline depends on: types of the same shape have the same one.
+#[derive(PartialEq, Eq, Hash)]
+pub struct Shape {
+    params: Vec<Type>,
+    results: Vec<Type>,
+    has_references: bool,
+}
+
+impl Shape {
+    pub fn of(ty: &FuncType) -> Shape {
+        let types = |types: &[ValType]| types.iter().map(|t| clif_type(*t)).collect();
+        Shape { params: types(ty.params()), results: types(ty.results()), has_references: ty.has_references() }
+    }
+}
 
 pub fn compile(
     isa: &dyn TargetIsa,
     ty: &FuncType,
     cx: &mut Context,
     fb: &mut FunctionBuilderContext,
-) -> Result<TrampolineCode> {
+) -> Result<Trampolines> {
+    let mut text = Vec::new();
     cx.clear();
     let slot = entry(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
     let code = finish(isa, cx)?;
@@ -37,31 +50,29 @@ pub fn compile(
         _ => None,
     });
     let mut out = TrampolineCode {
-        text: code.buffer.data().to_vec(),
-        entry: 0,
-        handler: handler.expect("the entry's call has a default handler"),
         handler_sp_offset: call.frame_offset.expect("known for a try_call"),
         activation_below_fp: below_fp(code, slot),
-        exit: 0,
-        raw_exit: 0,
-        raw_host_below_fp: 0,
+        entry: append(&mut text, code),
+        ..TrampolineCode::default()
     };
+    out.handler = out.entry + handler.expect("the entry's call has a default handler");
     cx.clear();
     exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
-    out.exit = append(&mut out.text, finish(isa, cx)?);
+    out.exit = append(&mut text, finish(isa, cx)?);
     if !ty.has_references() {
         cx.clear();
         let keep = raw_exit(isa, ty, FunctionBuilder::new(&mut cx.func, fb));
         let code = finish(isa, cx)?;
         out.raw_host_below_fp = below_fp(code, keep);
-        out.raw_exit = append(&mut out.text, code);
+        out.raw_exit = append(&mut text, code);
     }
-    Ok(out)
+    out.end = text.len() as u32;
+    Ok(Trampolines { text, codes: vec![out] })
 }
 
 /// Gives the offset in the text.
 fn append(text: &mut Vec<u8>, code: &CompiledCode) -> u32 {
-    text.resize(text.len().next_multiple_of(ALIGN), 0);
+    text.resize(text.len().next_multiple_of(TRAMPOLINE_ALIGN), 0);
     let at = text.len() as u32;
     text.extend_from_slice(code.buffer.data());
     at
