@@ -139,16 +139,17 @@ unsafe fn in_module(
     (mut pc, mut fp): (usize, usize),
     entry_fp: usize,
 ) -> Result<Resume, (usize, usize)> {
-    let end = base + code.len() as usize;
+    // Most frames catch nothing, so what they are looked up in is read once.
+    let (end, catches) = (base + code.len() as usize, code.catches());
     loop {
         let offset = (pc - base) as u32;
-        if let Some((site, handlers)) = code.handlers(offset)
+        if let Some((site, handlers)) = catches.at(offset)
             && let Some(below) = code.vmctx_below_fp(offset)
         {
             // SAFETY: a function that catches keeps its context in its frame; the instance lives while code of it runs.
             let instance = unsafe { &*((*((word(fp - below) & !1) as *const VmContext)).instance as *const Instance) };
-            let catches = |h: &&Handler| h.tag == CATCH_ALL || instance.tag(TagIndex::from_u32(h.tag)).0 == tag;
-            if let Some(h) = handlers.iter().find(catches) {
+            let is_caught = |h: &&Handler| h.tag == CATCH_ALL || instance.tag(TagIndex::from_u32(h.tag)).0 == tag;
+            if let Some(h) = handlers.iter().find(is_caught) {
                 return Ok(Resume { pc: base + h.at as usize, sp: fp - site.sp_below_fp as usize, fp });
             }
         }

@@ -107,6 +107,23 @@ impl Drop for Linked {
     }
 }
 
+/// The calls of a module whose exceptions are caught where they were called.
+#[derive(Clone, Copy)]
+pub struct Catches<'a> {
+    tries: &'a [TrySite],
+    handlers: &'a [Handler],
+}
+
+impl<'a> Catches<'a> {
+    /// The handlers of the call that returns at `offset`.
+    #[inline(always)]
+    pub fn at(self, offset: u32) -> Option<(&'a TrySite, &'a [Handler])> {
+        let i = self.tries.binary_search_by_key(&offset, |t| t.return_at).ok()?;
+        let t = &self.tries[i];
+        Some((t, &self.handlers[t.first as usize..(t.first + t.count) as usize]))
+    }
+}
+
 impl ModuleCode {
     pub fn new(source: &Arc<Source>, first: DefinedFuncIndex, tables: Tables) -> ModuleCode {
         ModuleCode { source: source.clone(), first, tables }
@@ -142,11 +159,9 @@ impl ModuleCode {
         Some((slots, self.vmctx_below_fp(offset)?))
     }
 
-    /// What catches exceptions that come out of the call that returns to `offset`, innermost first.
-    pub fn handlers(&self, offset: u32) -> Option<(&TrySite, &[Handler])> {
-        let i = self.tables.tries.binary_search_by_key(&offset, |t| t.return_at).ok()?;
-        let t = &self.tables.tries[i];
-        Some((t, &self.tables.handlers[t.first as usize..(t.first + t.count) as usize]))
+    /// What is known of calls that catch.
+    pub fn catches(&self) -> Catches<'_> {
+        Catches { tries: &self.tables.tries, handlers: &self.tables.handlers }
     }
 
     /// Bytes from the first function's start to the last one's end.
