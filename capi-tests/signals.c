@@ -298,8 +298,7 @@ static volatile bool stop;
 static pthread_t target;
 static void *shoot(void *data) {
     (void)data;
-    for (int i = 0; i < 2000 && !stop; i++) pthread_kill(target, SIGSEGV);
-    stop = true;
+    while (!stop) pthread_kill(target, SIGSEGV);
     return NULL;
 }
 static void sent_while_running(void) {
@@ -309,12 +308,13 @@ static void sent_while_running(void) {
     int32_t out;
     target = pthread_self();
     CHECK(!pthread_create(&thread, NULL, shoot, NULL));
-    while (!stop) {
+    /* The system merges a signal with a fault of the same number that waits to be handled, so not all of them arrive. */
+    while (seen->calls < 500) {
         OK(call_i32(g.w.store, &g.load, 1, 65532, 0, &out));
         TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(g.w.store, &g.load, 1, 65533, 0, &out));
     }
-    pthread_join(thread, NULL);
-    CHECK(seen->calls > 0);
+    stop = true;
+    CHECK(!pthread_join(thread, NULL));
     traps(&g);
 }
 

@@ -152,14 +152,14 @@ impl Chain {
     }
 }
 
-/// The action of an entry. SA_NODEFER and the empty mask leave the thread's signal mask as it is when a trap leaves the handler by
-/// `sigreturn` to another place.
+/// The action of an entry. The signal is blocked while the entry runs: otherwise signals that are sent faster than they are handled would be
+/// handled one above the other, until the stack ends. `sigreturn` restores the thread's mask, also when a trap continues elsewhere.
 fn ours(entry: usize, displaced: &libc::sigaction) -> libc::sigaction {
     // System calls that a signal has interrupted go on if they did so before; after no handler there is nothing to be seen.
     let restart = if is_handler(displaced) { displaced.sa_flags & libc::SA_RESTART } else { libc::SA_RESTART };
     // SAFETY: zeros are an action.
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
-    new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER | restart;
+    new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restart;
     new.sa_sigaction = ENTRY[entry] as usize;
     // SAFETY: a set of our own.
     unsafe { libc::sigemptyset(&mut new.sa_mask) };
@@ -242,9 +242,8 @@ fn default() -> *mut libc::sigaction {
     (&raw const DEFAULT.0).cast_mut()
 }
 
-/// Calls the handler that the entry displaced, as the system would have: with what it wants blocked, and once only if it wants that. The
-/// system restores the mask when the handler returns; sooner, a signal that is pending would be handled above this one, and in a
-/// storm of them the stack would end.
+/// Calls the handler that the entry displaced as the system would have: with the signals blocked that its action names, and only once if
+/// that says so. The system restores the mask when the entry returns.
 ///
 /// # Safety
 /// As `handle`; `old` is a handler's action, from `displaced`.
@@ -260,11 +259,13 @@ unsafe fn pass_on(
     }
     // SAFETY: the flags say which type the handler has. It may leave by `siglongjmp`; nothing here has to be dropped.
     unsafe {
-        let mut blocked = old.sa_mask;
-        if old.sa_flags & libc::SA_NODEFER == 0 {
-            libc::sigaddset(&mut blocked, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &old.sa_mask, std::ptr::null_mut());
+        if old.sa_flags & libc::SA_NODEFER != 0 && libc::sigismember(&old.sa_mask, signal) != 1 {
+            let mut own = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+            libc::sigemptyset(own.as_mut_ptr());
+            libc::sigaddset(own.as_mut_ptr(), signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, own.as_ptr(), std::ptr::null_mut());
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, std::ptr::null_mut());
         if old.sa_flags & libc::SA_SIGINFO != 0 {
             std::mem::transmute::<usize, Handler>(old.sa_sigaction)(signal, info, context);
         } else {
