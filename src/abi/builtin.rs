@@ -83,7 +83,7 @@ macro_rules! for_each_builtin {
             /// As `stack_limit` where stores can be interrupted: returns if the guest may go on. The function needs `below`
             /// more bytes of stack than it has taken.
             [poll] entry_limit(below: I64);
-            /// As `memory_copy` and `memory_fill`, and interrupted between pieces (`vm::bulk`).
+            /// As `memory_copy` and `memory_fill`, and interrupted between pieces (`store::parts::bulk`).
             [may_unwind] memory_copy_pieces(dst: I64, src: I64, len: I64);
             [may_unwind] memory_fill_pieces(dst: I64, value: I32, len: I64);
         }

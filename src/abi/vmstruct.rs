@@ -133,7 +133,7 @@ pub const INTERRUPTED_STACK_LIMIT: usize = usize::MAX - (64 << 10);
 pub struct VmStore {
     /// Lowest stack address WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
     pub stack_limit: AtomicUsize,
-    /// Not 0: an interrupt is pending, for the reasons that `vm::interrupt` has bits for.
+    /// Not 0: an interrupt is pending, for the reasons that `engine::interrupt` has bits for.
     pub interrupt: AtomicU32,
     /// The innermost entry into WebAssembly.
     pub activation: *mut Activation,

@@ -256,7 +256,7 @@ fn local(b: &mut FunctionBuilder, size: u32, align_shift: u8) -> Value {
 }
 
 /// Calls a function of the host's convention, with at most four addresses and numbers. To the compiler it is one that keeps
-/// no register, so that this frame has the registers that WebAssembly keeps across the call, where `vm::reach` looks.
+/// no register, so that this frame has the registers that WebAssembly keeps across the call, where `store::life::liveness` looks.
 fn call_host(b: &mut FunctionBuilder, f: Value, args: &[Value], result: Option<Type>) -> Option<Value> {
     let mut sig = Signature::new(CallConv::Winch);
     sig.params.extend(args.iter().map(|_| AbiParam::new(I64)));
