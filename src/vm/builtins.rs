@@ -150,8 +150,8 @@ mod body {
     }
 
     pub unsafe fn entry_limit(cx: Cx, below: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3). The stub's frame pointer points to its caller's frame pointer; the return address is
-        // above it.
+        // SAFETY: see the module (invariants 2 and 3). The stub's frame begins with its caller's frame pointer and the
+        // return address, so the caller's stack pointer is 16 bytes above.
         let (vm, sp) = unsafe { (interrupts(cx), (*(*cx).header.store).exit_fp + 16) };
         vm.at_stack_limit(sp.saturating_sub(below as usize))
     }

@@ -1,4 +1,4 @@
-//! Who keeps a part of a store: an instance, a function, a table, a memory, a global.
+//! The keeper of a part of a store, which is an instance, a function, a table, a memory, or a global.
 
 use super::func::HostFunc;
 use super::global::Global;
@@ -7,18 +7,18 @@ use super::memory::Memory;
 use super::table::Table;
 use crate::base::Stable;
 
-/// What has no keeper of its own lives as long as something refers to it (`reach`).
+/// A part without a keeper of its own lives as long as something refers to it (`reach`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keeper {
-    /// The host made it, and has not released it.
+    /// The host created it, and has not released it.
     Host,
-    /// Only what refers to it.
+    /// None: it lives as long as something refers to it.
     Nobody,
-    /// The instance that made it, and whose context it is in.
+    /// The instance that defines it, and whose context contains it.
     Instance(u32),
 }
 
-/// What has a keeper.
+/// A part of a store, which has a keeper.
 pub trait Kept {
     fn keeper(&self) -> Keeper;
 }
