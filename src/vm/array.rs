@@ -116,7 +116,7 @@ pub unsafe fn copy<'h>(
 ///
 /// # Safety
 /// `array` is an array, and `value` has the bits of an element: a number, a function number, or a reference of this
-/// heap. Nothing was collected since a reference was read.
+/// heap. If it is a reference, nothing was collected since it was read.
 pub unsafe fn fill<'h>(
     vm: &Arc<SharedVmStore>,
     no_gc: NoGc<'h>,

@@ -32,8 +32,8 @@ impl Background {
         Arc::new(Background { most, state: Mutex::default() })
     }
 
-    /// Compiles a module on `wanted` threads, or on as many as there are. If no thread can be started, functions are
-    /// compiled when they are called.
+    /// Compiles a module on `wanted` threads, or on all threads if there are fewer. If no thread can be started,
+    /// functions are compiled when they are called.
     pub fn add(self: &Arc<Background>, lazy: &Arc<Lazy>, wanted: usize) {
         let wanted = wanted.min(self.most);
         let new = {
@@ -57,8 +57,8 @@ impl Background {
         }
     }
 
-    /// Accounts for `threads` threads that do not exist. If no thread is left, the functions of all waiting modules are
-    /// compiled when they are called.
+    /// Subtracts threads that could not be started, or that have no stack to compile on. If no thread is left, the
+    /// functions of all waiting modules are compiled when they are called.
     fn lose(&self, threads: usize) {
         let mut state = self.state.lock();
         state.threads -= threads;

@@ -292,8 +292,8 @@ mod body {
         unsafe { parts(cx).0.func_id(func) }
     }
 
-    /// A new object. Code without calls or loops can allocate many objects, and each allocation can collect, so this
-    /// polls.
+    /// Allocates a new object. Polls first, because code without calls and loops can allocate many objects, and each
+    /// allocation can collect.
     fn made(store: &mut Store, ty: TypeId, len: u32) -> R<RawRef> {
         store.vm.poll()?;
         Ok(store.alloc(ty, len)?.finish().bits())

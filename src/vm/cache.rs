@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
-/// The directory of compiled modules, and its size.
+/// The cache's directory, and its maximum size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
     pub directory: PathBuf,

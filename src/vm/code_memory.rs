@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-    /// Addresses that no mapping has. Each test has its own owners.
+    /// Addresses that no mapping has.
     const BASE: usize = 0x3000_0000_0000;
 
     fn owner(n: usize) -> Owner {

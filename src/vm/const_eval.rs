@@ -15,7 +15,7 @@ use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::registry::TypeDef;
 use crate::wasm::types::{FieldType, StorageType, ValType};
 
-/// A value.
+/// The value of a constant expression, or of an operand in one.
 #[derive(Clone, Copy)]
 pub enum Val {
     /// A number, a function, null or an i31, none of which a collection moves.
@@ -76,7 +76,6 @@ pub fn constant(v: ConstVal, instance: &Instance) -> VmSlot {
 
 /// The value of an expression that allocates nothing: a constant, or arithmetic on constants and on immutable globals
 /// that hold no objects.
-/// hold no objects.
 pub fn without_heap(expr: &ConstExpr, instance: &Instance) -> VmSlot {
     match expr {
         ConstExpr::Const(v) => constant(*v, instance),
@@ -228,7 +227,7 @@ impl Evaluator {
         if repeat {
             let value = self.stack[from];
             self.stack.truncate(from);
-            // The function's number is needed before `alloc`, which borrows the store.
+            // The array exists before the value is read as a reference, so the number of elements costs no roots.
             let number = self.number(store, value, element)?;
             store.vm.poll()?;
             let vm = store.interrupts_for(n as usize);

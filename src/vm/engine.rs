@@ -48,8 +48,7 @@ pub struct EngineConfig {
     pub pool: PoolOptions,
     /// Maximum bytes of a 64-bit memory.
     pub max_memory64: u64,
-    /// Bytes of address space that a memory gets when it is created, if it can move to more later
-    /// (`Settings::moving_memories`).
+    /// Bytes of address space that a new memory reserves, if it may need more later (`Settings::moving_memories`).
     pub memory_reservation: u64,
     /// Maximum bytes of a module's machine code; `None` for a limit derived from the module's size.
     pub max_code: Option<u64>,

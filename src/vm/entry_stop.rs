@@ -1,5 +1,5 @@
-//! Function entries that find a raised stack limit by a fault: from the signal handler to
-//! `SharedVmStore::at_stack_limit`, and back to the function's entry if the guest can continue. For x86-64 only.
+//! Handles stack checks at function entries that fault because the stack limit is raised: goes from the signal handler
+//! to `SharedVmStore::at_stack_limit`, and back to the function's entry if the guest can continue. For x86-64 only.
 
 use super::builtins::finish;
 use super::code_memory::{self, Owner};
@@ -13,10 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Where a thread that has faulted at `pc` continues. Called in the signal handler.
 ///
-/// A function checks the stack limit just after it has pushed the frame pointer. So `fp` is the stack pointer as well,
-/// and all arguments are still where the caller has put them. This function writes a frame below that point, in which
-/// `stopped` finds its data. The frame's return address is one byte after the start of the faulting instruction, so a
-/// backtrace finds that instruction as it would find a call.
+/// A function checks the stack limit after it has pushed the frame pointer and before it does anything else. So `fp` is
+/// the stack pointer as well, and all arguments are still where the caller has put them. `resume` writes a frame below
+/// that point, in which `stopped` finds its data. The frame's return address is one byte after the start of the
+/// faulting instruction, so a backtrace finds that instruction as it would find a call.
 ///
 /// # Safety
 /// The fault is at the trap site of a stack check, in a live frame of WebAssembly of this store.
@@ -27,7 +27,8 @@ pub unsafe fn resume(store: *mut VmStore, pc: usize, fp: usize) -> Option<Resume
         Owner::Trampolines(_) => None,
     })??;
     let frame = (fp - 32) as *mut [usize; 4];
-    // SAFETY: nothing is alive below the stack pointer, and the host's part of the stack begins there at the earliest.
+    // SAFETY: nothing is alive below the stack pointer. The host's part of the stack begins there at the earliest, so
+    // there is room for the frame.
     unsafe { frame.write([entry, store as usize, fp, pc + 1]) };
     Some(Resume { pc: stopped as *const () as usize, sp: frame as usize, fp: fp - 16 })
 }

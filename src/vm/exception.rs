@@ -130,8 +130,8 @@ unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
     }
 }
 
-/// As `catcher`, in the frames of one piece of code, which begins at `base`. If none catches, returns the first frame
-/// of other code.
+/// As `catcher`, in the frames of one piece of code, which begins at `base`. If none of them catches, returns
+/// the first frame of other code.
 ///
 /// # Safety
 /// As for `throw`; (pc, fp) is a live frame.

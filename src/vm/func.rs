@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// The host's part: slots hold the arguments and receive the results.
+/// The implementation of a host function. The slots hold the arguments and receive the results.
 pub type HostCall = Arc<dyn Fn(*mut Store, *mut VmSlot) -> Result<()> + Send + Sync>;
 
 /// A host function on slots that machine code calls directly, without `call_host`. `HostFunc::call` does the same.
@@ -115,8 +115,8 @@ unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
         // (invariant 1).
         (vm, exit_fp, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
     };
-    // SAFETY: called from an exit trampoline, whose frame is `exit_fp`. `end_after_inner` drops nothing, so the result
-    // is leaked.
+    // SAFETY: called from an exit trampoline, whose frame is `exit_fp`. The result is leaked, so nothing is left to
+    // drop (invariant 4).
     unsafe {
         if (*vm).exit_fp != exit_fp {
             std::mem::forget(result);
@@ -138,7 +138,7 @@ unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
     unsafe { trap::raise_error(vm, error) }
 }
 
-/// Called after a raw callback that returned an error, created references, or in which calls were abandoned.
+/// Called after a raw callback that returned an error, created references, or left abandoned calls behind.
 unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp: usize) {
     // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised (invariant 4).
     unsafe {

@@ -112,8 +112,8 @@ impl Table {
         unsafe { *self.slot(i) = if f.is_null() { null_func() } else { f } };
     }
 
-    /// Calls `f` with the functions that are written, and with null for elements that are not written yet. The latter
-    /// are null, or functions that the instance defines or imports.
+    /// Calls `f` with each written function, and with null for each element that is not written yet. The value of an
+    /// unwritten element is null, or a function that the instance defines or imports.
     pub fn each_written(&self, mut f: impl FnMut(FuncRefPtr)) {
         self.assert_funcs();
         for i in 0..self.len() {

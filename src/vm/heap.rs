@@ -1,4 +1,4 @@
-//! The store's heap. It is created on first use, and collected by this file, where all roots are known.
+//! The store's heap. It is created on first use. Collections start here, where all roots are known.
 
 use super::bulk;
 use super::func_table::FuncRefPtr;

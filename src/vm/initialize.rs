@@ -22,7 +22,7 @@ use crate::wasm::types::{IndexType, ValType};
 /// # Safety
 /// `instance` is in the store, and complete except for its segments.
 pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
-    // SAFETY: this function's promise.
+    // SAFETY: the caller's promise.
     unsafe {
         initialize_tables(store, module, instance).or_else(|e| {
             // Data segments come after element segments, so the memories must not contain their data yet.

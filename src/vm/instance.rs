@@ -196,8 +196,8 @@ impl Instance {
 
     /// The slot of a tag.
     pub(super) fn tag_slot<'h>(&self, _: NoGc<'h>, t: TagIndex) -> Slots<'h> {
-        // SAFETY: the layout's place, which uses the context's card. It is alive while the store is borrowed (invariant
-        // 1).
+        // SAFETY: the layout's place, which uses the context's card. It is alive while the store is borrowed
+        // (invariant 1).
         unsafe { Slots::new(self.at(self.module.layout.tag(t)), 1, &raw mut (*self.vmctx()).global_card, 0) }
     }
 
@@ -208,7 +208,7 @@ impl Instance {
 }
 
 impl Instance {
-    /// Allocates `globals`.
+    /// Allocates `globals`, if that has not happened yet.
     pub(super) fn know_globals(&mut self) {
         if self.globals.is_empty() {
             self.globals = vec![u32::MAX; self.module.info().globals.len()];
@@ -222,7 +222,7 @@ impl Instance {
     }
 }
 
-/// The place in the store of an instance's global; it is entered there on the first request.
+/// The place in the store of an instance's global, which is added to the store on the first request.
 pub fn global_handle(store: &mut Store, instance: u32, g: GlobalIndex) -> u32 {
     let inst = &mut store.instances[instance];
     inst.know_globals();

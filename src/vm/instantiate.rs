@@ -31,7 +31,8 @@ pub enum ImportValue {
 }
 
 /// Creates an instance and runs its start function. Returns its place in the store, and the generation of the place. If
-/// a segment or the start function traps, the instance is released, and lives only as long as something refers to it.
+/// initialization or the start function fails, the instance is released, and lives only as long as something refers to
+/// it.
 ///
 /// # Safety
 /// `store` is alive, this is its thread, and no reference into it is alive in the callers (invariant 3). `imports`

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// Bits of the interrupt word. This one: the store was asked to stop.
+/// A bit of the interrupt word: the store was asked to stop.
 const TRIGGERED: u32 = 1;
-/// The store's deadline has passed.
+/// A bit of the interrupt word: the store's deadline has passed.
 const EXPIRED: u32 = 2;
 
 /// Called when the deadline has passed and nothing else stops the guest. Returns how much more time the guest gets from
@@ -144,8 +144,8 @@ impl SharedVmStore {
         self.atomics().0.load(SeqCst) != 0
     }
 
-    /// As `set_stack_limit`. Usually the limit is the same as on the previous entry. If it is not raised, no interrupt
-    /// has come, or it comes after this check.
+    /// As `set_stack_limit`, without a write if the limit is the same as on the previous entry and is not raised. Then
+    /// no interrupt has come, or it comes after this check.
     #[inline(always)]
     pub fn enter(&self, limit: usize) {
         if self.atomics().1.load(Relaxed) != limit {

@@ -1,4 +1,4 @@
-//! The keeper of a part of a store, which is an instance, a function, a table, a memory, or a global.
+//! Keepers: what keeps a part of a store alive. Parts are instances, functions, tables, memories and globals.
 
 use super::func::HostFunc;
 use super::global::Global;
@@ -18,7 +18,7 @@ pub enum Keeper {
     Instance(u32),
 }
 
-/// A part of a store, which has a keeper.
+/// A part of a store that has a keeper.
 pub trait Kept {
     fn keeper(&self) -> Keeper;
 }

@@ -1,5 +1,5 @@
-//! Types that a store keeps until it is dropped: objects know only the ids of their types, calls convert values by
-//! types when they return, and frames run in the trampolines of types.
+//! Types that a store keeps until it is dropped. Objects know only the ids of their types, calls convert their results
+//! by types when they return, and frames can be in trampolines, which belong to types.
 
 use super::module::Module;
 use super::store::Store;
