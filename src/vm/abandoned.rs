@@ -58,9 +58,9 @@ impl SharedVmStore {
         new + size_of::<Activation>() > vm.exit_sp && new < vm.activation as usize + size_of::<Activation>()
     }
 
-    /// Looks for calls in progress that will not return, while the host uses the store with the stack pointer at `sp`. If
-    /// there are any, the store rejects every use from now on. If none of the calls will return, the record of them is
-    /// cleared.
+    /// Looks for calls in progress that will not return, while the host uses the store with the stack pointer at `sp`.
+    /// If there are any, the store rejects every use from now on. If none of the calls will return, the record of them
+    /// is cleared.
     #[cold]
     pub fn look_for_abandoned(&self, sp: usize) -> Abandoned {
         let found = self.abandoned(sp);
