@@ -1,4 +1,5 @@
-//! The engine: what modules and stores share. The compiler, the type registry, trampolines by type, the timer.
+//! The engine: the state that modules and stores share. The compiler, the type registry, trampolines by type, the
+//! timer.
 
 use crate::abi::settings::Settings;
 use crate::base::Result;
@@ -25,38 +26,38 @@ use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-/// What an engine is made with.
+/// The configuration of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     pub settings: Settings,
-    /// What modules may use.
+    /// The WebAssembly features that modules can use.
     pub features: FeatureSet,
-    /// Stack that WebAssembly may use below the frame that entered it, in bytes.
+    /// Bytes of stack that WebAssembly can use below the frame that entered it.
     pub max_wasm_stack: usize,
-    /// Threads that compile, at most.
+    /// Maximum number of threads that compile.
     pub threads: usize,
     /// Whether functions are compiled when they are first called, and in the background.
     pub lazy: bool,
-    /// Whether there are threads for that.
+    /// Whether there are threads that compile in the background.
     pub background: bool,
-    /// Where compiled modules are kept, if anywhere.
+    /// The cache of compiled modules, if there is one.
     pub cache: Option<CacheConfig>,
-    /// Of every store's heap.
+    /// The configuration of every store's heap.
     pub heap: HeapConfig,
-    /// What is kept of ended instances.
+    /// Limits of the pool, which keeps resources of deleted instances for new ones.
     pub pool: PoolOptions,
-    /// Most bytes of a 64-bit memory.
+    /// Maximum bytes of a 64-bit memory.
     pub max_memory64: u64,
-    /// Bytes of address space that a memory gets when it is made, if it may need more later (`Settings::moving_memories`).
+    /// Bytes of address space that a new memory reserves, if it may need more later (`Settings::moving_memories`).
     pub memory_reservation: u64,
-    /// Most bytes of a module's machine code; `None` for what fits to its size.
+    /// Maximum bytes of a module's machine code; `None` for a limit derived from the module's size.
     pub max_code: Option<u64>,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
-            // Valgrind reports each fault of machine code, whatever becomes of it.
+            // Valgrind reports every fault of machine code, even if it is handled.
             settings: Settings { signals: !valgrind::is_running(), ..Settings::default() },
             features: FeatureSet::default(),
             max_wasm_stack: DEFAULT_MAX_WASM_STACK,
@@ -73,14 +74,14 @@ impl Default for EngineConfig {
     }
 }
 
-/// How many processors the process may use. Asked once, since the answer comes out of files.
+/// How many processors the process can use. Queried once, because the system reads files for the answer.
 fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     *section(|| PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get())))
 }
 
 pub struct Engine {
-    /// Unique in the process; 0 is no engine's.
+    /// Unique in the process; never 0.
     pub id: u64,
     pub config: EngineConfig,
     pub runtime: &'static Runtime,
@@ -89,11 +90,11 @@ pub struct Engine {
     pub timer: Timer,
     /// The threads that compile lazy modules.
     pub background: Arc<Background>,
-    /// The arrays of what objects of the host refer to.
+    /// The type of the arrays that hold the references of host objects.
     pub host_fields: DefType,
-    /// Address space of heaps whose stores are gone.
+    /// Address space from the heaps of deleted stores.
     pub regions: Arc<RegionPool>,
-    /// What memories of ended instances have left.
+    /// Resources from deleted instances.
     pub pool: Pool,
     pub(crate) offers: AtomicUsize,
     /// Types that the host has defined.
@@ -108,7 +109,8 @@ impl Engine {
         if let Some(cache) = &config.cache {
             cache.prepare()?;
         }
-        // Stores ask for it. Once the process has threads, and a lazy module makes some, the first asking takes 10 ms.
+        // Stores query this as well. Once the process has several threads, and a lazy module starts some, the first
+        // query takes 10 ms.
         barrier::is_available();
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
@@ -130,12 +132,12 @@ impl Engine {
         }))
     }
 
-    /// Makes sure that traps still reach us, if they are signals.
+    /// Makes sure that our signal handlers are still installed, if traps use signals.
     pub fn install_handlers(&self) -> Result<()> {
         if self.config.settings.signals { self.runtime.install_handlers() } else { Ok(()) }
     }
 
-    /// The same, as far as one system call tells.
+    /// As `install_handlers`, but checks only one of the signals, with one system call.
     pub fn check_handlers(&self) -> Result<()> {
         if self.config.settings.signals { self.runtime.check_handlers() } else { Ok(()) }
     }
@@ -145,12 +147,12 @@ impl Engine {
         PoolStatistics { heaps_kept: kept as u64, heaps_reused: reused, ..self.pool.statistics() }
     }
 
-    /// The trampoline of a type, compiled when first asked for unless a saved module has brought it.
+    /// The trampoline of a type, compiled on the first request unless a saved module has provided it.
     pub fn trampoline(&self, ty: TypeId) -> Result<Arc<Trampoline>> {
         self.trampoline_of(&self.types.get(ty))
     }
 
-    /// As `trampoline`. They go with the type.
+    /// As `trampoline`. A trampoline lives as long as its type.
     pub fn trampoline_of(&self, ty: &DefType) -> Result<Arc<Trampoline>> {
         ty.attached(|| {
             let func = ty.func().ok_or_else(|| err!(Internal, "a trampoline of what is no function type"))?;
@@ -161,8 +163,8 @@ impl Engine {
         })
     }
 
-    /// Keeps what the host has defined as long as there is the engine. Gives the scope, or the one from before that has the same
-    /// names.
+    /// Keeps types that the host has defined for as long as the engine lives. Returns `scope`, or an earlier scope with
+    /// the same names.
     pub fn keep_host_types(&self, types: &[DefType], scope: &Arc<TypeScope>) -> Arc<TypeScope> {
         let mut kept = self.host_types.lock();
         let known = types.iter().find_map(|ty| kept.names.get(&ty.id)).filter(|known| known.is_like(scope));
@@ -172,14 +174,14 @@ impl Engine {
         for ty in types {
             kept.groups.entry(Arc::as_ptr(ty.group()).addr()).or_insert_with(|| ty.group().clone());
             if scope.names(ty.id) {
-                // The names that were given first.
+                // The first scope that names a type stays.
                 kept.names.entry(ty.id).or_insert_with(|| scope.clone());
             }
         }
         scope.clone()
     }
 
-    /// The names of a type that the host has defined.
+    /// The scope in which the host has named a type.
     pub fn host_scope_naming(&self, id: TypeId) -> Option<Arc<TypeScope>> {
         self.host_types.lock().names.get(&id).cloned()
     }
@@ -187,7 +189,7 @@ impl Engine {
 
 #[derive(Default)]
 struct HostTypes {
-    /// By address.
+    /// By the group's address.
     groups: FxHashMap<usize, Arc<Group>>,
     names: FxHashMap<TypeId, Arc<TypeScope>>,
 }

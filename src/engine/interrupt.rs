@@ -1,7 +1,7 @@
-//! Stopping a store from elsewhere: another thread, a signal handler, a deadline; and where it stops.
+//! Stopping a store by another thread, a signal handler or a deadline; and the points where it stops.
 //!
-//! An interrupt is pending until the outermost call has returned because of it. `poll` delivers it to the innermost call, as a
-//! trap; whatever the host makes of that, the calls further out find it pending as well.
+//! An interrupt is pending until it has made the outermost call return. `poll` delivers it to the innermost call as a
+//! trap. Whatever the host does with that error, the outer calls find the interrupt pending as well.
 
 use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_STOPPING, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
 use crate::base::Trap;
@@ -15,44 +15,44 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// Bits of the interrupt word. Somebody asked the store to stop.
+/// A bit of the interrupt word: the store was asked to stop.
 const TRIGGERED: u32 = 1;
-/// Its deadline has passed.
+/// A bit of the interrupt word: the store's deadline has passed.
 const EXPIRED: u32 = 2;
 
-/// Asked when the deadline has passed, and nothing else stops the guest: how much more time it gets, from now on; `None` to stop.
-/// It can not use the store.
+/// Called when the deadline has passed and nothing else stops the guest. Returns how much more time the guest gets from
+/// now on, or `None` to stop it. It cannot use the store (invariant 7).
 pub type DeadlineCallback = Box<dyn FnMut() -> Option<Duration> + Send>;
 
-/// The part of a store that machine code sees. Shared with those who reach the store from other threads, which outlive it
-/// and touch the atomics and the mail only.
+/// The part of a store that machine code sees. It is shared with the other threads that use the store. They can hold it
+/// longer than the store lives, and use only the atomics and the mail (invariant 2).
 pub struct SharedVmStore {
     vm: UnsafeCell<VmStore>,
-    /// The stack pointer where callbacks began that can not use the store; of no meaning when none runs.
+    /// The stack pointer at the start of the callbacks that cannot use the store; meaningless if none is running.
     pub(crate) closed_sp: AtomicUsize,
     pub(crate) mail: Mutex<Vec<Release>>,
-    /// Where deadlines wait. `None` if the store can not be interrupted.
+    /// The engine's deadlines. `None` if the store cannot be interrupted.
     deadlines: Option<Arc<Deadlines>>,
     own: Own,
 }
 
-/// What only the store's thread uses.
+/// State that only the store's thread uses.
 #[derive(Default)]
 struct Own {
-    /// The stack limit that was set last, whether it is raised now or not.
+    /// The stack limit that was set last, even if an interrupt has raised it since.
     stack_limit: Cell<usize>,
     deadline: Cell<Option<Ticket>>,
     callback: Cell<Option<DeadlineCallback>>,
 }
 
-// SAFETY: other threads touch only the atomics, and the mail, which has a lock; everything else belongs to the store's thread
+// SAFETY: other threads use only the atomics, and the mail, which has a lock. Only the store's thread uses the rest
 // (invariant 2).
 unsafe impl Send for SharedVmStore {}
 // SAFETY: as above.
 unsafe impl Sync for SharedVmStore {}
 
 impl SharedVmStore {
-    /// `timer`: of an engine whose stores can be interrupted.
+    /// `timer` is the timer of an engine whose stores can be interrupted.
     pub fn new(timer: Option<&Timer>) -> Arc<SharedVmStore> {
         let vm = UnsafeCell::new(VmStore {
             stack_limit: AtomicUsize::new(0),
@@ -83,23 +83,23 @@ impl SharedVmStore {
     }
 
     fn atomics(&self) -> (&AtomicU32, &AtomicUsize) {
-        // SAFETY: the struct is alive as long as self; only references to its atomics are made.
+        // SAFETY: the struct lives as long as `self`; only references to its atomics are created (invariant 2).
         unsafe { (&(*self.get()).interrupt, &(*self.get()).stack_limit) }
     }
 
     /// Bits of `ATTENTION_*`.
     pub fn attention(&self) -> &AtomicU32 {
-        // SAFETY: as in `atomics`.
+        // SAFETY: as in `atomics` (invariant 2).
         unsafe { &(*self.get()).attention }
     }
 
-    /// Whether WebAssembly of this store is running, below on the stack. On the store's thread.
+    /// Whether WebAssembly of this store is running, further out on the stack. On the store's thread.
     pub fn is_running(&self) -> bool {
         // SAFETY: on the store's thread (invariant 2).
         unsafe { !(*self.get()).activation.is_null() }
     }
 
-    /// Runs a callback of the host's that can not use the store. On the store's thread.
+    /// Runs a host callback that cannot use the store (invariant 7). On the store's thread.
     pub fn closed_during<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Open<'a>(&'a AtomicU32, u32);
         impl Drop for Open<'_> {
@@ -117,19 +117,19 @@ impl SharedVmStore {
         f()
     }
 
-    /// Asks the store to stop: at the next function entry, loop header, or piece of bulk work. Async-signal-safe.
+    /// Asks the store to stop at the next function entry, loop header, or piece of bulk work. Async-signal-safe.
     pub fn interrupt(&self) {
         self.raise(TRIGGERED);
     }
 
-    /// The store's deadline has passed.
+    /// Called when the store's deadline has passed.
     pub(crate) fn expire(&self) {
         self.raise(EXPIRED);
     }
 
     fn raise(&self, why: u32) {
         let (word, limit) = self.atomics();
-        // In this order: see `set_stack_limit`.
+        // The order matters: see `set_stack_limit`.
         word.fetch_or(why, SeqCst);
         limit.store(INTERRUPTED_STACK_LIMIT, SeqCst);
     }
@@ -144,8 +144,8 @@ impl SharedVmStore {
         self.atomics().0.load(SeqCst) != 0
     }
 
-    /// As `set_stack_limit`. Mostly the limit is what it was for the entry before: then no interrupt has come, or it comes
-    /// after this.
+    /// As `set_stack_limit`, without a write if the limit is the same as on the previous entry and is not raised. Then
+    /// no interrupt has come, or it comes after this check.
     #[inline(always)]
     pub fn enter(&self, limit: usize) {
         if self.atomics().1.load(Relaxed) != limit {
@@ -153,8 +153,8 @@ impl SharedVmStore {
         }
     }
 
-    /// Sets the stack limit. An interrupt that came before, or comes meanwhile, is not lost: either this sees the word, or
-    /// the store to the limit by whoever interrupts comes after this one.
+    /// Sets the stack limit. An interrupt before or during this call is not lost: either this call sees the interrupt
+    /// word, or the interrupting thread stores to the limit after this call does.
     pub fn set_stack_limit(&self, to: usize) {
         self.own.stack_limit.set(to);
         let (word, limit) = self.atomics();
@@ -164,8 +164,8 @@ impl SharedVmStore {
         }
     }
 
-    /// Traps if an interrupt is pending, which is delivered by that. If only the deadline has passed, the host may give more time.
-    /// On the store's thread.
+    /// Traps if an interrupt is pending, and so delivers it. If only the deadline has passed, the host can give more
+    /// time. On the store's thread.
     #[inline(always)]
     pub fn poll(self: &Arc<Self>) -> Result<(), Trap> {
         if self.is_interrupted() { self.stop_or_go_on() } else { Ok(()) }
@@ -173,7 +173,7 @@ impl SharedVmStore {
 
     #[cold]
     fn stop_or_go_on(self: &Arc<Self>) -> Result<(), Trap> {
-        // Asked once: who has decided to stop has stopped all calls.
+        // Asks only once: a decision to stop applies to all calls.
         let decided = self.attention().load(Relaxed) & ATTENTION_STOPPING != 0;
         if !decided && self.atomics().0.load(SeqCst) == EXPIRED && self.asks_for_time() {
             return Ok(());
@@ -182,13 +182,13 @@ impl SharedVmStore {
         Err(Trap::Interrupted)
     }
 
-    /// Asks the host for more time. False if there is none.
+    /// Asks the host for more time. Returns false if it gives none.
     fn asks_for_time(self: &Arc<Self>) -> bool {
         let Some(mut callback) = self.own.callback.take() else { return false };
         let more = self.closed_during(&mut callback);
         self.own.callback.set(Some(callback));
         let (Some(more), Some(deadlines)) = (more, &self.deadlines) else { return false };
-        // It may be one that was set after the other had passed.
+        // The current deadline can be a newer one than the deadline that has passed.
         self.end_deadline();
         let Ok(ticket) = deadlines.add(more, self, || self.forget(EXPIRED)) else { return false };
         self.own.deadline.set(Some(ticket));
@@ -196,22 +196,23 @@ impl SharedVmStore {
         true
     }
 
-    /// The stack limit was met with the stack pointer at `sp`. Traps, if it is not only raised by something that is over.
+    /// Called when a function entry meets the stack limit with the stack pointer at `sp`. Traps, unless the limit was
+    /// only raised by an interrupt that is over.
     pub fn at_stack_limit(self: &Arc<Self>, sp: usize) -> Result<(), Trap> {
         self.poll()?;
         let limit = self.own.stack_limit.get();
-        // Whoever interrupts raises it last, which may come late.
+        // The interrupting thread raises the limit last, possibly after its interrupt is over.
         self.set_stack_limit(limit);
         if sp < limit { Err(Trap::StackOverflow) } else { Ok(()) }
     }
 
-    /// The pending interrupt becomes an error: it stays until the outermost call is over.
+    /// Turns the pending interrupt into an error. It stays pending until the outermost call has ended.
     pub fn deliver(&self) {
         self.attention().fetch_or(ATTENTION_STOPPING, AcqRel);
         self.over();
     }
 
-    /// A call is over. If it was the outermost, an interrupt that was delivered is forgotten.
+    /// Called when a call has ended. If it was the outermost, forgets an interrupt that was delivered.
     pub fn over(&self) {
         if self.is_running() || self.attention().load(Relaxed) & ATTENTION_STOPPING == 0 {
             return;
@@ -228,14 +229,15 @@ impl SharedVmStore {
         }
     }
 
-    /// Forgets why the store should stop. The stack limit is found to be raised for nothing when it is met, or set anew.
+    /// Clears reasons to stop. The stack limit may stay raised until it is met or set again.
     fn forget(&self, why: u32) {
         self.atomics().0.fetch_and(!why, SeqCst);
         self.attention().fetch_and(!ATTENTION_STOPPING, AcqRel);
     }
 
-    /// Sets or removes the deadline, counted from now. While nothing runs, a deadline that has passed is forgotten, and without a
-    /// new one also that somebody has interrupted. Nothing is forgotten while something runs.
+    /// Sets or removes the deadline, counted from now. If nothing is running, a deadline that has passed is forgotten;
+    /// without a new deadline, an earlier interrupt is forgotten as well. Nothing is forgotten while something is
+    /// running.
     pub fn set_deadline(self: &Arc<Self>, after: Option<Duration>) -> io::Result<()> {
         let Some(deadlines) = &self.deadlines else { return Ok(()) };
         self.end_deadline();
@@ -248,17 +250,17 @@ impl SharedVmStore {
         Ok(())
     }
 
-    /// The time until the deadline, if there is one; zero when it has passed. On the store's thread.
+    /// The time until the deadline, if there is one; zero if it has passed. On the store's thread.
     pub fn time_left(&self) -> Option<Duration> {
         Some(self.own.deadline.get()?.at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives the callback back that was there before.
+    /// Returns the previous callback.
     pub fn set_deadline_callback(&self, callback: Option<DeadlineCallback>) -> Option<DeadlineCallback> {
         self.own.callback.replace(callback)
     }
 
-    /// The store's end.
+    /// Called when the store is dropped.
     pub fn end(&self) {
         self.end_deadline();
         drop(self.set_deadline_callback(None));

@@ -1,6 +1,6 @@
-//! The threads of an engine that compile lazy modules in the background. There are few, however many modules there are, and only while
-//! there is work. Nobody waits for them: a thread owns what it needs, and a module that is deleted while one of its functions is compiled
-//! is freed by the thread, after that function.
+//! The engine's threads that compile lazy modules in the background. There are few, however many modules there are, and
+//! they exist only while there is work. No thread waits for them: a thread owns everything it needs, and a module that
+//! is deleted while one of its functions is being compiled is freed by the compiling thread after that function.
 
 use crate::compile::FuncCompiler;
 use crate::engine::code::tiering::Lazy;
@@ -12,17 +12,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 pub struct Background {
-    /// Threads, at most.
+    /// Maximum number of threads.
     most: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Modules that have functions to compile, the next one first; as often as threads may compile one at the same time.
+    /// Modules that have functions to compile, the next one first. A module is listed once for each thread that may
+    /// compile it at the same time.
     modules: VecDeque<Weak<Lazy>>,
     threads: usize,
-    /// The process whose threads they are.
+    /// The process that the threads belong to.
     process: u32,
 }
 
@@ -31,15 +32,15 @@ impl Background {
         Arc::new(Background { most, state: Mutex::default() })
     }
 
-    /// Compiles a module, on as many threads as `wanted` if there are that many. Where there is no thread to be had, functions are compiled
-    /// when they are called.
+    /// Compiles a module on `wanted` threads, or on all threads if there are fewer. If no thread can be started,
+    /// functions are compiled when they are called.
     pub fn add(self: &Arc<Background>, lazy: &Arc<Lazy>, wanted: usize) {
         let wanted = wanted.min(self.most);
         let new = {
             let mut state = self.state.lock();
             let here = process();
             if state.process != here {
-                // A child process has no thread of its parent's.
+                // A child process has none of its parent's threads.
                 (state.process, state.threads) = (here, 0);
             }
             (0..wanted).for_each(|_| state.modules.push_back(Arc::downgrade(lazy)));
@@ -56,7 +57,8 @@ impl Background {
         }
     }
 
-    /// So many threads are not there. Modules that none is left for are compiled as they are called.
+    /// Subtracts threads that could not be started, or that have no stack to compile on. If no thread is left, the
+    /// functions of all waiting modules are compiled when they are called.
     fn lose(&self, threads: usize) {
         let mut state = self.state.lock();
         state.threads -= threads;
@@ -65,25 +67,25 @@ impl Background {
         }
     }
 
-    /// Compiles one function of each module in turn until there is none left.
+    /// Compiles one function of each module in turn until no function is left.
     fn work(&self) {
         lower_priority();
         let compile = || {
             let mut compiler = FuncCompiler::default();
             while let Some(module) = self.next() {
-                // What it was the last to know ends here.
+                // If the module was deleted in the meantime, this frees it.
                 if module.upgrade().is_some_and(|lazy| lazy.compile_next(&mut compiler)) {
                     self.state.lock().modules.push_back(module);
                 }
             }
         };
         if fatal(|| on_large_stack(compile)).is_err() {
-            // No stack to compile on.
+            // There is no stack to compile on.
             self.lose(1);
         }
     }
 
-    /// The module whose turn it is. Without one, the thread counts as ended.
+    /// The module whose turn it is. If there is none, the thread counts as ended.
     fn next(&self) -> Option<Weak<Lazy>> {
         let mut state = self.state.lock();
         let module = state.modules.pop_front();

@@ -1,6 +1,7 @@
-//! Compiled modules kept in a directory, for this process and others. A file is named by a hash of the module and of what its
-//! code depends on; it holds the module itself, which is compared. Files are written aside and renamed, so that nobody
-//! sees half of one, and nothing fails because the cache does.
+//! Compiled modules in a directory, for this process and others. A file's name is a hash of the module and of
+//! everything its code depends on. The file also contains the module itself, which is compared. Files are written under
+//! another name and then renamed, so that no process sees an incomplete file. A failure of the cache makes nothing else
+//! fail.
 
 use crate::base::Result;
 use crate::engine::code::machine_code::Linked;
@@ -15,46 +16,46 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
-/// Where compiled modules are kept.
+/// The cache's directory, and its maximum size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
     pub directory: PathBuf,
-    /// Bytes that all files may take; beyond, those that were not used for the longest time are removed.
+    /// Maximum bytes of all files together. Beyond that, the least recently used files are removed.
     pub max_bytes: u64,
 }
 
 const EXTENSION: &str = "wrt";
-/// A file that somebody writes is done after this time, or never.
+/// A partial file older than this was abandoned by its writer.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 impl CacheConfig {
-    /// Makes the directory, for this user only, if it is not there.
+    /// Creates the directory, accessible only to this user, if it does not exist.
     pub fn prepare(&self) -> Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
         made.map_err(|e| err!(Io, "can not make the cache directory {}: {e}", self.directory.display()))
     }
 
     fn file(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
-        // Under other features the same bytes may be refused.
+        // With other features enabled, the same bytes can be invalid.
         let features = engine.config.features.bits().to_le_bytes();
         let name =
             format!("{:032x}-{:016x}", xxh3_128(bytes), xxh3_64_with_seed(&features, engine.compiler.contract().hash));
         self.directory.join(name).with_extension(EXTENSION)
     }
 
-    /// The compiled module, if it is there.
+    /// The compiled module, if it is in the cache.
     pub fn get(&self, engine: &Arc<Engine>, bytes: &[u8]) -> Option<Module> {
         let path = self.file(engine, bytes);
         let module = saved::load_file(engine, &path).ok()?;
         if module.bytes() != bytes {
             return None;
         }
-        // So that it is not taken for one that nobody uses.
+        // Marks the file as recently used.
         let _ = File::open(&path).and_then(|f| f.set_modified(SystemTime::now()));
         Some(module)
     }
 
-    /// Keeps a compiled module. A failure is not one of the module's.
+    /// Stores a compiled module. Ignores errors: the module works without the cache.
     pub fn put(&self, engine: &Engine, linked: &Linked) {
         let path = self.file(engine, &linked.source().bytes);
         if saved::save_file(engine, linked, &path).is_ok() {
@@ -62,7 +63,7 @@ impl CacheConfig {
         }
     }
 
-    /// Removes files until all together are small enough, `newest` last.
+    /// Removes the oldest files until all files together are small enough. Never removes `newest`.
     fn make_room(&self, newest: &Path) {
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
         let now = SystemTime::now();
@@ -83,7 +84,7 @@ impl CacheConfig {
             if all <= self.max_bytes {
                 break;
             }
-            // Another process may have removed it; who has mapped it keeps it.
+            // Another process may have removed the file. Processes that have mapped it keep their mapping.
             let _ = fs::remove_file(path);
             all -= len;
         }

@@ -1,11 +1,12 @@
-//! Which machine code is where: from an address to the module or the trampolines it belongs to.
+//! Finds the owner of machine code: from an address to the module or the trampolines that it belongs to.
 //!
-//! A page table in software, with the fan-out of the processor's own: a slot of the last level is for a page, which belongs to
-//! one owner at most. The trap handler reads it in a signal, and every throw for each frame, so readers write nothing, take no lock
-//! and never wait; nor do those who register and withdraw code, who write the slots of their own pages only.
+//! The map is a page table in software, with the fan-out of the processor's own: a slot of the last level stands for
+//! one page, which belongs to at most one owner. The trap handler reads it in a signal, and every throw reads it for
+//! each frame. So readers write nothing, take no lock and never wait. Threads that register or withdraw code do not
+//! wait either: they write only the slots of their own pages, and add missing nodes by compare-and-swap.
 //!
-//! Nodes are never freed: one of the last level has 4 KiB for 2 MiB of addresses, whatever comes and goes there. Entries are
-//! freed when they are withdrawn: nobody looks them up then (`find`).
+//! Nodes are never freed: a node of the last level takes 4 KiB for 2 MiB of addresses, however often code there is
+//! replaced. Entries are freed when they are withdrawn, because no thread looks them up by then (`find`).
 
 use crate::engine::code::machine_code::ModuleCode;
 use crate::engine::code::thunks::LazyText;
@@ -19,11 +20,11 @@ pub enum Owner {
     Trampolines(*const TrampolineText),
 }
 
-/// What owns a range of addresses.
+/// The owner of a range of addresses.
 #[derive(Clone, Copy)]
 enum Held {
     One(Owner),
-    /// Many pieces of code, which it can find.
+    /// Many pieces of code, which the `LazyText` can find.
     Many(*const LazyText),
 }
 
@@ -33,22 +34,22 @@ struct Entry {
     held: Held,
 }
 
-/// Least bytes that a slot stands for; pages of systems with larger ones are several.
+/// The number of address bits within a page of the last level. Larger system pages take several slots.
 const PAGE_BITS: u32 = 12;
-/// Each level looks at so many bits of an address.
+/// The number of address bits that each level uses.
 const LEVEL_BITS: u32 = 9;
 const LEVELS: u32 = 4;
 const FANOUT: usize = 1 << LEVEL_BITS;
-/// Addresses of programs have at most so many bits.
+/// The maximum number of bits in a program's addresses.
 const ADDRESS_BITS: u32 = PAGE_BITS + LEVELS * LEVEL_BITS;
 
-/// Slots are null, or lead to the node of the next level, or (with the lowest bit set) to the entry that has all of the slot's
-/// addresses.
+/// Each slot is null, points to the node of the next level, or (with the lowest bit set) points to the entry that has
+/// all addresses of the slot.
 struct Node([AtomicPtr<u8>; FANOUT]);
 
 static ROOT: Node = Node::new();
 
-/// What is in a slot.
+/// The content of a slot.
 enum Slot {
     Empty,
     Node(&'static Node),
@@ -64,32 +65,33 @@ impl Node {
         let p = self.0[i].load(Acquire);
         match (p.is_null(), p.addr() & 1) {
             (true, _) => Slot::Empty,
-            // SAFETY: without the bit it is a node, which lives for ever.
+            // SAFETY: without the bit it is a node, and nodes are never freed.
             (_, 0) => Slot::Node(unsafe { &*p.cast::<Node>() }),
             _ => Slot::Entry(p.map_addr(|a| a & !1).cast_const().cast()),
         }
     }
 
-    /// The node of the next level, made if it is not there yet.
+    /// The node of the next level, created if it does not exist yet.
     fn child(&self, i: usize) -> &'static Node {
         if let Slot::Node(node) = self.get(i) {
             return node;
         }
         let new = Box::into_raw(Box::new(Node::new()));
         match self.0[i].compare_exchange(null_mut(), new.cast(), AcqRel, Acquire) {
-            // SAFETY: it lives for ever from now on.
+            // SAFETY: nodes are never freed.
             Ok(_) => unsafe { &*new },
             Err(other) => {
-                // SAFETY: just made, and nobody else knows it.
+                // SAFETY: created here, and no other thread has seen it.
                 drop(unsafe { Box::from_raw(new) });
                 assert!(other.addr() & 1 == 0, "these addresses have an owner");
-                // SAFETY: another thread's node, which lives for ever.
+                // SAFETY: another thread's node; nodes are never freed.
                 unsafe { &*other.cast::<Node>() }
             }
         }
     }
 
-    /// Puts `value` into the slots for the addresses from `start` to `end`, both at pages, all below this node of a level.
+    /// Stores `value` in the slots for the addresses from `start` to `end`, both page-aligned and all below this node
+    /// of `level`.
     fn fill(&self, level: u32, start: usize, end: usize, value: *mut u8) {
         let size = 1 << shift(level);
         let mut at = start;
@@ -107,7 +109,7 @@ impl Node {
     }
 }
 
-/// How many bits of an address are below those that a level looks at.
+/// The number of address bits below those that a level uses.
 const fn shift(level: u32) -> u32 {
     PAGE_BITS + (LEVELS - 1 - level) * LEVEL_BITS
 }
@@ -131,13 +133,13 @@ fn lookup(pc: usize) -> Option<*const Entry> {
     None
 }
 
-/// Looks `pc` up and gives its owner and offset to `f`. Async-signal-safe as far as `f` is.
+/// Looks up `pc` and passes its owner and offset to `f`. Async-signal-safe if `f` is.
 ///
-/// `pc` is where this thread runs, or an address in a frame whose code is kept (invariant 6). So code that is found cannot
-/// be withdrawn meanwhile; and where a thread runs that is in nobody's code, whatever was there before was withdrawn before the
-/// addresses were used again.
+/// `pc` is where this thread is running, or an address in a frame whose code is kept (invariant 6). So code that is
+/// found cannot be withdrawn during the call. If the thread is running at an address that has no owner now, earlier
+/// code there was withdrawn before the addresses were used again.
 pub fn find<R>(pc: usize, f: impl FnOnce(Owner, usize) -> R) -> Option<R> {
-    // SAFETY: registered and not withdrawn, as said above.
+    // SAFETY: registered and not withdrawn, as explained above.
     let entry = unsafe { &*lookup(pc)? };
     if !(entry.start..entry.end).contains(&pc) {
         return None;
@@ -152,12 +154,13 @@ pub fn find<R>(pc: usize, f: impl FnOnce(Owner, usize) -> R) -> Option<R> {
     }
 }
 
-/// Announces the code of `owner`, `len` bytes from `start`, on pages of its own. It must be withdrawn before either goes away.
+/// Registers the code of `owner`, `len` bytes from `start`, on pages of its own. It must be withdrawn before the code
+/// or the owner is freed.
 pub fn register(start: usize, len: usize, owner: Owner) {
     insert(Entry { start, end: start + len, held: Held::One(owner) });
 }
 
-/// Announces code that grows inside of `len` bytes from `start`, on pages of its own.
+/// Registers a range of `len` bytes from `start`, on pages of its own, in which code is added gradually.
 pub fn register_many(start: usize, len: usize, text: *const LazyText) {
     insert(Entry { start, end: start + len, held: Held::Many(text) });
 }
@@ -171,7 +174,7 @@ fn insert(entry: Entry) {
     put(start, end, value.cast());
 }
 
-/// Withdraws what was registered there. Nothing of it runs or will be asked for any more.
+/// Withdraws the code that was registered there. None of it runs or will be looked up any more.
 pub fn unregister(start: usize, len: usize) {
     if len == 0 {
         return;
@@ -179,7 +182,7 @@ pub fn unregister(start: usize, len: usize) {
     let entry = lookup(start);
     put(start, start + len, null_mut());
     if let Some(entry) = entry {
-        // SAFETY: made by `insert`, in no slot any more, and nobody looks it up now (`find`).
+        // SAFETY: created by `insert`, in no slot any more, and no thread looks it up now (`find`).
         drop(unsafe { Box::from_raw(entry.cast_mut()) });
     }
 }
@@ -195,7 +198,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-    /// Addresses that no mapping has, and an owner that says which test it is of.
+    /// Addresses that no mapping has.
     const BASE: usize = 0x3000_0000_0000;
 
     fn owner(n: usize) -> Owner {
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn addresses_lead_to_their_owner() {
         let page = 1 << PAGE_BITS;
-        // From a page to more than a slot of the second level, whole slots of several levels among them.
+        // From less than a page to more than a slot of the second level, including whole slots of several levels.
         let sizes = [1, page - 1, page, page + 1, 511 * page, 512 * page, 513 * page, (3 << 20) + 5, (1 << 30) + page];
         let mut at = BASE;
         for (n, len) in sizes.into_iter().enumerate() {
@@ -231,7 +234,7 @@ mod tests {
             assert!([at, at + len / 2, at + len - 1].into_iter().all(|pc| found(pc).is_none()));
             at += len.next_multiple_of(page);
         }
-        // A large piece where small ones were, and small ones where it was.
+        // A large piece replaces small ones, and a small one replaces the large one.
         register(BASE, 4 << 30, owner(7));
         assert_eq!(found(BASE + (3 << 30) + 77), Some((7, (3 << 30) + 77)));
         unregister(BASE, 4 << 30);
@@ -247,7 +250,8 @@ mod tests {
         }
     }
 
-    /// Code comes and goes beside code that is looked up, for ever: neither side waits for the other, and what is there is found.
+    /// Code is added and removed in the same nodes as code that is looked up continuously. Neither side waits for the
+    /// other, and registered code is always found.
     #[test]
     fn neither_side_waits_for_the_other() {
         const WRITERS: usize = 3;
@@ -261,7 +265,7 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         let mut i = 0;
-                        // Never without a lookup in progress, as far as there are processors.
+                        // With enough processors, a lookup is always in progress.
                         while !done.load(Relaxed) {
                             assert_eq!(found(fixed + i % (3 * page)), Some((100, i % (3 * page))));
                             i += 1;
@@ -274,7 +278,7 @@ mod tests {
                 .map(|w| {
                     scope.spawn(move || {
                         for round in 0..ROUNDS {
-                            // All on the same nodes as each other's and as what is read.
+                            // All writers use the same nodes as each other and as the readers.
                             let at = fixed + (3 + w + WRITERS * (round % 700)) * page;
                             register(at, page, owner(w + 1));
                             assert_eq!(found(at + 9), Some((w + 1, 9)));

@@ -1,5 +1,5 @@
-//! What a memory starts with: the data segments whose places are known when the module is compiled, laid out once and
-//! mapped copy-on-write into every instance.
+//! Memory images: the data segments with constant offsets, laid out once when the module is compiled and mapped
+//! copy-on-write into every instance.
 
 use crate::base::Result;
 use crate::base::index::{EntityRef, MemoryIndex, PrimaryMap};
@@ -11,22 +11,24 @@ use crate::wasm::const_expr::{ConstExpr, ConstVal};
 use crate::wasm::module::{ModuleInfo, SegmentMode};
 use std::sync::{Arc, OnceLock};
 
-/// Images below this many bytes are copied: a mapping costs more.
+/// Images below this many bytes are copied, because a mapping costs more.
 const MAP_FROM: usize = 16 << 10;
-/// An image may be this much larger than the data in it: else the segments are applied one by one.
+/// An image can always have this many bytes, and otherwise up to twice as many as its data. If it would be larger, the
+/// segments are applied one by one.
 const MAX_WASTE: usize = 1 << 20;
 
 pub struct Image {
-    /// Where it starts in the memory, a multiple of the system's page size.
+    /// The offset in the memory where the image starts, a multiple of the system's page size.
     pub start: usize,
     pub bytes: Shared<u8>,
-    /// The bytes as a file, if they are not in one; made when first needed. `None` where the system gives none: then they are
-    /// copied.
+    /// A file with the bytes, if they are not in a file already. Created on first use. `None` if the system cannot
+    /// provide one; the bytes are copied then.
     file: OnceLock<Option<MemFd>>,
 }
 
 impl Image {
-    /// `bytes` that begin at `start`. `None` if these are not whole pages of the system's.
+    /// An image of `bytes` that starts at `start`. `None` if it is empty, or if it does not consist of whole system
+    /// pages.
     pub fn new(start: usize, bytes: Shared<u8>) -> Option<Image> {
         let whole = |n: usize| n.is_multiple_of(page_size());
         let in_page = match &bytes {
@@ -58,11 +60,11 @@ impl Image {
     }
 }
 
-/// The images of a module's own memories, and how many data segments they stand for: the first `segments` active ones.
+/// The images of the memories that a module defines.
 #[derive(Default)]
 pub struct Images {
     pub by_memory: PrimaryMap<MemoryIndex, Option<Arc<Image>>>,
-    /// Whether every active segment is in an image. If not, none is, and they are applied in order.
+    /// Whether every active segment is in an image. If not, there are no images, and the segments are applied in order.
     pub complete: bool,
 }
 
@@ -117,7 +119,7 @@ impl Images {
     }
 }
 
-/// An offset that needs no evaluation.
+/// An offset that is a constant.
 fn constant(offset: &ConstExpr) -> Option<usize> {
     match offset {
         ConstExpr::Const(ConstVal::I32(at)) => Some(*at as u32 as usize),
@@ -126,7 +128,8 @@ fn constant(offset: &ConstExpr) -> Option<usize> {
     }
 }
 
-/// Every active segment as (memory, offset, bytes). Ends with `None` at one whose offset is not a constant.
+/// Calls `f` with each active segment as (memory, offset, number of bytes). Returns `None` at the first segment whose
+/// offset is not a constant, or for which `f` returns `None`.
 fn for_each_active(info: &ModuleInfo, mut f: impl FnMut(MemoryIndex, usize, usize) -> Option<()>) -> Option<()> {
     for seg in info.data.values() {
         match &seg.mode {

@@ -1,32 +1,32 @@
-//! What is in a store's heap, and what refers into it, counted one by one.
+//! Counts the objects in a store's heap, and the references into it, one by one.
 
 use crate::base::Result;
 use crate::gc::walk::Age;
 use crate::store::objects::roots::{self, Holder};
 use crate::store::store::Store;
 
-/// Objects and their bytes.
+/// A number of objects, and their bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     pub objects: u64,
     pub bytes: u64,
 }
 
-/// Counted at one moment: objects that have died and were not collected yet count as well.
+/// The counts at one moment. Dead objects that were not collected yet are included.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Census {
     /// In the nursery.
     pub young: Tally,
-    /// Survivors of a collection, large ones apart.
+    /// Survivors of a collection, except large objects.
     pub old: Tally,
     pub large: Tally,
-    /// Roots, by kind; null and i31s are not counted.
+    /// Roots, by kind; null and i31 references are not counted.
     pub references: u64,
     pub table_elements: u64,
     pub globals: u64,
     pub segment_elements: u64,
     pub frame_slots: u64,
-    /// Of instances, imported ones included.
+    /// Tags of instances, including imported ones.
     pub tags: u64,
 }
 
@@ -44,7 +44,7 @@ impl Store {
             tally.objects += 1;
             tally.bytes += met.size as u64;
         });
-        // SAFETY: counting makes no root.
+        // SAFETY: counting creates no root.
         unsafe { heap.each_root(|r| c.references += u64::from(r & 1 == 0)) };
         roots::each_root(self, heap, |_, holder| match holder {
             Holder::Table(..) => c.table_elements += 1,

@@ -1,4 +1,4 @@
-//! The store's heap: made on first use, and collected from here, where all roots are known.
+//! The store's heap. It is created on first use. Collections start here, where all roots are known.
 
 use crate::abi::heap::LARGE;
 use crate::abi::vmstruct::ATTENTION_DEAD;
@@ -25,7 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::AcqRel;
 use std::time::{Duration, Instant};
 
-/// A collection that is over.
+/// A finished collection.
 #[derive(Clone, Copy, Debug)]
 pub struct GcEvent {
     /// Whether old objects were collected as well.
@@ -37,14 +37,14 @@ pub struct GcEvent {
     pub used: usize,
 }
 
-/// Who is told of collections. It can not use the store.
+/// Called after each collection. It cannot use the store (invariant 7).
 pub type GcHook = Box<dyn FnMut(&GcEvent) + Send>;
 
-/// What a heap may take before the limiter is asked, in bytes.
+/// Bytes that a heap can take before the limiter is asked.
 const UNASKED: usize = 4 << 20;
 
 impl Store {
-    /// The heap, made now if this is the first use of it.
+    /// The heap, created now if this is its first use.
     #[inline(always)]
     pub fn heap(&mut self) -> Result<&mut Heap> {
         if self.heap.is_none() {
@@ -56,7 +56,7 @@ impl Store {
     #[cold]
     fn make_heap(&mut self) -> Result<()> {
         let engine = &self.engine;
-        // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), types are the engine's.
+        // SAFETY: the `VmStore` outlives the heap (the store drops the heap first), and the types are the engine's.
         let mut heap = unsafe {
             let nursery = &raw mut (*self.vm.get()).nursery;
             Heap::new(self.heap_config, &engine.regions, engine.types.view(), nursery)?
@@ -66,7 +66,8 @@ impl Store {
         }
         let base = heap.base();
         for instance in self.instances.values() {
-            // SAFETY: contexts live (invariant 1). Code of an instance that uses the heap found it there from the start.
+            // SAFETY: contexts are alive (invariant 1). An instance whose code uses the heap got its base when it was
+            // created.
             unsafe { (*instance.vmctx()).heap = base };
         }
         self.heap = Some(heap);
@@ -74,12 +75,12 @@ impl Store {
         Ok(())
     }
 
-    /// The world without collections. A store without a heap has no references to look at, so one is made.
+    /// Access to references while nothing can be collected. Creates the heap if the store has none.
     pub fn no_gc(&mut self) -> Result<NoGc<'_>> {
         self.heap().map(|h| h.no_gc())
     }
 
-    /// The same, and the tables beside it.
+    /// As `no_gc`, with the tables.
     #[inline(always)]
     pub fn no_gc_and_tables(&mut self) -> Result<(NoGc<'_>, &mut Slab<Stable<Table>>)> {
         self.heap()?;
@@ -87,7 +88,7 @@ impl Store {
         Ok((heap.as_ref().expect("just there").no_gc(), tables))
     }
 
-    /// The same, and the globals beside it.
+    /// As `no_gc`, with the globals.
     pub fn no_gc_and_globals(&mut self) -> Result<(NoGc<'_>, &Slab<Global>)> {
         self.heap()?;
         let Store { heap, globals, .. } = self;
@@ -122,14 +123,14 @@ impl Store {
         if heap.has_dead() {
             self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
         }
-        // Also if it is broken: contexts hold its base.
+        // A broken heap is put back as well, because contexts hold its base.
         heap.broken |= collected.is_err();
         let after = before.as_ref().map(|_| heap.statistics());
         self.heap = Some(heap);
         if let (Some(hook), Some(before), Some(after), Ok(())) = (&mut self.gc_hook, before, after, &collected) {
             let promoted = after.promoted - before.promoted;
             let event = GcEvent { full: kind != Kind::Minor, pause: start.elapsed(), promoted, used: after.used };
-            // It runs while the store is borrowed (invariant 7).
+            // The hook runs while the store is borrowed (invariant 7).
             self.vm.closed_during(|| hook(&event));
         }
         collected.map_err(|panic| {
@@ -138,8 +139,7 @@ impl Store {
         })
     }
 
-    /// SAFEPOINT. Collects everything, moves the objects of sparse blocks together if there are many such, and gives back
-    /// what is free.
+    /// SAFEPOINT. Collects everything, compacts sparse blocks if there are many, and returns free memory to the system.
     pub fn collect_all(&mut self) -> Result<()> {
         if self.heap.is_none() {
             return self.free_released();
@@ -152,8 +152,8 @@ impl Store {
         Ok(())
     }
 
-    /// What the heap has done and holds. Roots and weak references are those of the host: by which the store itself knows its
-    /// tags does not count.
+    /// The heap's statistics. Roots and weak references are only the host's: those by which the store finds its tags
+    /// are not counted.
     pub fn heap_statistics(&self) -> Statistics {
         let Some(heap) = &self.heap else { return Statistics::default() };
         let (all, tags) = (heap.statistics(), self.tags.values());
@@ -177,7 +177,8 @@ impl Store {
         self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
         loop {
             let heap = self.heap().map_err(exhausted)?;
-            // So little room that the next collection would be due at once is none: a program must not crawl to its limit.
+            // If the next collection would be due immediately, the room does not count: a program must not slow to a
+            // crawl at its limit.
             if heap.has_room(size) && !heap.is_nearly_full() {
                 return Ok(());
             }
@@ -187,12 +188,12 @@ impl Store {
         }
     }
 
-    /// What objects may take, whatever the limiter says.
+    /// Maximum bytes of objects, however much the limiter grants.
     fn greatest_heap(&self) -> usize {
         self.heap_config.limit.min(usize::try_from(self.account.limits.heap_bytes).unwrap_or(usize::MAX))
     }
 
-    /// After a limit was changed.
+    /// Applies the limits again after one has changed.
     pub fn limit_heap(&mut self) {
         let limit = self.greatest_heap().min(self.heap_granted);
         let config = HeapConfig { limit, ..self.heap_config };
@@ -201,7 +202,7 @@ impl Store {
         }
     }
 
-    /// After the limiter was changed: from now on it is asked before the heap grows.
+    /// Called after the limiter has changed: from now on the new one is asked before the heap grows.
     pub fn ask_for_heap(&mut self) {
         let used = self.heap.as_ref().map_or(0, |h| h.statistics().used);
         self.heap_granted = match self.account.limiter {
@@ -211,7 +212,7 @@ impl Store {
         self.limit_heap();
     }
 
-    /// Asks the limiter for more, so that an object of `size` bytes may find room.
+    /// Asks the limiter for more, so that an object of `size` bytes can fit.
     fn grow_heap(&mut self, size: u64) -> bool {
         let (current, greatest) = (self.heap_granted, self.greatest_heap());
         if current >= greatest {
@@ -228,17 +229,17 @@ impl Store {
         let limit = |store: &Store| store.heap.as_ref().map_or(0, |h| h.config().limit);
         let before = limit(self);
         self.limit_heap();
-        // The address space may end before.
+        // The address space can be exhausted earlier.
         limit(self) > before
     }
 
-    /// SAFEPOINT. A structure, or an array of `len` elements, all zero and null.
+    /// SAFEPOINT. A new structure, or a new array of `len` elements; all fields are zero or null.
     pub fn alloc(&mut self, ty: TypeId, len: u32) -> Result<NewObject<'_>, Trap> {
         let d = self.engine.types.view().get(ty);
         let size = if d.kind == KIND_ARRAY { array_size(len, d.size) } else { d.size as u64 };
         self.make_room(size)?;
         if size > LARGE as u64 && !self.heap.as_mut().expect("made by make_room").has_run(size) {
-            // There are enough bytes, but not in one place.
+            // There are enough free bytes, but not in one place.
             self.collect(Kind::Full(Moving::All)).map_err(|_| Trap::HeapExhausted)?;
         }
         let Store { vm, heap, .. } = self;
@@ -249,14 +250,14 @@ impl Store {
         heap.alloc(ty, len).ok_or(Trap::HeapExhausted)
     }
 
-    /// SAFEPOINT. The same for the host, which is told why there is no heap. The caller may be the first who needs one.
+    /// SAFEPOINT. As `alloc`, for the host. Creates the heap on first use; if that fails, the error says why.
     pub fn alloc_first(&mut self, ty: TypeId, len: u32) -> Result<NewObject<'_>> {
         self.heap()?;
         self.alloc(ty, len).map_err(Error::trap)
     }
 
-    /// SAFEPOINT. An object of the host: what `data` gives is dropped after it has died; it is not asked if this fails. `external`
-    /// bytes outside of the heap live and die with it.
+    /// SAFEPOINT. A new host object. The value that `data` returns is dropped after the object has died; `data` is not
+    /// called if this fails. `external` is the number of bytes outside of the heap that live as long as the object.
     #[inline(always)]
     pub fn alloc_host(&mut self, data: impl FnOnce() -> HostData, external: usize) -> Result<Root> {
         debug_assert_eq!(self.engine.types.view().get(HOST_TYPE).size, HOST_OBJECT_SIZE);
@@ -268,7 +269,7 @@ impl Store {
         heap.alloc_host(data, external).ok_or_else(no_host_object)
     }
 
-    /// SAFEPOINT. The same, with so many references to other objects, all null.
+    /// SAFEPOINT. As `alloc_host`, with `fields` references to other objects, all null.
     pub fn alloc_host_with_fields(
         &mut self,
         data: impl FnOnce() -> HostData,
@@ -292,18 +293,18 @@ impl Store {
         })
     }
 
-    /// SAFEPOINT. An object by which the host holds a function.
+    /// SAFEPOINT. A new object by which the host holds a function.
     ///
     /// # Safety
-    /// As `func_id`.
+    /// As for `func_id`.
     pub unsafe fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
         // SAFETY: the caller's promise.
         let number = unsafe { self.func_id(f) }.map_err(Error::trap)?;
-        // It has to live until the object holds it.
+        // The function must stay alive until the object holds it.
         self.held_funcs.push(f);
         let made = self.alloc_first(HELD_FUNC_TYPE, 0).map(|new| {
             let (no_gc, gc) = (new.no_gc(), new.finish());
-            // SAFETY: the number's place in the object that was just made.
+            // SAFETY: the place of the number in the new object.
             unsafe { *no_gc.field_bytes(gc, HEADER_SIZE).cast::<u32>() = number };
             Store::root(no_gc, gc)
         });
@@ -311,10 +312,10 @@ impl Store {
         made?
     }
 
-    /// The number by which objects refer to a function.
+    /// The number by which objects refer to a function; 0 for null.
     ///
     /// # Safety
-    /// `f` is null, or a funcref of this store, alive.
+    /// `f` is null, or a live funcref of this store.
     pub unsafe fn func_id(&mut self, f: FuncRefPtr) -> Result<u32, Trap> {
         // SAFETY: the caller's promise (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
@@ -334,7 +335,7 @@ impl Store {
                 }
             };
             self.numbered[funcref.index as usize] = f;
-            // SAFETY: the store's thread; machine code reads both anew each time.
+            // SAFETY: on the store's thread (invariant 2); machine code loads both fields again on each use.
             unsafe {
                 (*self.vm.get()).funcs = self.numbered.as_ptr();
                 (*self.vm.get()).func_count = self.numbered.len() as u32;
@@ -363,7 +364,8 @@ mod tests {
     use crate::gc::HeapConfig;
     use crate::store::run::RUNTIME;
 
-    /// A bug met in a collection: the store is poisoned, keeps its heap, and nobody gets that one's address space later.
+    /// A bug found during a collection poisons the store. The store keeps its heap, and no other heap reuses the
+    /// address space.
     #[test]
     fn a_panic_in_a_collection_poisons_the_store() {
         let config = EngineConfig {
@@ -377,7 +379,7 @@ mod tests {
             let mut store = Store::new(&engine);
             let base = store.heap().unwrap().base();
             store.collect(kind).unwrap();
-            // No object is there.
+            // There is no object at this offset.
             store.heap().unwrap().roots().add(OLD as u32 + (64 << 20)).unwrap();
             catch_unwind(AssertUnwindSafe(|| store.collect(kind))).unwrap_err();
             assert!(store.poisoned && store.heap.as_ref().is_some_and(|h| h.base() == base));

@@ -1,4 +1,4 @@
-//! What the array instructions do in bulk (Wasm 3.0, 4.6.9).
+//! The bulk operations of the array instructions (Wasm 3.0, 4.6.9).
 
 use crate::abi::heap::RawRef;
 use crate::base::Trap;
@@ -22,10 +22,10 @@ pub fn check_segment(instance: &Instance, e: ElemIndex, src: u32, len: u32) -> R
     }
 }
 
-/// Writes elements that are numbers.
+/// Writes elements that are numbers, from their bytes.
 ///
 /// # Safety
-/// `array` is one of numbers, or of functions' numbers.
+/// `array` is an array of numbers, or of function numbers.
 pub unsafe fn write_bytes(
     vm: &Arc<SharedVmStore>,
     no_gc: NoGc<'_>,
@@ -34,7 +34,7 @@ pub unsafe fn write_bytes(
     len: u32,
     bytes: &[u8],
 ) -> Result<(), Trap> {
-    // SAFETY: the array's own bytes, which hold no references.
+    // SAFETY: the array's own bytes, which hold no references (the caller's promise).
     unsafe {
         debug_assert!(!no_gc.has_references(array));
         let (to, size) = no_gc.array_bytes(array, at, len).ok_or(Trap::ArrayOutOfBounds)?;
@@ -43,15 +43,16 @@ pub unsafe fn write_bytes(
     }
 }
 
-/// Bytes of a piece of `len` elements that are `size` bytes together.
+/// Bytes of one piece of `len` elements that have `size` bytes together.
 fn piece_bytes(size: usize, len: u32) -> usize {
     bulk::ELEMENTS * (size / (len as usize).max(1)).max(1)
 }
 
-/// Writes elements of a segment, which were checked. Nothing is collected.
+/// Writes elements of a segment; the segment's range was checked. Nothing is collected.
 ///
 /// # Safety
-/// `array` is null, or an array of this store since which nothing was collected, whose elements are as the segment's.
+/// `array` is null, or an array of this store whose elements have the segment's type; nothing was collected since it
+/// was read.
 pub unsafe fn init_elem(
     store: &mut Store,
     instance: &Instance,
@@ -66,16 +67,16 @@ pub unsafe fn init_elem(
     let no_gc = store.no_gc().map_err(lost)?;
     // SAFETY: the caller's promise.
     let found = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-    // SAFETY: an array.
+    // SAFETY: it is an array.
     if unsafe { no_gc.has_references(found) } {
-        // SAFETY: an array of references.
+        // SAFETY: it is an array of references.
         let slots = unsafe { no_gc.array_slots(found, at, len) }.ok_or(Trap::ArrayOutOfBounds)?;
         return bulk::pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |piece| {
             piece.for_each(|i| slots.store(no_gc, i, instance.elem_ref(no_gc, e, src as u64 + i as u64)));
         });
     }
     bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-        // SAFETY: functions of this store; the array is one of functions' numbers.
+        // SAFETY: the functions are of this store; the array is an array of function numbers.
         piece.try_for_each(|i| unsafe {
             let number = store.func_id(instance.elem_func(e, src as u64 + i as u64))?;
             let no_gc = store.no_gc().map_err(lost)?;
@@ -87,7 +88,7 @@ pub unsafe fn init_elem(
     })
 }
 
-/// Overlap is fine.
+/// Copies elements. The ranges may overlap.
 ///
 /// # Safety
 /// Both are arrays, with elements of the same kind.
@@ -99,7 +100,7 @@ pub unsafe fn copy<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise; the ranges are as long as each other.
+    // SAFETY: the caller's promise; both ranges have the same length.
     unsafe {
         if no_gc.has_references(dst) {
             let from = no_gc.array_slots(src, src_at, len).ok_or(out)?;
@@ -111,9 +112,11 @@ pub unsafe fn copy<'h>(
     }
 }
 
+/// Fills a range with one value.
+///
 /// # Safety
-/// `array` is one, and `value` the bits of an element: a number, a function's number, or a reference of this heap since which
-/// nothing was collected.
+/// `array` is an array, and `value` has the bits of an element: a number, a function number, or a reference of this
+/// heap. If it is a reference, nothing was collected since it was read.
 pub unsafe fn fill<'h>(
     vm: &Arc<SharedVmStore>,
     no_gc: NoGc<'h>,
@@ -123,7 +126,7 @@ pub unsafe fn fill<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise. Elements that are no references are bytes; each width is aligned to itself.
+    // SAFETY: the caller's promise. Elements other than references are plain bytes, and each is aligned to its width.
     unsafe {
         if no_gc.has_references(array) {
             let value = no_gc.adopt(RawRef(value as u32));
@@ -138,7 +141,7 @@ pub unsafe fn fill<'h>(
 }
 
 /// # Safety
-/// `to` are `len` elements of `width` bytes, aligned to that.
+/// `to` points to `len` elements of `width` bytes, aligned to `width`.
 unsafe fn fill_elements(to: *mut u8, width: usize, value: u64, len: usize) {
     // SAFETY: the caller's promise.
     unsafe {

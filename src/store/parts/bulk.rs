@@ -1,5 +1,5 @@
-//! Work of any size, in pieces between which the store may have to stop. What was done until then stays. Where stores can not be
-//! interrupted, all is one piece.
+//! Work of any size, done in pieces; the store can be stopped between two pieces. Pieces that are done stay done. If
+//! the store cannot be interrupted, all the work is one piece.
 
 pub use crate::base::limits::{BULK_BYTES as BYTES, BULK_ELEMENTS as ELEMENTS};
 
@@ -12,13 +12,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 impl Store {
-    /// For work on `len` elements during which the store is borrowed. `None` if it is one piece.
+    /// The interrupt state for work on `len` elements during which the store is borrowed. `None` if the work is one
+    /// piece.
     pub fn interrupts_for(&self, len: usize) -> Option<Arc<SharedVmStore>> {
         (len > ELEMENTS && self.vm.can_interrupt()).then(|| self.vm.clone())
     }
 }
 
-/// Calls `f` with the pieces of `0..len`, `most` at a time, until one fails. Without a store all is one piece.
+/// Calls `f` with the pieces of `0..len`, each of at most `most` elements, until one fails. Without a store all is one
+/// piece.
 #[inline(always)]
 pub fn try_pieces<'a, E: From<Trap>>(
     vm: impl Into<Option<&'a Arc<SharedVmStore>>>,
@@ -34,7 +36,7 @@ pub fn try_pieces<'a, E: From<Trap>>(
     Ok(())
 }
 
-/// The same, if no piece fails.
+/// As `try_pieces`, for work that cannot fail.
 #[inline(always)]
 pub fn pieces<'a>(
     vm: impl Into<Option<&'a Arc<SharedVmStore>>>,
@@ -48,7 +50,7 @@ pub fn pieces<'a>(
     })
 }
 
-/// As `pieces`, from the end.
+/// As `pieces`, starting from the end.
 fn pieces_back(vm: &Arc<SharedVmStore>, len: usize, most: usize, mut f: impl FnMut(Range<usize>)) -> Result<(), Trap> {
     if len <= most || !vm.can_interrupt() {
         f(0..len);
@@ -64,7 +66,8 @@ fn pieces_back(vm: &Arc<SharedVmStore>, len: usize, most: usize, mut f: impl FnM
     Ok(())
 }
 
-/// As `pieces`, for a copy: no piece writes what a later one reads. `backwards` says that the destination begins after the source.
+/// As `pieces`, for a copy: no piece overwrites a source that a later piece reads. `backwards` says that the
+/// destination begins after the source.
 pub fn pieces_of_copy(
     vm: &Arc<SharedVmStore>,
     len: usize,
@@ -75,23 +78,23 @@ pub fn pieces_of_copy(
     if backwards { pieces_back(vm, len, most, f) } else { pieces(vm, len, most, f) }
 }
 
-/// Copies bytes, `most` at a time. Both may overlap.
+/// Copies `len` bytes, `most` at a time. The two ranges may overlap.
 ///
 /// # Safety
-/// They are `len` bytes each, which nothing else writes.
+/// Both ranges have `len` bytes, and nothing else writes them.
 pub unsafe fn copy(vm: &Arc<SharedVmStore>, from: *const u8, to: *mut u8, len: usize, most: usize) -> Result<(), Trap> {
     pieces_of_copy(vm, len, most, to as usize > from as usize, |piece| {
-        // SAFETY: a part of both (the caller's promise).
+        // SAFETY: a part of both ranges (the caller's promise).
         unsafe { std::ptr::copy(from.add(piece.start), to.add(piece.start), piece.len()) }
     })
 }
 
-/// Fills bytes of a memory.
+/// Fills `len` bytes of a memory with `value`.
 ///
 /// # Safety
-/// They are `len` bytes, which nothing else uses.
+/// `to` points to `len` bytes that nothing else uses.
 pub unsafe fn fill(vm: &Arc<SharedVmStore>, to: *mut u8, value: u8, len: usize) -> Result<(), Trap> {
-    // SAFETY: a part of them (the caller's promise).
+    // SAFETY: a part of these bytes (the caller's promise).
     pieces(vm, len, BYTES, |piece| unsafe { to.add(piece.start).write_bytes(value, piece.len()) })
 }
 
@@ -105,7 +108,7 @@ pub fn fill_slots<'h>(
     pieces(vm, slots.len(), ELEMENTS, |piece| part(slots, &piece).fill(no_gc, value))
 }
 
-/// Copies from as many slots, which may overlap.
+/// Copies between two ranges of the same length, which may overlap.
 pub fn copy_slots<'h>(vm: &Arc<SharedVmStore>, to: Slots<'h>, from: Slots<'h>) -> Result<(), Trap> {
     assert_eq!(to.len(), from.len());
     pieces_of_copy(vm, to.len(), ELEMENTS, to.begins_after(from), |piece| {

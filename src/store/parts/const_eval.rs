@@ -1,5 +1,5 @@
-//! Constant expressions, evaluated with real values (Wasm 3.0, 4.7.4). References to objects are roots, so a collection
-//! at any of the allocations is an ordinary event.
+//! Evaluates constant expressions (Wasm 3.0, 4.7.4). References to objects are held by roots, so any of the allocations
+//! can collect.
 
 use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
@@ -15,19 +15,20 @@ use crate::wasm::descriptor::HEADER_SIZE;
 use crate::wasm::registry::TypeDef;
 use crate::wasm::types::{FieldType, StorageType, ValType};
 
-/// A value.
+/// The value of a constant expression, or of an operand in one.
 #[derive(Clone, Copy)]
 pub enum Val {
-    /// A number, a function, null or an i31: nothing that moves.
+    /// A number, a function, null or an i31, none of which a collection moves.
     Slot(VmSlot),
-    /// A reference to an object. It belongs to the scope of the evaluation.
+    /// A reference to an object. The root belongs to the scope of the evaluation.
     Object(Root),
-    /// A reference to an object that is stored before anything is collected: the value of a whole expression.
+    /// A reference to an object that is the value of a whole expression. It must be stored before anything is
+    /// collected.
     Fresh(RawRef),
 }
 
 impl Val {
-    /// Of a value that is known not to be a reference to an object.
+    /// The bits of a value that is known not to be a reference to an object.
     pub fn slot(self) -> VmSlot {
         match self {
             Val::Slot(s) => s,
@@ -35,13 +36,13 @@ impl Val {
         }
     }
 
-    /// Of a value that is a reference, but not to a function.
+    /// The reference of a value that is a reference, but not to a function.
     pub fn reference(self, no_gc: NoGc<'_>) -> Result<Option<Gc<'_>>, Stale> {
         match self {
-            // SAFETY: null or an i31, which are references of every heap.
+            // SAFETY: null or an i31, which are valid in every heap.
             Val::Slot(s) => Ok(unsafe { no_gc.adopt(s.gc) }),
             Val::Object(root) => no_gc.get(root).map(Some),
-            // SAFETY: whoever evaluates stores the value at once.
+            // SAFETY: the caller of the evaluation stores the value before anything is collected.
             Val::Fresh(raw) => Ok(unsafe { no_gc.adopt(raw) }),
         }
     }
@@ -73,8 +74,8 @@ pub fn constant(v: ConstVal, instance: &Instance) -> VmSlot {
     slot
 }
 
-/// The value of an expression that allocates nothing: a constant, or arithmetic on constants and immutable globals that
-/// hold no objects.
+/// The value of an expression that allocates nothing: a constant, or arithmetic on constants and on immutable globals
+/// that hold no objects.
 pub fn without_heap(expr: &ConstExpr, instance: &Instance) -> VmSlot {
     match expr {
         ConstExpr::Const(v) => constant(*v, instance),
@@ -102,7 +103,7 @@ pub fn ops_without_heap(ops: &[ConstOp], instance: &Instance) -> VmSlot {
 }
 
 fn arithmetic(op: ConstOp, a: VmSlot, b: VmSlot) -> VmSlot {
-    // SAFETY: the validator made sure of the types.
+    // SAFETY: the validator checked the types.
     unsafe {
         match op {
             ConstOp::I32Add => VmSlot { i32: a.i32.wrapping_add(b.i32) },
@@ -116,8 +117,8 @@ fn arithmetic(op: ConstOp, a: VmSlot, b: VmSlot) -> VmSlot {
     }
 }
 
-/// SAFEPOINT. Evaluates expressions of an instance, one after the other. The caller has opened a scope of roots, to which
-/// the results belong.
+/// SAFEPOINT. Evaluates expressions of an instance, one after the other. The caller has opened a scope of roots, which
+/// the results belong to.
 pub struct Evaluator {
     instance: *const Instance,
     stack: Vec<Val>,
@@ -125,21 +126,22 @@ pub struct Evaluator {
 
 impl Evaluator {
     /// # Safety
-    /// The instance is in the store, boxed, and outlives the evaluator; imports, funcrefs and earlier globals are in place.
+    /// The instance is in the store, outlives the evaluator, and does not move (invariant 1). Its imports, funcrefs and
+    /// earlier globals are written.
     pub unsafe fn new(instance: *const Instance) -> Evaluator {
         Evaluator { instance, stack: Vec::new() }
     }
 
-    /// The value is good until something is collected.
+    /// The value is valid until the next collection.
     pub fn expr(&mut self, store: &mut Store, expr: &ConstExpr) -> Result<Val, Trap> {
         match expr {
-            // SAFETY: the instance lives (`new`).
+            // SAFETY: the instance is alive (`new`).
             ConstExpr::Const(v) => Ok(Val::Slot(constant(*v, unsafe { &*self.instance }))),
             ConstExpr::Expr(ops) => self.ops(store, ops),
         }
     }
 
-    /// The value is good until something is collected.
+    /// The value is valid until the next collection.
     pub fn ops(&mut self, store: &mut Store, ops: &[ConstOp]) -> Result<Val, Trap> {
         store.vm.poll()?;
         self.stack.clear();
@@ -155,9 +157,9 @@ impl Evaluator {
         self.stack.pop().expect("validated")
     }
 
-    /// An operation; `is_last`: of its expression. Leaves its value on the stack.
+    /// Executes one operation and pushes its value. `is_last` says that it is the last of its expression.
     fn op(&mut self, store: &mut Store, op: &ConstOp, is_last: bool) -> Result<(), Trap> {
-        // SAFETY: the instance lives (`new`), beside the store (invariant 8).
+        // SAFETY: the instance is alive (`new`), and separate from the store (invariant 8).
         let instance = unsafe { &*self.instance };
         let info = instance.info();
         let of_type = |t: TypeIndex| &info.types[t];
@@ -165,7 +167,7 @@ impl Evaluator {
             ConstOp::Const(v) => Val::Slot(constant(v, instance)),
             ConstOp::GlobalGet(g) if info.globals[g].ty.content.is_gc() => {
                 let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
-                // SAFETY: a global of the instance that holds a reference.
+                // SAFETY: a global of the instance that holds a reference to an object.
                 match unsafe { crate::store::parts::global::slot(instance.global_ptr(g), no_gc) }.load(no_gc, 0) {
                     None => Val::Slot(VmSlot::ZERO),
                     Some(gc) => Val::of_gc(no_gc, gc, is_last)?,
@@ -225,13 +227,13 @@ impl Evaluator {
         if repeat {
             let value = self.stack[from];
             self.stack.truncate(from);
-            // The object exists before the values are looked at, so their number costs no roots.
+            // The array exists before the value is read as a reference, so the number of elements costs no roots.
             let number = self.number(store, value, element)?;
             store.vm.poll()?;
             let vm = store.interrupts_for(n as usize);
             let new = store.alloc(ty.id, n)?;
             bulk::try_pieces(vm.as_ref(), n as usize, bulk::ELEMENTS, |mut piece| {
-                // SAFETY: the elements of the array, of whose type the validator made sure.
+                // SAFETY: the elements of the array, whose type the validator checked.
                 let put = piece.try_for_each(|i| unsafe { put(&new, at(i as u32), element, value, number) });
                 put.map_err(|_| Trap::HeapExhausted)
             })?;
@@ -241,7 +243,7 @@ impl Evaluator {
         self.fill(store, ty, n, from, (0..n).map(|i| (element, at(i))), is_last)
     }
 
-    /// A new object with the operands from `from` on at these places.
+    /// Allocates an object and writes the operands from `from` on to the given places.
     fn fill(
         &mut self,
         store: &mut Store,
@@ -251,7 +253,7 @@ impl Evaluator {
         places: impl Iterator<Item = (FieldType, u32)> + Clone,
         is_last: bool,
     ) -> Result<(), Trap> {
-        // Functions get their numbers first: that needs the store.
+        // Functions get their numbers before the allocation, which borrows the store.
         let mut numbers = Vec::new();
         if ty.has_funcs {
             for ((field, _), value) in places.clone().zip(&self.stack[from..]) {
@@ -262,7 +264,7 @@ impl Evaluator {
         let new = store.alloc(ty.id, len)?;
         for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
             let number = numbers.get(i).copied().unwrap_or(0);
-            // SAFETY: the fields or elements of the type, and values that the validator made sure of.
+            // SAFETY: fields or elements of the type, and values whose types the validator checked.
             unsafe { put(&new, at, field, *value, number) }.map_err(|_| Trap::HeapExhausted)?;
         }
         self.stack.truncate(from);
@@ -270,10 +272,10 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The number of a function that is to be put into a field.
+    /// The number of a function that will be written to a field; 0 for other values.
     fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
         match field.storage {
-            // SAFETY: validated to be a function; those of an instance are its store's.
+            // SAFETY: validated to be a function; the functions of an instance are of its store.
             StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_id(value.slot().funcref) },
             _ => Ok(0),
         }
@@ -285,17 +287,17 @@ fn made(new: NewObject<'_>, is_last: bool) -> Result<Val, Trap> {
     Val::of_gc(no_gc, new.finish(), is_last)
 }
 
-/// Writes a value into a field of an object that is being made; `number` is a function's.
+/// Writes a value to a field of a new object. `number` is the function's number if the value is a function.
 ///
 /// # Safety
-/// The object has this field at `at`, and `value` is of its type.
+/// The object has this field at `at`, and `value` has the field's type.
 pub unsafe fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u32) -> Result<(), Stale> {
     if field.storage.is_gc() {
         // SAFETY: the caller's promise.
         unsafe { new.put(at, value.reference(new.no_gc())?) };
         return Ok(());
     }
-    // SAFETY: the caller's promise; little-endian, so that the low bytes of the slot are the packed value.
+    // SAFETY: the caller's promise. The machine is little-endian, so the low bytes of the slot are the packed value.
     unsafe {
         let slot = match field.storage {
             StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },

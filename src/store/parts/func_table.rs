@@ -1,7 +1,7 @@
-//! Tables of functions. This file is the only one that reads or writes their elements on the runtime's side.
+//! Tables of functions. On the runtime's side, only this file reads or writes their elements.
 //!
-//! An instance's first segments are not written when it is made: the table remembers them, and an element that still
-//! reads 0 is looked up there on its first touch.
+//! The first active segments of a new instance are not written. The table remembers them, and an element that still
+//! reads 0 is looked up in them on its first access.
 
 use crate::abi::vmstruct::{VmCodeCell, VmFuncRef};
 use crate::base::Trap;
@@ -12,7 +12,8 @@ use crate::store::parts::table::Table;
 use crate::wasm::types::TypeId;
 use std::sync::Arc;
 
-/// A reference as WebAssembly sees it: null, or a function that lives as long as the store (invariant 1).
+/// A reference as WebAssembly sees it: null, or a function that lives as long as something in the store refers to it
+/// (invariant 1).
 pub type FuncRefPtr = *mut VmFuncRef;
 
 struct NullFunc(VmFuncRef);
@@ -27,28 +28,29 @@ static NULL_FUNC: NullFunc = NullFunc(VmFuncRef {
     owner: 0,
 });
 
-/// How a null reference is stored in a table. Its type is no function's, so that a call through it fails the type check.
+/// The value that stands for a null reference in a table. It has no function's type, so a call through it fails the
+/// type check.
 pub const fn null_func() -> FuncRefPtr {
     &raw const NULL_FUNC.0 as FuncRefPtr
 }
 
-/// Elements that are known but not written: `start..start + len`, from a source that can make them.
+/// Elements that are known but not written: `start..start + len`, from a source that can create them.
 pub struct Lazy {
     pub start: u64,
     pub len: u64,
-    /// The element at an index from the segment's start.
+    /// Returns the element at an index from the segment's start.
     pub source: Box<dyn Fn(u64) -> FuncRefPtr>,
 }
 
-/// More remembered segments than this are not worth the search at each first touch.
+/// Searching more remembered segments than this on each first access would cost more than it saves.
 pub const MAX_LAZY: usize = 8;
 
 impl Table {
-    /// Remembers a segment instead of writing it. Only for a table no code has seen yet; false when the table has enough
-    /// of them, or the segment is out of bounds.
+    /// Remembers a segment instead of writing it. Only for a table that no code has seen yet. Returns false if the
+    /// table cannot remember the segment, or if the segment is out of bounds.
     ///
     /// # Safety
-    /// The source makes functions of this store, and lives as long as the table.
+    /// The source returns functions of this store, and lives as long as the table.
     pub unsafe fn add_lazy(&mut self, lazy: Lazy) -> bool {
         let fits = lazy.start.checked_add(lazy.len).is_some_and(|end| end <= self.len());
         if !fits || !self.remembers || self.lazy.len() >= MAX_LAZY {
@@ -59,12 +61,12 @@ impl Table {
         true
     }
 
-    /// From now on segments are written.
+    /// Segments are written from now on.
     pub fn stop_remembering(&mut self) {
         self.remembers = false;
     }
 
-    /// Elements of the other kind of table are no functions.
+    /// Panics if the elements are not functions.
     fn assert_funcs(&self) {
         assert!(!self.is_gc(), "a table of functions");
     }
@@ -75,17 +77,17 @@ impl Table {
     }
 
     /// # Safety
-    /// There is room for `i`, and this is a table of functions.
+    /// `i` is within the capacity, and this is a table of functions.
     unsafe fn slot(&self, i: u64) -> *mut FuncRefPtr {
         debug_assert!(i < self.capacity() && !self.is_gc());
-        // SAFETY: the caller's promise; `vm` lives (invariant 1).
+        // SAFETY: the caller's promise; `vm` is alive (invariant 1).
         unsafe { (*self.vm()).elements.cast::<FuncRefPtr>().add(i as usize) }
     }
 
-    /// The element at `i`, written down if it was not yet.
+    /// The element at `i`. Writes it to the table if that has not happened yet.
     ///
     /// # Safety
-    /// As `slot`.
+    /// As for `slot`.
     unsafe fn touch(&self, i: u64) -> FuncRefPtr {
         // SAFETY: the caller's promise.
         let stored = unsafe { *self.slot(i) };
@@ -95,7 +97,7 @@ impl Table {
         if !stored.is_null() {
             return stored;
         }
-        // The last segment that covers it is the one that would have been written last.
+        // Of the segments that cover the element, the last would have been written last.
         let found = self.lazy.iter().rev().find(|l| i >= l.start && i - l.start < l.len);
         let element = found.map_or(std::ptr::null_mut(), |l| (l.source)(i - l.start));
         // SAFETY: as above.
@@ -104,17 +106,18 @@ impl Table {
     }
 
     /// # Safety
-    /// As `slot`.
+    /// As for `slot`.
     unsafe fn write(&self, i: u64, f: FuncRefPtr) {
-        // SAFETY: the caller's promise; elements of a table are written on its store's thread only (invariant 2).
+        // SAFETY: the caller's promise; elements of a table are written only on its store's thread (invariant 2).
         unsafe { *self.slot(i) = if f.is_null() { null_func() } else { f } };
     }
 
-    /// The functions that were written down. Those that were not yet are the instance's own, or it imports them.
+    /// Calls `f` with each written function, and with null for each element that is not written yet. The value of an
+    /// unwritten element is null, or a function that the instance defines or imports.
     pub fn each_written(&self, mut f: impl FnMut(FuncRefPtr)) {
         self.assert_funcs();
         for i in 0..self.len() {
-            // SAFETY: in bounds, of a table of functions.
+            // SAFETY: in bounds, and a table of functions.
             let stored = unsafe { *self.slot(i) };
             if stored != null_func() {
                 f(stored);
@@ -136,7 +139,7 @@ impl Table {
         unsafe { self.init_func(vm, at, len, |_| f) }
     }
 
-    /// Writes the elements that `source` makes.
+    /// Writes the elements that `source` returns.
     ///
     /// # Safety
     /// They are null, or functions of this store.
@@ -153,7 +156,7 @@ impl Table {
     }
 
     /// # Safety
-    /// As `slot`, for all from `at` on; the functions are null, or of this store.
+    /// As for `slot`, for all elements from `at` on; the functions are null, or of this store.
     unsafe fn write_many(
         &self,
         vm: &Arc<SharedVmStore>,
@@ -167,7 +170,7 @@ impl Table {
         })
     }
 
-    /// Copies within a table or between two, overlap included.
+    /// Copies within a table or between two tables. The ranges may overlap.
     pub fn copy_func(
         vm: &Arc<SharedVmStore>,
         dst: &Table,
@@ -187,7 +190,8 @@ impl Table {
         })
     }
 
-    /// Grows by `delta` elements that are `f`. Gives the old size, or `None`; then, and when it is interrupted, nothing has changed.
+    /// Grows by `delta` elements with the value `f`. Returns the old size, or `None` if the table cannot grow. If it
+    /// cannot, or if this is interrupted, nothing has changed.
     ///
     /// # Safety
     /// `f` is null, or a function of this store.
@@ -199,7 +203,7 @@ impl Table {
         account: &mut Account,
     ) -> Result<Option<u64>, Trap> {
         self.assert_funcs();
-        // SAFETY: there is room in this table of functions; for the rest the caller's promise.
+        // SAFETY: the table of functions now has room; for the rest, the caller's promise.
         self.grow_by(delta, account, |table, old| unsafe { table.write_many(vm, old, delta, |_| f) })
     }
 }

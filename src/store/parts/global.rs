@@ -1,4 +1,4 @@
-//! A global: its value lives in the context of the instance that made it, or here when the host made it.
+//! A global. Its value is in the context of the instance that defines it, or here if the host created it.
 
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::{VmGlobal, VmRefGlobal, VmSlot};
@@ -16,31 +16,31 @@ pub struct Global {
     ty: GlobalType,
 }
 
-/// A global of the host, and its card.
+/// A global of the host, and its card for the collector.
 struct Own {
     vm: VmGlobal,
     card: u8,
 }
 
 impl Global {
-    /// The global of an instance, in its context (invariant 1 keeps it alive).
+    /// A global of an instance, in the instance's context, which outlives it (invariant 1).
     pub fn of_instance(ty: GlobalType, vm: *mut VmGlobal, instance: u32) -> Global {
         Global { keeper: Keeper::Instance(instance), vm, own: None, ty }
     }
 
-    /// A global of the host; 0 or null at first.
+    /// A global of the host; its value is 0 or null.
     pub fn of_host(ty: GlobalType) -> Global {
         let mut own = Stable::new(Own { vm: VmGlobal { value: VmSlot::ZERO }, card: 0 });
         let vm = &raw mut own.vm;
         if ty.content.is_gc() {
             let global = VmRefGlobal { value: RefSlot::null(), card: &raw mut own.card };
-            // SAFETY: the struct of just such a global.
+            // SAFETY: `VmRefGlobal` is the struct of a global that holds a reference to an object.
             unsafe { (vm as *mut VmRefGlobal).write(global) };
         }
         Global { keeper: Keeper::Host, vm, own: Some(own), ty }
     }
 
-    /// Whether the host made it; otherwise it is in an instance's context.
+    /// Whether the host created it. If not, it is in an instance's context.
     pub fn is_hosts(&self) -> bool {
         self.own.is_some()
     }
@@ -54,11 +54,12 @@ impl Global {
     /// The value of a global that holds no reference to an object.
     pub fn get(&self) -> VmSlot {
         debug_assert!(!self.ty.content.is_gc());
-        // SAFETY: `vm` lives as long as the store and is used by one thread at a time (invariants 1 and 2).
+        // SAFETY: `vm` is alive, and only one thread at a time uses it (invariants 1 and 2).
         unsafe { (*self.vm).value }
     }
     /// # Safety
-    /// The value is of the global's type, of this store, and no reference to an object; the global is mutable, or just made.
+    /// The value has the global's type, is of this store, and is no reference to an object. The global is mutable or
+    /// new.
     pub unsafe fn set(&self, value: VmSlot) {
         debug_assert!(!self.ty.content.is_gc());
         // SAFETY: as in `get`; the caller's promise.
@@ -68,26 +69,26 @@ impl Global {
         // SAFETY: as in `get`.
         unsafe { slot(self.vm, no_gc) }.load(no_gc, 0)
     }
-    /// The caller checked type and mutability. The global owns the reference from then on.
+    /// The caller has checked type and mutability. The global holds the reference from now on.
     pub fn set_ref<'h>(&'h self, no_gc: NoGc<'h>, value: Option<Gc<'h>>) {
         // SAFETY: as in `get`.
         unsafe { slot(self.vm, no_gc) }.store(no_gc, 0, value);
     }
 
-    /// Of a global of the host; those of instances are traced with these.
+    /// Traces a global of the host. Globals of instances are traced with the instances.
     pub fn trace(&mut self, tracer: &mut Tracer) {
         if let Some(own) = &mut self.own
             && self.ty.content.is_gc()
             && (own.card != 0 || !tracer.is_minor())
         {
             own.card = 0;
-            // SAFETY: the struct of a global that holds a reference.
+            // SAFETY: the struct of a global that holds a reference to an object.
             unsafe { tracer.slot(&raw const (*(&raw const own.vm as *const VmRefGlobal)).value) };
         }
     }
 }
 
-/// The place of a global that holds a reference to an object.
+/// The slot of a global that holds a reference to an object.
 ///
 /// # Safety
 /// `vm` is such a global, and lives for `'h`.

@@ -1,4 +1,4 @@
-//! What an instance begins with: globals, tables and segments get their values.
+//! Initializes an instance: its globals, tables and segments get their values.
 
 use crate::abi::vmstruct::VmSlot;
 use crate::base::index::*;
@@ -17,15 +17,15 @@ use crate::wasm::const_expr::{ConstExpr, ConstExprs};
 use crate::wasm::module::*;
 use crate::wasm::types::{IndexType, ValType};
 
-/// Evaluates globals, tables' first elements and segments, and writes the active ones.
+/// Evaluates the globals, the initial values of tables and the segments, and writes the active segments.
 ///
 /// # Safety
-/// `instance` is in the store, complete but for its segments.
+/// `instance` is in the store, and complete except for its segments.
 pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
-    // SAFETY: this function's promise.
+    // SAFETY: the caller's promise.
     unsafe {
         initialize_tables(store, module, instance).or_else(|e| {
-            // The turn of the data has not come.
+            // Data segments come after element segments, so the memories must not contain their data yet.
             for (m, image) in module.images().by_memory.iter() {
                 if image.is_some() {
                     store.memories[(&(*instance).memories)[m.index()]].take_off_image()?;
@@ -38,9 +38,9 @@ pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Inst
 }
 
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
-    // SAFETY: the instance is in the store; globals are evaluated in their order.
+    // SAFETY: the instance is in the store (invariant 1); globals are evaluated in order.
     unsafe {
         make_tags(store, module, instance)?;
         let mut eval = Evaluator::new(instance);
@@ -58,25 +58,25 @@ unsafe fn initialize_tables(store: &mut Store, module: &Module, instance: *mut I
 }
 
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn make_tags(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     let info = module.info();
-    // SAFETY: boxed in the store.
+    // SAFETY: the instance is in the store and does not move (invariant 1).
     let place = unsafe { (*instance).index };
     for (t, decl) in info.tags.iter().skip(info.imported_tags) {
         let tag = store.new_tag(info.types[decl.ty].id, Some((place, t)))?;
         let no_gc = store.no_gc()?;
-        // SAFETY: boxed in the store; the tag was just made.
+        // SAFETY: the instance is in the store (invariant 1); nothing was collected since the tag was created.
         unsafe { (*instance).tag_slot(no_gc, t).store(no_gc, 0, no_gc.adopt(tag)) };
     }
     Ok(())
 }
 
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
     let info = module.info();
-    // SAFETY: boxed in the store; `store` is not used to reach it here.
+    // SAFETY: the instance is in the store (invariant 1); `store` is not used to access it here (invariant 8).
     let inst = unsafe { &mut *instance };
     if module.images().complete {
         for (m, image) in module.images().by_memory.iter() {
@@ -103,7 +103,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
 
 /// The value of an offset expression.
 fn index_value(slot: VmSlot, ty: IndexType) -> u64 {
-    // SAFETY: the validator made sure that it is of the type.
+    // SAFETY: the validator checked that the value has this type.
     unsafe {
         match ty {
             IndexType::I32 => slot.i32 as u32 as u64,
@@ -113,14 +113,14 @@ fn index_value(slot: VmSlot, ty: IndexType) -> u64 {
 }
 
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn evaluate_globals(
     store: &mut Store,
     module: &Module,
     instance: *mut Instance,
     eval: &mut Evaluator,
 ) -> Result<()> {
-    // SAFETY: in the store, which evaluation uses beside it (invariant 8); the global's place is in the context.
+    // SAFETY: the instance is in the store, which evaluation uses alongside it (invariant 8).
     let inst = unsafe { &*instance };
     for g in &module.template.evaluated_globals {
         let (g, decl) = (*g, &module.info().globals[*g]);
@@ -133,7 +133,8 @@ unsafe fn evaluate_globals(
         }
         let value = eval.expr(store, init).map_err(Error::trap)?;
         let no_gc = store.no_gc()?;
-        // SAFETY: a global that holds a reference; its card was set when the context was filled.
+        // SAFETY: a global that holds a reference to an object; its card pointer was written when the context was
+        // filled.
         unsafe { global::slot(place, no_gc) }.store(no_gc, 0, reference(value, no_gc)?);
     }
     Ok(())
@@ -143,12 +144,12 @@ fn reference<'h>(value: Val, no_gc: NoGc<'h>) -> Result<Option<Gc<'h>>> {
     value.reference(no_gc).map_err(|_| err!(Internal, "a value of a constant expression got lost"))
 }
 
-/// Tables whose elements begin as something else than null.
+/// Initializes tables whose elements have an initial value other than null.
 ///
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut Evaluator) -> Result<()> {
-    // SAFETY: as in `evaluate_globals`.
+    // SAFETY: as in `evaluate_globals` (invariant 8).
     let inst = unsafe { &*instance };
     for (t, decl) in inst.info().tables.iter() {
         let Some(init) = &decl.init else { continue };
@@ -162,17 +163,17 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
             let slots = tables[place].slots(no_gc, 0, len).map_err(Error::trap)?;
             bulk::fill_slots(vm, no_gc, slots, reference(value, no_gc)?).map_err(Error::trap)?;
         } else {
-            // SAFETY: validated to be a function; those of an instance are its store's.
+            // SAFETY: validated to be a function; the functions of an instance are of its store.
             unsafe { store.tables[place].fill_func(&store.vm, 0, value.slot().funcref, len) }.map_err(Error::trap)?;
         }
     }
     Ok(())
 }
 
-/// Passive segments whose expressions make objects: their elements are made once, now.
+/// Evaluates passive segments whose expressions create objects. The elements are created once, now.
 ///
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn evaluate_segments(
     store: &mut Store,
     module: &Module,
@@ -184,9 +185,9 @@ unsafe fn evaluate_segments(
         if !matches!(seg.mode, SegmentMode::Passive) || !ValType::Ref(seg.ty).is_gc() {
             continue;
         }
-        // In place before the first element is made: it is a root from the start.
+        // Stored in the instance before the first element is created, so every element is reachable from the start.
         let place = RefSegment::new(exprs.len()).map_err(Error::trap)?;
-        // SAFETY: the instance's own list, which nothing else looks at now.
+        // SAFETY: the instance's own list, which nothing else uses now.
         unsafe { (&mut (*instance).segments)[e.index()] = Some(place) };
         each_value(store, exprs, eval, |store, i, value| {
             let no_gc = store.no_gc()?;
@@ -199,7 +200,7 @@ unsafe fn evaluate_segments(
 }
 
 /// # Safety
-/// As `initialize`.
+/// As for `initialize`.
 unsafe fn init_table(
     store: &mut Store,
     instance: *mut Instance,
@@ -208,7 +209,7 @@ unsafe fn init_table(
     offset: &ConstExpr,
     eval: &mut Evaluator,
 ) -> Result<()> {
-    // SAFETY: as in `initialize`.
+    // SAFETY: as in `evaluate_globals` (invariant 8).
     let inst = unsafe { &*instance };
     let place = inst.tables[target.index()];
     let table = &mut store.tables[place];
@@ -234,26 +235,26 @@ unsafe fn init_table(
             ElemItems::Funcs(_) => unreachable!("validated not to be functions"),
         };
     }
-    // Functions of this instance in a table of its own: nothing can have changed, or can change, what they are.
+    // If the segment and the table are both this instance's own, nothing can change which functions the elements are.
     let is_own = inst.info().defined_table(target).is_some() && is_only_funcs(items);
     let table = &mut store.tables[place];
     if is_own && inst.info().tables[target].init.is_none() {
-        // SAFETY: as below.
+        // SAFETY: the instance outlives its table, which holds the source (invariant 1).
         let source = Box::new(move |i| unsafe { (*instance).elem_func(e, i) });
         // SAFETY: functions of the instance. Its table is dropped before it (invariant 1).
         if unsafe { table.add_lazy(Lazy { start: at, len, source }) } {
             return Ok(());
         }
-        // Written segments hide remembered ones, so the order stays right.
+        // Written elements take precedence over remembered ones, so the order of the segments is kept.
     }
     table.stop_remembering();
     table.check_range(at, len).map_err(Error::trap)?;
-    // SAFETY: functions of the instance, or that it imports.
+    // SAFETY: functions that the instance defines or imports.
     unsafe { store.tables[place].init_func(&store.vm, at, len, |i| inst.elem_func(e, i)) }.map_err(Error::trap)
 }
 
-/// Walks the expressions of an active segment; each value is in the table, and so a root, before the next one is made. The
-/// range is in the table.
+/// Evaluates the expressions of an active segment. Each value is stored in the table, and so reachable, before the next
+/// one is created. The range was checked to be within the table.
 fn init_ref_table(store: &mut Store, table: u32, at: u64, exprs: &ConstExprs, eval: &mut Evaluator) -> Result<()> {
     each_value(store, exprs, eval, |store, i, value| {
         let (no_gc, tables) = store.no_gc_and_tables()?;
@@ -263,10 +264,10 @@ fn init_ref_table(store: &mut Store, table: u32, at: u64, exprs: &ConstExprs, ev
     })
 }
 
-/// How many elements share a scope of roots: only what an expression makes on the way to its value needs it.
+/// Elements that share a scope of roots. Only the intermediate objects of an expression need the scope.
 const ELEMENTS_PER_SCOPE: usize = 64;
 
-/// Evaluates expressions one after the other. `put` stores the value, which is good until something is collected.
+/// Evaluates expressions one after the other. `put` stores the value, which is valid until the next collection.
 fn each_value(
     store: &mut Store,
     exprs: &ConstExprs,

@@ -27,23 +27,25 @@ use std::ptr::NonNull;
 
 pub struct Instance {
     pub keeper: Keeper,
-    /// Its own place in the store.
+    /// The instance's own place in the store.
     pub index: u32,
     pub module: Share<Module>,
-    /// Keeps its funcrefs leading to compiled functions. Dropped before the context.
+    /// Keeps the funcrefs pointing to the current code of lazily compiled functions. Dropped before the context.
     pub(crate) enlisted: Option<Enlisted>,
     pub(crate) context: Context,
     /// Places in the store, by table index.
     pub tables: Vec<u32>,
     /// Places in the store, by memory index.
     pub memories: Vec<u32>,
-    /// Places in the store of imported globals, and of those the host has asked for, by global index; `u32::MAX` for others.
+    /// Places in the store, by global index, of imported globals and of those the host has asked for; `u32::MAX` for
+    /// others.
     pub globals: Vec<u32>,
     pub(crate) dropped_elems: Vec<bool>,
-    /// Passive segments of references that had to be evaluated, by segment, until they are dropped.
+    /// Passive segments of references that had to be evaluated, by segment index, until they are dropped.
     pub segments: Vec<Option<RefSegment>>,
     pub(crate) dropped_data: Vec<bool>,
-    /// Whether one of its functions has a number by which the host or objects know it. Set while it is borrowed.
+    /// Whether the host or an object knows one of its functions by a number. Set while the instance is borrowed
+    /// (invariant 8).
     pub(crate) has_known_funcs: Cell<bool>,
 }
 
@@ -51,16 +53,16 @@ pub struct Instance {
 pub(crate) struct Context(*mut VmContext, Layout);
 
 impl Context {
-    /// A context with what all of its module have in common. Funcrefs are not written yet.
+    /// A context with the values that all instances of its module share. Its funcrefs are not written yet.
     pub(crate) fn new(of: &ContextLayout, template: &Template) -> Result<Context> {
         let layout = Layout::from_size_align(of.size(), 16).map_err(|_| err!(Limit, "module declares too much"))?;
         scarcity::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
-        // SAFETY: a context is never of size 0.
+        // SAFETY: a context never has size 0.
         let p = unsafe { alloc(layout) };
         if p.is_null() {
             return Err(err!(OutOfMemory, "no memory for an instance"));
         }
-        // SAFETY: the layout of this module, and of its template.
+        // SAFETY: the layout and the template are of the same module.
         unsafe { template.write(p, of.size()) };
         Ok(Context(p.cast(), layout))
     }
@@ -68,7 +70,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout; the store drops what points into it first.
+        // SAFETY: allocated with this layout; the store drops everything that points into it first.
         unsafe { dealloc(self.0 as *mut u8, self.1) }
     }
 }
@@ -78,12 +80,12 @@ impl Instance {
         self.context.0
     }
 
-    /// The place at an offset that the module's layout gave for a `T`.
+    /// A pointer to the `T` at an offset from the module's layout.
     pub(crate) fn at<T>(&self, offset: u32) -> *mut T {
         self.context.0.cast::<u8>().wrapping_add(offset as usize).cast()
     }
 
-    /// Where its context is, as addresses.
+    /// The addresses of its context.
     pub fn span(&self) -> std::ops::Range<usize> {
         let start = self.context.0 as usize;
         start..start + self.context.1.size()
@@ -91,7 +93,7 @@ impl Instance {
 
     pub fn imported_funcs(&self) -> impl Iterator<Item = FuncRefPtr> + '_ {
         let place = |i| self.module.layout.imported_func(FuncIndex::new(i));
-        // SAFETY: in place before anything asks (invariant 5).
+        // SAFETY: written before any code reads it (invariant 5).
         (0..self.info().imported_funcs).map(move |i| unsafe { (*self.at::<VmImportedFunc>(place(i))).funcref })
     }
 
@@ -103,7 +105,7 @@ impl Instance {
     pub fn funcref(&self, f: FuncIndex) -> FuncRefPtr {
         let layout = &self.module.layout;
         if self.info().defined_func(f).is_none() {
-            // SAFETY: imported functions are in place before anything asks (invariant 5).
+            // SAFETY: imported functions are written before any code reads them (invariant 5).
             return unsafe { (*self.at::<VmImportedFunc>(layout.imported_func(f))).funcref };
         }
         let place =
@@ -111,12 +113,12 @@ impl Instance {
         self.at(layout.funcref(place))
     }
 
-    /// Code and context of any function.
+    /// The code and the context of any function.
     pub(crate) fn callable(&self, f: FuncIndex) -> (VmCode, *mut VmHeader) {
         match self.info().defined_func(f) {
             Some(d) => (self.module.func_code(d), self.context.0.cast()),
             None => {
-                // SAFETY: in place before anything asks (invariant 5).
+                // SAFETY: written before any code reads it (invariant 5).
                 let i = unsafe { &*self.at::<VmImportedFunc>(self.module.layout.imported_func(f)) };
                 (i.code, i.vmctx)
             }
@@ -126,17 +128,17 @@ impl Instance {
     pub fn global_ptr(&self, g: GlobalIndex) -> *mut VmGlobal {
         match self.info().defined_global(g) {
             Some(d) => self.at(self.module.layout.global(d)),
-            // SAFETY: in place before anything asks (invariant 5).
+            // SAFETY: written before any code reads it (invariant 5).
             None => unsafe { *self.at::<*mut VmGlobal>(self.module.layout.imported_global(g)) },
         }
     }
 
     pub fn global_value(&self, g: GlobalIndex) -> VmSlot {
-        // SAFETY: globals live as long as the store, used on its thread (invariants 1 and 2).
+        // SAFETY: a global that an instance uses is alive, and used on the store's thread (invariants 1 and 2).
         unsafe { (*self.global_ptr(g)).value }
     }
 
-    /// The bytes a data segment has left.
+    /// The bytes of a data segment; none after it was dropped.
     pub fn data(&self, d: DataIndex) -> &[u8] {
         if self.dropped_data[d.index()] { &[] } else { &self.module.bytes()[self.info().data[d].bytes.clone()] }
     }
@@ -145,7 +147,7 @@ impl Instance {
         self.dropped_data[d.index()] = true;
     }
 
-    /// How many elements a segment has left.
+    /// The number of elements of a segment; 0 after it was dropped.
     pub fn elem_len(&self, e: ElemIndex) -> u64 {
         if self.dropped_elems[e.index()] { 0 } else { self.info().elems[e].items.len() as u64 }
     }
@@ -161,7 +163,7 @@ impl Instance {
 
     /// An element of a segment of functions.
     pub fn elem_func(&self, e: ElemIndex, i: u64) -> FuncRefPtr {
-        // SAFETY: the validator made sure that it is of a function type.
+        // SAFETY: the validator checked that it has a function type.
         unsafe { self.elem(e, i).funcref }
     }
 
@@ -179,33 +181,34 @@ impl Instance {
         self.segments[e.index()] = None;
     }
 
-    /// Its own globals that hold references to objects.
+    /// Calls `f` with the globals it defines that hold references to objects.
     pub fn each_global(&self, mut f: impl FnMut(NonNull<VmRefGlobal>, DefinedGlobalIndex)) {
         for g in &self.module.ref_globals {
             f(NonNull::new(self.at(self.module.layout.global(*g))).expect("inside of the context"), *g);
         }
     }
 
-    /// The object that a tag is.
+    /// The object that represents a tag.
     pub fn tag(&self, t: TagIndex) -> RawRef {
-        // SAFETY: the layout's place, on the store's thread.
+        // SAFETY: the layout's place, on the store's thread (invariant 2).
         RawRef(unsafe { *self.at::<u32>(self.module.layout.tag(t)) })
     }
 
-    /// Where a tag is.
+    /// The slot of a tag.
     pub(crate) fn tag_slot<'h>(&self, _: NoGc<'h>, t: TagIndex) -> Slots<'h> {
-        // SAFETY: the layout's place, which has the context's card; it lives while the store is borrowed.
+        // SAFETY: the layout's place, which uses the context's card. It is alive while the store is borrowed
+        // (invariant 1).
         unsafe { Slots::new(self.at(self.module.layout.tag(t)), 1, &raw mut (*self.vmctx()).global_card, 0) }
     }
 
-    /// A function's place among the store's handles.
+    /// The functions that have a funcref in the context, with their index among the funcrefs.
     pub(crate) fn funcrefs(&self) -> impl Iterator<Item = (FuncRefIndex, FuncIndex)> + '_ {
         self.info().funcrefs.iter().map(|(i, f)| (i, *f))
     }
 }
 
 impl Instance {
-    /// Makes room for the places of its globals.
+    /// Allocates `globals`, if that has not happened yet.
     pub(crate) fn know_globals(&mut self) {
         if self.globals.is_empty() {
             self.globals = vec![u32::MAX; self.module.info().globals.len()];
@@ -219,7 +222,7 @@ impl Instance {
     }
 }
 
-/// The host's place of a global, made when first asked for.
+/// The place in the store of an instance's global, which is added to the store on the first request.
 pub fn global_handle(store: &mut Store, instance: u32, g: GlobalIndex) -> u32 {
     let inst = &mut store.instances[instance];
     inst.know_globals();

@@ -1,4 +1,4 @@
-//! How an instance is made (Wasm 3.0, 4.7.3).
+//! Instantiation (Wasm 3.0, 4.7.3).
 
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::*;
@@ -20,7 +20,7 @@ use crate::store::store::Store;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// What fills an import, already checked to be of the right store and type.
+/// The value of an import, already checked to have the right store and type.
 #[derive(Clone, Copy)]
 pub enum ImportValue {
     Func(FuncRefPtr),
@@ -30,15 +30,16 @@ pub enum ImportValue {
     Tag(u32),
 }
 
-/// Makes an instance and runs its start function. Gives its place in the store, and the generation of that. When a segment or
-/// the start function traps, nobody keeps what was made; others may refer to it by then.
+/// Creates an instance and runs its start function. Returns its place in the store, and the generation of the place. If
+/// initialization or the start function fails, the instance is released, and lives only as long as something refers to
+/// it.
 ///
 /// # Safety
-/// `store` is alive, this is its thread, and no reference into it is alive in the callers (invariant 3). `imports` fit the
-/// module's.
+/// `store` is alive, this is its thread, and no reference into it is alive in the callers (invariant 3). `imports`
+/// match the module's imports.
 pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<(u32, u32)> {
     let (index, generation, instance) = {
-        // SAFETY: the caller's promise; the borrow ends before code runs.
+        // SAFETY: the caller's promise; the borrow ends before code runs (invariant 3).
         let store = unsafe { &mut *store };
         let count = store.instances.len() as u64;
         let index = store.instances.next();
@@ -53,29 +54,29 @@ pub unsafe fn instantiate(store: *mut Store, module: &Arc<Module>, imports: &[Im
         store.instances.insert(Stable::new(made));
         store.placed += 1;
         let instance = store.instances[index].as_ptr();
-        // SAFETY: it never moves, and lives as long as the store (invariant 1).
+        // SAFETY: the instance is in the store and does not move (invariant 1).
         unsafe { (*(*instance).vmctx()).instance = instance.cast() };
-        // The roots that evaluation makes are gone after it, whatever happened.
+        // The scope ends the roots that evaluation creates, even if it fails.
         // SAFETY: as above.
         let initialized = store.in_scope(|store| unsafe { initialize(store, module, instance) });
         initialized.or_else(|e| store.release_instance(index).and(Err(e)))?;
         (index, store.instances.generation(index), instance)
     };
-    // SAFETY: the context is complete (invariant 5), and no borrow is alive.
+    // SAFETY: the context is complete (invariant 5), and no borrow is alive (invariant 3).
     let started = unsafe { start(store, instance) };
-    // SAFETY: the field of a store that is alive.
+    // SAFETY: a field of a live store.
     unsafe { (*store).vm.over() };
     started.map(|()| (index, generation)).inspect_err(|_| {
-        // SAFETY: nothing of it runs any more.
+        // SAFETY: the start function has ended, and no other reference into the store is alive (invariant 3).
         let store = unsafe { &mut *store };
         if store.instances.is_current(index, generation) {
-            // Released already, if a host function did so meanwhile.
+            // This fails if a host function has released the instance already.
             let _ = store.release_instance(index);
         }
     })
 }
 
-/// Allocates everything an instance owns and fills its context.
+/// Allocates everything an instance owns, and fills its context.
 fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) -> Result<Instance> {
     let template = &module.template;
     let info = module.info();
@@ -97,7 +98,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         dropped_data: vec![false; info.data.len()],
         has_known_funcs: Cell::new(false),
     };
-    // SAFETY: a context, which nobody else knows yet.
+    // SAFETY: a context that nothing else refers to yet.
     unsafe {
         let vmctx = instance.vmctx();
         (*vmctx).header.store = store.vm.get();
@@ -127,7 +128,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     put_funcrefs(module, &instance);
     instance.enlisted = module.enlist(instance.vmctx());
     instance.each_global(|g, _| {
-        // SAFETY: the place of a global in the context that nobody else knows yet.
+        // SAFETY: the place of a global, in a context that nothing else refers to yet.
         unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
     });
     Ok(instance)
@@ -136,7 +137,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
 fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, imports: &[ImportValue]) {
     let layout = &module.layout;
     let (mut funcs, mut globals, mut tags) = (0, 0, 0);
-    // SAFETY: every place is the layout's for this import; funcrefs and globals live as long as the store.
+    // SAFETY: every place is the layout's for this import; the funcrefs and globals are alive (invariant 1).
     unsafe {
         for import in imports {
             match *import {
@@ -175,14 +176,14 @@ fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, impo
 }
 
 /// # Safety
-/// `place` is the layout's for a memory.
+/// `place` is the layout's place for a memory.
 unsafe fn put_memory(instance: &Instance, place: u32, memory: &mut Memory) {
     let slot = VmMemorySlot { base: memory.base(), memory: memory.vm(), limit: memory.limit() };
     // SAFETY: the caller's promise.
     unsafe { instance.at::<VmMemorySlot>(place).write(slot) };
 }
 
-/// Makes the memories and tables of the module's own. They join the store when all could be made.
+/// Creates the memories and tables that the module defines. They are added to the store only after all were created.
 fn make_owned(
     store: &mut Store,
     module: &Module,
@@ -227,9 +228,9 @@ fn put_funcrefs(module: &Module, instance: &Instance) {
 }
 
 /// # Safety
-/// As `instantiate`; the instance is complete.
+/// As for `instantiate`; the instance is complete.
 unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
-    // SAFETY: short borrows of boxed things; nothing runs meanwhile.
+    // SAFETY: short borrows of records that do not move (invariant 1); no code runs during them (invariant 3).
     let (code, vmctx, way) = unsafe {
         let inst = &*instance;
         let Some(f) = inst.info().start else { return Ok(()) };
@@ -238,6 +239,6 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
         let engine = &(*store).engine;
         (code, vmctx, Way::of(&*engine.trampoline(type_id)?))
     };
-    // SAFETY: a start function takes and gives nothing; the rest is this function's promise.
+    // SAFETY: a start function has no parameters and no results; the rest is the caller's promise.
     unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }
 }

@@ -1,4 +1,4 @@
-//! Who keeps a part of a store: an instance, a function, a table, a memory, a global.
+//! Keepers: what keeps a part of a store alive. Parts are instances, functions, tables, memories and globals.
 
 use crate::base::Stable;
 use crate::store::parts::global::Global;
@@ -7,18 +7,18 @@ use crate::store::parts::memory::Memory;
 use crate::store::parts::table::Table;
 use crate::store::run::host_func::HostFunc;
 
-/// What has no keeper of its own lives as long as something refers to it (`reach`).
+/// A part without a keeper of its own lives as long as something refers to it (`reach`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keeper {
-    /// The host made it, and has not released it.
+    /// The host created it, and has not released it.
     Host,
-    /// Only what refers to it.
+    /// None: it lives as long as something refers to it.
     Nobody,
-    /// The instance that made it, and whose context it is in.
+    /// The instance that defines it, and whose context contains it.
     Instance(u32),
 }
 
-/// What has a keeper.
+/// A part of a store that has a keeper.
 pub trait Kept {
     fn keeper(&self) -> Keeper;
 }

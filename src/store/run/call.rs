@@ -1,4 +1,4 @@
-//! From the host into WebAssembly.
+//! Calls from the host into WebAssembly.
 
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::{Error, ErrorKind, Result, Trap};
@@ -9,14 +9,14 @@ use crate::store::store::Store;
 use crate::sys::signals::stack_pointer;
 use std::mem::MaybeUninit;
 
-/// Calls machine code. `slots` holds the arguments and takes the results.
+/// Calls machine code. `slots` holds the arguments and receives the results.
 ///
 /// # Safety
 /// * `store` is alive and this is its thread; no Rust reference into it is alive in the callers (invariant 3).
-/// * `vmctx` and `code` belong together and to this store, and are of the type of `way`, which is alive; it is not looked at
-///   any more when machine code runs.
-/// * `slots` has room for the arguments and for the results, and the arguments are of the type; references in them are
-///   of this store.
+/// * `vmctx` and `code` belong together and to this store, and their function has the type of `way`.
+/// * `way` is alive. It is not read once machine code runs.
+/// * `slots` has room for the arguments and for the results, and the arguments have the types of the parameters;
+///   references among them are of this store.
 #[inline(always)]
 pub unsafe fn invoke(
     store: *mut Store,
@@ -37,7 +37,7 @@ pub unsafe fn invoke(
     }
 }
 
-/// The bytes of an entry trampoline's frame, which has arguments and results.
+/// The bytes of an entry trampoline's frame that hold arguments and results.
 ///
 /// # Safety
 /// `way` is alive.
@@ -50,7 +50,7 @@ unsafe fn frame(way: *const Way) -> usize {
 /// Calls machine code from inside another call of the store, perhaps on another stack.
 ///
 /// # Safety
-/// As `invoke`.
+/// As for `invoke`.
 #[cold]
 unsafe fn invoke_elsewhere(
     store: *mut Store,
@@ -70,10 +70,10 @@ unsafe fn invoke_elsewhere(
     }
 }
 
-/// Calls machine code, with the stack limit set.
+/// Calls machine code. The stack limit is already set.
 ///
 /// # Safety
-/// As `invoke`.
+/// As for `invoke`.
 #[inline(always)]
 unsafe fn run(
     store: *mut Store,
@@ -82,8 +82,9 @@ unsafe fn run(
     way: *const Way,
     slots: *mut VmSlot,
 ) -> Result<()> {
-    // SAFETY: the caller's promises. The activation lives until after the entry returned, and nothing refers to it then:
-    // `VmStore.activation` is put back. Its frames are written before they are read (`trap_frames`).
+    // SAFETY: the caller's promises. The activation lives until the entry has returned. Nothing refers to it
+    // afterwards, because `VmStore.activation` is restored. Its frames are written before they are read
+    // (`trap_frames`).
     unsafe {
         let vm = (*store).vm.get();
         let mut activation = MaybeUninit::<Activation>::uninit();
@@ -123,11 +124,11 @@ unsafe fn run(
 /// The error of an activation that ended early.
 ///
 /// # Safety
-/// As `invoke`.
+/// As for `invoke`.
 #[cold]
 unsafe fn failure(store: *mut Store, act: &Activation) -> Error {
     let frames = unwind::describe(act);
-    // SAFETY: machine code has returned; this is the store's thread.
+    // SAFETY: machine code has returned; this is the store's thread (invariant 2).
     let store = unsafe { &mut *store };
     if act.trap == Trap::Interrupted as u8 {
         store.vm.deliver();

@@ -1,4 +1,4 @@
-//! Functions of the host, as WebAssembly calls them.
+//! Host functions that WebAssembly calls.
 
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
 use crate::base::{Error, Result, Stable, Trap};
@@ -13,18 +13,18 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// The host's side: slots hold the arguments and take the results.
+/// The implementation of a host function. The slots hold the arguments and receive the results.
 pub type HostCall = Arc<dyn Fn(*mut Store, *mut VmSlot) -> Result<()> + Send + Sync>;
 
-/// A function of the host's that works on slots, called without a detour. `call` does the same.
+/// A host function on slots that machine code calls directly, without `call_host`. `HostFunc::call` does the same.
 #[derive(Clone, Copy)]
 pub struct Direct {
     pub f: RawCallback,
-    /// Alive as long as the `HostCall` it stands beside.
+    /// Lives as long as the `HostCall` next to it.
     pub data: *mut c_void,
-    /// Takes the error that `f` gave.
+    /// Takes the error that `f` returned.
     pub take_error: unsafe fn(*mut c_void) -> Error,
-    /// What the host calls the function, for messages. Alive as `data` is.
+    /// The host's name for the function, for messages. Lives as long as `data`.
     pub name: *const str,
 }
 
@@ -36,7 +36,7 @@ pub struct HostFunc {
     pub(crate) keeper: Keeper,
     call: HostCall,
     direct: Option<Direct>,
-    /// Its code is the funcref's.
+    /// Contains the funcref's code.
     _trampoline: Arc<Trampoline>,
     pub(crate) ty: DefType,
 }
@@ -87,35 +87,37 @@ impl HostFunc {
     }
 }
 
-/// What tells definitions of host functions apart: what is called, and the type.
+/// Identifies a definition of a host function: the callable, and the type.
 pub type HostKey = (usize, TypeId);
 
 pub fn host_key(ty: TypeId, call: &HostCall) -> HostKey {
     (Arc::as_ptr(call) as *const () as usize, ty)
 }
 
-/// What the host calls a function that works on slots.
+/// The host's name for a function that works on slots.
 ///
 /// # Safety
-/// The context of a `HostFunc` that lives as long as the result is used.
+/// `ctx` is the context of a `HostFunc` that lives as long as the result is used.
 pub unsafe fn name_of<'a>(ctx: *const VmHostFunc) -> &'a str {
-    // SAFETY: the caller's promise; the struct is the first field.
+    // SAFETY: the caller's promise; `VmHostFunc` is the first field of `HostFunc`.
     unsafe { (*(ctx as *const HostFunc)).direct.map_or("a host function", |d| &*d.name) }
 }
 
-/// Does not return when the function fails: the activation ends.
+/// Does not return if the function fails: the activation ends.
 unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
-    // SAFETY: machine code passes the context of a `HostFunc` (the struct is its first field), which lives as long as its
-    // store (invariant 1).
+    // SAFETY: machine code passes the context of a `HostFunc`, whose first field it is. The `HostFunc` stays alive
+    // during the call (invariant 1).
     let (vm, exit_fp, result) = unsafe {
         let vm = (*ctx).header.store;
         let exit_fp = (*vm).exit_fp;
         let store = (*vm).store as *mut Store;
         let func = &*(ctx as *const HostFunc);
-        // Whatever the host releases meanwhile, this stays: the trampoline's frame leads to it (invariant 1).
+        // Whatever the host releases during the call, the `HostFunc` stays: the trampoline's frame refers to it
+        // (invariant 1).
         (vm, exit_fp, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
     };
-    // SAFETY: called from an exit trampoline, whose frame that is. What the result may hold is not dropped: a leak.
+    // SAFETY: called from an exit trampoline, whose frame is `exit_fp`. The result is leaked, so nothing is left to
+    // drop (invariant 4).
     unsafe {
         if (*vm).exit_fp != exit_fp {
             std::mem::forget(result);
@@ -126,20 +128,20 @@ unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
         Ok(Ok(())) => return,
         Ok(Err(e)) => e,
         Err(panic) => {
-            // What a panic's payload does when dropped is not ours to trust.
+            // The payload's own `drop` could do anything, so it is leaked.
             std::mem::forget(panic);
-            // SAFETY: nobody holds a reference to the store now (invariant 3).
+            // SAFETY: no other reference to the store is alive now (invariant 3).
             unsafe { (*((*vm).store as *mut Store)).poison() };
             err!(Internal, "a host function panicked")
         }
     };
-    // SAFETY: called from an exit trampoline; nothing is left to drop here but the error, which is moved away.
+    // SAFETY: called from an exit trampoline; only the error is left to drop, and it is moved away (invariant 4).
     unsafe { trap::raise_error(vm, error) }
 }
 
-/// After a raw callback that gave an error or made references, or in which calls were left that will not return.
+/// Called after a raw callback that returned an error, created references, or left abandoned calls behind.
 unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp: usize) {
-    // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised.
+    // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised (invariant 4).
     unsafe {
         let vm = (*ctx).header.store;
         if (*vm).exit_fp != exit_fp {
@@ -155,8 +157,8 @@ unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp
     }
 }
 
-/// Ends the activation, since the host function's arguments and results are more than the stack has room for.
+/// Ends the activation, because the stack has no room for the host function's arguments and results.
 unsafe extern "C" fn exhausted(ctx: *mut VmHostFunc) {
-    // SAFETY: called from an exit trampoline, which has said where WebAssembly was left; nothing is left to drop.
+    // SAFETY: called from an exit trampoline, which has published its frame; nothing is left to drop (invariant 4).
     unsafe { trap::raise((*ctx).header.store, Trap::StackOverflow) }
 }

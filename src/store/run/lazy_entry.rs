@@ -1,5 +1,5 @@
-//! The first call of a function that may not be compiled yet: from its stub to the function, as if nothing had happened
-//! in between.
+//! The first call of a function that may not be compiled yet: from its stub to the function, with all arguments as the
+//! caller passed them.
 
 use crate::abi::convention::{FLOAT_REGISTERS, INT_ARGUMENTS};
 use crate::abi::vmstruct::{VmCode, VmContext, VmHeader, VmStore};
@@ -11,20 +11,20 @@ use crate::store::store::Store;
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Where stubs jump, with the function's number in `eax` and everything else as at the function's entry; for functions whose
-/// context is the first argument, and for those where it is the second.
+/// The addresses that stubs jump to, with the function's number in `eax` and everything else as at the function's
+/// entry. The first is for functions whose context is the first argument, the other for those where it is the second.
 pub const fn addresses() -> [VmCode; 2] {
     [context_first as *const () as VmCode, context_second as *const () as VmCode]
 }
 
-/// Bytes of the registers that arguments travel in, as they are kept below.
+/// Bytes of the registers that hold arguments, as they are saved below.
 #[cfg(target_arch = "x86_64")]
 const KEPT: usize = INT_ARGUMENTS * 8 + FLOAT_REGISTERS * 16;
 #[cfg(target_arch = "x86_64")]
 const _: () = assert!(KEPT == 176, "what is written below");
 
-/// Keeps the arguments, which are in the registers that the `tail` convention has for them or on the stack, and says where
-/// WebAssembly was left, for errors.
+/// Saves the arguments, which are on the stack or in the argument registers of the `tail` convention. Publishes the
+/// frame where WebAssembly was left, for errors.
 #[cfg(target_arch = "x86_64")]
 macro_rules! first_call {
     ($name:ident, $context:literal) => {
@@ -84,17 +84,17 @@ first_call!(context_first, "rdi");
 #[cfg(target_arch = "x86_64")]
 first_call!(context_second, "rsi");
 
-/// Modules are not compiled lazily here.
+/// Modules are not compiled lazily on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
 extern "C" fn context_first() {}
 #[cfg(not(target_arch = "x86_64"))]
 extern "C" fn context_second() {}
 
-/// The function's code. Raises an error if it can not be compiled.
+/// Returns the function's code. Raises an error if the function cannot be compiled.
 ///
-/// References in its arguments are in no stack map: nothing here collects.
+/// No stack map lists the references among the arguments, so nothing here may collect.
 unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
-    // SAFETY: the stub passes the context of a running instance, which keeps its module (invariant 1).
+    // SAFETY: the stub passes the context of a running instance (invariant 1), which keeps its module (invariant 6).
     let entered = catch_unwind(AssertUnwindSafe(|| unsafe {
         let interrupts = &(*((*(*cx).header.store).store as *const Store)).vm;
         let module = &(*((*cx).instance as *const Instance)).module;
@@ -105,7 +105,7 @@ unsafe extern "C" fn enter(cx: *mut VmContext, index: u32) -> VmCode {
             }
         }
     }));
-    // SAFETY: as above; nothing is left to drop when it raises but the error, which is moved away (invariant 4).
+    // SAFETY: as above. When this raises, only the error is left to drop, and it is moved away (invariant 4).
     unsafe {
         let vm = (*cx).header.store;
         match entered {
