@@ -221,7 +221,7 @@ impl Pool {
         drop(old);
     }
 
-    /// Drops all uses of these images, whose module is gone.
+    /// Unmaps these images from all kept spaces. Their module is gone, so no memory will need them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
             for mut kept in self.shelves() {

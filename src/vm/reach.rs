@@ -204,8 +204,8 @@ impl Reach {
         }
         let (mut act, mut exit_sp) = (vm.activation, vm.exit_sp);
         while !act.is_null() {
-            // SAFETY: WebAssembly waits in calls, so the frames from where it was left to its entry are live, and so are
-            // the registers that a stub has saved there; one activation's frames are on one stack.
+            // SAFETY: WebAssembly waits in calls, so all frames from the exit to the entry of an activation are live,
+            // and so are the registers that a stub has saved there. The frames of one activation are on one stack.
             unsafe {
                 for at in (exit_sp..(*act).entry_fp).step_by(size_of::<usize>()) {
                     if let Some(part) = self.targets.find(word(at)) {

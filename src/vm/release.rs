@@ -25,11 +25,11 @@ pub struct Releases {
     host_funcs: usize,
 }
 
-/// The minimum number of released parts for a search.
+/// Fewer released parts, or new host functions, than this do not make a search due.
 const FEW: usize = 64;
-/// Every this many bytes of live objects raise that minimum by one part, since they make a search more expensive.
+/// For each this many bytes of live objects, one more part must be released, since a search has to trace the objects.
 const BYTES_PER_PART: usize = 64 << 10;
-/// Bytes of memories and tables of released parts that make a search due.
+/// Released parts that hold this many bytes of memories and tables make a search due, however few they are.
 const MANY_BYTES: u64 = 64 << 20;
 
 impl Releases {
