@@ -1,6 +1,7 @@
-//! Compiles a module while it runs. The baseline compiler compiles a function when it is first called. Cranelift
-//! compiles all functions in the background, and those that were called come first. When all functions are compiled,
-//! the module is linked as it would be without lazy compilation, and calls go to the linked code.
+//! Compiles a module while it runs. The baseline compiler compiles a function when it is first called. The final code
+//! of all functions is compiled in the background: by Cranelift, or by the baseline compiler if optimizing would be too
+//! much work. Functions that were called come first. When all functions have their final code, the module is linked as
+//! it would be without lazy compilation, and calls go to the linked code.
 
 use super::engine::Engine;
 use super::first_call;
@@ -94,7 +95,7 @@ impl Lazy {
         Ok(lazy)
     }
 
-    /// Lets the engine's threads compile the module. Their number depends on the module's size.
+    /// Lets the engine's threads compile the module, if they are configured to. Their number depends on the module's size.
     fn compile_in_background(self: &Arc<Lazy>) {
         if self.engine.config.background {
             self.engine.background.add(self, 1 + self.size as usize / LAZY_BYTES_PER_THREAD);
@@ -177,7 +178,7 @@ impl Lazy {
         let Some(code) = self.text.place(&self.source, f, tier, func)? else {
             return Ok(self.wait(interrupted)?.func(f));
         };
-        // The thread that generated the optimized code in the meantime may not have seen that the function was entered.
+        // Another thread may have compiled the final code in the meantime, without seeing that the function was entered.
         let full = self.queue.lock().compiled(f).filter(|_| tier == Tier::AtOnce);
         match full {
             Some(func) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
@@ -206,7 +207,7 @@ impl Lazy {
         Ok(func)
     }
 
-    /// Compiles a function with Cranelift on this thread, or waits for a short time if another thread is compiling it.
+    /// Compiles a function's final code on this thread, or waits for a short time if another thread is compiling it.
     fn compile_or_wait(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let mut queue = self.queue.lock();
         if queue.take(f)? {

@@ -1,4 +1,4 @@
-//! The order in which the functions of a running module are compiled with optimizations.
+//! The order in which the final code of a running module's functions is compiled.
 
 use crate::base::index::*;
 use crate::base::{Error, Result};

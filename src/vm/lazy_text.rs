@@ -40,7 +40,7 @@ struct Places {
     writer: CodeWriter,
     /// The offset of the next function from the start of the code, in bytes.
     next: usize,
-    /// By function: the offset of its optimized code; 0 for none.
+    /// By function: the offset of its final code; 0 for none.
     full: Box<[usize]>,
     /// The module is linked: calls go to the linked code.
     left: bool,
@@ -164,7 +164,7 @@ impl LazyText {
         }
         let owned = self.space.own(&mut places.writer, start);
         owned.map_err(|e| no_code("machine code of this process", e))?;
-        // Baseline code calls through stubs, so its calls reach optimized code as soon as it exists.
+        // Code of the baseline tier calls through stubs, so its calls reach final code as soon as it exists.
         let mut code = func.relocate_alone(start, |callee| match places.full[callee.index()] {
             _ if tier == Tier::AtOnce => self.stub_offset(callee),
             _ if callee == f => start,

@@ -26,13 +26,13 @@ pub enum Resource {
     Memory = 1,
     /// One table, in elements.
     Table = 2,
-    /// The store's instances, as a number.
+    /// The number of the store's instances.
     Instances = 3,
     /// The bytes that objects may use.
     Heap = 4,
 }
 
-/// A question to the limiter, asked before anything is touched.
+/// A request to the limiter. It is asked before anything changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
     pub resource: Resource,

@@ -1,6 +1,6 @@
 //! References and instances that other threads release. Each release is queued until the store is next used. The queue
-//! is found by the store's number, so the releasing thread needs no access to the store, and can come after the store
-//! was destroyed.
+//! is found by the store's number, so the releasing thread needs no access to the store, and a release may arrive after
+//! the store was destroyed.
 
 use super::interrupt::SharedVmStore;
 use super::pool::IDS;

@@ -316,7 +316,7 @@ mod tests {
         let text = format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20000));
         let module = Arc::new(Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap());
         let mut store = Store::new(&engine);
-        // SAFETY: this is its thread, and nothing is imported.
+        // SAFETY: this is the store's thread (invariant 2), and nothing is imported.
         unsafe { instantiate(&raw mut *store, &module, &[]) }.unwrap();
         let image = Arc::downgrade(module.images().by_memory.values().next().unwrap().as_ref().unwrap());
         drop(store);

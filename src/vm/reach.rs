@@ -173,7 +173,7 @@ impl Reach {
                 global.trace(tracer);
             }
         } else if is_func(global.ty().content) {
-            // SAFETY: the global's type.
+            // SAFETY: the global's type says that it holds a function.
             self.func(unsafe { global.get().funcref });
         }
     }
@@ -189,7 +189,7 @@ impl Reach {
         instance.imported_funcs().for_each(|f| self.func(f));
         for (g, decl) in instance.info().globals.iter() {
             if is_func(decl.ty.content) && instance.info().defined_global(g).is_some() {
-                // SAFETY: the global's type.
+                // SAFETY: the global's type says that it holds a function.
                 self.func(unsafe { instance.global_value(g).funcref });
             }
         }

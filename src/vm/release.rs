@@ -104,7 +104,7 @@ impl Store {
 
     /// Releases the host's hold on a host function, by its handle's number.
     pub fn release_func(&mut self, f: u32) -> Result<()> {
-        // SAFETY: a function of this store.
+        // SAFETY: a live funcref of this store (invariant 1).
         let owner = unsafe { (*self.funcs[f].funcref).host_owner() };
         let Some(h) = owner else { return Err(of_instance("function")) };
         self.release(self.hosts[h].keeper, "function", 0)?;
@@ -169,7 +169,7 @@ impl Store {
         let known = instance.has_known_funcs.get().then(|| instance.funcrefs());
         for (_, f) in known.into_iter().flatten() {
             if instance.info().defined_func(f).is_some() {
-                // SAFETY: in the instance's context, which is still there.
+                // SAFETY: the funcref is in the context of `instance`, which is dropped later.
                 self.forget_func(unsafe { &*instance.funcref(f) });
             }
         }
@@ -211,7 +211,7 @@ impl Store {
     pub(super) fn free_host_func(&mut self, h: u32) {
         let is_shared = self.is_shared(h);
         let Some(mut host) = self.hosts.remove(h) else { return };
-        // SAFETY: alive until `dead_funcs` is dropped.
+        // SAFETY: the funcref is a part of `host`, which is alive.
         self.forget_func(unsafe { &*host.funcref() });
         if is_shared {
             self.host_by_call.remove(&host.key());

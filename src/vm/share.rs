@@ -1,5 +1,5 @@
 //! Cached `Arc`s of engines and modules. Every store and every instance holds one. If threads increment and decrement
-//! the same counter, they wait for each other longer than everything else that an instance needs takes.
+//! one shared counter, waiting for each other takes longer than all other work to create and free an instance.
 //!
 //! Therefore a store or instance that is freed does not decrement the counter: it leaves its pointer on its thread's
 //! shelf in the pool, for the next one of the same engine or module. Such pointers would keep each other alive forever,
@@ -71,7 +71,7 @@ impl<T: Shared> Share<T> {
     /// Returns the pointer itself. It does not return to a shelf unless `from_arc` is called.
     pub fn into_arc(self) -> Arc<T> {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: taken once; `this` is not dropped.
+        // SAFETY: the pointer is taken only once, since `this` is not dropped.
         unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
@@ -85,7 +85,7 @@ impl<T: Shared> Deref for Share<T> {
 
 impl<T: Shared> Drop for Share<T> {
     fn drop(&mut self) {
-        // SAFETY: taken once, here.
+        // SAFETY: the pointer is taken only once, here.
         let shared = unsafe { ManuallyDrop::take(&mut self.0) };
         let raw = Arc::as_ptr(&shared);
         // SAFETY: `shared` is counted until it is on the shelf. From then until the shelf is unlocked, no other thread
@@ -144,7 +144,7 @@ mod tests {
 
     fn store_with(engine: &Arc<Engine>, module: &Arc<Module>) -> Stable<Store> {
         let store = Store::new(engine);
-        // SAFETY: this is its thread, and nothing is imported.
+        // SAFETY: this is the store's thread (invariant 2), and nothing is imported.
         unsafe { instantiate(store.as_ptr(), module, &[]) }.unwrap();
         store
     }

@@ -1,6 +1,6 @@
 //! The stubs between machine code and a builtin's shim, by the builtin's class (`abi::builtin::Class`).
 
-/// Pushes all registers that a function of the system's convention may change. The stack stays aligned.
+/// Pushes all registers that the system's calling convention lets a function change. The stack stays aligned.
 #[cfg(target_arch = "x86_64")]
 macro_rules! keep_registers {
     () => {
@@ -34,7 +34,7 @@ macro_rules! keep_registers {
         )
     };
 }
-/// The other way round.
+/// Restores the registers that `keep_registers` has pushed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! bring_registers_back {
     () => {
@@ -68,7 +68,8 @@ macro_rules! bring_registers_back {
         )
     };
 }
-/// Pushes all registers that a function of the system's convention may change; of some it keeps the lower halves only.
+/// Pushes all registers that the system's calling convention lets a function change. It preserves only the lower halves
+/// of v8 to v15, so these are pushed as well.
 #[cfg(target_arch = "aarch64")]
 macro_rules! keep_registers {
     () => {
@@ -101,7 +102,7 @@ macro_rules! keep_registers {
         )
     };
 }
-/// The other way round.
+/// Restores the registers that `keep_registers` has pushed.
 #[cfg(target_arch = "aarch64")]
 macro_rules! bring_registers_back {
     () => {

@@ -26,7 +26,7 @@ pub struct Table {
     vm: *mut VmTable,
     /// Owns that part for a table that the host created.
     _own: Option<Stable<VmTable>>,
-    /// Elements there is room for.
+    /// Capacity in elements.
     capacity: u64,
     /// The space of the elements, if they are not in memory of the allocator.
     space: Option<Space>,
@@ -102,7 +102,7 @@ impl Table {
 
     /// The address range of its elements.
     pub fn span(&self) -> std::ops::Range<usize> {
-        // SAFETY: `vm` lives as long as the table (invariant 1).
+        // SAFETY: `vm` lives at least as long as the table (invariant 1).
         let start = unsafe { (*self.vm).elements } as usize;
         start..start + self.layout(self.capacity).size()
     }
@@ -113,7 +113,7 @@ impl Table {
 
     /// The number of elements.
     pub fn len(&self) -> u64 {
-        // SAFETY: `vm` lives as long as the store (invariant 1).
+        // SAFETY: `vm` lives at least as long as the table (invariant 1).
         unsafe { (*self.vm).length }
     }
 
@@ -169,7 +169,7 @@ impl Table {
         Ok(Some(old))
     }
 
-    /// Elements there is room for.
+    /// Capacity in elements.
     pub(super) fn capacity(&self) -> u64 {
         self.capacity
     }

@@ -61,7 +61,7 @@ impl Store {
         let new = self.alloc_first(TAG_TYPE, 0)?;
         let (no_gc, tag) = (new.no_gc(), new.finish());
         let (instance, index) = of.map_or((0, 0), |(i, t)| (i + 1, t.as_u32()));
-        // It has no handle yet, which 0 means.
+        // A handle of 0 means that the tag has none yet.
         for (offset, word) in [(TAG_FUNC_TYPE, ty.0), (TAG_HANDLE, 0), (TAG_INSTANCE, instance), (TAG_INDEX, index)] {
             // SAFETY: these are the words of a tag that was just created.
             unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() = word };

@@ -48,7 +48,7 @@ impl Drop for Timer {
     }
 }
 
-/// Deadlines whose thread was started at some time. Entries whose engine is gone are removed now and then.
+/// Each `Deadlines` whose thread was started. Those that are gone are removed when the next thread starts.
 static STARTED: Mutex<Vec<Weak<Deadlines>>> = Mutex::new(Vec::new());
 
 /// Runs in a child process after a fork. The thread does not exist there, but stores may have deadlines, which are not

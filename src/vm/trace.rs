@@ -14,8 +14,8 @@ use crate::gc::object::is_object;
 use std::fmt;
 use std::ptr::NonNull;
 
-/// Gives all references outside of the heap to the tracer. A minor collection passes by what can not have changed since
-/// the last one: tables, globals and segments with clean cards, and frames that have not run.
+/// Passes all references outside of the heap to the tracer. A minor collection skips everything that cannot have
+/// changed since the last collection: tables, globals and segments with clean cards, and frames that have not run.
 pub fn roots(store: &mut Store, tracer: &mut Tracer) {
     for table in store.tables.values().filter(|t| t.is_gc()) {
         table.trace(tracer);
@@ -31,7 +31,7 @@ pub fn roots(store: &mut Store, tracer: &mut Tracer) {
 
 /// Passes the references in frames to the tracer.
 pub fn frames_of(store: &Store, tracer: &mut Tracer) {
-    // SAFETY: a collection happens on the store's thread while its frames are live.
+    // SAFETY: a collection runs on the store's thread (invariant 2) while its frames are live.
     unsafe { frames(store, |frame| frame.trace(tracer)) };
 }
 
@@ -95,7 +95,7 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
             (0..slots.len()).for_each(|e| give(element(e), Holder::Segment(*i, s, e)));
         }
     }
-    // SAFETY: this is the store's thread (invariant 2), and WebAssembly waits in calls while its objects are looked at.
+    // SAFETY: this is the store's thread (invariant 2), and its frames are live.
     unsafe {
         frames(store, |frame| {
             for below in frame.slots.iter() {

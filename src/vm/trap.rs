@@ -18,7 +18,7 @@ pub fn install_handlers() -> Result<()> {
     handlers::install(decide).map_err(refused)
 }
 
-/// Like `install_handlers`, but checks only as much as one system call can report.
+/// Like `install_handlers`, but looks at only one of the handlers, which takes one system call.
 pub fn check_handlers() -> Result<()> {
     handlers::check(decide).map_err(refused)
 }
@@ -30,7 +30,7 @@ fn refused(e: std::io::Error) -> Error {
 /// Called in the signal handler: decides whether a fault is one of our traps.
 fn decide(pc: usize, fp: usize) -> Option<Resume> {
     let trap = code_memory::find(pc, |owner, offset| match owner {
-        // SAFETY: what is found is kept (invariant 6).
+        // SAFETY: the code that was found is alive (invariant 6).
         Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
         // Trampolines have no instructions that can fault.
         Owner::Trampolines(_) => None,

@@ -25,7 +25,7 @@ impl Store {
         // SAFETY: the caller's promise, and nothing is collected here.
         let found = unsafe { no_gc.adopt(exception) }.and_then(|e| Some((e, tag_of(no_gc, e)?)));
         let Some((exception, tag)) = found else { return text };
-        // SAFETY: the tag of an exception of this store.
+        // SAFETY: this is the tag of an exception of this store.
         let (name, ty) = unsafe { (self.tag_name(no_gc, tag), func_type(no_gc, tag)) };
         match name {
             Some(name) => text.extend([" ", &shown(name)]),

@@ -78,7 +78,7 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
     pcs.iter()
         .filter_map(|pc| {
             code_memory::find(*pc, |owner, offset| match owner {
-                // SAFETY: what is found is kept (invariant 6).
+                // SAFETY: the code that was found is alive (invariant 6).
                 Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
                 Owner::Trampolines(_) => None,
             })?
@@ -111,7 +111,7 @@ pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
 /// The frame must be live, and (pc, fp) must come from `calling_frame`.
 pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = code_memory::find(pc, |owner, offset| match owner {
-        // SAFETY: what is found is kept (invariant 6).
+        // SAFETY: the code that was found is alive (invariant 6).
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         Owner::Trampolines(_) => None,
     })??;

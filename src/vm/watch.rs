@@ -76,7 +76,7 @@ impl Store {
         if are_few || (self.id + n).is_multiple_of(u64::from(LOOKS)) { self.look_at_handlers() } else { Ok(()) }
     }
 
-    /// Makes sure that the signal handlers are ours. Most checks cover only what one system call can report.
+    /// Makes sure that the signal handlers are ours. Most checks look at only one of them, which takes one system call.
     fn look_at_handlers(&mut self) -> Result<()> {
         self.watch.looks = self.watch.looks.wrapping_add(1);
         if self.watch.looks.is_multiple_of(LOOKS) {
