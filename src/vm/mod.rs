@@ -11,9 +11,9 @@
 //!    part of the store, not in an object, and not in any word of a stack frame. A search runs only at a safepoint.
 //! 2. **One thread.** A store and everything in it is used by one thread at a time. Other threads access only the two
 //!    atomics of `VmStore` (`interrupt`) and, under a lock, the queue of releases (`mailbox`).
-//! 3. **No borrow across machine code.** While machine code or a host function runs, the frames below it on the stack
-//!    hold no Rust reference to the store or to anything that the store owns. They hold raw pointers. The running code
-//!    can therefore create its own references.
+//! 3. **No borrow across machine code.** While machine code or a host function runs, no frame further out on the stack
+//!    holds a Rust reference to the store or to anything that the store owns; such frames hold raw pointers. The
+//!    running code can therefore create its own references.
 //! 4. **Nothing to drop in skipped frames.** A trap resumes at the entry trampoline and skips the frames in between.
 //!    These are frames of machine code, of the naked stubs, and of `raise`. None of them owns anything that would have
 //!    to be dropped.

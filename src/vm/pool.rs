@@ -1,6 +1,6 @@
 //! The address space of freed memories and large tables, which the engine keeps for new ones.
 //!
-//! Reserving and releasing address space costs more than everything else that an instance needs. The thread that
+//! Reserving and releasing address space costs more than all other work to create and free an instance. The thread that
 //! returns a space resets it before any other thread can take it. Threads have shelves of their own, so that they do
 //! not wait for each other. A thread that finds nothing on its own shelf looks at the others.
 

@@ -256,8 +256,8 @@ impl Reach {
     }
 }
 
-/// The address ranges of released parts, and of parts that keep a released instance alive. A word of a frame that
-/// points into a range keeps its part alive.
+/// The address ranges of released parts, and of the parts that belong to released instances. A word of a frame that
+/// points into a range keeps the released part or instance alive.
 struct Targets(Vec<(Range<usize>, Part)>);
 
 impl Targets {

@@ -25,9 +25,9 @@ pub struct Releases {
     host_funcs: usize,
 }
 
-/// Fewer released parts, or new host functions, than this do not make a search due.
+/// With fewer released parts and new host functions than this, their number does not make a search due.
 const FEW: usize = 64;
-/// For each this many bytes of live objects, one more part must be released, since a search has to trace the objects.
+/// One more part must be released for each block of this many bytes of live objects, since a search traces the objects.
 const BYTES_PER_PART: usize = 64 << 10;
 /// Released parts that hold this many bytes of memories and tables make a search due, however few they are.
 const MANY_BYTES: u64 = 64 << 20;

@@ -1,6 +1,6 @@
 //! Saved modules: a header, the module's bytes, and its machine code and tables, aligned so that a mapped file can be
-//! used in place. These are checked before use: version, contract, settings and processor by a hash; damage by another
-//! hash; and that the engine supports every feature that the saving engine had enabled.
+//! used in place. Before use, one hash checks the version, contract, settings and processor, and another one checks for
+//! damage. The engine must also support every feature that the saving engine had enabled.
 //!
 //! Loading a saved module means running its code, so it must come from a trusted source: the hashes only guard against
 //! accidents.
@@ -201,8 +201,7 @@ pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
     let extra = Extra::new(engine, linked)?;
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // A name that is unique even among other processes and containers. If such a file exists nevertheless, it is not
-    // overwritten.
+    // A name that is unique even among other processes and containers. If such a file exists anyway, it is not overwritten.
     let salt = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
     let name = xxh3_64_with_seed(&salt.to_le_bytes(), (&raw const pieces) as u64);
     let mut part = path.as_os_str().to_owned();

@@ -49,7 +49,7 @@ impl Store {
         fps.into_iter().rev().try_for_each(|fp| self.open_scope_of(fp))
     }
 
-    /// Opens the scope of the host function that was entered from WebAssembly at `fp`.
+    /// Opens the scope of the host function whose call left WebAssembly at `fp`.
     fn open_scope_of(&mut self, fp: usize) -> Result<()> {
         self.callback_scopes.try_reserve(1).map_err(|_| no_scope())?;
         let depth = self.scopes;
@@ -60,7 +60,7 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the scopes of the host function that was entered from WebAssembly at `exit_fp`, if it has opened any.
+    /// Closes the scopes of the host function whose call left WebAssembly at `exit_fp`, if it has opened any.
     #[inline(always)]
     pub fn close_callback_scope(&mut self, exit_fp: usize) {
         // SAFETY: this is the store's thread (invariant 2).
