@@ -1,4 +1,4 @@
-//! A compiled module: what it declares, its code, and the bytes its segments come from.
+//! A compiled module: its declarations, its code, and the bytes of its segments.
 
 use crate::abi::code::Code;
 use crate::abi::layout::ContextLayout;
@@ -23,10 +23,10 @@ pub struct Module {
     pub layout: ContextLayout,
     pub(crate) template: Template,
     pub(crate) offers: AtomicUsize,
-    /// Its own globals that hold references to objects.
+    /// The module's own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
     code: Machine,
-    /// Whether code looks at the heap's base, which then must be there before it runs.
+    /// Whether code reads the heap's base. If so, the heap must exist before the code runs.
     pub uses_heap: bool,
 }
 
@@ -36,7 +36,7 @@ enum Machine {
 }
 
 impl Module {
-    /// Validates and compiles a binary module; its functions later, if the engine is configured so.
+    /// Validates and compiles a binary module. If the engine compiles lazily, functions are compiled later.
     pub fn new(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
         Module::make(engine, bytes).map_err(|e| refusal::explain(e, bytes, engine.config.features))
     }
@@ -59,8 +59,8 @@ impl Module {
             if let Ok(lazy) = Lazy::new(engine, &source, &bodies, uses_heap, keep) {
                 return Ok(Module::with(engine, source, Machine::Lazy(lazy), uses_heap));
             }
-            // Where the system has no memory for such code, there may be some for the ordinary kind. If not, nobody should have to
-            // wait for the compiler to hear of it.
+            // The system may have memory for ordinary code even if it has none for lazily compiled code. If it has none
+            // for either, this fails before the module is compiled.
             Executable::new(&[0]).map_err(|e| no_code("machine code", e))?;
             let code = engine.compiler.module(&source.info, bytes, &bodies, engine.types.view())?;
             return Module::compiled(engine, source, code);
@@ -69,7 +69,7 @@ impl Module {
         Module::compiled(engine, Source::new(bytes, decoded.info), code)
     }
 
-    /// A module from all of its code, which is kept if there is a cache.
+    /// Creates a module from all of its code, and stores the code in the cache if there is one.
     fn compiled(engine: &Arc<Engine>, source: Arc<Source>, code: Code) -> Result<Module> {
         let linked = Linked::new(&source, code)?;
         if let Some(cache) = &engine.config.cache {
@@ -78,7 +78,7 @@ impl Module {
         Ok(Module::of_linked(engine, source, linked))
     }
 
-    /// A module from all of its code in place.
+    /// Creates a module from linked code.
     pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked) -> Module {
         let uses_heap = linked.uses_heap;
         Module::with(engine, source, Machine::Linked(linked), uses_heap)
@@ -105,17 +105,17 @@ impl Module {
         &self.source.info
     }
 
-    /// What its memories start with.
+    /// The initial contents of its memories.
     pub fn images(&self) -> &Images {
         &self.source.images
     }
 
-    /// The binary it was made from.
+    /// The binary that it was compiled from.
     pub fn bytes(&self) -> &[u8] {
         &self.source.bytes
     }
 
-    /// All of its code, which is waited for.
+    /// The linked code. Waits until all functions are compiled.
     pub fn linked(&self) -> Result<&Linked> {
         match &self.code {
             Machine::Linked(linked) => Ok(linked),
@@ -125,7 +125,7 @@ impl Module {
 
     /// As `func_code`, for many functions.
     pub fn func_codes(&self) -> impl Fn(DefinedFuncIndex) -> VmCode + '_ {
-        // Looked up once, not for each.
+        // Looked up once, not for each function.
         let linked = match &self.code {
             Machine::Linked(linked) => Some((linked.text().as_ptr(), &linked.tables().funcs[..])),
             Machine::Lazy(_) => None,
@@ -136,7 +136,7 @@ impl Module {
         }
     }
 
-    /// What leads to a function with a body: its entry, or a stub.
+    /// The address to call for a function with a body: its entry, or a stub.
     pub fn func_code(&self, f: DefinedFuncIndex) -> VmCode {
         match &self.code {
             Machine::Linked(linked) => linked.func(f),
@@ -144,7 +144,7 @@ impl Module {
         }
     }
 
-    /// The entry of a function whose stub was called.
+    /// The entry of a function whose stub was called. Compiles the function if necessary.
     pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         match &self.code {
             Machine::Linked(linked) => Ok(linked.func(f)),
@@ -152,7 +152,7 @@ impl Module {
         }
     }
 
-    /// Keeps the funcrefs of a complete context leading to the functions themselves, as they are compiled.
+    /// Keeps the funcrefs of a complete context pointing to the functions' current code as they are compiled.
     pub fn enlist(&self, context: *mut VmContext) -> Option<Enlisted> {
         match &self.code {
             Machine::Linked(_) => None,

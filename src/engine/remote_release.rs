@@ -1,5 +1,6 @@
-//! What other threads release: it waits at the store, which looks at it when it is next used. Known by the store's number, so
-//! that who releases needs no store, and may come after its end.
+//! References and instances that other threads release. Each release is queued until the store is next used. The queue
+//! is found by the store's number, so the releasing thread needs no access to the store, and a release may arrive after
+//! the store was destroyed.
 
 use crate::abi::vmstruct::ATTENTION_MAIL;
 use crate::engine::interrupt::SharedVmStore;
@@ -10,7 +11,7 @@ use rustc_hash::FxHashMap;
 use std::sync::atomic::Ordering::AcqRel;
 use std::sync::{Arc, Weak as WeakArc};
 
-/// What was released.
+/// A queued release.
 #[derive(Clone, Copy)]
 pub enum Release {
     Ref(Root),
@@ -20,11 +21,11 @@ pub enum Release {
 
 type Directory = Mutex<Option<FxHashMap<u64, WeakArc<SharedVmStore>>>>;
 
-/// In cache lines of its own.
+/// Aligned so that each shard has cache lines of its own.
 #[repr(align(128))]
 struct Shard(Directory);
 
-/// So that threads that make stores do not wait for each other.
+/// Several shards, so that threads that create stores do not wait for each other.
 const SHARDS: usize = 64;
 static STORES: [Shard; SHARDS] = [const { Shard(Mutex::new(None)) }; SHARDS];
 
@@ -42,7 +43,8 @@ pub fn unregister(store: u64) {
     }
 }
 
-/// From any thread. Nothing happens if the store is gone, or there is no memory: then it is released with the store.
+/// Queues a release. Can be called from any thread. Does nothing if the store is gone. If there is no memory, the
+/// reference or instance is released with the store.
 pub fn send(store: u64, release: Release) {
     let shared = shard(store).lock().as_ref().and_then(|stores| stores.get(&store)?.upgrade());
     let Some(shared) = shared else { return };

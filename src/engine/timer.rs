@@ -1,5 +1,5 @@
-//! Deadlines: one thread for an engine interrupts stores when theirs pass. It starts with the first deadline, and ends with the
-//! engine, or when no deadline is left.
+//! Deadlines. One thread per engine interrupts stores when their deadlines pass. It starts with the first deadline, and
+//! ends with the engine, or when no deadline is left.
 
 use crate::engine::interrupt::SharedVmStore;
 use crate::sys::lock::{Condvar, Mutex, call_in_children};
@@ -9,11 +9,11 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// The engine's.
+/// An engine's timer.
 #[derive(Default)]
 pub struct Timer(Arc<Deadlines>);
 
-/// What stores and the thread share.
+/// The state that stores share with the thread.
 #[derive(Default)]
 pub struct Deadlines {
     queue: Mutex<Queue>,
@@ -22,13 +22,13 @@ pub struct Deadlines {
 
 #[derive(Default)]
 struct Queue {
-    /// The process that has the thread, if there is one.
+    /// The process in which the thread runs, if there is a thread.
     running: Option<u32>,
     next_number: u64,
     stores: BTreeMap<Ticket, Weak<SharedVmStore>>,
 }
 
-/// A deadline in the queue, to be cancelled: when it passes, and a number that no other has.
+/// A deadline in the queue, used to cancel it: the time at which it passes, and a unique number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Ticket {
     pub at: Instant,
@@ -48,24 +48,25 @@ impl Drop for Timer {
     }
 }
 
-/// Those that had a thread since this was last looked through.
+/// Each `Deadlines` whose thread was started. Those that are gone are removed when the next thread starts.
 static STARTED: Mutex<Vec<Weak<Deadlines>>> = Mutex::new(Vec::new());
 
-/// In a child process: its stores may have deadlines, too, and nobody sets them again.
+/// Runs in a child process after a fork. The thread does not exist there, but stores may have deadlines, which are not
+/// set again.
 fn restart() {
     let started: Vec<_> = STARTED.lock().iter().filter_map(Weak::upgrade).collect();
     for deadlines in started {
         let mut q = deadlines.queue.lock();
         if !q.stores.is_empty() {
-            // Without a thread now, the next deadline tries again.
+            // If no thread can be started now, the next deadline tries again.
             let _ = deadlines.start(&mut q);
         }
     }
 }
 
 impl Deadlines {
-    /// The deadline of `store` passes after `after`, unless cancelled. `first` runs if nothing can fail any more, and while no
-    /// deadline passes. Fails when the system gives no thread.
+    /// Adds a deadline for `store` that passes after `after`, unless it is cancelled. `first` runs when nothing can
+    /// fail anymore, and no deadline passes while it runs. Fails if the system cannot start a thread.
     pub fn add(
         self: &Arc<Self>,
         after: Duration,
@@ -84,13 +85,13 @@ impl Deadlines {
         Ok(ticket)
     }
 
-    /// After this, the deadline has passed or never will.
+    /// Cancels a deadline. After this call, the deadline has either passed or never will.
     pub fn cancel(&self, ticket: Ticket) {
         self.queue.lock().stores.remove(&ticket);
         self.changed.notify_one();
     }
 
-    /// Makes sure that there is a thread, and that it looks at what has changed.
+    /// Makes sure that the thread runs, and wakes it to look at the change.
     fn start(self: &Arc<Self>, q: &mut Queue) -> io::Result<()> {
         if q.running == Some(process()) {
             self.changed.notify_one();

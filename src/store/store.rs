@@ -1,4 +1,4 @@
-//! A store: owns what runs.
+//! A store, which owns everything that a running program consists of.
 
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::limits::LAZY_STACK_FACTOR;
@@ -31,90 +31,90 @@ use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::sync::Arc;
 
-/// A function the host knows: where it is and how it is entered.
+/// A function that the host knows: its funcref, and how to call it.
 pub struct FuncEntry {
     pub funcref: FuncRefPtr,
     pub way: Way,
     pub ty: Arc<FuncType>,
 }
 
-/// The scope of a host function that runs, opened when it was first needed.
+/// The scope of a running host function, opened when it was first needed.
 pub struct CallbackScope {
-    /// The `exit_fp` of the host function before this one that has one.
+    /// The `exit_fp` of the next outer host function that has a scope.
     pub(crate) previous_fp: usize,
-    /// Scopes that were open before.
+    /// The number of scopes that were open before.
     pub(crate) depth: u32,
 }
 
 pub struct Store {
     pub vm: Arc<SharedVmStore>,
-    /// Unique in the process; 0 is no store's.
+    /// Unique in the process; 0 is not the number of any store.
     pub id: u64,
     pub account: Account,
-    /// A host function's error on its way to the caller of the activation it ended.
+    /// A host function's error, until it reaches the caller of the activation that it ended.
     pub error: Option<Error>,
-    /// A panic was caught while this store ran: its state can not be trusted any more.
+    /// A panic was caught while this store ran, so its state cannot be trusted anymore.
     pub poisoned: bool,
     pub(crate) watch: Watch,
-    /// The address of the outermost activation, while others are inside of it; 0 otherwise.
+    /// The address of the outermost activation while other activations are inside of it; 0 otherwise.
     pub(crate) outermost: usize,
     /// The stack limit of the call in progress.
     pub stack_limit: usize,
     pub(crate) stacks: Stacks,
-    /// The engine's, unless the host has changed it.
+    /// The engine's configuration, unless the host has changed it.
     pub heap_config: HeapConfig,
-    /// What objects may take until the limiter is asked; without one, anything.
+    /// Bytes that objects may use before the limiter is asked again; unlimited if there is no limiter.
     pub(crate) heap_granted: usize,
     pub gc_hook: Option<GcHook>,
-    /// What a floor above keeps with the store.
+    /// A value that a higher layer stores here.
     pub attached: Option<Box<dyn Any + Send>>,
-    /// Made on first use.
+    /// Created on first use.
     pub heap: Option<Box<Heap>>,
-    /// Scopes of roots that are open.
+    /// The number of scopes of roots that are open.
     pub scopes: u32,
-    /// Of host functions that run, those that have a scope of their own.
+    /// The scopes of running host functions, for those that have one.
     pub(crate) callback_scopes: Vec<CallbackScope>,
-    /// Functions that objects refer to, by number; the first is null.
+    /// Functions that objects refer to, by number. The first is null.
     pub numbered: Vec<FuncRefPtr>,
-    /// Numbers whose functions are gone.
+    /// Numbers whose functions were freed.
     pub(crate) free_numbers: Vec<u32>,
-    /// Functions on their way into objects.
+    /// Functions that are being stored into objects.
     pub held_funcs: Vec<FuncRefPtr>,
     pub(crate) releases: Releases,
-    /// How many instances were ever in place: code of theirs may have run.
+    /// The number of instances that were ever added to the store, so that their code may have run.
     pub placed: u64,
-    /// Modules of instances that were freed while something ran.
+    /// Modules of instances that were freed while code was running (invariant 6).
     pub(crate) left_modules: Vec<Arc<Module>>,
-    /// Host functions that are gone, whose finalizers wait.
+    /// Host functions that were freed and whose finalizers have not run yet.
     pub dead_funcs: Vec<Stable<HostFunc>>,
-    /// Host functions that have no store of their own, by what they call.
+    /// Host functions of linkers' definitions, by what they call.
     pub(crate) host_by_call: FxHashMap<HostKey, u32>,
-    /// The instances with globals or segments that the collector has to look at.
+    /// The instances with globals or segments that the collector must trace.
     pub traced: Vec<u32>,
     pub funcs: Slab<FuncEntry>,
-    // Dropped in this order: tables and globals point into contexts.
-    // Stable, since machine code and contexts hold their addresses.
+    // The order of the fields matters when they are dropped: tables and globals point into contexts. The pointers are
+    // stable because machine code and contexts hold the addresses (invariant 1).
     pub tables: Slab<Stable<Table>>,
     pub memories: Slab<Stable<Memory>>,
     pub globals: Slab<Global>,
     /// Tags that the host knows.
     pub tags: Slab<Tag>,
-    /// So many there may be before it is looked which of them have died.
+    /// The number of tags at which the next check for dead tags happens.
     pub(crate) tags_at_next_look: usize,
     pub(crate) hosts: Slab<Stable<HostFunc>>,
     pub instances: Slab<Stable<Instance>>,
     pub(crate) kept_types: KeptTypes,
-    /// Last: the rest may need it for its own end.
+    /// Last, because other fields may need it while they are dropped.
     pub engine: Share<Engine>,
 }
 
-/// The functions that objects refer to, of a store where none does: only null.
+/// The `numbered` functions of a store whose objects refer to no function: only null.
 struct NoFuncs([FuncRefPtr; 1]);
-// SAFETY: null, never written.
+// SAFETY: it is null and never written.
 unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 
-/// What one call may use of its stack, at most.
+/// The maximum number of bytes of the stack that one call may use.
 fn most_stack(engine: &Engine) -> usize {
     let factor = if engine.config.lazy { LAZY_STACK_FACTOR } else { 1 };
     engine.config.max_wasm_stack.saturating_mul(factor)
@@ -165,7 +165,7 @@ impl Store {
         });
         remote_release::register(store.id, &store.vm);
         let address = store.as_ptr().cast();
-        // SAFETY: nobody else knows the store yet.
+        // SAFETY: no other code has access to the store yet.
         unsafe {
             (*store.vm.get()).store = address;
             (*store.vm.get()).funcs = NO_FUNCS.0.as_ptr();
@@ -174,7 +174,7 @@ impl Store {
         store
     }
 
-    /// An error if a bug of the engine was met while it ran.
+    /// Fails if the store is poisoned.
     pub fn check_sound(&self) -> Result<()> {
         if self.poisoned {
             return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
@@ -182,22 +182,22 @@ impl Store {
         Ok(())
     }
 
-    /// The store's state can not be trusted any more.
+    /// Marks the store's state as no longer trustworthy.
     pub fn poison(&mut self) {
         self.poisoned = true;
-        // So that it is looked at.
+        // The next entry then takes the slow path, which checks `poisoned`.
         self.watch = Watch::default();
     }
 
-    /// Whether WebAssembly of this store is running, below on the stack.
+    /// Whether WebAssembly of this store is running further out on the stack.
     pub fn is_running(&self) -> bool {
         self.vm.is_running()
     }
 
-    /// The host's handle of a function, the same for the same funcref.
+    /// The host's handle of a function. It is the same for the same funcref.
     ///
     /// # Safety
-    /// `f` is a funcref of this store, alive.
+    /// `f` must be a live funcref of this store.
     pub unsafe fn func_handle(&mut self, f: FuncRefPtr) -> Result<u32> {
         // SAFETY: the caller's promise (invariant 1).
         let funcref = unsafe { &mut *f };
@@ -210,21 +210,21 @@ impl Store {
         Ok(funcref.handle - 1)
     }
 
-    /// A function gets a number, which has to be taken back at its end.
+    /// Records that a function receives a number or handle, which has to be released when its instance is freed.
     pub(crate) fn note_known(&mut self, f: &VmFuncRef) {
         if f.host_owner().is_none() {
             self.instances[f.owner].has_known_funcs.set(true);
         }
     }
 
-    /// Adds a host function that the host keeps; gives its funcref.
+    /// Adds a host function that the host keeps. Returns its funcref.
     pub fn add_host_func(&mut self, ty: &DefType, call: HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
         let index = self.new_host_func(ty, call, direct, Keeper::Host)?;
         Ok(self.hosts[index].funcref())
     }
 
-    /// The host function of a definition, which lives as long as something refers to it; gives its funcref. There is one in
-    /// a store.
+    /// Returns the funcref of the host function for a linker's definition. There is one in each store, and it lives as
+    /// long as something refers to it.
     pub fn shared_host_func(&mut self, ty: &DefType, call: &HostCall, direct: Option<Direct>) -> Result<FuncRefPtr> {
         let index = match self.host_by_call.get(&host_key(ty.id, call)) {
             Some(index) => *index,
@@ -250,7 +250,7 @@ impl Drop for Store {
         self.report_leaks();
         remote_release::unregister(self.id);
         self.vm.end();
-        // First: it writes to the `VmStore`, and its objects' finalizers run.
+        // The heap is dropped first, because it writes to the `VmStore`, and its objects' finalizers run.
         drop(self.heap.take());
         for table in std::mem::take(&mut self.tables).into_values() {
             table.into_inner().free(&self.engine);

@@ -1,4 +1,4 @@
-//! What is compiled next in full, of a module that runs meanwhile.
+//! The order in which the final code of a running module's functions is compiled.
 
 use crate::base::index::*;
 use crate::base::{Error, Result};
@@ -6,21 +6,21 @@ use crate::compile::CompiledFunc;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Bytes of a frame that is worth replacing soon.
+/// A function whose frame has more bytes than this is replaced early.
 const LARGE_FRAME: u32 = 4096;
 
 pub struct Queue {
     /// By function.
     funcs: Vec<Step>,
-    /// Functions that were entered.
+    /// Functions that were entered; they are compiled before others.
     used: VecDeque<DefinedFuncIndex>,
-    /// The least function that may wait.
+    /// No function below this index waits, except those in `used`.
     next: usize,
     /// Functions that are not compiled yet.
     left: usize,
-    /// Why not everything will be there.
+    /// The reason why the module cannot be completed.
     failure: Option<Error>,
-    /// Why some of what was taken may never be put.
+    /// The reason why some functions that were taken may never be completed.
     lost: Option<Error>,
 }
 
@@ -50,7 +50,8 @@ impl Queue {
         }
     }
 
-    /// Takes a function that is wanted now, to compile it. False when somebody has; an error when there will be no code.
+    /// Takes a function to compile it now. Returns false if it is taken or compiled already, and an error if it could
+    /// not be compiled.
     pub fn take(&mut self, f: DefinedFuncIndex) -> Result<bool> {
         match &self.funcs[f.index()] {
             Step::Failed(e) => Err(e.clone()),
@@ -67,13 +68,13 @@ impl Queue {
         waits
     }
 
-    /// Nothing was done about a function that was taken.
+    /// Puts back a function that was taken and not compiled.
     pub fn give_back(&mut self, f: DefinedFuncIndex) {
         self.funcs[f.index()] = Step::Waiting;
         self.used.push_back(f);
     }
 
-    /// The most useful function to compile, which is taken.
+    /// Takes the function that is most useful to compile next.
     pub fn next(&mut self) -> Option<DefinedFuncIndex> {
         while let Some(f) = self.used.pop_front() {
             if self.begin(f) {
@@ -90,16 +91,16 @@ impl Queue {
         None
     }
 
-    /// A function is entered in code that was made at once, with frames of so many bytes.
+    /// Records that a function runs as baseline code, whose frames have `frame_size` bytes.
     pub fn entered(&mut self, f: DefinedFuncIndex, frame_size: u32) {
-        // First those that take much stack.
+        // Functions that use much stack come first.
         match frame_size > LARGE_FRAME {
             true => self.used.push_front(f),
             false => self.used.push_back(f),
         }
     }
 
-    /// What has become of a function that was taken. Gives whether it was the last one that everything waits for.
+    /// Records the result for a function that was taken. Returns whether it was the last one.
     pub fn put(&mut self, f: DefinedFuncIndex, result: Result<Arc<CompiledFunc>>) -> bool {
         let failed = result.as_ref().err().cloned();
         self.funcs[f.index()] = result.map_or_else(Step::Failed, Step::Done);
@@ -108,18 +109,18 @@ impl Queue {
         self.left == 0
     }
 
-    /// Whether all functions are compiled, and not put together yet.
+    /// Whether all functions were compiled without a failure.
     pub fn is_complete(&self) -> bool {
         self.left == 0 && self.failure.is_none()
     }
 
-    /// An error if not everything will be there.
+    /// Returns an error if the module cannot be completed.
     pub fn check(&self) -> Result<()> {
         self.check_lost()?;
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// An error if somebody who compiled was lost.
+    /// Returns an error if a compiling thread has panicked.
     pub fn check_lost(&self) -> Result<()> {
         self.lost.clone().map_or(Ok(()), Err)
     }
@@ -128,7 +129,7 @@ impl Queue {
         self.lost = Some(e);
     }
 
-    /// What others had begun waits again.
+    /// Functions that other threads had begun wait again.
     pub fn forget_others(&mut self) {
         self.lost = None;
         if self.left > 0 {
@@ -137,7 +138,7 @@ impl Queue {
         }
     }
 
-    /// All functions, if all could be compiled.
+    /// All functions, if all were compiled.
     pub fn all(&self) -> Option<Vec<Arc<CompiledFunc>>> {
         (0..self.funcs.len()).map(|f| self.compiled(DefinedFuncIndex::new(f))).collect()
     }
@@ -146,7 +147,7 @@ impl Queue {
         self.failure = Some(e);
     }
 
-    /// Lets go of all code: nobody asks for it any more.
+    /// Releases all code of the functions. The linked module is used from then on.
     pub fn clear(&mut self) {
         self.funcs.iter_mut().for_each(|f| *f = Step::Taken);
     }

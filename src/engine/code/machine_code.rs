@@ -1,4 +1,4 @@
-//! Machine code of a module and what is needed to name an address in it.
+//! Machine code of a module, and the tables that describe an address in it.
 
 use crate::abi::code::*;
 use crate::abi::vmstruct::VmCode;
@@ -12,7 +12,7 @@ use crate::sys::shared::Shared;
 use crate::wasm::module::ModuleInfo;
 use std::sync::Arc;
 
-/// What a module is made from: its bytes, and what they declare.
+/// The source of a module: its bytes, and what they declare.
 pub struct Source {
     pub bytes: Shared<u8>,
     pub info: ModuleInfo,
@@ -25,7 +25,8 @@ impl Source {
     }
 }
 
-/// Tables of some of a module's functions, which stand one behind the other. Offsets count from the first one's start.
+/// Tables of consecutive functions of a module, whose code is contiguous. Offsets are relative to the start of the
+/// first function.
 pub struct ModuleCode {
     source: Arc<Source>,
     /// The first of the functions.
@@ -60,12 +61,12 @@ impl From<Code> for Tables {
     }
 }
 
-/// All functions of a module, compiled and put together.
+/// All functions of a module, compiled and linked.
 pub struct Linked {
     text: Executable,
-    /// Boxed: the code directory holds its address.
+    /// Boxed because the code directory stores its address.
     code: Box<ModuleCode>,
-    /// Whether code looks at the heap's base, which then must be there before it runs.
+    /// Whether code reads the heap's base. If so, the heap must exist before the code runs.
     pub uses_heap: bool,
 }
 
@@ -76,7 +77,7 @@ impl Linked {
         Ok(Linked::of(source, text, code.into(), uses_heap))
     }
 
-    /// From tables that belong to the text.
+    /// Creates a linked module from a text and the tables that belong to it.
     pub fn of(source: &Arc<Source>, text: Executable, tables: Tables, uses_heap: bool) -> Linked {
         let code = Box::new(ModuleCode::new(source, DefinedFuncIndex::new(0), tables));
         registry::register(text.as_ptr() as usize, text.len(), Owner::Module(&*code));
@@ -107,7 +108,7 @@ impl Drop for Linked {
     }
 }
 
-/// The calls of a module whose exceptions are caught where they were called.
+/// The call sites of a module that have exception handlers.
 #[derive(Clone, Copy)]
 pub struct Catches<'a> {
     tries: &'a [TrySite],
@@ -115,7 +116,7 @@ pub struct Catches<'a> {
 }
 
 impl<'a> Catches<'a> {
-    /// The handlers of the call that returns at `offset`.
+    /// The handlers of the call whose return address is `offset`.
     #[inline(always)]
     pub fn at(self, offset: u32) -> Option<(&'a TrySite, &'a [Handler])> {
         let i = self.tries.binary_search_by_key(&offset, |t| t.return_at).ok()?;
@@ -129,12 +130,12 @@ impl ModuleCode {
         ModuleCode { source: source.clone(), first, tables }
     }
 
-    /// A function's place among those here.
+    /// The position in `funcs` of the function that contains `offset`.
     fn func_at(&self, offset: u32) -> Option<usize> {
         self.tables.funcs.partition_point(|f| f.start <= offset).checked_sub(1)
     }
 
-    /// Where the function around `offset` begins. Async-signal-safe.
+    /// The start of the function that contains `offset`. Async-signal-safe.
     pub fn func_start(&self, offset: u32) -> Option<u32> {
         Some(self.tables.funcs[self.func_at(offset)?].start)
     }
@@ -145,13 +146,13 @@ impl ModuleCode {
         Trap::from_u8(self.tables.traps[i].trap as u8)
     }
 
-    /// Where the frame that returns to `offset` keeps its instance's context, in bytes below the frame pointer.
+    /// The place of the context in the frame that returns to `offset`, in bytes below the frame pointer.
     pub fn vmctx_below_fp(&self, offset: u32) -> Option<usize> {
         let f = &self.tables.funcs[self.func_at(offset - 1)?];
         (f.vmctx_below_fp != 0).then_some(f.vmctx_below_fp as usize)
     }
 
-    /// Where the frame that returns to `offset` keeps references, and its context, in bytes below the frame pointer.
+    /// The places of references and of the context in the frame that returns to `offset`, in bytes below the frame pointer.
     pub fn stack_map(&self, offset: u32) -> Option<(StackSlots<'_>, usize)> {
         let i = self.tables.stack_maps.binary_search_by_key(&offset, |m| m.return_at).ok()?;
         let part = self.tables.stack_maps[i].part;
@@ -159,17 +160,17 @@ impl ModuleCode {
         Some((slots, self.vmctx_below_fp(offset)?))
     }
 
-    /// What is known of calls that catch.
+    /// The call sites that have exception handlers.
     pub fn catches(&self) -> Catches<'_> {
         Catches { tries: &self.tables.tries, handlers: &self.tables.handlers }
     }
 
-    /// Bytes from the first function's start to the last one's end.
+    /// Bytes from the start of the first function to the end of the last one.
     pub fn len(&self) -> u32 {
         self.tables.funcs.last().map_or(0, |f| f.start + f.len)
     }
 
-    /// Names the frame whose faulting instruction begins, or whose call ends, with the byte at `offset`.
+    /// Names the frame at `offset`, which is the first byte of a faulting instruction or the last byte of a call.
     pub fn describe(&self, offset: u32) -> Option<Frame> {
         let call = self.tables.calls.binary_search_by_key(&(offset + 1), |c| c.return_at);
         let trap = self.tables.traps.binary_search_by_key(&offset, |t| t.at);

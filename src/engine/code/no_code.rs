@@ -1,11 +1,11 @@
-//! The error of machine code that can not be where it could run.
+//! The error when machine code cannot be placed in executable memory.
 
 use crate::base::Error;
 use crate::err;
 use crate::sys::refused;
 use std::io;
 
-/// The error of `what`, for which there is no memory, or for which the system refuses executable memory.
+/// The error when there is no memory for `what`, or when the system forbids executable memory.
 #[cold]
 pub fn no_code(what: &str, e: io::Error) -> Error {
     if !refused::is_refused(&e) {

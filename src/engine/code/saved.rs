@@ -1,7 +1,9 @@
-//! Saved modules: a header, the module's bytes, its machine code and tables, in such places that a file can be used where it
-//! is mapped. Checked before use: version, contract, settings and processor by a hash, damage by another, and that the engine
-//! takes all features that the one before took. Whoever loads one
-//! runs its code, so it must come from a trusted place: the hashes guard against accidents only.
+//! Saved modules: a header, the module's bytes, and its machine code and tables, aligned so that a mapped file can be
+//! used in place. Before use, one hash checks the version, contract, settings and processor, and another one checks for
+//! damage. The engine must also support every feature that the saving engine had enabled.
+//!
+//! Loading a saved module means running its code, so it must come from a trusted source: the hashes only guard against
+//! accidents.
 
 use crate::abi::code::{CATCH_ALL, NO_PART, StackPart, TrampolineCode, Trampolines, TrySite};
 use crate::abi::settings::SETTINGS;
@@ -36,25 +38,28 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 mod tests;
 
 const MAGIC: [u8; 8] = *b"\0wrtmod\x08";
-/// The module, its text, that of its trampolines, its tables, those of the trampolines, its memories' images as records and as bytes,
-/// and facts.
+/// The parts: the module's bytes, its text, its trampolines' text, its tables, its trampolines' tables, its memories'
+/// images as records and as bytes, and facts.
 const PARTS: usize = 16;
-/// Words before the parts' places: magic, contract, hash of the rest, then what the contract was made of: version, processor, settings.
+/// Words before the places of the parts: magic, contract, hash of the rest, then the contents of the contract: version,
+/// processor, settings.
 const FIRST_PART: usize = 5 + SETTINGS;
-/// Those, and place and length of each part.
+/// Bytes of the header: these words, and the place and length of each part.
 const HEADER: usize = (FIRST_PART + 2 * PARTS) * 8;
-/// Where the hashed part begins.
+/// The offset at which the hashed bytes begin.
 const HASHED: usize = 24;
-/// Parts start at multiples of this; text and images at one of `PAGE`, the largest page there is, and trampolines at one of `UNIT`.
+/// Parts start at multiples of this. Text and images start at multiples of `PAGE`, the largest page size there is, and
+/// trampolines at multiples of `UNIT`.
 const ALIGN: usize = 16;
 const PAGE: usize = 64 << 10;
-/// Bytes that are worth a thread that looks for damage.
+/// A saved module of at least this many bytes is checked for damage on a thread of its own.
 const PARALLEL_CHECK: usize = 4 << 20;
 const TEXT: usize = 1;
 const TRAMPOLINES: usize = 2;
 const IMAGES: usize = 14;
 
-/// An image: the memory it is of, where it starts there and its length, both in `UNIT`s. Images stand one behind the other.
+/// An image: its memory, and its start in that memory and its length, both in `UNIT`s. Images are stored one after the
+/// other.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct ImageRecord {
@@ -62,24 +67,24 @@ struct ImageRecord {
     start: u32,
     len: u32,
 }
-// SAFETY: 32-bit numbers.
+// SAFETY: it consists of 32-bit numbers only, so it has no padding, and all bit patterns are valid.
 unsafe impl Plain for ImageRecord {}
 
-/// The smallest page there is.
+/// The smallest page size there is.
 const UNIT: usize = 4096;
-/// Bits of the facts.
+/// Bits of the first of the facts.
 const USES_HEAP: u32 = 1;
 const HAS_IMAGES: u32 = 2;
-/// The facts, and the two halves of the set of features under which the module was found valid.
+/// Number of words of facts: the bits, and the two halves of the set of features with which the module was validated.
 const FACTS: usize = 3;
 
 /// The extension of a file that is being written.
 pub const PART: &str = "part";
 
-/// What has to be made to be saved.
+/// Parts that must be created for saving.
 struct Extra {
     trampolines: Trampolines,
-    /// By type index, the place of its trampoline.
+    /// By type index, the place of the type's trampoline.
     places: Vec<u32>,
     records: Vec<ImageRecord>,
     bytes: Vec<u8>,
@@ -106,11 +111,11 @@ impl Extra {
     }
 }
 
-/// A saved module in pieces, which are written one behind the other.
+/// A saved module in pieces, which are written one after the other.
 struct Pieces<'a> {
     header: Vec<u8>,
     parts: [&'a [u8]; PARTS],
-    /// Zeros in front of each.
+    /// The number of zeros before each part.
     gaps: [usize; PARTS],
 }
 
@@ -157,7 +162,7 @@ impl<'a> Pieces<'a> {
         let mut pieces = Pieces { header, parts, gaps };
         let mut hasher = Xxh3Default::new();
         let mut skip = HASHED;
-        // Cannot fail: the hasher takes everything.
+        // This cannot fail: the hasher accepts everything.
         let _ = pieces.each(|piece| {
             hasher.update(&piece[std::mem::take(&mut skip)..]);
             Ok(())
@@ -166,7 +171,7 @@ impl<'a> Pieces<'a> {
         pieces
     }
 
-    /// Bytes of all.
+    /// The total number of bytes.
     fn len(&self) -> u64 {
         (self.header.len() + self.parts.iter().map(|p| p.len()).sum::<usize>() + self.gaps.iter().sum::<usize>()) as u64
     }
@@ -190,12 +195,13 @@ pub fn save(module: &Module) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Writes the compiled module to a file, which is there whole or not at all: others may read and write it meanwhile.
+/// Writes the compiled module to a file. The file appears complete or not at all, so other processes can read and write
+/// it at the same time.
 pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
     let extra = Extra::new(engine, linked)?;
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // A name that nobody else has, in other processes and containers neither; if there is such a file, it is not written.
+    // A name that is unique even among other processes and containers. If such a file exists anyway, it is not overwritten.
     let salt = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
     let name = xxh3_64_with_seed(&salt.to_le_bytes(), (&raw const pieces) as u64);
     let mut part = path.as_os_str().to_owned();
@@ -206,7 +212,7 @@ pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
     let mut file = File::create_new(part).map_err(can_not)?;
     let written = pieces.each(|piece| file.write_all(piece)).and_then(|()| fs::rename(part, path));
     written.map_err(|e| {
-        // What could not be written is not left behind.
+        // Remove the incomplete file.
         let _ = fs::remove_file(part);
         can_not(e)
     })
@@ -237,14 +243,14 @@ impl Place<'_> {
     fn executable(&self, part: Part) -> io::Result<Executable> {
         match self.mapped(part, PAGE) {
             Some(Ok(text)) => Ok(text),
-            // On a file system that nothing may be executed from.
+            // The file system may forbid executing anything on it.
             Some(Err(e)) => self.copied(part).map_err(|second| refused::both(&e, second)),
             None => self.copied(part),
         }
     }
 
-    /// Code that is needed as long as types are, which may be longer than the file has to stay as it is: mapped only if there is no
-    /// other way.
+    /// Trampolines' code, which lives as long as the types. That may be longer than the file stays unchanged, so the
+    /// code is mapped only if it cannot be copied.
     fn lasting(&self, part: Part) -> io::Result<Executable> {
         self.copied(part).or_else(|e| self.mapped(part, UNIT).filter(|_| refused::is_refused(&e)).unwrap_or(Err(e)))
     }
@@ -267,14 +273,14 @@ struct Part {
     len: usize,
 }
 
-/// A module from saved bytes.
+/// Loads a module from saved bytes.
 pub fn load(engine: &Arc<Engine>, saved: &[u8]) -> Result<Module> {
     load_from(engine, Place::Memory(saved))
 }
 
-/// A module from a file, which is mapped: it must not be changed in place as long as the module lives.
+/// Loads a module from a file, which is mapped. The file must not be changed in place as long as the module lives.
 pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
-    // Without waiting for whoever writes to it, if it is a pipe.
+    // If it is a pipe, opening it must not wait for a writer.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
     let file = file.and_then(FileMapping::new);
     let file = file.map_err(|e| err!(Io, "can not read {}: {e}", path.display()))?;
@@ -316,11 +322,11 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let trampolines: Shared<TrampolineCode> = place.shared(trampolines).ok_or_else(damaged)?;
     let places: Shared<u32> = place.shared(places).ok_or_else(damaged)?;
     let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == FACTS).ok_or_else(damaged)?;
-    // Its bodies are not validated again: what they could use must be what this engine takes.
+    // The bodies are not validated again, so this engine must support every feature that they could use.
     let saved_with = FeatureSet::from_bits(facts[1] as u64 | (facts[2] as u64) << 32);
     let beyond = saved_with.beyond(engine.config.features);
     let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
-    // Reading what the module declares is safe whatever it is, and takes as long as looking for damage.
+    // Decoding the declarations is safe even if the bytes are damaged, and takes about as long as the check for damage.
     let (is_whole, decoded) = std::thread::scope(|scope| {
         let check = || is_whole(place.bytes());
         let thread = std::thread::Builder::new().name("wrt-check".into()).stack_size(THREAD_STACK);
@@ -376,7 +382,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     Ok(Module::of_linked(engine, source, linked))
 }
 
-/// The images where they stand. `None` if they do not fit this system's pages.
+/// The images, used where they are stored. `None` if they do not fit this system's page size.
 fn place_images(place: &Place<'_>, info: &ModuleInfo, records: &[ImageRecord], all: Part) -> Option<Images> {
     let mut by_memory: PrimaryMap<MemoryIndex, Option<Arc<Image>>> = info.memories.keys().map(|_| None).collect();
     let mut at = all.at;
@@ -390,14 +396,14 @@ fn place_images(place: &Place<'_>, info: &ModuleInfo, records: &[ImageRecord], a
     Some(Images { by_memory, complete: true })
 }
 
-/// Whether everything behind the hash in a header is what it was.
+/// Whether everything after the hash in the header is unchanged.
 fn is_whole(saved: &[u8]) -> bool {
     let mut hasher = Xxh3Default::new();
     hasher.update(&saved[HASHED..]);
     saved[HASHED - 8..HASHED] == hasher.digest().to_le_bytes()
 }
 
-/// Whether these can be bytes that `save` gave, here or somewhere alike; where the parts are.
+/// Checks that these bytes can be output of `save` under the same contract, and returns the places of the parts.
 fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
     if saved.len() < HEADER || saved[..8] != MAGIC {
         return Err(not_saved(saved));
@@ -417,7 +423,7 @@ fn check(engine: &Engine, saved: &[u8]) -> Result<[Part; PARTS]> {
     Ok(parts)
 }
 
-/// The error of bytes that do not begin as a saved module of this version does.
+/// The error for bytes that do not begin like a saved module of this version.
 #[cold]
 fn not_saved(bytes: &[u8]) -> Error {
     let format = MAGIC.len() - 1;
@@ -438,7 +444,7 @@ fn not_saved(bytes: &[u8]) -> Error {
     }
 }
 
-/// The error of code made under another contract: what is different.
+/// The error for code that was compiled under another contract: names the difference.
 #[cold]
 fn other_contract(own: Contract, version: u64, processor: u64, settings: [u64; SETTINGS]) -> Error {
     let text = |v: u64| format!("{}.{}.{}", v >> 32, v >> 16 & 0xffff, v & 0xffff);

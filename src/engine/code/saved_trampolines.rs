@@ -1,5 +1,6 @@
-//! Trampolines in saved modules, so that nothing is compiled for calls in either direction: of every function type that the module
-//! declares, since each may be the type of a function that the host calls, or makes. Types of one shape share one.
+//! Trampolines in saved modules, so that calls in either direction need no compilation. There is one for every function
+//! type that the module declares, since the host may call or create a function of any of these types. Types of one
+//! shape share a trampoline.
 
 use crate::abi::code::{NO_TRAMPOLINE, TrampolineCode, Trampolines};
 use crate::base::Result;
@@ -11,17 +12,17 @@ use crate::wasm::registry::DefType;
 use std::io;
 use std::sync::Arc;
 
-/// The trampolines of a module's types, and by type index which is whose.
+/// The trampolines of a module's types, and the place of each type's trampoline, by type index.
 pub fn make(engine: &Engine, info: &ModuleInfo) -> Result<(Trampolines, Vec<u32>)> {
     let types = info.types.values().map(|ty| ty.func().map(|func| &**func));
     let (made, places) = engine.compiler.trampolines(types)?;
-    // Not to compile them again when the module is used.
+    // So that they are not compiled again when the module is used.
     attach(info, &places, || TrampolineText::new(made.clone(), engine.runtime.personality));
     Ok((made, places))
 }
 
-/// Whether these can be what `make` gave: functions one behind the other in `len` bytes of text, and one trampoline for each function
-/// type at most, with a way for raw functions where the type has one.
+/// Whether these can be output of `make`: functions one after the other in `len` bytes of text, and at most one
+/// trampoline for each function type. It must have a raw exit if the type has no references, and none otherwise.
 pub fn are_sound(info: &ModuleInfo, len: usize, codes: &[TrampolineCode], places: &[u32]) -> bool {
     let mut end = 0;
     let in_order = codes.iter().all(|c| {
@@ -38,8 +39,8 @@ pub fn are_sound(info: &ModuleInfo, len: usize, codes: &[TrampolineCode], places
     in_order && end as usize <= len && places.len() == info.types.len() && info.types.values().zip(places).all(fits)
 }
 
-/// Keeps trampolines with the types that have none yet, from what `text` gives, which is asked once at most. Where it has nothing to
-/// give, those that are needed will be compiled.
+/// Attaches trampolines to the types that have none yet. `text` is called at most once. If it fails, trampolines are
+/// compiled when they are needed.
 pub fn attach(info: &ModuleInfo, places: &[u32], text: impl Fn() -> io::Result<Arc<TrampolineText>>) {
     let mut known = None;
     for (ty, place) in info.types.values().zip(places) {

@@ -1,8 +1,9 @@
-//! Machine code of a module that is compiled function by function: a slot and a stub for each function, and the functions
-//! that were called so far.
+//! The machine code of a module that is compiled function by function: a slot and a stub for each function, and the
+//! functions that were called so far.
 //!
-//! A function is entered through its stub, which jumps to where its slot says: at first to a call of `first_call`, then to
-//! the function. No code is changed after it was written; only slots are, which are data.
+//! A function is entered through its stub, which jumps to the address in the function's slot. At first the slot points
+//! to code that calls `first_call`, and later to the function itself. Code is never changed after it was written; only
+//! slots change, and they are data.
 
 use crate::abi::vmstruct::VmCode;
 use crate::base::Result;
@@ -17,19 +18,19 @@ use crate::sys::mmap::{CodeSpace, CodeWriter};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 
-/// Bytes of a stub, and of what it jumps to.
+/// Size of a stub in bytes, including the jump to `first_call` that its slot points to at first.
 const STUB: usize = 16;
-/// Ways into `first_call`, which have the first slots and stand in front of the stubs.
+/// Number of entries to `first_call`. They use the first slots, and their stubs come before those of functions.
 const WAYS: usize = 2;
-/// Room for machine code: this many bytes for each byte of WebAssembly, and for each function. What does not fit is
-/// entered when the whole module is there.
+/// Space reserved for machine code: this many bytes for each byte of WebAssembly, and for each function. A function
+/// that does not fit is entered when the whole module is linked.
 const ROOM_FOR_BYTE: usize = 24;
 const ROOM_FOR_FUNC: usize = 512;
 
 pub struct LazyText {
     space: CodeSpace,
     funcs: usize,
-    /// In the order of their places, which is the order in which they were put there. Each function twice at most.
+    /// Sorted by address, which is the order in which functions were placed. Each function is placed at most twice.
     placed: Box<[OnceLock<Placed>]>,
     count: AtomicUsize,
     places: Mutex<Places>,
@@ -37,11 +38,11 @@ pub struct LazyText {
 
 struct Places {
     writer: CodeWriter,
-    /// Where the next function goes, in bytes from the code's start.
+    /// The offset of the next function from the start of the code, in bytes.
     next: usize,
-    /// By function: where its code of the full tier is; 0 for none.
+    /// By function: the offset of its final code; 0 for none.
     full: Box<[usize]>,
-    /// Everything is elsewhere.
+    /// The module is linked: calls go to the linked code.
     left: bool,
 }
 
@@ -51,8 +52,9 @@ struct Placed {
 }
 
 impl LazyText {
-    /// Stubs for all functions of `source`; `first_call` is what they jump to at first, with the function's index in `eax`: where
-    /// the context is the first argument, and where it is the second.
+    /// Creates stubs for all functions of `source`. At first they jump to `first_call` with the function's index in
+    /// `eax`. The first entry is for functions whose first argument is the context, the second for those whose second
+    /// argument is the context.
     pub fn new(source: &Source, first_call: [VmCode; WAYS]) -> Result<Arc<LazyText>> {
         let funcs = source.info.bodies.len();
         let stubs = ((WAYS + funcs) * STUB).next_multiple_of(ALIGN);
@@ -84,7 +86,7 @@ impl LazyText {
             code.extend_from_slice(&(way as i32 - (at + STUB) as i32).to_le_bytes());
             text.func_slot(i).store(text.address(at + 6).cast_mut(), Relaxed);
         }
-        // SAFETY: nobody knows it yet.
+        // SAFETY: no other thread or code has access to this text yet.
         unsafe { text.places.lock().writer.write(0, &code) };
         let text = Arc::new(text);
         let start = text.space.code() as usize;
@@ -92,7 +94,7 @@ impl LazyText {
         Ok(text)
     }
 
-    /// `jmp [slot]`, for the place `at`.
+    /// Encodes `jmp [slot]` for the offset `at`.
     fn jump_through(&self, slot: usize, at: usize) -> [u8; 6] {
         let distance = (slot * size_of::<usize>()) as i64 - (self.space.data_len() + at + 6) as i64;
         let [a, b, c, d] = (distance as i32).to_le_bytes();
@@ -101,8 +103,8 @@ impl LazyText {
 
     fn slot(&self, i: usize) -> &AtomicPtr<u8> {
         assert!(i < WAYS + self.funcs);
-        // SAFETY: the data has room for a word for each way and function, aligned, and is only used as such. Machine code
-        // reads them, too.
+        // SAFETY: the data has an aligned word for each entry and each function, and is only accessed as atomic words.
+        // Machine code reads them, too.
         unsafe { &*self.space.data().cast::<AtomicPtr<u8>>().add(i) }
     }
 
@@ -118,18 +120,18 @@ impl LazyText {
         (WAYS + f.index()) * STUB
     }
 
-    /// What always leads to the function.
+    /// The address of a function's stub, which is always valid to call.
     pub fn stub(&self, f: DefinedFuncIndex) -> VmCode {
         self.address(self.stub_offset(f))
     }
 
-    /// Where the function is now, if it was entered before.
+    /// The current address of a function's code, if the function was entered before.
     pub fn entered(&self, f: DefinedFuncIndex) -> Option<VmCode> {
         let code = self.func_slot(f).load(Acquire).cast_const();
         (code != self.address(self.stub_offset(f) + 6)).then_some(code)
     }
 
-    /// From now on calls arrive at these places.
+    /// Redirects all calls to the addresses that `code` returns.
     pub fn enter_all_at(&self, code: impl Fn(DefinedFuncIndex) -> VmCode) {
         let mut places = self.places.lock();
         places.left = true;
@@ -140,8 +142,8 @@ impl LazyText {
         self.func_slot(f).store(code.cast_mut(), Release);
     }
 
-    /// Puts a function's code there, and lets calls arrive at it, unless there is better code already. Gives where calls arrive;
-    /// `None` when there is no room.
+    /// Writes a function's code and redirects calls to it, unless better code is there already. Returns the address
+    /// that calls now go to, or `None` if there is no space.
     pub fn place(
         &self,
         source: &Arc<Source>,
@@ -162,14 +164,14 @@ impl LazyText {
         }
         let owned = self.space.own(&mut places.writer, start);
         owned.map_err(|e| no_code("machine code of this process", e))?;
-        // What was made at once calls through stubs, and so arrives at full code as soon as there is some.
+        // Code of the baseline tier calls through stubs, so its calls reach final code as soon as it exists.
         let mut code = func.relocate_alone(start, |callee| match places.full[callee.index()] {
             _ if tier == Tier::AtOnce => self.stub_offset(callee),
             _ if callee == f => start,
             0 => self.stub_offset(callee),
             at => at,
         })?;
-        // SAFETY: behind everything that was placed; the lock is held.
+        // SAFETY: this range comes after all code that was placed, so no other code is overwritten, and the lock is held.
         unsafe { places.writer.write(start, &std::mem::take(&mut code.text)) };
         places.next = (start + func.len()).next_multiple_of(ALIGN);
         if tier == Tier::Full {
@@ -183,7 +185,7 @@ impl LazyText {
         Ok(Some(self.address(start)))
     }
 
-    /// The code at an offset from the start, and the offset in it. Async-signal-safe.
+    /// Returns the code at an offset from the start, and the offset within that code. Async-signal-safe.
     pub fn find(&self, offset: usize) -> Option<(&ModuleCode, usize)> {
         let placed = &self.placed[..self.count.load(Acquire)];
         let start = |p: &OnceLock<Placed>| p.get().map_or(usize::MAX, |p| p.start);

@@ -1,5 +1,7 @@
-//! Compiling a module while it runs: a function at once when it is first called, everything in full in the background,
-//! first what was called. When all is there it is put together as it would have been without all this, and calls go there.
+//! Compiles a module while it runs. The baseline compiler compiles a function when it is first called. The final code
+//! of all functions is compiled in the background: by Cranelift, or by the baseline compiler if optimizing would be too
+//! much work. Functions that were called come first. When all functions have their final code, the module is linked as
+//! it would be without lazy compilation, and calls go to the linked code.
 
 use crate::abi::vmstruct::{VmCode, VmContext, VmFuncRef};
 use crate::base::index::*;
@@ -23,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Who waits looks after this time whether he is interrupted, or has to help.
+/// How long a waiting thread sleeps before it checks again whether it was interrupted or can compile a function itself.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 pub struct Lazy {
@@ -31,33 +33,33 @@ pub struct Lazy {
     source: Arc<Source>,
     facts: ModuleFacts,
     bodies: Vec<Body>,
-    /// Whether its instances have a heap from the start.
+    /// Whether instances of this module have a heap from the start.
     uses_heap: bool,
     text: Arc<LazyText>,
     queue: Mutex<Queue>,
-    /// A function is compiled, or all are put together.
+    /// Notified when a function is compiled, or when the module is linked.
     changed: Condvar,
-    /// Nobody wants more.
+    /// The module was dropped: its other functions are not compiled.
     stopped: AtomicBool,
     linked: OnceLock<Linked>,
-    /// Whether `on_linked` is done.
+    /// Whether `on_linked` has returned, or is not waited for.
     kept: AtomicBool,
-    /// Contexts whose funcrefs lead to stubs.
+    /// Contexts whose funcrefs point to stubs.
     contexts: Mutex<Vec<usize>>,
-    /// The process whose threads have taken functions.
+    /// The process whose threads have taken functions from the queue.
     process: AtomicU32,
     meter: CodeMeter,
-    /// Bytes of all bodies, and of those that the engine's progress counts as done.
+    /// Bytes of all bodies, and of those that the engine's progress already counts as done.
     size: u64,
     done: AtomicU64,
-    /// Called with everything.
+    /// Called with the linked module.
     on_linked: Option<OnLinked>,
 }
 
 pub type OnLinked = Box<dyn Fn(&Linked) + Send + Sync>;
 
 impl Lazy {
-    /// Starts to compile. The bodies are valid.
+    /// Starts to compile. The bodies must be valid.
     pub fn new(
         engine: &Arc<Engine>,
         source: &Arc<Source>,
@@ -92,14 +94,14 @@ impl Lazy {
         Ok(lazy)
     }
 
-    /// Lets the engine's threads compile it, as many as the module is worth.
+    /// Lets the engine's threads compile the module, if they are configured to. Their number depends on the module's size.
     fn compile_in_background(self: &Arc<Lazy>) {
         if self.engine.config.background {
             self.engine.background.add(self, 1 + self.size as usize / LAZY_BYTES_PER_THREAD);
         }
     }
 
-    /// Compiles the next function. False when there is none left, or nobody wants it any more.
+    /// Compiles the next function. Returns false if there is none left, or if the module was dropped.
     pub fn compile_next(&self, compiler: &mut FuncCompiler) -> bool {
         self.settle_in();
         if self.stopped.load(Relaxed) {
@@ -108,7 +110,7 @@ impl Lazy {
         let worked = catch_unwind(AssertUnwindSafe(|| {
             let Some(f) = ({ self.queue.lock().next() }) else { return false };
             let result = self.compile(compiler, f);
-            // Without memory it is left to who calls.
+            // If there was no memory for it, the thread that calls the function compiles it.
             self.put(f, result).is_ok()
         }));
         worked.unwrap_or_else(|_| {
@@ -118,12 +120,12 @@ impl Lazy {
         })
     }
 
-    /// Everything, as soon as it is there. Helps to get there.
+    /// Returns the linked module as soon as it is complete. This thread helps to compile it.
     pub fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<&Linked> {
         self.settle_in();
         loop {
             self.compile_the_rest(interrupted)?;
-            // Also if that has failed before: there may be memory now.
+            // This is tried again even if it failed before: there may be memory now.
             if self.queue.lock().is_complete() && self.linked.get().is_none() {
                 self.finish()?;
             }
@@ -139,12 +141,12 @@ impl Lazy {
         }
     }
 
-    /// What leads to a function, whether it is compiled or not.
+    /// The address to call for a function, whether it is compiled or not.
     pub fn code(&self, f: DefinedFuncIndex) -> VmCode {
         self.linked.get().map_or_else(|| self.text.stub(f), |l| l.func(f))
     }
 
-    /// A function's code, which is compiled if it was not yet.
+    /// The address of a function's code. Compiles the function if it is not compiled yet.
     pub fn enter(self: &Arc<Lazy>, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         if self.settle_in() && !self.stopped.load(Relaxed) {
             self.compile_in_background();
@@ -175,7 +177,7 @@ impl Lazy {
         let Some(code) = self.text.place(&self.source, f, tier, func)? else {
             return Ok(self.wait(interrupted)?.func(f));
         };
-        // Who made the full code meanwhile may not have seen that the function is entered.
+        // Another thread may have compiled the final code in the meantime, without seeing that the function was entered.
         let full = self.queue.lock().compiled(f).filter(|_| tier == Tier::AtOnce);
         match full {
             Some(func) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
@@ -183,7 +185,7 @@ impl Lazy {
         }
     }
 
-    /// A function that somebody waits for; `None` if it has to be compiled in full.
+    /// Compiles a function with the baseline compiler. Returns `None` if that compiler cannot compile it.
     fn compile_at_once(&self, f: DefinedFuncIndex) -> Result<Option<CompiledFunc>> {
         let env = self.engine.compiler.env(&self.source.info, &self.facts, self.engine.types.view());
         let func = compile_baseline(&env, f, &self.source.bytes, &self.bodies[f.index()])?;
@@ -198,13 +200,13 @@ impl Lazy {
 
     fn checked(&self, func: CompiledFunc) -> Result<CompiledFunc> {
         if func.uses_heap() && !self.uses_heap {
-            // Its instances have no heap: it would find null where the heap is.
+            // Instances of this module have no heap: the code would find null where it expects the heap's base.
             return Err(err!(Internal, "code looks into objects, and the validator has not seen it"));
         }
         Ok(func)
     }
 
-    /// Compiles a function in full on this thread, or waits a while if another thread is about it.
+    /// Compiles a function's final code on this thread, or waits for a short time if another thread is compiling it.
     fn compile_or_wait(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let mut queue = self.queue.lock();
         if queue.take(f)? {
@@ -221,7 +223,7 @@ impl Lazy {
         Ok(())
     }
 
-    /// Compiles until nothing waits, everything is stopped, or `interrupted` says so.
+    /// Compiles until no function waits, compilation is stopped, or `interrupted` returns true.
     fn compile_the_rest(&self, interrupted: &dyn Fn() -> bool) -> Result<()> {
         compiling(|| {
             let mut compiler = FuncCompiler::default();
@@ -236,7 +238,8 @@ impl Lazy {
         })?
     }
 
-    /// What has become of a function that was taken. One for which there was no memory waits again, and its error comes back.
+    /// Records the result for a function that was taken from the queue. If there was no memory for it, the function
+    /// waits again and the error is returned.
     fn put(&self, f: DefinedFuncIndex, result: Result<CompiledFunc>) -> Result<()> {
         if let Err(e) = &result
             && e.kind() == ErrorKind::OutOfMemory
@@ -246,7 +249,7 @@ impl Lazy {
             return Err(e.clone());
         }
         let result = result.and_then(|func| self.meter.add(&func).map(|()| Arc::new(func)));
-        // Before others can see that all is there.
+        // This must happen before other threads can see that all functions are compiled.
         self.count(self.source.info.bodies[f].len() as u64);
         let mut queue = self.queue.lock();
         let last = queue.put(f, result.clone());
@@ -257,11 +260,11 @@ impl Lazy {
             && was_entered
             && func.is_optimized()
         {
-            // Without room for it the other code stays until all is there.
+            // If there is no space for it, the baseline code is used until the module is linked.
             let _ = self.text.place(&self.source, f, Tier::Full, &func);
         }
         if last && !self.stopped.load(Relaxed) {
-            // Who waits for it tries again.
+            // If this fails, a thread that waits for the linked module tries again.
             let _ = self.finish();
         }
         Ok(())
@@ -273,7 +276,7 @@ impl Lazy {
         self.engine.compiler.progress().done.fetch_add(bytes, Relaxed);
     }
 
-    /// Puts everything together, and lets calls go there.
+    /// Links the module, and redirects calls to the linked code.
     fn finish(&self) -> Result<()> {
         let Some(all) = self.queue.lock().all() else { return Ok(()) };
         let linked = link(&all).and_then(|code| Linked::new(&self.source, code)).inspect_err(|e| {
@@ -285,7 +288,7 @@ impl Lazy {
         drop(all);
         let linked = section(|| self.linked.get_or_init(|| linked));
         self.text.enter_all_at(|f| linked.func(f));
-        // Locked to the end of the loop: no context goes away meanwhile.
+        // The lock is held until the end of the loop, so no context is destroyed while the loop runs.
         for context in std::mem::take(&mut *self.contexts.lock()) {
             self.refresh(context);
         }
@@ -299,7 +302,8 @@ impl Lazy {
         Ok(())
     }
 
-    /// In a child process nobody else compiles: what others had begun is begun again. True for the first that notices it.
+    /// After a fork, no other thread compiles in the child process, so functions that other threads had begun wait
+    /// again. Returns true to the first caller that notices the fork.
     fn settle_in(&self) -> bool {
         let here = process();
         let is_new = self.process.load(Relaxed) != here && self.process.swap(here, Relaxed) != here;
@@ -310,20 +314,21 @@ impl Lazy {
         is_new
     }
 
-    /// Lets the funcrefs of a context lead to where the functions are.
+    /// Points the funcrefs of a context to the current code of their functions.
     fn refresh(&self, context: usize) {
         let info = &self.source.info;
         for (place, f) in info.funcrefs.iter() {
             if let Some(defined) = info.defined_func(*f) {
                 let at = (context + self.facts.layout.funcref(place) as usize) as *const VmFuncRef;
-                // SAFETY: a complete context of this module that is alive: it is in the list, or its instance is being made.
-                // Only the code is touched, which is atomic.
+                // SAFETY: this is a complete context of this module (invariant 5), and it is alive: it is in the list,
+                // or its instance is being created. Only the code pointer is written, which is atomic.
                 unsafe { (*at).code.set(self.code(defined)) };
             }
         }
     }
 
-    /// Keeps the funcrefs of a complete context fresh, until what it gives is dropped.
+    /// Keeps the funcrefs of a complete context up to date until the returned value is dropped. Returns `None` if the
+    /// module is linked already; no later update is needed then.
     pub fn enlist(self: &Arc<Lazy>, context: *mut VmContext) -> Option<Enlisted> {
         let mut contexts = self.contexts.lock();
         if self.linked.get().is_some() {
@@ -335,7 +340,8 @@ impl Lazy {
         Some(Enlisted { lazy: self.clone(), context: context as usize })
     }
 
-    /// Nobody wants more: threads go on to other modules, each after the function it compiles. They are not waited for.
+    /// Stops compilation. Each thread goes on to other modules after the function that it is compiling. This function
+    /// does not wait for them.
     pub fn stop(&self) {
         self.stopped.store(true, Relaxed);
     }
@@ -343,17 +349,17 @@ impl Lazy {
 
 impl Drop for Lazy {
     fn drop(&mut self) {
-        // What was given up is not waited for.
+        // Functions that will not be compiled count as done, so that progress reaches its total.
         self.count(self.size.saturating_sub(self.done.load(Relaxed)));
     }
 }
 
-/// Runs `f`, which compiles, on a stack for that.
+/// Runs `f`, which compiles, on a stack that is large enough.
 fn compiling<R>(f: impl FnOnce() -> R) -> Result<R> {
     fatal(|| on_large_stack(f)).map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))
 }
 
-/// A context whose funcrefs are kept fresh.
+/// A context whose funcrefs are kept up to date.
 pub struct Enlisted {
     lazy: Arc<Lazy>,
     context: usize,
@@ -361,9 +367,9 @@ pub struct Enlisted {
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        // The lock is held by who refreshes: then this waits, and the context is alive meanwhile.
+        // A thread that updates funcrefs holds the lock, so this waits for it, and the context is alive until then.
         let mut contexts = self.lazy.contexts.lock();
-        // The last ones made are mostly the first to go.
+        // Contexts that were created last are usually destroyed first.
         if let Some(i) = contexts.iter().rposition(|c| *c == self.context) {
             contexts.swap_remove(i);
         }

@@ -1,8 +1,9 @@
-//! Counted pointers to engines and modules that threads do not count on one place: every store and every instance has one, and two
-//! threads that count up and down the same number wait for each other longer than all the rest of an instance takes.
+//! Cached `Arc`s of engines and modules. Every store and every instance holds one. If threads increment and decrement
+//! one shared counter, waiting for each other takes longer than all other work to create and free an instance.
 //!
-//! So what ends leaves its pointer, as counted as it is, on its thread's shelf in the pool, for the next one of the same. They would
-//! keep each other alive for ever. Therefore it is done only as long as the host has an `Offer`, whose end takes all of them away.
+//! Therefore a store or instance that is freed does not decrement the counter: it leaves its pointer on its thread's
+//! shelf in the pool, for the next one of the same engine or module. Such pointers would keep each other alive forever,
+//! so this is done only while the host has an `Offer`. Dropping the last `Offer` takes all of the pointers away.
 
 use crate::engine::engine::Engine;
 use crate::engine::module::Module;
@@ -12,15 +13,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// Pointers of one kind on a shelf, at most.
+/// The maximum number of pointers of one kind on a shelf.
 const MOST: usize = 16;
 
-/// What is shared in this way.
+/// A type whose `Arc`s are cached in this way.
 pub trait Shared: Sized {
     fn pool(&self) -> &Pool;
-    /// How many offers there are.
+    /// The number of offers that exist.
     fn offers(&self) -> &AtomicUsize;
-    /// Where a shelf has them.
+    /// The list on a shelf that has pointers of this type.
     fn shelf(kept: &mut Kept) -> &mut Vec<Arc<Self>>;
 }
 
@@ -48,7 +49,7 @@ impl Shared for Module {
     }
 }
 
-/// An `Arc` that came from a shelf, if one was there, and goes to one.
+/// An `Arc` that is taken from a shelf if one is there, and that returns to a shelf when it is dropped.
 pub struct Share<T: Shared>(ManuallyDrop<Arc<T>>);
 
 impl<T: Shared> Share<T> {
@@ -62,15 +63,15 @@ impl<T: Shared> Share<T> {
         Share(ManuallyDrop::new(found.unwrap_or_else(|| shared.clone())))
     }
 
-    /// Of a pointer that `into_arc` gave.
+    /// Takes back a pointer that `into_arc` has returned.
     pub fn from_arc(arc: Arc<T>) -> Share<T> {
         Share(ManuallyDrop::new(arc))
     }
 
-    /// Goes to no shelf then, unless `from_arc` is called.
+    /// Returns the pointer itself. It does not return to a shelf unless `from_arc` is called.
     pub fn into_arc(self) -> Arc<T> {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: taken once; `this` is not dropped.
+        // SAFETY: the pointer is taken only once, since `this` is not dropped.
         unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
@@ -84,13 +85,14 @@ impl<T: Shared> Deref for Share<T> {
 
 impl<T: Shared> Drop for Share<T> {
     fn drop(&mut self) {
-        // SAFETY: taken once, here.
+        // SAFETY: the pointer is taken only once, here.
         let shared = unsafe { ManuallyDrop::take(&mut self.0) };
         let raw = Arc::as_ptr(&shared);
-        // SAFETY: `shared` is counted until it is on the shelf; from then on until the shelf is unlocked nobody can take it
-        // away, and unlocking is the last that is done with it.
+        // SAFETY: `shared` is counted until it is on the shelf. From then until the shelf is unlocked, no other thread
+        // can take it away, and unlocking is the last operation that uses it.
         let mut kept = unsafe { (*raw).pool().shelf() };
-        // Looked at under the lock: either this sees that the last offer has ended, or that one finds what this leaves.
+        // Read under the lock: either this sees that the last offer was dropped, or the thread that drops it finds the
+        // pointer left here.
         let is_offered = shared.offers().load(SeqCst) > 0;
         let list = T::shelf(&mut kept);
         if is_offered && list.len() < MOST {
@@ -102,7 +104,7 @@ impl<T: Shared> Drop for Share<T> {
     }
 }
 
-/// As long as the host has one, pointers are left on shelves.
+/// While the host has one, pointers are left on shelves.
 pub struct Offer<T: Shared>(Arc<T>);
 
 impl<T: Shared> Offer<T> {
@@ -143,7 +145,7 @@ mod tests {
 
     fn store_with(engine: &Arc<Engine>, module: &Arc<Module>) -> Stable<Store> {
         let store = Store::new(engine);
-        // SAFETY: this is its thread, and nothing is imported.
+        // SAFETY: this is the store's thread (invariant 2), and nothing is imported.
         unsafe { instantiate(store.as_ptr(), module, &[]) }.unwrap();
         store
     }
@@ -153,7 +155,7 @@ mod tests {
         shared.pool().shelves().map(count).sum()
     }
 
-    /// Pointers that wait on shelves keep neither a module nor an engine alive that the host has given up.
+    /// Pointers on shelves do not keep a module or an engine alive that the host has dropped.
     #[test]
     fn what_is_given_up_ends() {
         let engine = engine();
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!((Arc::strong_count(&module), on_shelves(&module), on_shelves(&engine)), (1, 0, 0));
     }
 
-    /// Stores end while the last offer does.
+    /// Stores are dropped at the same time as the last offer.
     #[test]
     fn nothing_is_left_behind_in_a_race() {
         let engine = engine();
@@ -206,6 +208,6 @@ mod tests {
     }
 
     struct Sent(#[allow(dead_code)] Stable<Store>);
-    // SAFETY: a store may move between threads (invariant 2); this one has nothing of a host.
+    // SAFETY: a store may move between threads (invariant 2), and this one contains nothing of a host.
     unsafe impl Send for Sent {}
 }

@@ -1,8 +1,8 @@
-//! What ended instances leave behind for the next ones: the address space of memories, kept by the engine.
+//! The address space of freed memories and large tables, which the engine keeps for new ones.
 //!
-//! Making address space and giving it back costs more than all the rest of an instance. What is kept was made as new by who gave it
-//! back, before anybody else could get it. Threads have shelves of their own, so that they do not wait for each other; who finds
-//! nothing on his looks at the others'.
+//! Reserving and releasing address space costs more than all other work to create and free an instance. The thread that
+//! returns a space resets it before any other thread can take it. Threads have shelves of their own, so that they do
+//! not wait for each other. A thread that finds nothing on its own shelf looks at the others.
 
 use crate::base::Result;
 use crate::engine::engine::Engine;
@@ -17,27 +17,28 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// What an engine keeps.
+/// How much an engine keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolOptions {
-    /// Memories that are kept, at most.
+    /// The maximum number of memories that are kept.
     pub memories: usize,
-    /// Bytes of each that stay in memory, at most: what was written is written back instead of given back.
+    /// The maximum number of bytes of each kept memory that stay in memory. Pages that were written are reset in place
+    /// instead of being returned to the system.
     pub memory_resident: usize,
-    /// Memories that may be in use at a time, in all stores together.
+    /// The maximum number of memories in use at a time, in all stores together.
     pub max_memories: usize,
-    /// Large tables of functions that are kept, at most.
+    /// The maximum number of large function tables that are kept.
     pub tables: usize,
-    /// Bytes of each that stay in memory, at most.
+    /// The maximum number of bytes of each kept table that stay in memory.
     pub table_resident: usize,
-    /// Heaps that are kept, at most.
+    /// The maximum number of heaps that are kept.
     pub heaps: usize,
-    /// Bytes of each one's nursery that stay in memory.
+    /// Bytes of each kept heap's nursery that stay in memory.
     pub heap_resident: usize,
 }
 
 impl Default for PoolOptions {
-    /// What every engine does: it saves system calls, and keeps next to nothing in memory.
+    /// The defaults of every engine: they save system calls and keep little in memory.
     fn default() -> PoolOptions {
         PoolOptions {
             memories: 100,
@@ -52,7 +53,7 @@ impl Default for PoolOptions {
 }
 
 impl PoolOptions {
-    /// What a host gets that asks for a pool, and says no more.
+    /// The options of a host that asks for a pool without saying more.
     pub fn large() -> PoolOptions {
         PoolOptions {
             memories: 1000,
@@ -65,18 +66,18 @@ impl PoolOptions {
     }
 }
 
-/// What a pool holds and has done.
+/// What a pool holds, and what it has done so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PoolStatistics {
-    /// Memories of stores.
+    /// Memories that stores use.
     pub memories_in_use: u64,
-    /// Memories that wait for their next use, and their bytes in memory.
+    /// Memories that wait to be reused, and their bytes in memory.
     pub memories_kept: u64,
     pub memory_bytes_resident: u64,
-    /// Memories that were made of a kept one, and anew.
+    /// Memories that reused a kept space, and memories that needed a new one.
     pub memories_reused: u64,
     pub memories_made: u64,
-    /// The same of large tables of functions.
+    /// The same for large function tables.
     pub tables_kept: u64,
     pub table_bytes_resident: u64,
     pub tables_reused: u64,
@@ -84,7 +85,7 @@ pub struct PoolStatistics {
     pub heaps_reused: u64,
 }
 
-/// What a space is used for. Each has places of its own.
+/// What a space is used for. Each use has its own places in the pool.
 #[derive(Clone, Copy)]
 pub enum Use {
     Memory,
@@ -94,18 +95,18 @@ pub enum Use {
 const USES: usize = 2;
 const SHELVES: usize = 16;
 
-/// One for some threads. In cache lines of its own.
+/// Shared by several threads. Aligned so that each shelf has cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
 struct Shelf(Mutex<Kept>);
 
-/// What is on a shelf.
+/// The contents of a shelf.
 #[derive(Default)]
 pub struct Kept {
-    /// Pointers to this engine and to its modules (`share`).
+    /// Pointers to this engine and to its modules (see `share`).
     pub(crate) engines: Vec<Arc<Engine>>,
     pub(crate) modules: Vec<Arc<Module>>,
-    /// Numbers for stores.
+    /// Numbers for the next stores.
     ids: Range<u64>,
     /// By use.
     spaces: [Spaces; USES],
@@ -114,7 +115,7 @@ pub struct Kept {
 #[derive(Default)]
 struct Spaces {
     list: Vec<Space>,
-    /// How many of the pool's places are this shelf's, taken or not.
+    /// The number of the pool's places that belong to this shelf, occupied or not.
     places: usize,
     reused: u64,
     made: u64,
@@ -124,13 +125,13 @@ struct Spaces {
 pub struct Pool {
     options: PoolOptions,
     shelves: Box<[Shelf; SHELVES]>,
-    /// Places that are no shelf's, by use.
+    /// Places that belong to no shelf, by use.
     free_places: [AtomicUsize; USES],
     /// Memories in use, if that is limited.
     in_use: Arc<AtomicUsize>,
 }
 
-/// A memory that counts.
+/// Counts a memory as in use until it is dropped.
 pub struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -149,17 +150,17 @@ impl Pool {
         thread::number() % SHELVES
     }
 
-    /// This thread's.
+    /// This thread's shelf.
     pub(crate) fn shelf(&self) -> MutexGuard<'_, Kept> {
         self.shelves[self.own()].0.lock()
     }
 
-    /// All of them, one after the other.
+    /// All shelves, one after the other.
     pub(crate) fn shelves(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
         self.shelves.iter().map(|s| s.0.lock())
     }
 
-    /// Counts a memory, if their number is limited. An error if there are too many.
+    /// Counts a memory if their number is limited. Fails if there are too many.
     pub fn count(&self) -> Result<Option<Counted>> {
         let most = self.options.max_memories;
         if most == usize::MAX {
@@ -172,7 +173,8 @@ impl Pool {
         }
     }
 
-    /// A space of so many bytes, `bytes` of them usable, all zero but for the image, which may be there or not.
+    /// Returns a space of `reserved` bytes, `bytes` of them usable. It is zero, except that the image may be mapped
+    /// into it already.
     pub fn take(&self, to: Use, reserved: usize, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<Space> {
         if let Some(mut space) = self.find(to, reserved, image)
             && space.fit(bytes, image).is_ok()
@@ -191,7 +193,7 @@ impl Pool {
         if let Some(space) = self.shelves[own].0.lock().spaces[to].find(reserved, image) {
             return Some(space);
         }
-        // Its place comes along, so that this shelf may keep it.
+        // Its place moves to this shelf as well, so that this shelf can keep the space later.
         let space = (1..SHELVES).find_map(|i| {
             let mut other = self.shelves[(own + i) % SHELVES].0.try_lock()?;
             let space = other.spaces[to].find(reserved, image)?;
@@ -202,7 +204,8 @@ impl Pool {
         Some(space)
     }
 
-    /// Takes back what a memory or a table had. It is kept if it `may_fit` another.
+    /// Returns the space of a memory or a table to the pool, which keeps it if `may_fit` says that another one may need
+    /// this size.
     pub fn give(&self, from: Use, mut space: Space, may_fit: bool) {
         let (most, resident) = match from {
             Use::Memory => (self.options.memories, self.options.memory_resident),
@@ -212,13 +215,13 @@ impl Pool {
         let mut kept = self.shelf();
         let spaces = &mut kept.spaces[from as usize];
         spaces.returned += 1;
-        // What is not kept is unmapped when the shelf is free for others.
+        // A space that is not kept is unmapped after the shelf is unlocked.
         let old = if is_new { spaces.put(space, &self.free_places[from as usize]) } else { Some(space) };
         drop(kept);
         drop(old);
     }
 
-    /// The module of these images is gone: nobody will ask for them again.
+    /// Unmaps these images from all kept spaces. Their module is gone, so no memory will need them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
             for mut kept in self.shelves() {
@@ -248,11 +251,11 @@ impl Pool {
     }
 }
 
-/// Stores whose numbers are beside each other were mostly made by one thread.
+/// Numbers are handed out in blocks of this size, so stores with adjacent numbers were usually created by one thread.
 pub const IDS: u64 = 256;
 
 impl Kept {
-    /// A store's number, unique in the process and never 0.
+    /// The next store's number, unique in the process and never 0.
     pub fn next_id(&mut self) -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(IDS);
         self.ids.next().unwrap_or_else(|| {
@@ -264,7 +267,8 @@ impl Kept {
 }
 
 impl Spaces {
-    /// The last that fits best: with this image, or without any, or with another.
+    /// Takes the space that was put last, of those that fit best: first those with this image, then those without any,
+    /// then others.
     fn find(&mut self, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
         let fits = |s: &Space| s.reserved() == reserved;
         let last = |f: &dyn Fn(&Space) -> bool| self.list.iter().rposition(|s| fits(s) && f(s));
@@ -273,7 +277,7 @@ impl Spaces {
         Some(self.list.remove(found))
     }
 
-    /// Keeps it. Gives what has to go for it, if anything.
+    /// Keeps a space. Returns the space that must be freed instead, if any.
     fn put(&mut self, space: Space, free_places: &AtomicUsize) -> Option<Space> {
         if self.list.len() == self.places {
             if free_places.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
@@ -281,7 +285,7 @@ impl Spaces {
             } else if self.list.is_empty() {
                 return Some(space);
             } else {
-                // The one that was not wanted for the longest time.
+                // The space that was unused for the longest time.
                 let old = self.list.remove(0);
                 self.list.push(space);
                 return Some(old);
@@ -313,7 +317,7 @@ mod tests {
         let text = format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20000));
         let module = Arc::new(Module::new(&engine, &wat::parse_str(text).unwrap()).unwrap());
         let mut store = Store::new(&engine);
-        // SAFETY: this is its thread, and nothing is imported.
+        // SAFETY: this is the store's thread (invariant 2), and nothing is imported.
         unsafe { instantiate(&raw mut *store, &module, &[]) }.unwrap();
         let image = Arc::downgrade(module.images().by_memory.values().next().unwrap().as_ref().unwrap());
         drop(store);

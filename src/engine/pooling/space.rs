@@ -1,4 +1,5 @@
-//! The address space of a memory, which outlives it: the next memory finds it as if it were new.
+//! The address space of a memory or of a large table. It outlives the memory: it is reset, and the next memory finds it
+//! as if it were new.
 
 use crate::base::Result;
 use crate::engine::pooling::image::Image;
@@ -7,16 +8,17 @@ use crate::sys::pagemap;
 use std::io;
 use std::sync::Arc;
 
-/// Reserved once; usable from its base up to `open`, where it holds the image and zeros, and what the memory has written since.
+/// Reserved once, and usable from its base up to `open`. The usable part contains the image, zeros, and everything that
+/// was written since.
 pub struct Space {
     reservation: Reservation,
-    /// Bytes of it.
+    /// Reserved bytes.
     reserved: usize,
-    /// Bytes that can be used, whole pages.
+    /// Usable bytes, a multiple of the system's page size.
     open: usize,
-    /// What is mapped into it. Images that are copied are not noted.
+    /// The image that is mapped into it. Images that are copied are not recorded here.
     image: Option<Arc<Image>>,
-    /// Bytes that were left in memory when it was last made as new.
+    /// Bytes that stayed in memory after the last reset.
     resident: usize,
 }
 
@@ -45,7 +47,7 @@ impl Space {
         }
     }
 
-    /// Makes more of it usable.
+    /// Makes the first `end` bytes usable, if they are not yet.
     pub fn open_to(&mut self, end: usize) -> io::Result<()> {
         if end > self.open {
             self.reservation.commit(self.open, end - self.open)?;
@@ -54,11 +56,11 @@ impl Space {
         Ok(())
     }
 
-    /// Makes `reserved` bytes usable, more than are reserved, and reserves no more. What is there may be elsewhere then. It must have no
-    /// image: if it cannot be moved as a whole it is copied.
+    /// Enlarges the reservation to `reserved` bytes and makes all of them usable. The space may move. It must have no
+    /// image, since it is copied if it cannot be moved as a whole.
     pub fn extend(&mut self, reserved: usize) -> io::Result<()> {
         assert!(self.image.is_none() && reserved > self.reserved);
-        // What is usable and what is not are two mappings to the system, which moves one.
+        // The usable and the unusable part are two mappings, and the system moves only one.
         self.open_to(self.reserved)?;
         if self.reservation.resize(reserved).is_ok() {
             (self.reserved, self.open) = (reserved, reserved);
@@ -66,13 +68,13 @@ impl Space {
         }
         let mut new = Space::new(reserved)?;
         new.open_to(reserved)?;
-        // SAFETY: both are usable that far, and nobody else uses them now.
+        // SAFETY: both are usable up to there, and no other code uses them now.
         unsafe { std::ptr::copy_nonoverlapping(self.base(), new.base(), self.open) };
         *self = new;
         Ok(())
     }
 
-    /// Makes exactly so many bytes of a space that is as new usable. It keeps its image only if that is the one that is wanted.
+    /// Makes exactly `bytes` bytes of a reset space usable. Unmaps its image unless that is `image`.
     pub fn fit(&mut self, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<()> {
         if self.image.is_some() && !self.has_image(image) {
             self.take_off()?;
@@ -84,7 +86,7 @@ impl Space {
         self.open_to(bytes)
     }
 
-    /// Maps an image into it, if it is not there.
+    /// Maps an image into it, if it is not mapped already.
     pub fn lay(&mut self, image: &Arc<Image>) -> Result<()> {
         if !self.has_image(Some(image)) {
             image.map_into(&self.reservation)?;
@@ -93,7 +95,7 @@ impl Space {
         Ok(())
     }
 
-    /// Takes its image off; zeros are there then.
+    /// Unmaps its image; the bytes are zero afterwards.
     pub fn take_off(&mut self) -> io::Result<()> {
         if let Some(image) = &self.image {
             self.reservation.unmap_file(image.start, image.bytes.len())?;
@@ -102,8 +104,8 @@ impl Space {
         Ok(())
     }
 
-    /// Makes everything in it as it was when its image was laid. At most `resident` bytes stay in memory. False: the system has refused,
-    /// and nobody may use it again.
+    /// Resets everything to zero, or to the image if one is mapped. At most `resident` bytes stay in memory. Returns
+    /// false if the system has refused; the space must not be used again then.
     #[must_use]
     pub fn reset(&mut self, resident: usize) -> bool {
         self.resident = 0;
@@ -117,10 +119,10 @@ impl Space {
         self.reservation.try_discard(written.end, self.open - written.end)
     }
 
-    /// Writes what belongs there.
+    /// Resets the `len` bytes at `at` by writing to them.
     fn clean(&mut self, at: usize, len: usize) {
         assert!(at + len <= self.open, "outside of what was looked at");
-        // SAFETY: usable, and nobody else's now.
+        // SAFETY: these bytes are usable, and no other code uses them now.
         let run = unsafe { std::slice::from_raw_parts_mut(self.base().add(at), len) };
         let Some(image) = &self.image else { return run.fill(0) };
         let (start, end) = (image.start.clamp(at, at + len), (image.start + image.bytes.len()).clamp(at, at + len));

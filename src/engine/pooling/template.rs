@@ -1,4 +1,4 @@
-//! What all contexts of a module have in common, laid out once.
+//! The parts that all contexts of a module have in common, laid out once.
 
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::*;
@@ -9,7 +9,7 @@ use crate::wasm::module::*;
 use crate::wasm::types::TypeId;
 use std::mem::{offset_of, size_of};
 
-/// A funcref that every instance makes.
+/// A funcref that is created in every instance.
 pub struct FuncRefTemplate {
     pub func: DefinedFuncIndex,
     pub type_id: TypeId,
@@ -18,13 +18,13 @@ pub struct FuncRefTemplate {
 }
 
 pub struct Template {
-    /// The context up to its funcrefs, as if all pointers into a store were null.
+    /// The start of a context, up to its funcrefs, with null for all pointers into a store.
     head: Box<[u8]>,
-    /// Of the module's own functions.
+    /// The funcrefs of the module's own functions.
     pub funcrefs: Box<[FuncRefTemplate]>,
-    /// Its own globals whose values are not in the head, in their order.
+    /// The module's own globals whose values are not in `head`, in their order.
     pub evaluated_globals: Box<[GlobalIndex]>,
-    /// By segment: whether nothing of it is left from the start.
+    /// By element segment: whether it is declarative, so that an instance treats it as dropped from the start.
     pub declared_elems: Box<[bool]>,
 }
 
@@ -62,16 +62,17 @@ impl Template {
         }
     }
 
-    /// Fills a context of `size` bytes, whose own funcrefs are written by someone else.
+    /// Fills a context of `size` bytes, except for the funcrefs of the module's own functions.
     ///
     /// # Safety
-    /// `context` has room for a context of this module, which has `size` bytes.
+    /// `context` must have space for a context of this module, which has `size` bytes.
     pub unsafe fn write(&self, context: *mut u8, size: usize) {
         let of_funcrefs = self.funcrefs.len() * size_of::<VmFuncRef>();
         // SAFETY: the caller's promise.
         unsafe {
             context.copy_from_nonoverlapping(self.head.as_ptr(), self.head.len());
-            // Imported functions have places, too, which nobody looks at, and the end is rounded.
+            // Imported functions have funcref places as well, which are not used, and the size of a context is rounded
+            // up. These bytes are zeroed.
             if self.head.len() + of_funcrefs != size {
                 context.add(self.head.len()).write_bytes(0, size - self.head.len());
             }
@@ -79,7 +80,7 @@ impl Template {
     }
 }
 
-/// The bytes of a global's value that is the same in all instances.
+/// The bytes of a global's initial value, if it is the same in all instances.
 fn number(init: &ConstExpr) -> Option<[u8; 16]> {
     let ConstExpr::Const(v) = init else { return None };
     let mut bytes = [0; 16];

@@ -1,9 +1,10 @@
-//! Which parts of a store can still be reached, and the end of those that can not.
+//! Finds the parts of a store that can still be reached, and frees those that cannot.
 //!
-//! Instances refer to each other: by imports, by functions in tables and globals, and by functions in objects. So a full
-//! collection finds live objects and live instances together: what a live instance holds is marked, and a function that a
-//! marked object holds keeps its instance. Frames of machine code are looked at word by word: any word that could lead
-//! into something released keeps it, since machine code holds functions as bare pointers.
+//! Instances refer to each other through imports, through functions in tables and globals, and through functions in
+//! objects. A full collection therefore finds live objects and live instances together: objects that a live instance
+//! holds are marked, and a function that a marked object holds keeps its instance alive. Frames of machine code are
+//! scanned conservatively, word by word, since machine code holds functions as bare pointers: any word that could point
+//! into something released keeps it alive.
 
 use crate::base::Slab;
 use crate::gc::collect::Tracer;
@@ -16,7 +17,7 @@ use crate::sys::valgrind;
 use crate::wasm::types::{Top, ValType};
 use std::ops::Range;
 
-/// What may be released before its store is.
+/// A part of a store that can be released before the store is destroyed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
     Instance(u32),
@@ -26,7 +27,7 @@ enum Part {
     Global(u32),
 }
 
-/// Numbers that were reached.
+/// The numbers that were reached.
 struct Marks(Vec<bool>);
 
 impl Marks {
@@ -37,12 +38,12 @@ impl Marks {
         Some(Marks(marks))
     }
 
-    /// Whether it was not yet.
+    /// Marks a number. Returns whether it was not marked before.
     fn mark(&mut self, i: u32) -> bool {
         !std::mem::replace(&mut self.0[i as usize], true)
     }
 
-    /// Whether nobody keeps it, and it was not reached.
+    /// Whether a part has no keeper and was not reached.
     fn lost<T: Kept>(&self, list: &Slab<T>, i: u32) -> bool {
         !self.0[i as usize] && list.get(i).is_some_and(|x| x.keeper() == Keeper::Nobody)
     }
@@ -55,13 +56,13 @@ pub struct Reach {
     memories: Marks,
     globals: Marks,
     targets: Targets,
-    /// Reached, but not looked at.
+    /// Parts that were reached and whose references were not traced yet.
     queue: Vec<Part>,
     has_begun: bool,
 }
 
 impl Reach {
-    /// `None` if nothing was released, or if there is no memory for finding out more.
+    /// Returns `None` if nothing was released, or if there is no memory for a search.
     pub fn new(store: &Store) -> Option<Reach> {
         if !store.releases.may_free(store) {
             return None;
@@ -82,8 +83,8 @@ impl Reach {
         })
     }
 
-    /// Gives the references to objects that live parts hold to the tracer. Called again for functions that were found in
-    /// objects since.
+    /// Passes the references to objects that live parts hold to the tracer. It is called again for functions that were
+    /// found in objects in the meantime.
     pub fn trace(&mut self, store: &mut Store, mut tracer: Option<&mut Tracer>) {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.begin(store);
@@ -99,7 +100,7 @@ impl Reach {
         }
     }
 
-    /// What lives whatever refers to it.
+    /// Marks the parts that live even if nothing refers to them.
     fn begin(&mut self, store: &Store) {
         let host = |k: Keeper| k == Keeper::Host;
         store.instances.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Instance(i)));
@@ -122,15 +123,15 @@ impl Reach {
             Part::Global(i) => self.globals.mark(i),
         };
         if is_new {
-            // There is room for all of them.
+            // The queue has capacity for all parts.
             self.queue.push(part);
         }
     }
 
-    /// Of a function that something holds which was reached, so that its owner was not freed: `f` is null, or what the
-    /// store's own lists, tables, globals and contexts have.
+    /// Marks the owner of a function. `f` is null, or comes from the store's own lists, tables, globals or contexts.
+    /// The part that holds it was reached, so its owner was not freed.
     fn func(&mut self, f: FuncRefPtr) {
-        // SAFETY: null, or a funcref of the store, alive (invariant 1).
+        // SAFETY: null, or a live funcref of this store (invariant 1).
         let Some(f) = (unsafe { f.as_ref() }) else { return };
         self.part(f.host_owner().map_or(Part::Instance(f.owner), Part::HostFunc));
     }
@@ -172,7 +173,7 @@ impl Reach {
                 global.trace(tracer);
             }
         } else if is_func(global.ty().content) {
-            // SAFETY: the global's type.
+            // SAFETY: the global's type says that it holds a function.
             self.func(unsafe { global.get().funcref });
         }
     }
@@ -188,13 +189,13 @@ impl Reach {
         instance.imported_funcs().for_each(|f| self.func(f));
         for (g, decl) in instance.info().globals.iter() {
             if is_func(decl.ty.content) && instance.info().defined_global(g).is_some() {
-                // SAFETY: the global's type.
+                // SAFETY: the global's type says that it holds a function.
                 self.func(unsafe { instance.global_value(g).funcref });
             }
         }
     }
 
-    /// Keeps what a word of a frame could lead to. Words that were never written are looked at, too.
+    /// Marks the parts that a word of a frame could point to. This includes words that were never written.
     fn frames(&mut self, store: &Store) {
         // SAFETY: this is the store's thread (invariant 2).
         let vm = unsafe { &*store.vm.get() };
@@ -203,8 +204,8 @@ impl Reach {
         }
         let (mut act, mut exit_sp) = (vm.activation, vm.exit_sp);
         while !act.is_null() {
-            // SAFETY: WebAssembly waits in calls, so the frames from where it was left to its entry are live, and so are
-            // the registers that a stub has saved there; one activation's frames are on one stack.
+            // SAFETY: WebAssembly waits in calls, so all frames from the exit to the entry of an activation are live,
+            // and so are the registers that a stub has saved there. The frames of one activation are on one stack.
             unsafe {
                 for at in (exit_sp..(*act).entry_fp).step_by(size_of::<usize>()) {
                     if let Some(part) = self.targets.find(word(at)) {
@@ -217,7 +218,7 @@ impl Reach {
         }
     }
 
-    /// After everything was traced: frees what was not reached.
+    /// Frees the parts that were not reached. Must be called after everything was traced.
     pub fn finish(self, store: &mut Store) {
         let mut freed = 0;
         for i in 0..self.instances.0.len() as u32 {
@@ -246,7 +247,7 @@ impl Reach {
         }
         for h in 0..self.host_funcs.0.len() as u32 {
             if self.host_funcs.lost(&store.hosts, h) {
-                // Those of linkers were never released, and so not counted.
+                // Host functions of linkers were never released, and so are not in the count of released parts.
                 freed += usize::from(!store.is_shared(h));
                 store.free_host_func(h);
             }
@@ -255,7 +256,8 @@ impl Reach {
     }
 }
 
-/// Where words of a frame could lead that keep something released.
+/// The address ranges of released parts, and of the parts that belong to released instances. A word of a frame that
+/// points into a range keeps the released part or instance alive.
 struct Targets(Vec<(Range<usize>, Part)>);
 
 impl Targets {
@@ -263,7 +265,7 @@ impl Targets {
         if !store.is_running() {
             return Some(Targets(Vec::new()));
         }
-        // An instance's own memories and tables lie apart from its context.
+        // An instance's own memories and tables are separate from its context.
         let most = store.instances.len()
             + store.hosts.len()
             + 2 * (store.tables.len() + store.memories.len())
@@ -307,7 +309,7 @@ impl Targets {
     }
 }
 
-/// The addresses of something.
+/// The addresses that a value occupies.
 fn span_of<T>(p: *const T) -> Range<usize> {
     p as usize..p as usize + size_of::<T>()
 }

@@ -1,4 +1,4 @@
-//! What other threads have released (`engine::remote_release`), done when the store is used next.
+//! The releases that other threads have queued (`engine::remote_release`), processed when the store is next used.
 
 use crate::abi::vmstruct::ATTENTION_MAIL;
 use crate::engine::remote_release::Release;
@@ -6,12 +6,12 @@ use crate::store::store::Store;
 use std::sync::atomic::Ordering::AcqRel;
 
 impl Store {
-    /// Releases what other threads have.
+    /// Processes the releases that other threads have queued.
     pub fn read_mail(&mut self) {
         self.vm.attention().fetch_and(!ATTENTION_MAIL, AcqRel);
         let mail = std::mem::take(&mut *self.vm.mail.lock());
         for release in mail {
-            // What is stale was released before.
+            // A stale handle was released before.
             match (release, &mut self.heap) {
                 (Release::Ref(root), Some(heap)) => drop(heap.roots().release(root)),
                 (Release::Weak(weak), Some(heap)) => drop(heap.release_weak(weak)),

@@ -1,4 +1,4 @@
-//! The end of parts of a store before the store's own: the host releases, a full collection frees (`reach`).
+//! Parts of a store that end before the store does: the host releases them, and a full collection frees them (`reach`).
 
 use crate::abi::vmstruct::{ATTENTION_DEAD, VmFuncRef};
 use crate::base::{Error, Result};
@@ -12,27 +12,28 @@ use crate::store::store::Store;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::AcqRel;
 
-/// What was released, and not yet freed.
+/// Counts parts that were released and not yet freed.
 #[derive(Default)]
 pub struct Releases {
-    /// What was released and nobody keeps but what refers to it. Host functions of linkers do not count: they never were kept.
+    /// Released parts that live only while something refers to them. Host functions of linkers are not counted: the
+    /// host never kept them.
     unkept: usize,
-    /// How many were released, with how many bytes of memories and tables, since the last search.
+    /// Parts that were released since the last search, and their bytes of memories and tables.
     recent: usize,
     recent_bytes: u64,
-    /// How many host functions the last search left.
+    /// The number of host functions after the last search.
     host_funcs: usize,
 }
 
-/// So many released parts are searched for at once, at least.
+/// With fewer released parts and new host functions than this, their number does not make a search due.
 const FEW: usize = 64;
-/// Bytes of live objects that are worth as much as one released part.
+/// One more part must be released for each block of this many bytes of live objects, since a search traces the objects.
 const BYTES_PER_PART: usize = 64 << 10;
-/// Bytes of memories and tables that released instances may hold.
+/// Released parts that hold this many bytes of memories and tables make a search due, however few they are.
 const MANY_BYTES: u64 = 64 << 20;
 
 impl Releases {
-    /// Whether a search can find something.
+    /// Whether a search may find something to free.
     pub fn may_free(&self, store: &Store) -> bool {
         self.unkept > 0 || self.has_many_host_funcs(store)
     }
@@ -71,7 +72,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives up the host's hold on an instance.
+    /// Releases the host's hold on an instance.
     pub fn release_instance(&mut self, i: u32) -> Result<()> {
         let instance = &self.instances[i];
         let of = |k: Keeper| k == Keeper::Instance(i);
@@ -101,9 +102,9 @@ impl Store {
         Ok(())
     }
 
-    /// Of a function of the host, by its handle's number.
+    /// Releases the host's hold on a host function, by its handle's number.
     pub fn release_func(&mut self, f: u32) -> Result<()> {
-        // SAFETY: a function of this store.
+        // SAFETY: a live funcref of this store (invariant 1).
         let owner = unsafe { (*self.funcs[f].funcref).host_owner() };
         let Some(h) = owner else { return Err(of_instance("function")) };
         self.release(self.hosts[h].keeper, "function", 0)?;
@@ -111,17 +112,17 @@ impl Store {
         Ok(())
     }
 
-    /// Whether something was released that may be found free.
+    /// Whether something was released that a search may free.
     pub fn may_free(&self) -> bool {
         self.releases.may_free(self)
     }
 
-    /// SAFEPOINT. Frees what was released and nothing refers to, if so much was released that looking is worth it.
+    /// SAFEPOINT. Frees released parts that nothing refers to, if enough was released to make a search worthwhile.
     pub fn free_released_if_due(&mut self) -> Result<()> {
         if self.releases.is_due(self) { self.free_released() } else { Ok(()) }
     }
 
-    /// SAFEPOINT. Frees what was released and nothing refers to.
+    /// SAFEPOINT. Frees released parts that nothing refers to.
     pub fn free_released(&mut self) -> Result<()> {
         self.check_sound()?;
         if self.heap.is_some() {
@@ -134,7 +135,7 @@ impl Store {
         Ok(())
     }
 
-    /// After a search that has freed so many parts; functions of linkers, which nobody had to release, are not counted.
+    /// Records that a search has freed `freed` parts. Functions of linkers, which need not be released, are not counted.
     pub(crate) fn note_freed(&mut self, freed: usize) {
         let host_funcs = self.hosts.len();
         self.releases = Releases { unkept: self.releases.unkept - freed, host_funcs, ..Releases::default() };
@@ -145,7 +146,7 @@ impl Store {
         }
     }
 
-    /// Nothing refers to what is freed here, nor to anything in it.
+    /// Frees an instance. Nothing may refer to it, nor to anything in it.
     pub(crate) fn free_instance(&mut self, i: u32) {
         let Some(instance) = self.instances.remove(i) else { return };
         let own = Keeper::Instance(i);
@@ -164,17 +165,17 @@ impl Store {
                 self.globals.remove(*g);
             }
         }
-        // They are many, and mostly nobody knows any of them.
+        // An instance has many funcrefs, and usually neither the host nor an object knows any of them.
         let known = instance.has_known_funcs.get().then(|| instance.funcrefs());
         for (_, f) in known.into_iter().flatten() {
             if instance.info().defined_func(f).is_some() {
-                // SAFETY: in the instance's context, which is still there.
+                // SAFETY: the funcref is in the context of `instance`, which is dropped later.
                 self.forget_func(unsafe { &*instance.funcref(f) });
             }
         }
         self.account.give_back(Growth { resource: Resource::Instances, current: 0, desired: 1 });
         self.keep_types_of(&instance.module);
-        // A function of it may be on the stack that only has to return.
+        // A function of it that only has to return may still be on the stack (invariant 6).
         if self.is_running() {
             self.leave_module(&instance.module);
         }
@@ -201,16 +202,16 @@ impl Store {
         }
     }
 
-    /// Whether it is the function of a definition, and not one that the host has made and released.
+    /// Whether it is the function of a linker's definition, and not one that the host has created and released.
     pub(crate) fn is_shared(&self, h: u32) -> bool {
         self.hosts.get(h).is_some_and(|host| self.host_by_call.get(&host.key()) == Some(&h))
     }
 
-    /// Its finalizer runs when the store does nothing else.
+    /// Frees a host function. Its finalizer runs later, when no operation of the store is in progress.
     pub(crate) fn free_host_func(&mut self, h: u32) {
         let is_shared = self.is_shared(h);
         let Some(mut host) = self.hosts.remove(h) else { return };
-        // SAFETY: alive until `dead_funcs` is dropped.
+        // SAFETY: the funcref is a part of `host`, which is alive.
         self.forget_func(unsafe { &*host.funcref() });
         if is_shared {
             self.host_by_call.remove(&host.key());
@@ -220,7 +221,7 @@ impl Store {
         self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
     }
 
-    /// Takes back the numbers by which the host and objects know a function.
+    /// Releases the numbers by which the host and objects know a function.
     fn forget_func(&mut self, f: &VmFuncRef) {
         if f.handle != 0 {
             self.funcs.remove(f.handle - 1);

@@ -1,4 +1,4 @@
-//! Which references the host has not released, and where it made them.
+//! Reports the references that the host has not released, and where it created them.
 
 use crate::base::Result;
 use crate::err;
@@ -7,11 +7,11 @@ use std::backtrace::Backtrace;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Frames of the host that are shown of each place.
+/// The maximum number of the host's frames that are shown for each place.
 const FRAMES: usize = 8;
 
 impl Store {
-    /// Fails if the engine was not configured to note where references are made.
+    /// Lists the host's live references. Fails if the engine was not configured to record where references are created.
     pub fn reference_report(&mut self) -> Result<String> {
         if !self.heap_config.debug_roots {
             return Err(err!(
@@ -46,7 +46,7 @@ impl Store {
         (count > 0).then_some((count, out))
     }
 
-    /// At the store's end.
+    /// Prints the references that are still alive when the store is destroyed.
     pub(crate) fn report_leaks(&mut self) {
         if self.heap_config.debug_roots
             && let Some((_, report)) = self.places()
@@ -56,7 +56,7 @@ impl Store {
     }
 }
 
-/// The frames from the library's function that the host called on, a line each.
+/// The frames from the library's function that the host called outward, one per line.
 fn host_frames(place: &Backtrace) -> String {
     let text = place.to_string();
     let mut frames: Vec<String> = Vec::new();

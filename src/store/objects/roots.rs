@@ -1,4 +1,4 @@
-//! Every kind of root, in one function.
+//! Finds the roots: all references from outside of the heap into it.
 
 use crate::abi::code::StackSlots;
 use crate::abi::heap::RefSlot;
@@ -14,8 +14,8 @@ use crate::store::store::Store;
 use std::fmt;
 use std::ptr::NonNull;
 
-/// Gives all references outside of the heap to the tracer. A minor collection passes by what can not have changed since
-/// the last one: tables, globals and segments with clean cards, and frames that have not run.
+/// Passes all references outside of the heap to the tracer. A minor collection skips everything that cannot have
+/// changed since the last collection: tables, globals and segments with clean cards, and frames that have not run.
 pub fn roots(store: &mut Store, tracer: &mut Tracer) {
     for table in store.tables.values().filter(|t| t.is_gc()) {
         table.trace(tracer);
@@ -29,13 +29,13 @@ pub fn roots(store: &mut Store, tracer: &mut Tracer) {
     frames_of(store, tracer);
 }
 
-/// Gives the references in frames to the tracer.
+/// Passes the references in frames to the tracer.
 pub fn frames_of(store: &Store, tracer: &mut Tracer) {
-    // SAFETY: a collection happens on the store's thread while its frames are live.
+    // SAFETY: a collection runs on the store's thread (invariant 2) while its frames are live.
     unsafe { frames(store, |frame| frame.trace(tracer)) };
 }
 
-/// Who holds a reference outside of the heap.
+/// The holder of a reference outside of the heap.
 #[derive(Clone, Copy)]
 pub enum Holder {
     /// A table of the store, and the element.
@@ -64,7 +64,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Gives all references to objects outside of the heap to `f`, but for the host's; null and i31s are left out.
+/// Passes all references to objects outside of the heap to `f`, except for the host's. Nulls and i31s are left out.
 pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
     let no_gc = heap.no_gc();
     let mut give = |r: u32, holder: Holder| {
@@ -83,7 +83,7 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
     for i in &store.traced {
         let instance = &store.instances[*i];
         instance.each_global(|g: NonNull<VmRefGlobal>, index| {
-            // SAFETY: a global of an instance of the store.
+            // SAFETY: this is a global of an instance of the store (invariant 1).
             give(unsafe { *(g.as_ptr() as *const u32) }, Holder::Global(*i, index))
         });
         for t in instance.info().tags.keys() {
@@ -95,7 +95,7 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
             (0..slots.len()).for_each(|e| give(element(e), Holder::Segment(*i, s, e)));
         }
     }
-    // SAFETY: as in `roots`.
+    // SAFETY: this is the store's thread (invariant 2), and its frames are live.
     unsafe {
         frames(store, |frame| {
             for below in frame.slots.iter() {
@@ -106,7 +106,8 @@ pub fn each_root(store: &Store, heap: &Heap, mut f: impl FnMut(u32, Holder)) {
     };
 }
 
-/// Checks what `roots` gives against the heap's invariants. The nursery is empty, so no reference may be young.
+/// Checks the references that `roots` passes on against the heap's invariants. The nursery must be empty, so no
+/// reference may be young.
 pub fn verify(store: &Store, heap: &Heap) -> Result<(), String> {
     let mut result = Ok(());
     each_root(store, heap, |r, holder| {
@@ -117,20 +118,21 @@ pub fn verify(store: &Store, heap: &Heap) -> Result<(), String> {
     result
 }
 
-/// A frame of WebAssembly that holds references.
+/// A WebAssembly frame that holds references.
 struct Frame<'a> {
     fp: usize,
     /// Bytes below `fp`.
     slots: StackSlots<'a>,
-    /// Where it keeps its context, whose bit 0 says that it has not run since it was looked at.
+    /// The word of the frame that holds the context. Its bit 0 is set if the frame has not run since it was last traced.
     vmctx: *mut usize,
 }
 
 impl Frame<'_> {
-    /// Whether frames further out have to be looked at: not if this one was there, and has not returned, at the last
-    /// collection. They can not have run since, and hold nothing young.
+    /// Traces the frame. Returns whether frames further out must be traced: not if this is a minor collection and this
+    /// frame was already on the stack during the last collection and has not returned. The outer frames cannot have run
+    /// since then, and hold no young references.
     unsafe fn trace(&self, tracer: &mut Tracer) -> bool {
-        // SAFETY: a live frame, laid out as the compiler says.
+        // SAFETY: this is a live frame, whose layout the compiler has recorded.
         unsafe {
             for below in self.slots.iter() {
                 tracer.stack_slot((self.fp - below as usize) as *mut u32);
@@ -142,25 +144,25 @@ impl Frame<'_> {
     }
 }
 
-/// What a return address says of its frame. Deep stacks consist of few of them.
+/// The stack map of a return address. Deep stacks mostly repeat a few return addresses.
 #[derive(Clone, Copy)]
 struct Known<'a> {
     pc: usize,
-    /// Where references are, and the context; `None` for frames that hold none.
+    /// The places of references and of the context; `None` for frames that hold no references.
     map: Option<(StackSlots<'a>, usize)>,
 }
 
-/// How many are remembered, by their last bits.
+/// The number of return addresses that are remembered, indexed by their last bits.
 const KNOWN: usize = 64;
 
-/// Walks the frames with references, innermost first, through the host into outer activations, as long as `f` says so.
+/// Walks the frames with references, innermost first and through the host into outer activations, while `f` returns true.
 ///
 /// # Safety
-/// This is the store's thread, and WebAssembly is not running but waits in calls.
+/// This must be the store's thread, and WebAssembly must be waiting in calls.
 unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
     let mut known = [Known { pc: 0, map: None }; KNOWN];
-    // SAFETY: as in `unwind::capture`: frames are live, and the chain of frame pointers leads to each entry. The code of a
-    // live frame stays while the frame does.
+    // SAFETY: as in `unwind::capture`: frames are live, and the chain of frame pointers ends at the entry of each
+    // activation. The code of a live frame is not freed (invariant 6).
     unsafe {
         let vm = store.vm.get();
         let (mut act, mut exit_fp) = ((*vm).activation, (*vm).exit_fp);
@@ -185,7 +187,8 @@ unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
 }
 
 /// # Safety
-/// `pc` is the return address into a live frame, and the result is not used when that is gone.
+/// `pc` must be a return address into the code of a live frame, and the result must not be used after that frame has
+/// returned.
 unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
     registry::find(pc, |owner, offset| match owner {
         // SAFETY: the caller's promise.
@@ -195,12 +198,12 @@ unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
 }
 
 impl Instance {
-    /// Its own globals that hold references, and its segments.
+    /// Traces the instance's own globals that hold references, its tags and its segments.
     pub(crate) fn trace(&self, tracer: &mut Tracer) {
         // SAFETY: the context lives (invariant 1).
         let card = unsafe { &mut (*self.vmctx()).global_card };
         if *card != 0 || !tracer.is_minor() {
-            // SAFETY: globals and tags of the context, which hold references (invariants 1 and 5).
+            // SAFETY: these are globals and tags of the context, which hold references (invariants 1 and 5).
             unsafe {
                 self.each_global(|g, _| tracer.slot(&raw const (*g.as_ptr()).value));
                 self.info().tags.keys().for_each(|t| tracer.slot(self.at::<RefSlot>(self.module.layout.tag(t))));

@@ -1,27 +1,30 @@
-//! Scopes of the host's references: those it opens, and one for each host function that runs and makes some.
+//! Scopes of the host's references: those that the host opens, and one for each running host function that creates
+//! references.
 
 use crate::base::{Error, Result};
 use crate::err;
 use crate::store::store::{CallbackScope, Store};
 
 impl Store {
-    /// Opens a scope of roots, also if there is no heap yet; gives its depth, from 1.
+    /// Opens a scope of roots, even if there is no heap yet. Returns its depth, starting from 1.
     pub fn open_scope(&mut self) -> Result<u32> {
         self.callback_scope()?;
         self.push_scope()
     }
 
-    /// Before a reference is made for the host: the host function that runs, if one does, has a scope of its own.
+    /// Must be called before a reference is created for the host: opens a scope for the host function that runs, if one
+    /// runs and has no scope yet.
     #[inline(always)]
     pub fn callback_scope(&mut self) -> Result<()> {
-        // SAFETY: the store's thread.
+        // SAFETY: this is the store's thread (invariant 2).
         let (exit_fp, scope_fp) = unsafe { ((*self.vm.get()).exit_fp, (*self.vm.get()).scope_fp) };
         if exit_fp == scope_fp { Ok(()) } else { self.open_callback_scope(exit_fp, scope_fp) }
     }
 
-    /// Also those of the host functions further out that have none yet: what escapes from one belongs to the next.
+    /// Also opens the scopes of the outer host functions that have none yet, so that a reference that escapes from one
+    /// function belongs to the next outer one.
     fn open_callback_scope(&mut self, exit_fp: usize, scope_fp: usize) -> Result<()> {
-        // SAFETY: the store's thread; activations live while what they have entered runs.
+        // SAFETY: this is the store's thread (invariant 2); an activation lives while the code that it has entered runs.
         let outer = unsafe { (*self.vm.get()).activation.as_ref() }.map_or(0, |a| a.previous_exit_fp);
         if outer != scope_fp && outer != 0 {
             self.open_outer_scopes(scope_fp)?;
@@ -29,7 +32,7 @@ impl Store {
         self.open_scope_of(exit_fp)
     }
 
-    /// Those of all host functions but the innermost one that have none yet, the outermost first.
+    /// Opens the scopes of all host functions but the innermost that have none yet, outermost first.
     #[cold]
     fn open_outer_scopes(&mut self, scope_fp: usize) -> Result<()> {
         let mut fps = Vec::new();
@@ -46,21 +49,21 @@ impl Store {
         fps.into_iter().rev().try_for_each(|fp| self.open_scope_of(fp))
     }
 
-    /// The scope of the host function that has left WebAssembly at `fp`.
+    /// Opens the scope of the host function whose call left WebAssembly at `fp`.
     fn open_scope_of(&mut self, fp: usize) -> Result<()> {
         self.callback_scopes.try_reserve(1).map_err(|_| no_scope())?;
         let depth = self.scopes;
         self.push_scope()?;
-        // SAFETY: the store's thread.
+        // SAFETY: this is the store's thread (invariant 2).
         let previous_fp = std::mem::replace(unsafe { &mut (*self.vm.get()).scope_fp }, fp);
         self.callback_scopes.push(CallbackScope { previous_fp, depth });
         Ok(())
     }
 
-    /// Closes the scopes of the host function that has left WebAssembly at `exit_fp`, if it has opened some.
+    /// Closes the scopes of the host function whose call left WebAssembly at `exit_fp`, if it has opened any.
     #[inline(always)]
     pub fn close_callback_scope(&mut self, exit_fp: usize) {
-        // SAFETY: the store's thread.
+        // SAFETY: this is the store's thread (invariant 2).
         let vm = unsafe { &mut *self.vm.get() };
         if vm.scope_fp == exit_fp
             && let Some(scope) = self.callback_scopes.pop()
@@ -70,9 +73,10 @@ impl Store {
         }
     }
 
-    /// How many scopes the host can not close: those from before the host function that runs, and its own.
+    /// The number of scopes that the host cannot close: those that were opened before the running host function, and
+    /// that function's own.
     pub fn scope_base(&self) -> u32 {
-        // SAFETY: the store's thread.
+        // SAFETY: this is the store's thread (invariant 2).
         let vm = unsafe { &*self.vm.get() };
         if vm.exit_fp != vm.scope_fp {
             return self.scopes;
@@ -96,7 +100,7 @@ impl Store {
         result
     }
 
-    /// Closes scopes until so many are open.
+    /// Closes scopes until `depth` scopes are open.
     pub fn close_scopes(&mut self, depth: u32) {
         while self.scopes > depth {
             if let Some(heap) = &mut self.heap {

@@ -1,6 +1,6 @@
-//! A picture of the heap, in the format that Chromium's developer tools open (`.heapsnapshot`): objects with their names and
-//! sizes, and every way that leads to them. V8's `HeapSnapshotGenerator` is what defines the format; its parts are numbers in
-//! long lists, whose meaning the first lines of the file tell.
+//! A heap snapshot in the format that Chromium's developer tools open (`.heapsnapshot`): objects with their names and
+//! sizes, and every reference to them. V8's `HeapSnapshotGenerator` defines the format. It consists of long lists of
+//! numbers; the first lines of the file describe what they mean.
 
 use crate::base::index::EntityRef;
 use crate::base::{Error, Result};
@@ -15,9 +15,9 @@ use rustc_hash::FxHashMap;
 use std::fmt::Write;
 
 const META: &str = r#"{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","concatenated string","sliced string","symbol","bigint","object shape"],"string","number","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],"string_or_number","node"],"trace_function_info_fields":[],"trace_node_fields":[],"sample_fields":[],"location_fields":[]}"#;
-/// Numbers of a node.
+/// The number of fields of a node.
 const NODE_FIELDS: usize = 7;
-// Places in the lists of types above.
+// Indexes into the lists of types above.
 const ARRAY: u8 = 1;
 const OBJECT: u8 = 3;
 const NATIVE: u8 = 8;
@@ -25,10 +25,10 @@ const SYNTHETIC: u8 = 9;
 const ELEMENT: u8 = 1;
 const PROPERTY: u8 = 2;
 
-/// Pieces that are given to the writer are about this long.
+/// The approximate length in bytes of the pieces that are passed to the writer.
 const PIECE: usize = 64 << 10;
 
-/// Names, each once.
+/// The table of names, without duplicates.
 #[derive(Default)]
 struct Strings {
     by_text: FxHashMap<String, u32>,
@@ -58,9 +58,9 @@ struct Node {
 
 struct Edge {
     kind: u8,
-    /// A string, or of an element its number.
+    /// The index of a string, or the number of an element.
     name: u32,
-    /// Place among the nodes.
+    /// The index of a node.
     to: u32,
 }
 
@@ -68,7 +68,7 @@ struct Edge {
 struct Graph {
     strings: Strings,
     nodes: Vec<Node>,
-    /// In the order of their nodes.
+    /// Sorted by the nodes that they come from.
     edges: Vec<Edge>,
 }
 
@@ -83,7 +83,7 @@ impl Graph {
         Ok(self.nodes.len() as u32 - 1)
     }
 
-    /// Of the node whose edges are listed now.
+    /// Adds an edge. `from` must be the node whose edges are being listed.
     fn edge(&mut self, from: u32, kind: u8, name: u32, to: u32) -> Result<()> {
         self.edges.try_reserve(1).map_err(no_memory)?;
         self.edges.push(Edge { kind, name, to });
@@ -92,7 +92,7 @@ impl Graph {
     }
 }
 
-/// What of the store a synthetic node stands for.
+/// The part of the store that a synthetic node represents.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Group {
     References,
@@ -103,7 +103,7 @@ enum Group {
 }
 
 impl Store {
-    /// Nothing young is there.
+    /// Writes a snapshot. The nursery must be empty.
     pub fn write_snapshot(&mut self, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         let mut graph = Graph::default();
         let root = graph.strings.of("");
@@ -115,7 +115,7 @@ impl Store {
     }
 
     fn draw(&self, heap: &Heap, graph: &mut Graph) -> Result<()> {
-        // What refers into the heap, by who does.
+        // References into the heap, grouped by their holders.
         let mut groups: Vec<(Group, Vec<(String, u32)>)> = Vec::new();
         let mut places: FxHashMap<Group, usize> = FxHashMap::default();
         let mut add = |group: Group, name: String, to: u32| {
@@ -132,7 +132,7 @@ impl Store {
             }
             n += 1;
         };
-        // SAFETY: no root is made.
+        // SAFETY: no root is created while they are listed.
         unsafe { heap.each_root(references) };
         roots::each_root(self, heap, |r, holder| match holder {
             Holder::Table(t, i) => add(Group::Table(t), format!("{i}"), r),
@@ -154,7 +154,7 @@ impl Store {
                 result = (|| {
                     let (kind, name) = self.object_name(met.ty);
                     let name = graph.strings.of(name);
-                    // Different from the groups': objects begin far behind.
+                    // Different from the groups' numbers, since objects have higher addresses.
                     let id = met.at as u64 | 1;
                     let node = graph.node(kind, name, id, met.size as u64 + heap.external_of(met) as u64)?;
                     objects.try_reserve(1).map_err(no_memory)?;
@@ -271,7 +271,7 @@ fn print(graph: &Graph, write: &mut dyn FnMut(&str) -> Result<()>) -> Result<()>
     flush(&mut out, 0)
 }
 
-/// A string of JSON.
+/// Appends a JSON string.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! What a store may use, and who is asked before it uses more.
+//! Limits on what a store may use, and the limiter that is asked before it uses more.
 
 /// Totals over everything a store holds.
 #[derive(Clone, Copy, Debug)]
@@ -8,7 +8,7 @@ pub struct StoreLimits {
     /// Elements of all tables together.
     pub table_elements: u64,
     pub instances: u64,
-    /// Bytes that objects may take; the engine's limit holds as well.
+    /// Bytes that objects may use. The engine's limit applies as well.
     pub heap_bytes: u64,
 }
 
@@ -18,7 +18,7 @@ impl Default for StoreLimits {
     }
 }
 
-/// What is about to grow. Numbers are part of the ABI.
+/// The resource that is about to grow. The numbers are part of the ABI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Resource {
@@ -26,13 +26,13 @@ pub enum Resource {
     Memory = 1,
     /// One table, in elements.
     Table = 2,
-    /// The store's instances, as a number.
+    /// The number of the store's instances.
     Instances = 3,
-    /// What objects may take, in bytes.
+    /// The bytes that objects may use.
     Heap = 4,
 }
 
-/// A question to the limiter, asked before anything is touched.
+/// A request to the limiter. It is asked before anything changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
     pub resource: Resource,
@@ -40,10 +40,11 @@ pub struct Growth {
     pub desired: u64,
 }
 
-/// Answers whether it may grow. It is asked while the store is borrowed: it can not use it (invariant 7 of `vm`).
+/// Returns whether the resource may grow. The limiter runs while the store is borrowed, so it cannot use the store
+/// (invariant 7 of `vm`).
 pub type Limiter = Box<dyn FnMut(Growth) -> bool + Send>;
 
-/// The store's account.
+/// Tracks what a store uses.
 #[derive(Default)]
 pub struct Account {
     pub limits: StoreLimits,
@@ -54,14 +55,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// Takes what the growth needs from the account, if limits and limiter allow it.
+    /// Adds a growth to the account. Returns false, with nothing changed, if the limits or the limiter do not allow it.
     pub fn take(&mut self, g: Growth) -> bool {
         let more = g.desired - g.current;
         let (used, limit) = match g.resource {
             Resource::Memory => (&mut self.memory_bytes, self.limits.memory_bytes),
             Resource::Table => (&mut self.table_elements, self.limits.table_elements),
             Resource::Instances => (&mut self.instances, self.limits.instances),
-            // Nobody keeps account but the heap itself.
+            // The heap itself tracks what it uses.
             Resource::Heap => return self.limiter.as_mut().is_none_or(|limiter| limiter(g)),
         };
         match used.checked_add(more) {
@@ -77,7 +78,7 @@ impl Account {
         true
     }
 
-    /// Gives back what `take` took for a growth that then failed.
+    /// Undoes `take` after the growth failed, or after the resource was freed.
     pub fn give_back(&mut self, g: Growth) {
         let less = g.desired - g.current;
         match g.resource {

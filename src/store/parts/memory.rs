@@ -1,5 +1,6 @@
-//! A linear memory: address space reserved once, so that its base never changes, and pages committed as it grows. Where the engine is
-//! configured so, less is reserved, and a memory that grows beyond it moves.
+//! A linear memory: address space that is reserved once, so that the base never changes, and pages that are committed
+//! as the memory grows. The engine can be configured to reserve less; a memory that grows beyond its reservation then
+//! moves.
 
 use crate::abi::vmstruct::VmMemory;
 use crate::base::limits::{MEMORY_GUARD, MEMORY32_SPAN};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 pub struct Memory {
     pub keeper: Keeper,
-    /// What machine code reads; contexts point here.
+    /// The part that machine code reads; contexts point here.
     vm: VmMemory,
     space: Space,
     declared: MemoryType,
@@ -28,23 +29,24 @@ pub struct Memory {
     _counted: Option<Counted>,
 }
 
-/// How much address space a memory gets.
+/// The address space that a memory gets.
 #[derive(Clone, Copy)]
 struct Room {
-    /// Bytes that are reserved.
+    /// Reserved bytes.
     reserved: usize,
     /// As `VmMemorySlot::limit`.
     limit: usize,
-    /// Bytes that the memory may grow to. More than are reserved if it may have to move.
+    /// The maximum size in bytes. It is larger than `reserved` if the memory may have to move.
     most: u64,
 }
 
 impl Room {
-    /// With guards, all addresses that a 32-bit index can reach, and a guard after them, are reserved; for 64-bit indexes more, if
-    /// the type allows it, up to what the engine is configured for. Without, and where pages are smaller than the
-    /// system's, only what the type allows, or less if the engine is configured so; accesses are then checked by machine code.
+    /// With guard pages, the reservation covers all addresses that a 32-bit index can form, and a guard after them. For
+    /// 64-bit indexes it covers more if the type allows it, up to the engine's configured maximum. Without guard pages,
+    /// and for memories whose pages are smaller than the system's, the reservation covers only the type's maximum, or
+    /// less if the engine is configured so. Machine code then checks each access.
     fn of(ty: &MemoryType, engine: &Engine) -> Room {
-        // More than any engine allows, if that is more than a number can say.
+        // Saturates: if the number does not fit, it is more than any engine allows.
         let allowed = ty.max_pages().saturating_mul(ty.page.bytes());
         let most = match ty.index {
             IndexType::I32 => allowed,
@@ -55,12 +57,12 @@ impl Room {
             let reserved = whole_pages(most.min(engine.config.memory_reservation).max(least) as usize);
             return Room { reserved, limit: 0, most };
         }
-        // A power of two fits other memories as well, when this one has ended.
+        // A reservation whose size is a power of two can be reused by more memories after this one is freed.
         let limit = most.next_power_of_two().max(MEMORY32_SPAN);
         Room { reserved: (limit + MEMORY_GUARD) as usize, limit: limit as usize, most }
     }
 
-    /// The system does not have so much, for a memory of `bytes` bytes.
+    /// The error when the system has no address space or no memory for a memory of `bytes` bytes.
     fn refused(&self, bytes: u64, e: io::Error) -> Error {
         let reserved = self.reserved;
         if reserved == whole_pages(bytes as usize) {
@@ -79,13 +81,13 @@ impl Room {
     }
 }
 
-/// Bytes in whole pages of the system.
+/// Rounds up to whole pages of the system.
 fn whole_pages(bytes: usize) -> usize {
     bytes.next_multiple_of(page_size())
 }
 
 impl Memory {
-    /// A memory of `ty`'s minimum size, zeroed but for the image, which may be there already.
+    /// Creates a memory of `ty`'s minimum size. It is zero, except that the image may be mapped into it already.
     pub fn new(
         ty: MemoryType,
         image: Option<&Arc<Image>>,
@@ -94,7 +96,7 @@ impl Memory {
     ) -> Result<Stable<Memory>> {
         let (room, min) = (Room::of(&ty, engine), ty.limits.min);
         let Some(bytes) = ty.min_bytes().filter(|_| min <= ty.max_pages()) else {
-            // A valid 64-bit memory may have 2^64 bytes, which no number here says.
+            // A valid 64-bit memory may have 2^64 bytes, a number that does not fit here.
             return Err(if ty.index.is_64() && ty.limits.max.is_none_or(|max| min <= max) {
                 err!(Limit, "a 64-bit memory of {min} pages; {} bytes is the most of this engine", room.most)
             } else {
@@ -109,7 +111,7 @@ impl Memory {
         if !account.take(growth) {
             return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
         }
-        // Only memory of one kind moves without being copied.
+        // A memory that may have to move gets no image: only a single mapping can move without being copied.
         let image = image.filter(|image| image.is_mapped() && !room.is_short());
         match engine.pool.take(Use::Memory, room.reserved, whole_pages(bytes as usize), image) {
             Ok(space) => {
@@ -123,9 +125,9 @@ impl Memory {
         }
     }
 
-    /// Its end. The engine may keep what it was made of.
+    /// Frees the memory. The engine's pool may keep its address space.
     pub fn free(self, engine: &Engine) {
-        // Nobody asks for one of the size that a memory came to by growing.
+        // No new memory reserves a size that only growing can reach.
         let has_grown = self.space.reserved() > self.room.reserved;
         engine.pool.give(Use::Memory, self.space, !has_grown);
     }
@@ -134,7 +136,7 @@ impl Memory {
         &mut self.vm
     }
 
-    /// The addresses that are set aside for it.
+    /// The address range that is reserved for it.
     pub fn span(&self) -> std::ops::Range<usize> {
         let start = self.space.base() as usize;
         start..start + self.space.reserved()
@@ -144,7 +146,7 @@ impl Memory {
         self.vm.base
     }
 
-    /// Bytes.
+    /// The current size in bytes.
     pub fn len(&self) -> usize {
         self.vm.length
     }
@@ -163,12 +165,13 @@ impl Memory {
         self.declared
     }
 
-    /// The type as of now: its minimum is the present size (Wasm 2.0, 4.5.3).
+    /// The current type: its minimum is the current size (Wasm 2.0, 4.5.3).
     pub fn current_type(&self) -> MemoryType {
         MemoryType { limits: Limits { min: self.pages(), max: self.declared.limits.max }, ..self.declared }
     }
 
-    /// Grows by `delta` pages. Gives the old size in pages, or `None`, and then nothing has changed (Wasm 2.0, 4.5.3.9).
+    /// Grows by `delta` pages. Returns the old size in pages. Returns `None` if it cannot grow, and then nothing has
+    /// changed (Wasm 2.0, 4.5.3.9).
     pub fn grow(&mut self, delta: u64, account: &mut Account) -> Option<u64> {
         let (old, page) = (self.pages(), self.declared.page.bytes());
         let new = old.checked_add(delta).filter(|n| *n <= self.declared.max_pages())?;
@@ -188,42 +191,43 @@ impl Memory {
         Some(old)
     }
 
-    /// Makes the first `end` bytes usable, elsewhere if there is no room for them here.
+    /// Makes the first `end` bytes usable. Moves the memory if its reservation is too small.
     fn make_usable(&mut self, end: usize) -> io::Result<()> {
         if end <= self.space.reserved() {
             return self.space.open_to(end);
         }
-        // Twice as much, so that a memory that grows by and by moves seldom.
+        // Doubles the reservation, so that a memory that grows gradually moves rarely.
         let ample = (2 * self.space.reserved()).min(whole_pages(self.room.most as usize));
         self.space.extend(end.max(ample)).or_else(|_| self.space.extend(end))?;
         self.vm.base = self.space.base();
         Ok(())
     }
 
-    /// The address of `len` bytes from `at`, if they are inside.
+    /// The address of the `len` bytes at offset `at`. Traps if they are out of bounds.
     pub fn range(&self, at: u64, len: u64) -> Result<*mut u8, Trap> {
         match at.checked_add(len) {
-            // SAFETY: inside of the reservation.
+            // SAFETY: the range is inside of the reservation.
             Some(end) if end <= self.vm.length as u64 => Ok(unsafe { self.vm.base.add(at as usize) }),
             _ => Err(Trap::MemoryOutOfBounds),
         }
     }
 
-    /// Lays an image over this fresh memory.
+    /// Maps or copies an image into this fresh memory.
     pub fn apply(&mut self, image: &Arc<Image>, vm: &Arc<SharedVmStore>) -> Result<()> {
         if !image.is_mapped() || self.room.is_short() {
-            // Images are whole pages of the system, which need not be the memory's: zeros are cut off.
+            // Images consist of whole pages of the system. The memory's size need not, so zeros at the end of the image
+            // are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
             let to = self.range(image.start as u64, len as u64).map_err(Error::trap)?;
-            // SAFETY: `range` checked the destination; the image is the module's, no memory overlaps it.
+            // SAFETY: `range` checked the destination. The image belongs to the module, and no memory overlaps it.
             let copied = unsafe { bulk::copy(vm, image.bytes.as_ptr(), to, len, bulk::BYTES) };
             return copied.map_err(Error::trap);
         }
         self.space.lay(image)
     }
 
-    /// Takes an image off that was there from the start: its instance has failed before it had got it. Whoever can use the
-    /// memory nevertheless finds zeros.
+    /// Unmaps an image that was in the memory from the start, because instantiation failed before the image's segments
+    /// were applied. Code that can still use the memory then finds zeros.
     pub fn take_off_image(&mut self) -> Result<()> {
         self.space.take_off().map_err(|e| err!(OutOfMemory, "no memory for a memory without its image: {e}"))
     }

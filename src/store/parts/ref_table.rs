@@ -1,4 +1,4 @@
-//! Tables of references to objects. They are written through `gc::slot`, the only writer, card and all.
+//! Tables of references to objects. `gc::slot` is the only code that writes them; it also marks their cards.
 
 use crate::base::Trap;
 use crate::engine::interrupt::SharedVmStore;
@@ -13,25 +13,25 @@ use std::sync::Arc;
 impl Table {
     #[inline(always)]
     fn all(&self) -> Slots<'_> {
-        // SAFETY: there is room for as many as the length says.
+        // SAFETY: the table has capacity for at least its length.
         unsafe { self.first(self.len()) }
     }
 
-    /// The first elements.
+    /// The first `len` elements.
     ///
     /// # Safety
-    /// There is room for `len`.
+    /// The table's capacity is at least `len`.
     #[inline(always)]
     unsafe fn first(&self, len: u64) -> Slots<'_> {
         debug_assert!(self.is_gc() && len <= self.capacity());
-        // SAFETY: the caller's promise; elements and cards stay where they are while the table is borrowed.
+        // SAFETY: the caller's promise; elements and cards do not move while the table is borrowed.
         unsafe {
             let vm = &*self.vm();
             Slots::new(vm.elements.cast(), len as usize, vm.cards, 0)
         }
     }
 
-    /// The elements `at..at + len`, to be read and written while nothing is collected.
+    /// The elements `at..at + len`, which can be read and written while no collection can run.
     #[inline(always)]
     pub fn slots<'h>(&'h self, _: NoGc<'h>, at: u64, len: u64) -> Result<Slots<'h>, Trap> {
         self.range(at, len)
@@ -43,15 +43,15 @@ impl Table {
         self.all().range(at as usize, len as usize).ok_or(Trap::TableOutOfBounds)
     }
 
-    /// Copies `len` elements of `src`, from `from` on, to `at` of this table; overlap is fine. A store without a heap has i31s to
-    /// copy, which need none.
+    /// Copies `len` elements of `src`, starting at `from`, to `at` of this table. The ranges may overlap. This needs no
+    /// heap: a store without one can still have i31s to copy.
     pub fn copy_refs(&self, vm: &Arc<SharedVmStore>, at: u64, src: &Table, from: u64, len: u64) -> Result<(), Trap> {
         let source = src.range(from, len)?;
         bulk::copy_slots(vm, self.range(at, len)?, source)
     }
 
-    /// Grows by `delta` elements that are `value`, which the table owns from then on. Gives the old size, or `None`; then, and when it
-    /// is interrupted, nothing has changed.
+    /// Grows by `delta` elements with the value `value`, and returns the old size. Returns `None` if the table cannot
+    /// grow. In that case, and if this function is interrupted, nothing has changed.
     pub fn grow_gc_ref(
         &mut self,
         vm: &Arc<SharedVmStore>,
@@ -61,9 +61,9 @@ impl Table {
         account: &mut Account,
     ) -> Result<Option<u64>, Trap> {
         self.grow_by(delta, account, |table, old| {
-            // SAFETY: there is room for them.
+            // SAFETY: `grow_by` has made capacity for them.
             let new = unsafe { table.first(old + delta) }.range(old as usize, delta as usize);
-            // Nothing was collected meanwhile: a limiter can not use its store.
+            // No collection has run in the meantime: a limiter cannot use its store (invariant 7).
             new.map_or(Ok(()), |new| bulk::fill_slots(vm, no_gc, new, value))
         })
     }

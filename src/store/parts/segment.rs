@@ -1,4 +1,4 @@
-//! The elements of a passive segment of references that had to be evaluated: they live until the segment is dropped.
+//! The evaluated elements of a passive segment of references. They live until the segment is dropped.
 
 use crate::abi::heap::{RefSlot, SLOT_CARD_SHIFT};
 use crate::base::Trap;
@@ -14,7 +14,7 @@ pub struct RefSegment {
 }
 
 impl RefSegment {
-    /// All null. Fails if there is no memory.
+    /// Creates a segment of `len` nulls. Fails if there is no memory.
     pub fn new(len: usize) -> Result<RefSegment, Trap> {
         let cards = len.div_ceil(1 << SLOT_CARD_SHIFT);
         let (mut s, mut c) = (Vec::new(), Vec::new());
@@ -27,7 +27,7 @@ impl RefSegment {
     }
 
     pub fn slots<'h>(&'h self, _: NoGc<'h>) -> Slots<'h> {
-        // SAFETY: slots and cards belong together and stay where they are.
+        // SAFETY: slots and cards belong together, and do not move.
         unsafe { Slots::new(self.slots.as_ptr() as *mut RefSlot, self.slots.len(), self.cards.as_ptr() as *mut u8, 0) }
     }
 

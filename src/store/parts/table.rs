@@ -1,5 +1,5 @@
-//! Tables: what those of functions (`func_table`) and those of references to objects (`ref_table`) share. Elements are
-//! encoded as `VmTable` says.
+//! Tables: the common parts of function tables (`func_table`) and of tables of references to objects (`ref_table`).
+//! Elements are encoded as documented in `VmTable`.
 
 use crate::abi::heap::SLOT_CARD_SHIFT;
 use crate::abi::vmstruct::VmTable;
@@ -17,28 +17,28 @@ use crate::sys::scarcity;
 use crate::wasm::types::{Limits, TableType, ValType};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 
-/// Tables of functions with so many bytes of elements have them in a space of their own.
+/// Function tables with at least this many bytes of elements have a space of their own.
 const SPACE_FROM: usize = 128 << 10;
 
 pub struct Table {
     pub keeper: Keeper,
-    /// What machine code reads: in the context of the instance that made the table, or in `own`.
+    /// The part that machine code reads. It is in the context of the instance that created the table, or in `own`.
     vm: *mut VmTable,
-    /// Keeps the struct of a table that the host made.
+    /// Owns that part for a table that the host created.
     _own: Option<Stable<VmTable>>,
-    /// Elements there is room for.
+    /// Capacity in elements.
     capacity: u64,
-    /// Where the elements are, if not in memory of the allocator.
+    /// The space of the elements, if they are not in memory of the allocator.
     space: Option<Space>,
     declared: TableType,
-    /// Of a table of functions: segments that are remembered, and whether more may be.
+    /// For a function table: the segments that are initialized lazily, and whether more can be added.
     pub(crate) lazy: Vec<Lazy>,
     pub(crate) remembers: bool,
 }
 
 impl Table {
-    /// A table of `ty`'s minimum size, all null. `vm` is its place in a context, which outlives it; `None` for a table of
-    /// the host.
+    /// Creates a table of `ty`'s minimum size, all null. `vm` is its place in a context that outlives it, or `None` for
+    /// a table of the host.
     pub fn new(
         ty: TableType,
         vm: Option<*mut VmTable>,
@@ -56,7 +56,7 @@ impl Table {
         let empty = || VmTable { elements: std::ptr::null_mut(), length: 0, cards: std::ptr::null_mut() };
         let mut own = vm.is_none().then(|| Stable::new(empty()));
         let vm = vm.unwrap_or_else(|| &raw mut **own.as_mut().expect("made where vm is none"));
-        // SAFETY: `vm` points to `own` or into a context that is being made.
+        // SAFETY: `vm` points to `own` or into a context that is being created.
         unsafe { vm.write(empty()) };
         let mut table = Table {
             keeper: Keeper::Host,
@@ -77,7 +77,7 @@ impl Table {
         Ok(Stable::new(table))
     }
 
-    /// Its end. The engine may keep what it was made of.
+    /// Frees the table. The engine's pool may keep its space.
     pub fn free(mut self, engine: &Engine) {
         if let Some(space) = self.space.take() {
             engine.pool.give(Use::Table, space, true);
@@ -85,7 +85,8 @@ impl Table {
         }
     }
 
-    /// Room for the elements of a large table of functions in a space that was used before, if the engine keeps such.
+    /// Takes a space for the elements of a large function table. Returns false if the table is not large, or if there
+    /// is no space.
     fn take_space(&mut self, min: u64, engine: &Engine) -> bool {
         let bytes = (min as usize * self.element_size()).next_multiple_of(page_size());
         if self.is_gc() || bytes < SPACE_FROM {
@@ -99,9 +100,9 @@ impl Table {
         true
     }
 
-    /// Where its elements are, as addresses.
+    /// The address range of its elements.
     pub fn span(&self) -> std::ops::Range<usize> {
-        // SAFETY: `vm` lives as long as the table (invariant 1).
+        // SAFETY: `vm` lives at least as long as the table (invariant 1).
         let start = unsafe { (*self.vm).elements } as usize;
         start..start + self.layout(self.capacity).size()
     }
@@ -110,9 +111,9 @@ impl Table {
         self.vm
     }
 
-    /// Elements.
+    /// The number of elements.
     pub fn len(&self) -> u64 {
-        // SAFETY: `vm` lives as long as the store (invariant 1).
+        // SAFETY: `vm` lives at least as long as the table (invariant 1).
         unsafe { (*self.vm).length }
     }
 
@@ -120,12 +121,12 @@ impl Table {
         self.declared
     }
 
-    /// Whether its elements are references to objects; otherwise they are functions.
+    /// Whether its elements are references to objects. Otherwise they are functions.
     pub fn is_gc(&self) -> bool {
         ValType::Ref(self.declared.element).is_gc()
     }
 
-    /// The limits as of now: the minimum is the present size.
+    /// The current limits: the minimum is the current size.
     pub fn current_limits(&self) -> Limits {
         Limits { min: self.len(), max: self.declared.limits.max }
     }
@@ -138,8 +139,9 @@ impl Table {
         }
     }
 
-    /// Grows by `delta` elements, which `fill` writes from the one at the old size on: there is room for them, but they are not the
-    /// table's yet, so that nobody finds some that are not written. Gives the old size, or `None`; then, and if `fill` fails, nothing
+    /// Grows by `delta` elements. `fill` writes the new elements, starting at the old size. They are within the
+    /// capacity, but become part of the table only after `fill` returns, so that no code finds elements that are not
+    /// written. Returns the old size, or `None` if the table cannot grow. In that case, and if `fill` fails, nothing
     /// has changed.
     pub(crate) fn grow_by(
         &mut self,
@@ -167,7 +169,7 @@ impl Table {
         Ok(Some(old))
     }
 
-    /// Elements there is room for.
+    /// Capacity in elements.
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }
@@ -176,21 +178,23 @@ impl Table {
         if self.is_gc() { 4 } else { 8 }
     }
 
-    /// The cards of a table of references stand behind its elements.
+    /// The layout of `elements` elements. In a table of references, the cards are stored after the elements.
     fn layout(&self, elements: u64) -> Layout {
         let cards = if self.is_gc() { elements.div_ceil(1 << SLOT_CARD_SHIFT) as usize } else { 0 };
-        // `MAX_TABLE_ELEMENTS` keeps it far from overflow.
+        // `MAX_TABLE_ELEMENTS` keeps the size far from overflow.
         Layout::from_size_align(elements as usize * self.element_size() + cards, 8).expect("table sizes are bounded")
     }
 
-    /// Makes room for `wanted` elements, doubling up to `max`. New elements and cards are zero.
+    /// Makes the capacity at least `wanted`, doubling it up to `max`. New elements and cards are zero. Returns false if
+    /// there is no memory.
     fn reserve(&mut self, wanted: u64, max: u64) -> bool {
         if wanted <= self.capacity {
             return true;
         }
         let capacity = wanted.max((self.capacity * 2).min(max)).max(if self.capacity == 0 { wanted } else { 4 });
         let layout = self.layout(capacity);
-        // SAFETY: `elements` has room for `self.capacity` elements, allocated with that layout, or is null when that is 0.
+        // SAFETY: `elements` has space for `self.capacity` elements, allocated with that layout, or is null if the
+        // capacity is 0.
         unsafe {
             let vm = &mut *self.vm;
             let new = match scarcity::check() {
@@ -206,7 +210,7 @@ impl Table {
             if self.capacity > 0 {
                 let had = self.capacity as usize * self.element_size();
                 std::ptr::write_bytes(new.add(had), 0, layout.size() - had);
-                // The cards have moved and say nothing: all of what may hold references is dirty.
+                // The old cards are lost, so all cards of elements that may hold references are marked dirty.
                 if self.is_gc() {
                     std::ptr::write_bytes(cards, 1, self.capacity.div_ceil(1 << SLOT_CARD_SHIFT) as usize);
                 }
@@ -220,10 +224,10 @@ impl Table {
     }
 }
 
-/// Memory of this layout that starts with `len` bytes from `from`; null if there is none.
+/// Allocates memory of this layout that starts with `len` bytes copied from `from`. Returns null if there is no memory.
 ///
 /// # Safety
-/// `from` has so many bytes, and the layout as well.
+/// `from` has at least `len` bytes, and the layout as well.
 unsafe fn copied(from: *const u8, len: usize, layout: Layout) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {

@@ -1,7 +1,8 @@
-//! Tags (Wasm 3.0, 4.2.10). A tag is an object of the store's heap, which contexts and exceptions refer to like to any other:
-//! so it lives as long as something can throw it or compare with it, and two tags are the same if they are one object.
+//! Tags (Wasm 3.0, 4.2.10). A tag is an object of the store's heap, and contexts and exceptions refer to it as to any
+//! other object. It therefore lives as long as something can throw it or compare with it, and two tags are the same if
+//! they are one object.
 //!
-//! The host knows tags by their places in `Store::tags`, one for each object.
+//! The host identifies tags by their places in `Store::tags`, one place for each object.
 
 use crate::abi::heap::RawRef;
 use crate::base::index::{EntityRef, TagIndex};
@@ -14,9 +15,9 @@ use crate::wasm::types::TypeId;
 
 /// A tag that the host knows.
 pub struct Tag {
-    /// Whether the host made it, and no instance.
+    /// Whether the host created it, and not an instance.
     is_hosts: bool,
-    /// Of one that the host made and has not released.
+    /// The root of a tag that the host has created and not released.
     root: Option<Root>,
     object: Weak,
     /// The function type whose parameters its exceptions carry.
@@ -24,12 +25,12 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// The object; `None` if it has died.
+    /// The object, or `None` if it has died.
     pub fn object<'h>(&self, no_gc: NoGc<'h>) -> Option<Gc<'h>> {
         no_gc.get_weak(self.object).ok().flatten()
     }
 
-    /// Whether a root of the heap is the store's, for this.
+    /// Whether the store holds a root of the heap for this tag.
     pub fn is_rooted(&self) -> bool {
         self.root.is_some()
     }
@@ -38,58 +39,58 @@ impl Tag {
 /// The function type of a tag.
 ///
 /// # Safety
-/// `tag` is one.
+/// `tag` must be a tag.
 pub unsafe fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
     // SAFETY: the caller's promise.
     TypeId(unsafe { word(no_gc, tag, TAG_FUNC_TYPE) })
 }
 
-/// A word of a tag.
+/// A word of a tag's object.
 ///
 /// # Safety
-/// `tag` is one, and `offset` one of `TAG_*`.
+/// `tag` must be a tag, and `offset` one of `TAG_*`.
 unsafe fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
     // SAFETY: the caller's promise.
     unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() }
 }
 
 impl Store {
-    /// SAFEPOINT. A new tag of a function type without results, for a moment without collections. `of` is where it is made: an
-    /// instance's place, and its index there.
+    /// SAFEPOINT. Creates a tag of a function type without results. The result is valid only until the next collection.
+    /// `of` is the instance that creates the tag, and the tag's index there.
     pub fn new_tag(&mut self, ty: TypeId, of: Option<(u32, TagIndex)>) -> Result<RawRef> {
         let new = self.alloc_first(TAG_TYPE, 0)?;
         let (no_gc, tag) = (new.no_gc(), new.finish());
         let (instance, index) = of.map_or((0, 0), |(i, t)| (i + 1, t.as_u32()));
-        // It has no handle yet.
+        // A handle of 0 means that the tag has none yet.
         for (offset, word) in [(TAG_FUNC_TYPE, ty.0), (TAG_HANDLE, 0), (TAG_INSTANCE, instance), (TAG_INDEX, index)] {
-            // SAFETY: the words of a tag that was just made.
+            // SAFETY: these are the words of a tag that was just created.
             unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() = word };
         }
         Ok(tag.bits())
     }
 
-    /// A tag's name for people, where the module has one in which it was made.
+    /// A tag's name for people, if the module that created the tag has a name for it.
     ///
     /// # Safety
-    /// `tag` is one of this store.
+    /// `tag` must be a tag of this store.
     pub unsafe fn tag_name<'h>(&self, no_gc: NoGc<'h>, tag: Gc<'h>) -> Option<&str> {
         // SAFETY: the caller's promise.
         let (place, index) = unsafe { (word(no_gc, tag, TAG_INSTANCE), word(no_gc, tag, TAG_INDEX) as usize) };
         let instance = self.instances.get(place.checked_sub(1)?)?;
-        // The instance may have died before the tag, and another one be there now.
+        // The instance may have died before the tag, and another one may have its place now.
         let info = instance.info();
         let is_its = index < info.tags.len() && instance.tag(TagIndex::new(index)) == tag.bits();
         (is_its && index >= info.imported_tags).then(|| info.tag_name(TagIndex::new(index)))?
     }
 
-    /// SAFEPOINT. A tag that the host makes, and keeps; gives its place.
+    /// SAFEPOINT. Creates a tag for the host, which keeps it. Returns its place.
     pub fn add_tag(&mut self, ty: TypeId) -> Result<u32> {
         let bits = self.new_tag(ty, None)?;
-        // SAFETY: just made.
+        // SAFETY: the tag was just created, and nothing was collected since.
         let place = unsafe { self.tag_place(bits) }?;
         let heap = self.heap()?;
         let no_gc = heap.no_gc();
-        // SAFETY: making a place collects nothing.
+        // SAFETY: `tag_place` does not collect.
         let root = unsafe { no_gc.adopt(bits) }.and_then(|tag| no_gc.root(tag)).ok_or_else(no_memory)?;
         heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
         let tag = &mut self.tags[place];
@@ -97,10 +98,10 @@ impl Store {
         Ok(place)
     }
 
-    /// The place of a tag, made when the host first asks for it.
+    /// The place of a tag. The place is created when the host first asks for it.
     ///
     /// # Safety
-    /// `bits` are a tag of this store, and nothing was collected since they were one.
+    /// `bits` must be a tag of this store, and no collection may have run since they were read.
     pub unsafe fn tag_place(&mut self, bits: RawRef) -> Result<u32> {
         self.forget_dead_tags();
         self.in_scope(|store| {
@@ -120,13 +121,13 @@ impl Store {
             }
             let object = heap.new_weak(root).ok().flatten().ok_or_else(no_memory)?;
             let place = store.tags.insert(Tag { is_hosts: false, root: None, object, ty });
-            // SAFETY: the word of a tag, which nothing has moved.
+            // SAFETY: this is a word of the tag, which has not moved.
             unsafe { *handle = place + 1 };
             Ok(place)
         })
     }
 
-    /// Takes back the places of tags that have died, when they may have become many.
+    /// Frees the places of tags that have died, once there may be many of them.
     fn forget_dead_tags(&mut self) {
         if self.tags.len() < self.tags_at_next_look {
             return;
@@ -137,7 +138,7 @@ impl Store {
                 self.tags.iter().filter(|(_, t)| t.object(no_gc).is_none()).map(|(place, _)| place).collect();
             for place in dead {
                 if let Some(tag) = self.tags.remove(place) {
-                    // It is this tag's own.
+                    // It cannot fail, since the weak reference belongs to this tag.
                     let _ = heap.release_weak(tag.object);
                 }
             }
@@ -145,7 +146,7 @@ impl Store {
         self.tags_at_next_look = 2 * self.tags.len() + 64;
     }
 
-    /// Gives up the host's hold on a tag that it made.
+    /// Releases the host's hold on a tag that it created.
     pub fn release_tag(&mut self, place: u32) -> Result<()> {
         let tag = &mut self.tags[place];
         if !tag.is_hosts {

@@ -1,4 +1,4 @@
-//! What the error of an exception that nobody caught says: the tag's name and what the exception carries.
+//! The error message of an uncaught exception: the tag's name and the exception's values.
 
 use crate::abi::heap::RawRef;
 use crate::gc::{Gc, NoGc};
@@ -8,16 +8,16 @@ use crate::store::store::Store;
 use crate::wasm::types::ValType;
 use rustc_hash::FxHashMap;
 
-/// How many values are shown.
+/// The maximum number of values that are shown.
 const SHOWN_VALUES: usize = 8;
-/// How many characters of a name are.
+/// The maximum number of characters of a name that are shown.
 const SHOWN_NAME: usize = 100;
 
 impl Store {
-    /// The message, one line: `uncaught exception $e (5, null)`, or with the type where the tag has no name.
+    /// The message, on one line: `uncaught exception $e (5, null)`, or with the tag's type if the tag has no name.
     ///
     /// # Safety
-    /// `exception` are an exception of this store, and nothing was collected since they were one.
+    /// `exception` must be an exception of this store, and no collection may have run since it was read.
     pub unsafe fn uncaught(&self, exception: RawRef) -> String {
         let mut text = String::from("uncaught exception");
         let Some(heap) = &self.heap else { return text };
@@ -25,7 +25,7 @@ impl Store {
         // SAFETY: the caller's promise, and nothing is collected here.
         let found = unsafe { no_gc.adopt(exception) }.and_then(|e| Some((e, tag_of(no_gc, e)?)));
         let Some((exception, tag)) = found else { return text };
-        // SAFETY: the tag of an exception of this store.
+        // SAFETY: this is the tag of an exception of this store.
         let (name, ty) = unsafe { (self.tag_name(no_gc, tag), func_type(no_gc, tag)) };
         match name {
             Some(name) => text.extend([" ", &shown(name)]),
@@ -39,7 +39,7 @@ impl Store {
         text + &self.carried(no_gc, exception)
     }
 
-    /// The values, in brackets; nothing if there are none.
+    /// The values in parentheses, or nothing if there are none.
     fn carried<'h>(&self, no_gc: NoGc<'h>, exception: Gc<'h>) -> String {
         let Some(def) = no_gc.type_of(exception).map(|id| self.engine.types.get(id)) else { return String::new() };
         let fields = def.fields().iter().zip(&def.offsets).skip(1);
@@ -55,12 +55,13 @@ impl Store {
 
     fn value_text<'h>(&self, no_gc: NoGc<'h>, exception: Gc<'h>, ty: ValType, offset: u32) -> String {
         if ty.is_gc() {
-            // SAFETY: the offset of a field that is a reference to an object.
+            // SAFETY: this is the offset of a field that is a reference to an object.
             let value = unsafe { no_gc.field_slot(exception, offset) }.load(no_gc, 0);
             return no_gc.describe(value.map_or(0, |v| v.bits().0), |id| self.type_name(id));
         }
         let at = no_gc.field_bytes(exception, offset);
-        // SAFETY: the field's place; what it holds is as wide as its type says, a function its number, 0 of null.
+        // SAFETY: this is the field's place. The field is as wide as its type says; a function is stored as its number,
+        // and null as 0.
         unsafe {
             match ty {
                 ValType::I32 => at.cast::<i32>().read_unaligned().to_string(),
@@ -75,7 +76,7 @@ impl Store {
     }
 }
 
-/// A name as the text format has it; quoted if it can not stand there as it is.
+/// A name as in the text format, quoted if it would not be valid there unquoted.
 fn shown(name: &str) -> String {
     let short: String = name.chars().take(SHOWN_NAME).collect();
     let is_plain = !short.is_empty() && short.chars().all(|c| c.is_ascii_graphic() && !"\"(),;[]{}".contains(c));

@@ -1,5 +1,5 @@
-//! How far down the stack WebAssembly may go: on the thread's own stack, on one that the host has described, and on one that
-//! nothing is known about.
+//! How far down the stack WebAssembly may go: on the thread's own stack, on a stack that the host has described, and on
+//! an unknown stack.
 
 use crate::base::limits::{MAX_STACK_RESERVE, MIN_STACK_RESERVE, UNKNOWN_STACK};
 use crate::base::{Error, Result, Trap};
@@ -7,13 +7,14 @@ use crate::store::store::Store;
 use crate::sys::stack_bounds::{Lease, Stack, own_stack, readable_below};
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What is known about the stack at a stack pointer.
+/// What is known about the stack that contains a stack pointer.
 #[derive(Clone, Copy)]
 struct Area {
     stack: Stack,
-    /// WebAssembly never goes below. What is left is for host functions, the runtime, and signal handlers.
+    /// WebAssembly never goes below this address. The rest of the stack is reserved for host functions, the runtime,
+    /// and signal handlers.
     floor: usize,
-    /// How long this holds for later calls with a stack pointer in `stack`.
+    /// How long this stays valid for later calls with a stack pointer in `stack`.
     lease: Lease,
 }
 
@@ -23,7 +24,7 @@ impl Area {
         Area { stack, floor: stack.low.saturating_add(reserve), lease }
     }
 
-    /// Nothing is known but what memory can be read, so each call looks again.
+    /// For a stack about which only its readable memory is known. It is never remembered, so each call looks again.
     fn unknown(sp: usize) -> Area {
         let low = readable_below(sp, UNKNOWN_STACK + MIN_STACK_RESERVE);
         let floor = (low + MIN_STACK_RESERVE).max(sp.saturating_sub(UNKNOWN_STACK));
@@ -33,18 +34,18 @@ impl Area {
 
 /// The stacks of a store's calls.
 pub struct Stacks {
-    /// What one outermost call may use, at most.
+    /// The maximum number of bytes that one outermost call may use.
     most: usize,
-    /// What the host says: for the call in progress, and for all calls of the store.
+    /// The stacks that the host has described: for the call in progress, and for all calls of the store.
     described: [Option<Stack>; 2],
     is_described: bool,
-    /// Where the innermost call that is on a stack of its own was made, or else the outermost call.
+    /// The stack of the innermost call that changed stacks, or else of the outermost call.
     area: Area,
     /// The stack pointer of that call.
     top: usize,
 }
 
-/// What a call on another stack than the one before puts back when it returns.
+/// The state that a call on another stack restores when it returns.
 pub struct Before {
     area: Area,
     top: usize,
@@ -62,7 +63,8 @@ impl Stacks {
         sp.saturating_sub(self.most).max(area.floor)
     }
 
-    /// The stack that `sp` is on. Where the host has described a part of the thread's own stack, that part is another stack.
+    /// Finds the stack that contains `sp`. If the host has described a part of the thread's own stack, that part counts
+    /// as another stack.
     #[cold]
     fn find(&self, sp: usize) -> Area {
         let described = self.described.iter().flatten();
@@ -91,8 +93,8 @@ fn exhausted() -> Error {
 }
 
 impl Store {
-    /// Says which stack the host's calls may come from, for the call in progress or for all. Taken into account by calls that begin
-    /// afterwards. Returns what was said before.
+    /// Sets the stack that the host's calls may come from, for the call in progress or for all calls. It applies to
+    /// calls that begin afterwards. Returns the previous value.
     pub fn describe_stack(&mut self, for_call: bool, stack: Option<Stack>) -> Option<Stack> {
         let stacks = &mut self.stacks;
         stacks.area.lease = Lease::OVER;
@@ -101,7 +103,7 @@ impl Store {
         before
     }
 
-    /// Sets the stack limit for an outermost call, whose trampoline takes `frame` bytes.
+    /// Sets the stack limit for an outermost call, whose trampoline needs `frame` bytes. Fails if the stack has less.
     #[inline(always)]
     pub(crate) fn enter_stack(&mut self, sp: usize, frame: usize) -> Result<()> {
         if sp != self.stacks.top || !self.stacks.area.lease.is_valid() {
@@ -114,7 +116,7 @@ impl Store {
         Ok(())
     }
 
-    /// The outermost call is not where the one before was.
+    /// Updates the limit, because the outermost call is at another place than the one before, or because the lease is over.
     #[inline(never)]
     fn move_top(&mut self, sp: usize) {
         let stacks = &mut self.stacks;
@@ -125,21 +127,22 @@ impl Store {
         self.stack_limit = stacks.limit(&stacks.area, sp);
     }
 
-    /// Whether a call inside of another call of this store is on the same stack, with enough left.
+    /// Whether a nested call of this store is on the same stack, with enough of it left.
     #[inline(always)]
     pub(crate) fn is_on_stack(&self, sp: usize, frame: usize) -> bool {
-        // SAFETY: the store's thread; the field is atomic. An interrupt raises it.
+        // SAFETY: this is the store's thread (invariant 2), and the field is atomic. An interrupt raises it.
         let limit = unsafe { (*self.vm.get()).stack_limit.load(Relaxed) };
         sp >= limit.saturating_add(frame) && sp <= self.stacks.top && !self.stacks.is_described
     }
 
-    /// Sets the stack limit for a call that may not be: it is on another stack, or there is not enough left.
+    /// Sets the stack limit for a call for which `is_on_stack` is false: it is on another stack, there is not enough
+    /// left, or the host has described a stack.
     pub(crate) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
         self.vm.poll().map_err(Error::trap)?;
         let (stacks, limit) = (&mut self.stacks, self.stack_limit);
         let area = stacks.find(sp);
         let current = stacks.area.stack.low;
-        // A stack that the host has described may be in the middle of another one.
+        // A stack that the host has described may lie within another one.
         if (current..=stacks.top).contains(&sp) && area.stack.low <= current {
             return if sp < limit + frame { Err(exhausted()) } else { Ok(None) };
         }
@@ -155,7 +158,7 @@ impl Store {
         Ok(Some(before))
     }
 
-    /// The call that was on another stack is over.
+    /// Restores the limit after a call on another stack has returned.
     pub(crate) fn leave_stack(&mut self, before: Before) {
         self.stacks.area = before.area;
         self.stacks.top = before.top;

@@ -1,6 +1,6 @@
-//! What stands between machine code and a builtin's shim, by the builtin's class (`abi::builtin::Class`).
+//! The stubs between machine code and a builtin's shim, by the builtin's class (`abi::builtin::Class`).
 
-/// Pushes all registers that a function of the system's convention may change. The stack stays aligned.
+/// Pushes all registers that the system's calling convention lets a function change. The stack stays aligned.
 #[cfg(target_arch = "x86_64")]
 macro_rules! keep_registers {
     () => {
@@ -34,7 +34,7 @@ macro_rules! keep_registers {
         )
     };
 }
-/// The other way round.
+/// Restores the registers that `keep_registers` has pushed.
 #[cfg(target_arch = "x86_64")]
 macro_rules! bring_registers_back {
     () => {
@@ -68,7 +68,8 @@ macro_rules! bring_registers_back {
         )
     };
 }
-/// Pushes all registers that a function of the system's convention may change; of some it keeps the lower halves only.
+/// Pushes all registers that the system's calling convention lets a function change. It preserves only the lower halves
+/// of v8 to v15, so these are pushed as well.
 #[cfg(target_arch = "aarch64")]
 macro_rules! keep_registers {
     () => {
@@ -101,7 +102,7 @@ macro_rules! keep_registers {
         )
     };
 }
-/// The other way round.
+/// Restores the registers that `keep_registers` has pushed.
 #[cfg(target_arch = "aarch64")]
 macro_rules! bring_registers_back {
     () => {
@@ -139,10 +140,11 @@ macro_rules! bring_registers_back {
 macro_rules! stub {
     (leaf $name:ident => $shim:path) => {};
     (may_unwind $name:ident => $shim:path) => { stub!(@publish $name => $shim, ""); };
-    // On aarch64 arguments of the `tail` convention begin at x2.
+    // On aarch64, arguments of the `tail` convention begin at x2.
     (tail $name:ident => $shim:path) => { stub!(@publish $name => $shim, "mov x0, x2\nmov x1, x3"); };
     (@publish $name:ident => $shim:path, $first:literal) => {
-        /// Keeps a frame whose saved frame pointer and return address are those of the WebAssembly frame, and says where.
+        /// Pushes a frame whose saved frame pointer and return address are those of the WebAssembly frame, and
+        /// publishes its address.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
@@ -151,7 +153,8 @@ macro_rules! stub {
                 "mov rbp, rsp",
                 "mov rax, [rdi + {store}]",
                 "mov [rax + {exit_fp}], rbp",
-                // The registers that WebAssembly may use across the call; the shim leaves them as they are.
+                // The registers that WebAssembly may use across the call. The shim preserves them; they are pushed so
+                // that a search of the stack finds them.
                 "push rbx",
                 "push r12",
                 "push r13",
@@ -196,7 +199,7 @@ macro_rules! stub {
         }
     };
     (preserve_all $name:ident => $shim:path) => {
-        /// Keeps all registers that the shim may change, those of its arguments as well.
+        /// Saves and restores all registers that the shim may change, including those of its arguments.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {
@@ -227,7 +230,7 @@ macro_rules! stub {
         }
     };
     (poll $name:ident => $shim:path) => {
-        /// The same, and says where WebAssembly was left.
+        /// The same, and also publishes where WebAssembly was left.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name() {

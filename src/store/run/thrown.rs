@@ -1,17 +1,19 @@
-//! Exceptions of C++ that come out of functions of the host which machine code calls itself (`sys::callback` has the others).
+//! C++ exceptions that leave a host function which machine code calls directly. `sys::callback` handles those of other
+//! host functions.
 
 use crate::engine::code::registry::{self, Owner};
 use crate::store::run::host_func;
 use crate::sys::{callback, frame_info};
 use std::ffi::{c_int, c_void};
 
-/// The personality of trampolines that call functions of the host: an exception ends the process as soon as the unwinder looks for who
-/// catches it.
+/// The personality function of trampolines that call host functions directly. When a C++ exception reaches such a
+/// trampoline, it ends the process while the unwinder still searches for a handler.
 ///
 /// # Safety
-/// Called by the unwinder.
+/// Must only be called by the unwinder.
 pub unsafe extern "C" fn personality(_: c_int, _: c_int, _: u64, _: *mut c_void, frame: *mut c_void) -> c_int {
-    // SAFETY: the unwinder's promise; the frame is of a trampoline that is registered with this personality, and keeps its function.
+    // SAFETY: the unwinder passes a valid frame, which belongs to a trampoline that is registered with this personality
+    // and stores its function.
     unsafe {
         let (pc, fp) = frame_info::place_of(frame);
         let host = registry::find(pc, |owner, offset| match owner {

@@ -1,4 +1,4 @@
-//! Traps: from a fault, a builtin or a host function's error to the entry trampoline of the activation they end.
+//! Traps: resuming at the entry trampoline of the activation that a fault, a builtin or a host function's error ends.
 
 use crate::abi::vmstruct::{Activation, INTERRUPTED_STACK_LIMIT, VmStore};
 use crate::base::{Error, Trap};
@@ -11,12 +11,12 @@ use crate::store::store::Store;
 use crate::sys::signals::{self, Resume};
 use std::sync::atomic::Ordering::SeqCst;
 
-/// In the signal handler: is this fault one of our traps?
+/// Called in the signal handler: decides whether a fault is one of our traps.
 pub fn decide(pc: usize, fp: usize) -> Option<Resume> {
     let trap = registry::find(pc, |owner, offset| match owner {
-        // SAFETY: what is found is kept (invariant 6).
+        // SAFETY: the code that was found is alive (invariant 6).
         Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
-        // Trampolines have no instruction that may fault.
+        // Trampolines have no instructions that can fault.
         Owner::Trampolines(_) => None,
     })??;
     // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
@@ -31,7 +31,7 @@ pub fn decide(pc: usize, fp: usize) -> Option<Resume> {
         if is_raised {
             return entry_stop::resume(store, pc, fp);
         }
-        // On other processors nobody is asked for more time at a function's entry.
+        // On other processors, the deadline callback is not asked at a function's entry.
         let trap = if is_raised { Trap::Interrupted } else { trap };
         unwind::capture(activation, Some((pc, fp)));
         (*activation).trap = trap as u8;
@@ -40,7 +40,7 @@ pub fn decide(pc: usize, fp: usize) -> Option<Resume> {
 }
 
 /// # Safety
-/// `activation` is alive and was entered.
+/// `activation` must be alive and entered.
 unsafe fn landing(activation: *mut Activation) -> Resume {
     // SAFETY: the caller's promise.
     let a = unsafe { &*activation };
@@ -50,8 +50,8 @@ unsafe fn landing(activation: *mut Activation) -> Resume {
 /// Ends the innermost activation with a trap.
 ///
 /// # Safety
-/// Called from a builtin that went through a stub (so `exit_fp` is set), with nothing left to drop between here and
-/// machine code (invariant 4).
+/// Must be called from a builtin that went through a stub, so that `exit_fp` is set. Nothing may be left to drop
+/// between here and machine code (invariant 4).
 pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
     // SAFETY: machine code runs, so there is an activation, and its frames are live.
     unsafe {
@@ -62,13 +62,13 @@ pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
     }
 }
 
-/// Ends the innermost activation with an error that is not a trap, or a trap the host passes on; an error that holds an
-/// exception throws it.
+/// Ends the innermost activation with an error that is not a trap, or with a trap that the host passes on. If the error
+/// holds an exception, throws that exception instead.
 ///
 /// # Safety
-/// As `raise`; from a builtin or a host function.
+/// As for `raise`, but must be called from a builtin or a host function.
 pub unsafe fn raise_error(store: *mut VmStore, error: Error) -> ! {
-    // SAFETY: as in `raise`; nobody holds a reference to the store now (invariant 3).
+    // SAFETY: as in `raise`; no reference to the store is alive now (invariant 3).
     unsafe {
         match (*((*store).store as *mut Store)).thrown(&error) {
             Some(exception) => exception::throw(store, exception, Some(error)),
@@ -80,7 +80,7 @@ pub unsafe fn raise_error(store: *mut VmStore, error: Error) -> ! {
 /// Ends the innermost activation with an error.
 ///
 /// # Safety
-/// As `raise_error`.
+/// As for `raise_error`.
 pub unsafe fn end_activation(store: *mut VmStore, error: Error) -> ! {
     // SAFETY: the caller's promise.
     unsafe {

@@ -1,4 +1,4 @@
-//! Walking the stack by frame pointers, and naming what was found.
+//! Walks the stack by frame pointers, and describes the frames.
 
 use crate::abi::vmstruct::{Activation, VmCaller, VmContext};
 use crate::base::Frame;
@@ -14,15 +14,15 @@ pub unsafe fn word(at: usize) -> usize {
     unsafe { *(at as *const usize) }
 }
 
-/// Fills the activation's backtrace. `top` is the innermost WebAssembly frame as (pc, frame pointer), or `None` when the
-/// store's `exit_fp` says where WebAssembly was left. Goes on through the host into outer activations.
+/// Fills the activation's backtrace. `top` is the innermost WebAssembly frame as (pc, frame pointer), or `None` if the
+/// store's `exit_fp` says where WebAssembly was left. The walk continues through the host into outer activations.
 /// Async-signal-safe.
 ///
 /// # Safety
-/// `activation` is the innermost one, and the frames between `top` (or the exit frame) and its entry are live.
+/// `activation` must be the innermost one, and the frames between `top` (or the exit frame) and its entry must be live.
 pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) {
-    // SAFETY: frames are live, and generated code, stubs and trampolines all keep frame pointers, so that [fp] is the
-    // caller's frame pointer and [fp+8] the return address, up to the entry trampoline's frame.
+    // SAFETY: frames are live, and generated code, stubs and trampolines all keep frame pointers. So up to the entry
+    // trampoline's frame, [fp] is the caller's frame pointer and [fp+8] the return address.
     unsafe {
         let frames = &raw mut (*activation).frames as *mut usize;
         let mut n = 0;
@@ -31,10 +31,11 @@ pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) 
         let mut at = top;
         while !act.is_null() {
             let entry_fp = (*act).entry_fp;
-            // A return address may be a faulting instruction's as well; the byte before it belongs to the call.
+            // A return address may also be the address of a faulting instruction. The byte before it belongs to the
+            // call for certain.
             let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8) - 1, word(exit_fp)));
             let mut inner = 0;
-            // Frames of a callback that was left by `longjmp` may have been overwritten.
+            // Frames of a callback that was left by `longjmp` may have been overwritten, so frame pointers are checked.
             while inner < fp && fp < entry_fp && n < MAX_BACKTRACE_FRAMES {
                 *frames.add(n) = pc;
                 n += 1;
@@ -49,35 +50,35 @@ pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) 
     }
 }
 
-/// Finds the activation that a WebAssembly frame runs in: walks to the entry trampoline. Async-signal-safe.
+/// Finds the activation of a WebAssembly frame by walking to the entry trampoline. Async-signal-safe.
 ///
 /// # Safety
-/// `fp` is the frame pointer of a live frame of machine code.
+/// `fp` must be the frame pointer of a live frame of machine code.
 pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
     loop {
         // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline.
         let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
         let found = registry::find(pc, |owner, offset| match owner {
-            // SAFETY: what is found is kept (invariant 6), and `caller` is the frame that `pc` returns to.
+            // SAFETY: the code that was found is alive (invariant 6), and `caller` is the frame that `pc` returns to.
             Owner::Trampolines(t) => unsafe { (*t).activation(offset, caller) },
             Owner::Module(_) => None,
         });
         match found {
             Some(Some(activation)) => return activation,
             Some(None) => fp = caller,
-            // Left machine code without an entry: cannot be, and nothing better can be done in a signal.
+            // The walk left machine code without an entry. This cannot happen, and a signal handler can do nothing better.
             None => return std::ptr::null_mut(),
         }
     }
 }
 
-/// Names the frames that `capture` found.
+/// Describes the frames that `capture` has found.
 pub fn describe(activation: &Activation) -> Vec<Frame> {
     let pcs = &activation.frames[..activation.trap_frames as usize];
     pcs.iter()
         .filter_map(|pc| {
             registry::find(*pc, |owner, offset| match owner {
-                // SAFETY: what is found is kept (invariant 6).
+                // SAFETY: the code that was found is alive (invariant 6).
                 Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
                 Owner::Trampolines(_) => None,
             })?
@@ -85,14 +86,15 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
         .collect()
 }
 
-/// The frame of WebAssembly that called a host function that runs, as (pc, frame pointer); `None` when the host called it.
+/// The WebAssembly frame that called a running host function, as (pc, frame pointer). `None` if the host called the
+/// function.
 ///
 /// # Safety
-/// The call is in progress, on this thread.
+/// The call must be in progress, on this thread.
 pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
-    // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
+    // SAFETY: the exit trampoline has published its frame, and the frames outside of it are live frames of machine code.
     let (pc, fp, entry_fp) = unsafe {
-        // The activation that was left there: the innermost one, or one further out.
+        // The activation from which the host function was called: the innermost one, or one further out.
         let (mut exit_fp, mut activation) = ((*caller.store).exit_fp, (*caller.store).activation);
         while exit_fp != caller.exit_fp {
             let inner = activation.as_ref()?;
@@ -106,13 +108,13 @@ pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
 /// The context of the instance that a frame of WebAssembly belongs to.
 ///
 /// # Safety
-/// The frame is live, and (pc, fp) are what `calling_frame` gave.
+/// The frame must be live, and (pc, fp) must come from `calling_frame`.
 pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = registry::find(pc, |owner, offset| match owner {
-        // SAFETY: what is found is kept (invariant 6).
+        // SAFETY: the code that was found is alive (invariant 6).
         Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         Owner::Trampolines(_) => None,
     })??;
-    // SAFETY: the compiler says that this frame keeps its context there; bit 0 is the collector's.
+    // SAFETY: the compiler has recorded that this frame stores its context there; bit 0 is used by the collector.
     Some(unsafe { word(fp - below) & !1 } as *mut VmContext)
 }

@@ -1,5 +1,6 @@
-//! What is looked at when the host enters WebAssembly, and none runs: whether the store is sound, whether traps that are signals reach
-//! us on this thread, and now and then whether the signal handlers are still ours. Only the system knows, and asking takes long.
+//! Checks when the host enters WebAssembly and none is running: that the store is sound, that the signals of traps are
+//! not blocked on this thread, and from time to time that the signal handlers are still ours. Only the system knows the
+//! last two, and asking it takes long.
 
 use crate::base::Result;
 use crate::engine::pooling::pool::IDS;
@@ -7,24 +8,25 @@ use crate::err;
 use crate::store::store::Store;
 use crate::sys::{handlers, thread};
 
-/// Calls between two looks at the handlers.
+/// The number of calls between two checks of the handlers.
 const CALLS: u32 = 256;
 
-/// Every so many looks are at all handlers; and every so many stores and instances are looks, if there are many.
+/// One in this many checks covers all handlers. If there are many stores or instances, a check happens for one in this
+/// many of them.
 const LOOKS: u32 = 16;
 
-/// Numbers of stores begin with `IDS`.
+/// Up to these numbers, stores and instances count as few. Numbers of stores begin at `IDS`.
 const FEW_STORES: u64 = 2 * IDS;
 const FEW_INSTANCES: u64 = 64;
 
 pub struct Watch {
-    /// The thread that entered last, by its token, and how many threads had ended by then; 0 if the next one is to be looked at as a new
-    /// one is.
+    /// The token of the thread that entered last, and how many threads had ended by then. The token is 0 if the next
+    /// thread must be checked like a new one.
     thread: usize,
     ended: usize,
-    /// So many calls until it is looked at the handlers.
+    /// Calls that are left until the handlers are checked.
     calls: u32,
-    /// How often that was done.
+    /// The number of checks so far.
     looks: u32,
 }
 
@@ -52,7 +54,7 @@ impl Store {
         }
         self.check_sound()?;
         if !is_known {
-            // A thread that comes after this one may have the same token.
+            // A thread that starts after this one has ended may have the same token.
             self.watch.ended = thread::ended();
             if self.engine.config.settings.signals {
                 thread::expect_end();
@@ -67,14 +69,14 @@ impl Store {
         Ok(())
     }
 
-    /// Looks at the handlers when the store is made (0), or its n-th instance: always in a process that makes few of them, otherwise
-    /// when 16 were made. A system call takes a fifth of the time that an instance does.
+    /// Checks the handlers when the store is created (`n` is 0), or its n-th instance: always in a process that creates
+    /// few of them, otherwise for one in 16. A system call takes a fifth of the time that creating an instance takes.
     pub fn look_when_made(&mut self, n: u64) -> Result<()> {
         let are_few = self.id < FEW_STORES && n < FEW_INSTANCES;
         if are_few || (self.id + n).is_multiple_of(u64::from(LOOKS)) { self.look_at_handlers() } else { Ok(()) }
     }
 
-    /// Makes sure that the signal handlers are ours: mostly as far as one system call tells.
+    /// Makes sure that the signal handlers are ours. Most checks look at only one of them, which takes one system call.
     fn look_at_handlers(&mut self) -> Result<()> {
         self.watch.looks = self.watch.looks.wrapping_add(1);
         if self.watch.looks.is_multiple_of(LOOKS) {

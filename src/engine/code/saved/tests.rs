@@ -10,7 +10,7 @@ use crate::wasm::registry::DefType;
 const CODES: usize = 11;
 const PLACES: usize = 12;
 
-/// Five types: three functions' of two shapes, one of none, and one that is no function's.
+/// Five types: four function types, which have three shapes, and one that is no function type.
 const WAT: &str = "(module (type $f (func (param i32) (result i64))) (type (struct)) (import \"\" \"\" (func (param externref)))
     (func (export \"a\") (type $f) (i64.const 1)) (func (export \"b\") (param anyref)) (type $unused (func (result f64))))";
 
@@ -22,7 +22,7 @@ fn saved() -> Vec<u8> {
     save(&Module::new(&engine(), &wat::parse_str(WAT).unwrap()).unwrap()).unwrap()
 }
 
-/// Where the words of a part's place and length are.
+/// The offsets in the header of a part's place and length.
 fn header_of(part: usize) -> [usize; 2] {
     [0, 1].map(|i| (FIRST_PART + 2 * part + i) * 8)
 }
@@ -36,7 +36,7 @@ fn part(bytes: &[u8], part: usize) -> std::ops::Range<usize> {
     at..at + len
 }
 
-/// Writes the hash that goes with the bytes.
+/// Writes the hash that matches the bytes.
 fn rehash(bytes: &mut [u8]) {
     let mut hasher = Xxh3Default::new();
     hasher.update(&bytes[HASHED..]);
@@ -63,7 +63,7 @@ fn types_bring_their_trampolines() {
         assert_eq!(kept(ty).is_some(), ty.func().is_some(), "{ty:?}");
         assert!(kept(ty).is_none_or(|t| t.ty == *ty.func().unwrap()));
     }
-    // They stay when the module has ended, and are those of the next.
+    // Trampolines outlive the module, and the next module with the same types uses them.
     let before = kept(&types[0]).unwrap();
     drop(module);
     let next = load(&engine, &bytes).unwrap();
@@ -77,7 +77,7 @@ fn types_bring_their_trampolines() {
 fn a_module_is_always_saved_alike() {
     let bytes = saved();
     assert!(saved() == bytes);
-    // Also from what was saved, where its types have trampolines.
+    // The same is true of a loaded module, whose types have trampolines already.
     assert!(save(&load(&engine(), &bytes).unwrap()).unwrap() == bytes);
 }
 
@@ -93,13 +93,13 @@ fn damaged_trampolines_are_noticed() {
         bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         is_malformed(bytes, what);
     };
-    // Entry, exit, raw exit, end and handler of each, before and behind where they can be.
+    // Entry, exit, raw exit, end and handler of each trampoline, before and after their valid range.
     for code in 0..3 {
         for field in 0..5 {
             let at = codes.start + code * size + field * 4;
             change(at, u32::MAX, "an offset far away");
             change(at, text.len() as u32 + 1, "an offset behind the text");
-            // The first entry is at 0, and no raw exit is at 0, too.
+            // The first entry is at 0 already, and a raw exit of 0 means that there is none.
             if number(&good, at) as u32 != 0 && field != 2 {
                 change(at, 0, "an offset out of order");
             }
@@ -121,7 +121,7 @@ fn damaged_trampolines_are_noticed() {
         bytes[at..at + 8].copy_from_slice(&len.to_le_bytes());
         is_malformed(bytes, what);
     }
-    // Types may be without.
+    // Types may have no trampoline.
     let mut bytes = good.clone();
     bytes[places.clone()].fill(0xff);
     rehash(&mut bytes);
