@@ -53,7 +53,7 @@ macro_rules! for_each_builtin {
             [may_unwind] memory_init(memory: I32, data: I32, dst: I64, src: I64, len: I64);
             [leaf] data_drop(data: I32);
             /// Writes down what an element is that still reads 0. The index is in bounds.
-            [preserve_all] table_touch(table: I32, index: I64);
+            [preserve_all] table_lazy_init(table: I32, index: I64);
             /// `table.grow`. Gives the old size, or -1.
             [may_unwind] table_grow(table: I32, delta: I64, init: Ptr) -> I64;
             [may_unwind] table_fill(table: I32, dst: I64, value: Ptr, len: I64);

@@ -34,7 +34,7 @@ pub fn text() -> String {
         VmContext { header, builtins, null_func, instance, heap, types, global_card }
         VmHostFunc { header, call, raw, raw_data, after_raw, exhausted }
         VmCaller { store, exit_fp }
-        VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, scope_fp, embedder, store, nursery, funcs, func_count, attention }
+        VmStore { stack_limit, interrupt, activation, exit_fp, exit_sp, scope_fp, embedder, store, nursery, funcs, func_count, pending_work }
         VmNursery { next, end }
         Activation { entry_fp, handler_pc, handler_sp_offset, store, previous, previous_exit_fp, previous_exit_sp, trap, trap_frames, frames, tail }
         VmMemory { base, length }

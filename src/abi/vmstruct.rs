@@ -153,20 +153,20 @@ pub struct VmStore {
     /// The functions that objects refer to, by number; the first is null.
     pub funcs: *const *mut VmFuncRef,
     pub func_count: u32,
-    /// Bits that say that something waits at the store's next entry, or keeps the host away: `ATTENTION_*`.
-    pub attention: AtomicU32,
+    /// Bits that say that something waits at the store's next entry, or keeps the host away: `PENDING_*`.
+    pub pending_work: AtomicU32,
 }
 
 /// Other threads have released something.
-pub const ATTENTION_MAIL: u32 = 1;
+pub const PENDING_MAIL: u32 = 1;
 /// Finalizers wait.
-pub const ATTENTION_DEAD: u32 = 2;
+pub const PENDING_DEAD: u32 = 2;
 /// A callback runs that can not use the store.
-pub const ATTENTION_CLOSED: u32 = 4;
+pub const PENDING_CLOSED: u32 = 4;
 /// An interrupt was delivered, and is pending until the outermost call is over.
-pub const ATTENTION_STOPPING: u32 = 8;
+pub const PENDING_STOPPING: u32 = 8;
 /// A callback did not return and never will: the store can only be deleted.
-pub const ATTENTION_ABANDONED: u32 = 16;
+pub const PENDING_ABANDONED: u32 = 16;
 
 /// Where the next object is made. Both are offsets in the heap.
 #[derive(Default)]
@@ -224,7 +224,7 @@ pub struct VmMemorySlot {
 /// A table as machine code sees it. In one of references to objects, elements are `RawRef`s, and each `1 << SLOT_CARD_SHIFT`
 /// of them share a card. In one of functions they are pointers, and each is
 ///
-/// * 0: not touched yet; only the runtime knows what it is (`table_touch`),
+/// * 0: not touched yet; only the runtime knows what it is (`table_lazy_init`),
 /// * the address of `NULL_FUNC`: a null reference,
 /// * else a `VmFuncRef`.
 ///

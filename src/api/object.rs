@@ -23,7 +23,7 @@ pub(super) enum Stored {
 }
 
 impl Stored {
-    /// Converts a value for a field of this storage type. A function is pinned in `Store::held_funcs`.
+    /// Converts a value for a field of this storage type. A function is pinned in `Store::pinned_funcs`.
     pub(super) fn new(store: &mut StoreMut<'_>, v: Val, storage: StorageType) -> Result<Stored> {
         let slot = v.to_slot(store, storage.unpacked())?;
         if storage.is_gc() {
@@ -34,7 +34,7 @@ impl Stored {
             if !storage.is_func() {
                 return Ok(Stored::Bytes(slot.v128));
             }
-            store.vm_mut().held_funcs.push(slot.funcref);
+            store.vm_mut().pinned_funcs.push(slot.funcref);
             let number = store.vm_mut().func_id(slot.funcref).map_err(Error::trap)?;
             Ok(Stored::Bytes((number as u128).to_le_bytes()))
         }
@@ -57,11 +57,11 @@ impl Stored {
     }
 }
 
-/// Runs `f`, then unpins the functions that it pinned in `held_funcs`.
+/// Runs `f`, then unpins the functions that it pinned in `pinned_funcs`.
 pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
-    let held = store.vm().held_funcs.len();
+    let held = store.vm().pinned_funcs.len();
     let result = f(store);
-    store.vm_mut().held_funcs.truncate(held);
+    store.vm_mut().pinned_funcs.truncate(held);
     result
 }
 
@@ -124,7 +124,7 @@ unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -
         return VmSlot { v128: b };
     }
     let number = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    VmSlot { funcref: store.vm().numbered.get(number as usize).copied().unwrap_or(std::ptr::null_mut()) }
+    VmSlot { funcref: store.vm().func_ids.get(number as usize).copied().unwrap_or(std::ptr::null_mut()) }
 }
 
 /// A live object and its type.

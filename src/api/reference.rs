@@ -170,7 +170,7 @@ impl Ref {
     pub fn as_func(&self, store: &mut StoreMut<'_>) -> Result<Option<Func>> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(None) };
-        let funcref = store.vm().numbered[number as usize];
+        let funcref = store.vm().func_ids[number as usize];
         // SAFETY: a function of this store, kept alive by the object.
         unsafe { Func::from_ref(store, funcref) }.map(Some)
     }
@@ -264,7 +264,7 @@ impl Ref {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(no_gc.ref_type(gc, Top::Any).heap) };
         // SAFETY: a function of this store, kept alive by the object.
-        Ok(HeapType::ConcreteFunc(unsafe { (*store.vm().numbered[number as usize]).type_id }))
+        Ok(HeapType::ConcreteFunc(unsafe { (*store.vm().func_ids[number as usize]).type_id }))
     }
 
     /// Whether both refer to the same object, or are the same i31, or hold the same function.

@@ -1,7 +1,7 @@
 //! The store: owns instances and everything else that runs.
 
 use super::Engine;
-use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, ATTENTION_DEAD};
+use crate::abi::vmstruct::{PENDING_ABANDONED, PENDING_CLOSED, PENDING_DEAD};
 use crate::base::limits::MIN_HOST_STACK;
 use crate::base::{Error, ErrorKind, Result, Stable};
 use crate::engine::interrupt::{DeadlineCallback, SharedVmStore};
@@ -330,13 +330,13 @@ impl StoreMut<'_> {
     /// and drops the data of dead host objects and host functions. Nothing of the store is borrowed during this.
     #[inline(always)]
     pub(super) fn settle(&mut self) {
-        if self.vm().vm.attention().load(Relaxed) != 0 {
+        if self.vm().vm.pending_work().load(Relaxed) != 0 {
             self.settle_now();
         }
     }
 
     /// Runs pending work, as every entry does.
-    pub fn attend(&mut self) {
+    pub fn run_pending_work(&mut self) {
         self.settle();
     }
 
@@ -347,8 +347,8 @@ impl StoreMut<'_> {
         }
         self.vm().vm.over();
         // Finalizers run here (invariant 7), without a reference to the store.
-        self.vm_mut().read_mail();
-        self.vm().vm.attention().fetch_and(!ATTENTION_DEAD, AcqRel);
+        self.vm_mut().drain_releases();
+        self.vm().vm.pending_work().fetch_and(!PENDING_DEAD, AcqRel);
         let shared = self.vm().vm.clone();
         shared.closed_during(|| {
             loop {
@@ -365,7 +365,7 @@ impl StoreMut<'_> {
     /// Whether a host callback that cannot use the store is running, such as a limiter or a finalizer.
     #[inline(always)]
     pub fn is_closed(&self) -> bool {
-        self.vm().vm.attention().load(Relaxed) & ATTENTION_CLOSED != 0
+        self.vm().vm.pending_work().load(Relaxed) & PENDING_CLOSED != 0
     }
 
     /// Keeps callbacks away from the store, also where the store itself is not accessible.
@@ -480,9 +480,9 @@ impl Gate {
     /// Fails with `InvalidArgument` while a callback runs that cannot use the store, or if a callback was left without
     /// returning.
     pub fn check_open(&self) -> Result<()> {
-        match self.0.attention().load(Relaxed) {
-            bits if bits & ATTENTION_ABANDONED != 0 => Err(abandoned::error()),
-            bits if bits & ATTENTION_CLOSED != 0 => {
+        match self.0.pending_work().load(Relaxed) {
+            bits if bits & PENDING_ABANDONED != 0 => Err(abandoned::error()),
+            bits if bits & PENDING_CLOSED != 0 => {
                 Err(err!(InvalidArgument, "limiters and finalizers can not use their store"))
             }
             _ => Ok(()),
@@ -492,12 +492,12 @@ impl Gate {
     /// Whether the store has pending work, or is closed or abandoned.
     #[inline(always)]
     pub fn needs_attention(&self) -> bool {
-        self.0.attention().load(Relaxed) != 0
+        self.0.pending_work().load(Relaxed) != 0
     }
 
     /// As `StoreMut::is_closed`.
     pub fn is_closed(&self) -> bool {
-        self.0.attention().load(Relaxed) & ATTENTION_CLOSED != 0
+        self.0.pending_work().load(Relaxed) & PENDING_CLOSED != 0
     }
 
     /// As `StoreMut::is_interrupted`.
@@ -512,7 +512,7 @@ impl Gate {
 
     /// Closes the store permanently.
     pub fn close(&self) {
-        self.0.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
+        self.0.pending_work().fetch_or(PENDING_CLOSED, AcqRel);
     }
 }
 

@@ -89,19 +89,19 @@ impl wrt_store_t {
     #[inline(always)]
     pub unsafe fn check_open(p: *mut wrt_store_t) -> Result<()> {
         // SAFETY: the caller's promise.
-        unsafe { if (*p).gate.needs_attention() { wrt_store_t::attend(p) } else { Ok(()) } }
+        unsafe { if (*p).gate.needs_attention() { wrt_store_t::run_pending_work(p) } else { Ok(()) } }
     }
 
     /// # Safety
     /// As `check_open`.
     #[cold]
-    unsafe fn attend(p: *mut wrt_store_t) -> Result<()> {
+    unsafe fn run_pending_work(p: *mut wrt_store_t) -> Result<()> {
         // SAFETY: the caller's promise. If a finalizer deletes the store, it is destroyed after this has left.
         unsafe {
             (*p).gate.check_open()?;
             let (before, occupant) = ((*p).enter(), (*p).occupant());
             (*p).set_occupant(thread::token());
-            plain((), || (*p).with(|s| s.attend()));
+            plain((), || (*p).with(|s| s.run_pending_work()));
             (*p).set_occupant(occupant);
             if (*p).life.leave(before) {
                 wrt_store_t::end(p);

@@ -28,9 +28,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tier {
     /// By `baseline`, while somebody waits.
-    AtOnce,
+    Baseline,
     /// By Cranelift.
-    Full,
+    Final,
 }
 
 pub struct Compiler {

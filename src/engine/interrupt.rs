@@ -3,7 +3,7 @@
 //! An interrupt is pending until it has made the outermost call return. `poll` delivers it to the innermost call as a
 //! trap. Whatever the host does with that error, the outer calls find the interrupt pending as well.
 
-use crate::abi::vmstruct::{ATTENTION_CLOSED, ATTENTION_STOPPING, INTERRUPTED_STACK_LIMIT, VmNursery, VmStore};
+use crate::abi::vmstruct::{INTERRUPTED_STACK_LIMIT, PENDING_CLOSED, PENDING_STOPPING, VmNursery, VmStore};
 use crate::base::Trap;
 use crate::engine::remote_release::Release;
 use crate::engine::timer::{Deadlines, Ticket, Timer};
@@ -66,7 +66,7 @@ impl SharedVmStore {
             nursery: VmNursery::default(),
             funcs: std::ptr::null(),
             func_count: 0,
-            attention: AtomicU32::new(0),
+            pending_work: AtomicU32::new(0),
         });
         let deadlines = timer.map(|t| t.deadlines().clone());
         Arc::new(SharedVmStore {
@@ -87,10 +87,10 @@ impl SharedVmStore {
         unsafe { (&(*self.get()).interrupt, &(*self.get()).stack_limit) }
     }
 
-    /// Bits of `ATTENTION_*`.
-    pub fn attention(&self) -> &AtomicU32 {
+    /// Bits of `PENDING_*`.
+    pub fn pending_work(&self) -> &AtomicU32 {
         // SAFETY: as in `atomics` (invariant 2).
-        unsafe { &(*self.get()).attention }
+        unsafe { &(*self.get()).pending_work }
     }
 
     /// Whether WebAssembly of this store is running, further out on the stack. On the store's thread.
@@ -104,16 +104,16 @@ impl SharedVmStore {
         struct Open<'a>(&'a AtomicU32, u32);
         impl Drop for Open<'_> {
             fn drop(&mut self) {
-                if self.1 & ATTENTION_CLOSED == 0 {
-                    self.0.fetch_and(!ATTENTION_CLOSED, AcqRel);
+                if self.1 & PENDING_CLOSED == 0 {
+                    self.0.fetch_and(!PENDING_CLOSED, AcqRel);
                 }
             }
         }
-        let before = self.attention().fetch_or(ATTENTION_CLOSED, AcqRel);
-        if before & ATTENTION_CLOSED == 0 {
+        let before = self.pending_work().fetch_or(PENDING_CLOSED, AcqRel);
+        if before & PENDING_CLOSED == 0 {
             self.closed_sp.store(stack_pointer(), Relaxed);
         }
-        let _open = Open(self.attention(), before);
+        let _open = Open(self.pending_work(), before);
         f()
     }
 
@@ -174,7 +174,7 @@ impl SharedVmStore {
     #[cold]
     fn stop_or_go_on(self: &Arc<Self>) -> Result<(), Trap> {
         // Asks only once: a decision to stop applies to all calls.
-        let decided = self.attention().load(Relaxed) & ATTENTION_STOPPING != 0;
+        let decided = self.pending_work().load(Relaxed) & PENDING_STOPPING != 0;
         if !decided && self.atomics().0.load(SeqCst) == EXPIRED && self.asks_for_time() {
             return Ok(());
         }
@@ -208,13 +208,13 @@ impl SharedVmStore {
 
     /// Turns the pending interrupt into an error. It stays pending until the outermost call has ended.
     pub fn deliver(&self) {
-        self.attention().fetch_or(ATTENTION_STOPPING, AcqRel);
+        self.pending_work().fetch_or(PENDING_STOPPING, AcqRel);
         self.over();
     }
 
     /// Called when a call has ended. If it was the outermost, forgets an interrupt that was delivered.
     pub fn over(&self) {
-        if self.is_running() || self.attention().load(Relaxed) & ATTENTION_STOPPING == 0 {
+        if self.is_running() || self.pending_work().load(Relaxed) & PENDING_STOPPING == 0 {
             return;
         }
         if self.own.deadline.get().is_some_and(|t| t.at <= Instant::now()) {
@@ -232,7 +232,7 @@ impl SharedVmStore {
     /// Clears reasons to stop. The stack limit may stay raised until it is met or set again.
     fn forget(&self, why: u32) {
         self.atomics().0.fetch_and(!why, SeqCst);
-        self.attention().fetch_and(!ATTENTION_STOPPING, AcqRel);
+        self.pending_work().fetch_and(!PENDING_STOPPING, AcqRel);
     }
 
     /// Sets or removes the deadline, counted from now. If nothing is running, a deadline that has passed is forgotten;

@@ -5,9 +5,9 @@ use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
 use crate::base::Result;
 use crate::base::index::*;
-use crate::engine::code::machine_code::{Linked, Source};
+use crate::engine::code::machine_code::{LinkedModule, Source};
 use crate::engine::code::no_code::no_code;
-use crate::engine::code::tiering::{Enlisted, Lazy, OnLinked};
+use crate::engine::code::tiering::{ContextGuard, Lazy, OnLinked};
 use crate::engine::engine::Engine;
 use crate::engine::pooling::image::Images;
 use crate::engine::pooling::template::Template;
@@ -31,7 +31,7 @@ pub struct Module {
 }
 
 enum Machine {
-    Linked(Linked),
+    LinkedModule(LinkedModule),
     Lazy(Arc<Lazy>),
 }
 
@@ -53,7 +53,7 @@ impl Module {
             let source = Source::new(bytes, decoded.info);
             let keep = cache.clone().map(|cache| {
                 let engine = engine.clone();
-                Box::new(move |linked: &Linked| cache.put(&engine, linked)) as OnLinked
+                Box::new(move |linked: &LinkedModule| cache.put(&engine, linked)) as OnLinked
             });
             let uses_heap = uses_heap || !source.info.tags.is_empty();
             if let Ok(lazy) = Lazy::new(engine, &source, &bodies, uses_heap, keep) {
@@ -71,7 +71,7 @@ impl Module {
 
     /// Creates a module from all of its code, and stores the code in the cache if there is one.
     fn compiled(engine: &Arc<Engine>, source: Arc<Source>, code: Code) -> Result<Module> {
-        let linked = Linked::new(&source, code)?;
+        let linked = LinkedModule::new(&source, code)?;
         if let Some(cache) = &engine.config.cache {
             cache.put(engine, &linked);
         }
@@ -79,9 +79,9 @@ impl Module {
     }
 
     /// Creates a module from linked code.
-    pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: Linked) -> Module {
+    pub fn of_linked(engine: &Arc<Engine>, source: Arc<Source>, linked: LinkedModule) -> Module {
         let uses_heap = linked.uses_heap;
-        Module::with(engine, source, Machine::Linked(linked), uses_heap)
+        Module::with(engine, source, Machine::LinkedModule(linked), uses_heap)
     }
 
     fn with(engine: &Arc<Engine>, source: Arc<Source>, code: Machine, uses_heap: bool) -> Module {
@@ -116,9 +116,9 @@ impl Module {
     }
 
     /// The linked code. Waits until all functions are compiled.
-    pub fn linked(&self) -> Result<&Linked> {
+    pub fn linked(&self) -> Result<&LinkedModule> {
         match &self.code {
-            Machine::Linked(linked) => Ok(linked),
+            Machine::LinkedModule(linked) => Ok(linked),
             Machine::Lazy(lazy) => lazy.wait(&|| false),
         }
     }
@@ -127,7 +127,7 @@ impl Module {
     pub fn func_codes(&self) -> impl Fn(DefinedFuncIndex) -> VmCode + '_ {
         // Looked up once, not for each function.
         let linked = match &self.code {
-            Machine::Linked(linked) => Some((linked.text().as_ptr(), &linked.tables().funcs[..])),
+            Machine::LinkedModule(linked) => Some((linked.text().as_ptr(), &linked.tables().funcs[..])),
             Machine::Lazy(_) => None,
         };
         move |f| match linked {
@@ -139,7 +139,7 @@ impl Module {
     /// The address to call for a function with a body: its entry, or a stub.
     pub fn func_code(&self, f: DefinedFuncIndex) -> VmCode {
         match &self.code {
-            Machine::Linked(linked) => linked.func(f),
+            Machine::LinkedModule(linked) => linked.func(f),
             Machine::Lazy(lazy) => lazy.code(f),
         }
     }
@@ -147,16 +147,16 @@ impl Module {
     /// The entry of a function whose stub was called. Compiles the function if necessary.
     pub fn enter(&self, f: DefinedFuncIndex, interrupted: &dyn Fn() -> bool) -> Result<VmCode> {
         match &self.code {
-            Machine::Linked(linked) => Ok(linked.func(f)),
+            Machine::LinkedModule(linked) => Ok(linked.func(f)),
             Machine::Lazy(lazy) => lazy.enter(f, interrupted),
         }
     }
 
     /// Keeps the funcrefs of a complete context pointing to the functions' current code as they are compiled.
-    pub fn enlist(&self, context: *mut VmContext) -> Option<Enlisted> {
+    pub fn track_context(&self, context: *mut VmContext) -> Option<ContextGuard> {
         match &self.code {
-            Machine::Linked(_) => None,
-            Machine::Lazy(lazy) => lazy.enlist(context),
+            Machine::LinkedModule(_) => None,
+            Machine::Lazy(lazy) => lazy.track_context(context),
         }
     }
 }

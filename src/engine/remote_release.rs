@@ -2,7 +2,7 @@
 //! is found by the store's number, so the releasing thread needs no access to the store, and a release may arrive after
 //! the store was destroyed.
 
-use crate::abi::vmstruct::ATTENTION_MAIL;
+use crate::abi::vmstruct::PENDING_MAIL;
 use crate::engine::interrupt::SharedVmStore;
 use crate::engine::pooling::pool::IDS;
 use crate::gc::{Root, Weak};
@@ -51,6 +51,6 @@ pub fn send(store: u64, release: Release) {
     let mut mail = shared.mail.lock();
     if mail.try_reserve(1).is_ok() {
         mail.push(release);
-        shared.attention().fetch_or(ATTENTION_MAIL, AcqRel);
+        shared.pending_work().fetch_or(PENDING_MAIL, AcqRel);
     }
 }

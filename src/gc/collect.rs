@@ -18,12 +18,12 @@ use std::time::Instant;
 pub enum Kind {
     Minor,
     /// Also collects the old space.
-    Full(Moving),
+    Full(Compaction),
 }
 
 /// The objects that a full collection moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Moving {
+pub enum Compaction {
     Nothing,
     /// The objects of sparse blocks, together.
     Sparse,
@@ -172,10 +172,10 @@ impl Heap {
     }
 
     /// The nursery must be empty.
-    fn full(&mut self, moving: Moving, trace: &mut dyn FnMut(&mut Tracer)) {
+    fn full(&mut self, moving: Compaction, trace: &mut dyn FnMut(&mut Tracer)) {
         let start = Instant::now();
         let zeal = self.config.zeal > 0;
-        let moving = if zeal { Moving::All } else { moving };
+        let moving = if zeal { Compaction::All } else { moving };
         self.old.begin_marking(self.region.as_mut().expect("alive"), moving);
         let mut tracer = Tracer { heap: self, minor: false, overflowed: false, promoted: 0 };
         tracer.roots();
@@ -211,8 +211,8 @@ impl Heap {
 
     /// What is worth moving: sparse blocks, if more than a quarter of the used space is free lines between live
     /// objects.
-    pub fn worth_moving(&self) -> Moving {
-        if self.old.fragmented() * 4 > self.old.used() { Moving::Sparse } else { Moving::Nothing }
+    pub fn worth_moving(&self) -> Compaction {
+        if self.old.fragmented() * 4 > self.old.used() { Compaction::Sparse } else { Compaction::Nothing }
     }
 }
 

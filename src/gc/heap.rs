@@ -8,7 +8,7 @@ use super::object::*;
 use super::old::{BLOCK, Old, blocks_for};
 use super::region::{Region, RegionPool};
 use super::root::{Root, Roots, Stale};
-use super::weak::{Weak, Weakly};
+use super::weak::{Weak, WeakTables};
 use crate::abi::heap::*;
 use crate::abi::vmstruct::VmNursery;
 use crate::base::Result;
@@ -34,7 +34,7 @@ pub struct Heap {
     pub(super) old: Old,
     pub(super) region: Option<Region>,
     pub(super) roots: UnsafeCell<Roots>,
-    pub(super) weak: Weakly,
+    pub(super) weak: WeakTables,
     pub(super) mark_stack: Vec<u32>,
     /// Present while a full collection searches objects for functions.
     pub(super) found_funcs: Option<FoundFuncs>,
@@ -76,7 +76,7 @@ impl Heap {
             old: Old::new(base),
             region: Some(region),
             roots: UnsafeCell::default(),
-            weak: Weakly::default(),
+            weak: WeakTables::default(),
             mark_stack: Vec::new(),
             found_funcs: None,
             statistics: Statistics::default(),

@@ -3,7 +3,7 @@
 //! nothing, except for objects of sparse blocks, which are moved together (`docs/gc.md` says why). Large objects have
 //! whole blocks of their own.
 
-use super::collect::Moving;
+use super::collect::Compaction;
 use super::region::Region;
 use crate::abi::heap::{LARGE, LINE_SHIFT, LINE_SIZE, LINES, MARKS, OLD};
 
@@ -365,7 +365,7 @@ impl Old {
 
     /// Before marking: clears all marks, and chooses the blocks to be evacuated, if free blocks have space for their
     /// objects.
-    pub fn begin_marking(&mut self, region: &mut Region, moving: Moving) {
+    pub fn begin_marking(&mut self, region: &mut Region, moving: Compaction) {
         let bytes = self.blocks.len() * BLOCK;
         // SAFETY: the maps of the existing blocks.
         unsafe {
@@ -375,9 +375,9 @@ impl Old {
         (self.run, self.wide, self.line) = (Run::default(), Run::default(), LINES_PER_BLOCK);
         self.recyclable.clear();
         let fits = match moving {
-            Moving::Nothing => true,
-            Moving::Sparse => self.choose(region, SPARSE),
-            Moving::All => self.choose(region, LINES_PER_BLOCK as u8) || self.choose(region, SPARSE),
+            Compaction::Nothing => true,
+            Compaction::Sparse => self.choose(region, SPARSE),
+            Compaction::All => self.choose(region, LINES_PER_BLOCK as u8) || self.choose(region, SPARSE),
         };
         debug_assert!(fits || self.blocks.iter().all(|b| !b.evacuate));
     }

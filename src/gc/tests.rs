@@ -1,7 +1,7 @@
 //! Tests of the heap on its own, without machine code, which Miri can run (`scripts/miri.sh`). Each test checks the
 //! heap's invariants after every step.
 
-use super::collect::{Kind, Moving, Tracer};
+use super::collect::{Compaction, Kind, Tracer};
 use super::host::HostData;
 use super::region::RegionPool;
 use super::slot::Slots;
@@ -105,7 +105,7 @@ impl World {
 }
 
 const KINDS: [Kind; 4] =
-    [Kind::Minor, Kind::Full(Moving::Nothing), Kind::Full(Moving::Sparse), Kind::Full(Moving::All)];
+    [Kind::Minor, Kind::Full(Compaction::Nothing), Kind::Full(Compaction::Sparse), Kind::Full(Compaction::All)];
 
 fn world() -> World {
     World::new(&RegionPool::new(1, 0))
@@ -131,7 +131,7 @@ fn lists_survive_and_move() {
         assert_ne!(bits(&w), before, "what was in the nursery has moved");
     }
     w.heap.roots().release(list).unwrap();
-    w.collect(Kind::Full(Moving::Nothing));
+    w.collect(Kind::Full(Compaction::Nothing));
     assert_eq!(w.heap.live(), 0);
 }
 
@@ -232,7 +232,7 @@ fn arrays_are_copied_and_filled() {
         no_gc.array_slots(get(row), 5, 10).unwrap().copy_from(slots);
         assert!(no_gc.array_slots(get(row), 15, 6).is_none());
     }
-    w.collect(Kind::Full(Moving::All));
+    w.collect(Kind::Full(Compaction::All));
     let no_gc = w.heap.no_gc();
     // SAFETY: as above.
     unsafe {
@@ -268,7 +268,7 @@ fn what_does_not_keep_alive() {
     }
     w.heap.roots().release(host).unwrap();
     w.heap.roots().release(node).unwrap();
-    w.collect(Kind::Full(Moving::Nothing));
+    w.collect(Kind::Full(Compaction::Nothing));
     assert!(w.heap.no_gc().get_weak(to_node).unwrap().is_none() && w.heap.no_gc().get_weak(to_host).unwrap().is_none());
     assert_eq!((dropped.load(Relaxed), w.heap.has_dead()), (0, true));
     drop(w.heap.pop_dead());

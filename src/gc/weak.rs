@@ -83,13 +83,13 @@ impl WeakRefs {
 
 /// All weakly held data of a heap.
 #[derive(Default)]
-pub struct Weakly {
+pub struct WeakTables {
     pub refs: WeakRefs,
     pub identities: Identities,
     pub hosts: Hosts,
 }
 
-impl Weakly {
+impl WeakTables {
     /// After marking: `found` returns the new reference of a live object, or `None` if the object has died. With
     /// `young_only`, only objects in the nursery can have died.
     pub fn tell(&mut self, young_only: bool, found: impl Fn(u32) -> Option<u32>) {

@@ -3,7 +3,7 @@
 use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
 use crate::base::limits::LAZY_STACK_FACTOR;
 use crate::base::{Error, Result, Slab, Stable};
-use crate::engine::code::trampoline::Way;
+use crate::engine::code::trampoline::EntryInfo;
 use crate::engine::engine::Engine;
 use crate::engine::interrupt::SharedVmStore;
 use crate::engine::module::Module;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// A function that the host knows: its funcref, and how to call it.
 pub struct FuncEntry {
     pub funcref: FuncRefPtr,
-    pub way: Way,
+    pub way: EntryInfo,
     pub ty: Arc<FuncType>,
 }
 
@@ -75,16 +75,16 @@ pub struct Store {
     /// The scopes of running host functions, for those that have one.
     pub(crate) callback_scopes: Vec<CallbackScope>,
     /// Functions that objects refer to, by number. The first is null.
-    pub numbered: Vec<FuncRefPtr>,
+    pub func_ids: Vec<FuncRefPtr>,
     /// Numbers whose functions were freed.
     pub(crate) free_numbers: Vec<u32>,
     /// Functions that are being stored into objects.
-    pub held_funcs: Vec<FuncRefPtr>,
+    pub pinned_funcs: Vec<FuncRefPtr>,
     pub(crate) releases: Releases,
     /// The number of instances that were ever added to the store, so that their code may have run.
     pub placed: u64,
     /// Modules of instances that were freed while code was running (invariant 6).
-    pub(crate) left_modules: Vec<Arc<Module>>,
+    pub(crate) retained_modules: Vec<Arc<Module>>,
     /// Host functions that were freed and whose finalizers have not run yet.
     pub dead_funcs: Vec<Stable<HostFunc>>,
     /// Host functions of linkers' definitions, by what they call.
@@ -108,7 +108,7 @@ pub struct Store {
     pub engine: Share<Engine>,
 }
 
-/// The `numbered` functions of a store whose objects refer to no function: only null.
+/// The `func_ids` functions of a store whose objects refer to no function: only null.
 struct NoFuncs([FuncRefPtr; 1]);
 // SAFETY: it is null and never written.
 unsafe impl Sync for NoFuncs {}
@@ -123,7 +123,7 @@ fn most_stack(engine: &Engine) -> usize {
 impl Store {
     pub fn new(engine: &Arc<Engine>) -> Stable<Store> {
         let (id, shared) = {
-            let mut kept = engine.pool.shelf();
+            let mut kept = engine.pool.local_shard();
             (kept.next_id(), Share::from_shelf(engine, &mut kept))
         };
         let store = Stable::new(Store {
@@ -143,12 +143,12 @@ impl Store {
             heap: None,
             scopes: 0,
             callback_scopes: Vec::new(),
-            numbered: Vec::new(),
+            func_ids: Vec::new(),
             free_numbers: Vec::new(),
-            held_funcs: Vec::new(),
+            pinned_funcs: Vec::new(),
             releases: Releases::default(),
             placed: 0,
-            left_modules: Vec::new(),
+            retained_modules: Vec::new(),
             dead_funcs: Vec::new(),
             host_by_call: FxHashMap::default(),
             traced: Vec::new(),
@@ -204,7 +204,7 @@ impl Store {
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
             self.note_known(funcref);
-            let entry = FuncEntry { funcref: f, way: Way::of(&trampoline), ty: trampoline.ty.clone() };
+            let entry = FuncEntry { funcref: f, way: EntryInfo::of(&trampoline), ty: trampoline.ty.clone() };
             funcref.handle = self.funcs.insert(entry) + 1;
         }
         Ok(funcref.handle - 1)

@@ -78,7 +78,7 @@ pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `work` on a thread of its own, which nobody waits for. False if there is none to be had.
-pub fn spawn_quietly(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+pub fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     let thread = std::thread::Builder::new().name(name.into()).stack_size(THREAD_STACK);
     without_signals(|| thread.spawn(work)).is_ok()
 }

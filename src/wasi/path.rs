@@ -201,7 +201,7 @@ fn slash_after_file(dir: &Dir, path: &[u8]) -> Stop {
 }
 
 /// How a file is to be opened.
-struct Wish {
+struct OpenRequest {
     read: bool,
     write: bool,
     oflags: u32,
@@ -209,8 +209,8 @@ struct Wish {
     follow: FollowSymlinks,
 }
 
-impl Wish {
-    fn new(dirflags: u32, oflags: u32, fdflags: u32, rights: u64) -> Result<Wish, Errno> {
+impl OpenRequest {
+    fn new(dirflags: u32, oflags: u32, fdflags: u32, rights: u64) -> Result<OpenRequest, Errno> {
         let fdflags = u16::try_from(fdflags).map_err(|_| Errno::INVAL)?;
         let directory = oflags & OPEN_DIRECTORY != 0;
         let unknown = oflags & !(CREAT | OPEN_DIRECTORY | EXCL | TRUNC) != 0
@@ -219,7 +219,7 @@ impl Wish {
             return Err(Errno::INVAL);
         }
         let (read, write) = (directory || rights & FD_READ != 0, rights & FD_WRITE != 0);
-        Ok(Wish { read, write, oflags, fdflags, follow: follow(dirflags)? })
+        Ok(OpenRequest { read, write, oflags, fdflags, follow: follow(dirflags)? })
     }
 
     fn has(&self, oflag: u32) -> bool {
@@ -322,7 +322,7 @@ pub fn path_open(
     let path = path_of(call.memory, path, path_len)?;
     let d = call.wasi.table.get(fd)?;
     let dir = d.directory(PATH_OPEN)?;
-    let wish = Wish::new(dirflags, oflags, fdflags, base)?;
+    let wish = OpenRequest::new(dirflags, oflags, fdflags, base)?;
     // Requesting more rights than are available is not an error: C libraries request all that might be useful.
     let unavailable = base & (FD_READ | FD_WRITE) & !d.inheriting != 0;
     if unavailable && (wish.read || wish.write) && !wish.has(OPEN_DIRECTORY) {

@@ -535,7 +535,7 @@ fn elem_segment(e: wasmparser::Element<'_>, types: &Types) -> Result<ElemSegment
             }
             let ty = ref_type(ty, types);
             let items = match all.smalls().filter(|_| ValType::Ref(ty).is_gc()) {
-                Some(smalls) => ElemItems::Smalls(smalls),
+                Some(smalls) => ElemItems::I31s(smalls),
                 None => ElemItems::Exprs(all),
             };
             (ty, items)

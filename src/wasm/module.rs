@@ -64,7 +64,7 @@ pub struct TagDecl {
 pub enum ElemItems {
     Funcs(Box<[FuncIndex]>),
     /// Nulls and i31s: references that a collection never changes.
-    Smalls(Box<[Option<i32>]>),
+    I31s(Box<[Option<i32>]>),
     Exprs(ConstExprs),
 }
 
@@ -72,7 +72,7 @@ impl ElemItems {
     pub fn len(&self) -> usize {
         match self {
             ElemItems::Funcs(f) => f.len(),
-            ElemItems::Smalls(s) => s.len(),
+            ElemItems::I31s(s) => s.len(),
             ElemItems::Exprs(e) => e.len(),
         }
     }

@@ -173,6 +173,6 @@ fn pictures_of_the_heap_name_them() {
     let error = w.try_call("throw", &[Val::ExternRef(None)]).unwrap_err();
     assert!(w.store.reference_report().unwrap().contains("1 to an exception"));
     drop(error);
-    w.store.attend();
+    w.store.run_pending_work();
     assert!(w.store.reference_report().unwrap().contains("no reference is alive"));
 }

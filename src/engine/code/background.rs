@@ -7,7 +7,7 @@ use crate::engine::code::tiering::Lazy;
 use crate::sys::allocation::fatal;
 use crate::sys::lock::Mutex;
 use crate::sys::stack::on_large_stack;
-use crate::sys::thread::{lower_priority, process, spawn_quietly};
+use crate::sys::thread::{lower_priority, process, spawn_detached};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
@@ -50,7 +50,7 @@ impl Background {
         };
         for started in 0..new {
             let background = self.clone();
-            if !spawn_quietly("wrt-background", move || background.work()) {
+            if !spawn_detached("wrt-background", move || background.work()) {
                 self.lose(new - started);
                 break;
             }

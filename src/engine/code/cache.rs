@@ -4,7 +4,7 @@
 //! fail.
 
 use crate::base::Result;
-use crate::engine::code::machine_code::Linked;
+use crate::engine::code::machine_code::LinkedModule;
 use crate::engine::code::saved;
 use crate::engine::engine::Engine;
 use crate::engine::module::Module;
@@ -56,7 +56,7 @@ impl CacheConfig {
     }
 
     /// Stores a compiled module. Ignores errors: the module works without the cache.
-    pub fn put(&self, engine: &Engine, linked: &Linked) {
+    pub fn put(&self, engine: &Engine, linked: &LinkedModule) {
         let path = self.file(engine, &linked.source().bytes);
         if saved::save_file(engine, linked, &path).is_ok() {
             self.make_room(&path);

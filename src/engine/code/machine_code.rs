@@ -5,7 +5,7 @@ use crate::abi::vmstruct::VmCode;
 use crate::base::index::*;
 use crate::base::{Frame, Result, Trap};
 use crate::engine::code::no_code::no_code;
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::engine::pooling::image::Images;
 use crate::sys::mmap::Executable;
 use crate::sys::shared::Shared;
@@ -27,7 +27,7 @@ impl Source {
 
 /// Tables of consecutive functions of a module, whose code is contiguous. Offsets are relative to the start of the
 /// first function.
-pub struct ModuleCode {
+pub struct CodeTables {
     source: Arc<Source>,
     /// The first of the functions.
     first: DefinedFuncIndex,
@@ -62,26 +62,26 @@ impl From<Code> for Tables {
 }
 
 /// All functions of a module, compiled and linked.
-pub struct Linked {
+pub struct LinkedModule {
     text: Executable,
     /// Boxed because the code directory stores its address.
-    code: Box<ModuleCode>,
+    code: Box<CodeTables>,
     /// Whether code reads the heap's base. If so, the heap must exist before the code runs.
     pub uses_heap: bool,
 }
 
-impl Linked {
-    pub fn new(source: &Arc<Source>, mut code: Code) -> Result<Linked> {
+impl LinkedModule {
+    pub fn new(source: &Arc<Source>, mut code: Code) -> Result<LinkedModule> {
         let text = Executable::new(&std::mem::take(&mut code.text)).map_err(|e| no_code("machine code", e))?;
         let uses_heap = code.uses_heap;
-        Ok(Linked::of(source, text, code.into(), uses_heap))
+        Ok(LinkedModule::of(source, text, code.into(), uses_heap))
     }
 
     /// Creates a linked module from a text and the tables that belong to it.
-    pub fn of(source: &Arc<Source>, text: Executable, tables: Tables, uses_heap: bool) -> Linked {
-        let code = Box::new(ModuleCode::new(source, DefinedFuncIndex::new(0), tables));
-        registry::register(text.as_ptr() as usize, text.len(), Owner::Module(&*code));
-        Linked { text, code, uses_heap }
+    pub fn of(source: &Arc<Source>, text: Executable, tables: Tables, uses_heap: bool) -> LinkedModule {
+        let code = Box::new(CodeTables::new(source, DefinedFuncIndex::new(0), tables));
+        registry::register(text.as_ptr() as usize, text.len(), CodeOwner::Module(&*code));
+        LinkedModule { text, code, uses_heap }
     }
 
     pub fn source(&self) -> &Source {
@@ -102,7 +102,7 @@ impl Linked {
     }
 }
 
-impl Drop for Linked {
+impl Drop for LinkedModule {
     fn drop(&mut self) {
         registry::unregister(self.text.as_ptr() as usize, self.text.len());
     }
@@ -125,9 +125,9 @@ impl<'a> Catches<'a> {
     }
 }
 
-impl ModuleCode {
-    pub fn new(source: &Arc<Source>, first: DefinedFuncIndex, tables: Tables) -> ModuleCode {
-        ModuleCode { source: source.clone(), first, tables }
+impl CodeTables {
+    pub fn new(source: &Arc<Source>, first: DefinedFuncIndex, tables: Tables) -> CodeTables {
+        CodeTables { source: source.clone(), first, tables }
     }
 
     /// The position in `funcs` of the function that contains `offset`.

@@ -8,24 +8,24 @@
 //! Nodes are never freed: a node of the last level takes 4 KiB for 2 MiB of addresses, however often code there is
 //! replaced. Entries are freed when they are withdrawn, because no thread looks them up by then (`find`).
 
-use crate::engine::code::machine_code::ModuleCode;
-use crate::engine::code::thunks::LazyText;
+use crate::engine::code::machine_code::CodeTables;
+use crate::engine::code::thunks::ThunkTable;
 use crate::engine::code::trampoline::TrampolineText;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
 
 #[derive(Clone, Copy)]
-pub enum Owner {
-    Module(*const ModuleCode),
+pub enum CodeOwner {
+    Module(*const CodeTables),
     Trampolines(*const TrampolineText),
 }
 
 /// The owner of a range of addresses.
 #[derive(Clone, Copy)]
 enum Held {
-    One(Owner),
-    /// Many pieces of code, which the `LazyText` can find.
-    Many(*const LazyText),
+    One(CodeOwner),
+    /// Many pieces of code, which the `ThunkTable` can find.
+    Many(*const ThunkTable),
 }
 
 struct Entry {
@@ -138,7 +138,7 @@ fn lookup(pc: usize) -> Option<*const Entry> {
 /// `pc` is where this thread is running, or an address in a frame whose code is kept (invariant 6). So code that is
 /// found cannot be withdrawn during the call. If the thread is running at an address that has no owner now, earlier
 /// code there was withdrawn before the addresses were used again.
-pub fn find<R>(pc: usize, f: impl FnOnce(Owner, usize) -> R) -> Option<R> {
+pub fn find<R>(pc: usize, f: impl FnOnce(CodeOwner, usize) -> R) -> Option<R> {
     // SAFETY: registered and not withdrawn, as explained above.
     let entry = unsafe { &*lookup(pc)? };
     if !(entry.start..entry.end).contains(&pc) {
@@ -149,19 +149,19 @@ pub fn find<R>(pc: usize, f: impl FnOnce(Owner, usize) -> R) -> Option<R> {
         Held::Many(text) => {
             // SAFETY: registered as long as it lives.
             let (code, offset) = unsafe { &*text }.find(pc - entry.start)?;
-            Some(f(Owner::Module(code), offset))
+            Some(f(CodeOwner::Module(code), offset))
         }
     }
 }
 
 /// Registers the code of `owner`, `len` bytes from `start`, on pages of its own. It must be withdrawn before the code
 /// or the owner is freed.
-pub fn register(start: usize, len: usize, owner: Owner) {
+pub fn register(start: usize, len: usize, owner: CodeOwner) {
     insert(Entry { start, end: start + len, held: Held::One(owner) });
 }
 
 /// Registers a range of `len` bytes from `start`, on pages of its own, in which code is added gradually.
-pub fn register_many(start: usize, len: usize, text: *const LazyText) {
+pub fn register_many(start: usize, len: usize, text: *const ThunkTable) {
     insert(Entry { start, end: start + len, held: Held::Many(text) });
 }
 
@@ -201,15 +201,15 @@ mod tests {
     /// Addresses that no mapping has.
     const BASE: usize = 0x3000_0000_0000;
 
-    fn owner(n: usize) -> Owner {
-        Owner::Trampolines(std::ptr::without_provenance(n * 64))
+    fn owner(n: usize) -> CodeOwner {
+        CodeOwner::Trampolines(std::ptr::without_provenance(n * 64))
     }
 
     /// The owner's number, and the offset.
     fn found(pc: usize) -> Option<(usize, usize)> {
         find(pc, |owner, offset| match owner {
-            Owner::Trampolines(t) => (t.addr() / 64, offset),
-            Owner::Module(m) => (m.addr(), offset),
+            CodeOwner::Trampolines(t) => (t.addr() / 64, offset),
+            CodeOwner::Module(m) => (m.addr(), offset),
         })
     }
 

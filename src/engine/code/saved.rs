@@ -10,7 +10,7 @@ use crate::abi::settings::SETTINGS;
 use crate::base::index::*;
 use crate::base::{Error, Result};
 use crate::compile::Contract;
-use crate::engine::code::machine_code::{Linked, Source, Tables};
+use crate::engine::code::machine_code::{LinkedModule, Source, Tables};
 use crate::engine::code::no_code::no_code;
 use crate::engine::code::saved_trampolines;
 use crate::engine::code::trampoline::TrampolineText;
@@ -92,7 +92,7 @@ struct Extra {
 }
 
 impl Extra {
-    fn new(engine: &Engine, linked: &Linked) -> Result<Extra> {
+    fn new(engine: &Engine, linked: &LinkedModule) -> Result<Extra> {
         let (trampolines, places) = saved_trampolines::make(engine, &linked.source().info)?;
         let images = &linked.source().images;
         let (mut records, mut bytes) = (Vec::new(), Vec::new());
@@ -120,7 +120,7 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(contract: Contract, linked: &'a Linked, extra: &'a Extra) -> Pieces<'a> {
+    fn new(contract: Contract, linked: &'a LinkedModule, extra: &'a Extra) -> Pieces<'a> {
         let t = linked.tables();
         let parts = [
             &*linked.source().bytes,
@@ -197,7 +197,7 @@ pub fn save(module: &Module) -> Result<Vec<u8>> {
 
 /// Writes the compiled module to a file. The file appears complete or not at all, so other processes can read and write
 /// it at the same time.
-pub fn save_file(engine: &Engine, linked: &Linked, path: &Path) -> Result<()> {
+pub fn save_file(engine: &Engine, linked: &LinkedModule, path: &Path) -> Result<()> {
     let extra = Extra::new(engine, linked)?;
     let pieces = Pieces::new(engine.compiler.contract(), linked, &extra);
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -378,7 +378,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         file.close();
     }
     let source = Arc::new(Source { bytes, info, images });
-    let linked = Linked::of(&source, text, tables, facts[0] & USES_HEAP != 0);
+    let linked = LinkedModule::of(&source, text, tables, facts[0] & USES_HEAP != 0);
     Ok(Module::of_linked(engine, source, linked))
 }
 

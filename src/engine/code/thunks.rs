@@ -10,7 +10,7 @@ use crate::base::Result;
 use crate::base::index::*;
 use crate::base::limits::MAX_LAZY_TEXT;
 use crate::compile::{ALIGN, CompiledFunc, Tier, results_in_memory};
-use crate::engine::code::machine_code::{ModuleCode, Source};
+use crate::engine::code::machine_code::{CodeTables, Source};
 use crate::engine::code::no_code::no_code;
 use crate::engine::code::registry;
 use crate::sys::lock::Mutex;
@@ -21,13 +21,13 @@ use std::sync::{Arc, OnceLock};
 /// Size of a stub in bytes, including the jump to `first_call` that its slot points to at first.
 const STUB: usize = 16;
 /// Number of entries to `first_call`. They use the first slots, and their stubs come before those of functions.
-const WAYS: usize = 2;
+const ENTRY_THUNKS: usize = 2;
 /// Space reserved for machine code: this many bytes for each byte of WebAssembly, and for each function. A function
 /// that does not fit is entered when the whole module is linked.
 const ROOM_FOR_BYTE: usize = 24;
 const ROOM_FOR_FUNC: usize = 512;
 
-pub struct LazyText {
+pub struct ThunkTable {
     space: CodeSpace,
     funcs: usize,
     /// Sorted by address, which is the order in which functions were placed. Each function is placed at most twice.
@@ -48,21 +48,21 @@ struct Places {
 
 struct Placed {
     start: usize,
-    code: ModuleCode,
+    code: CodeTables,
 }
 
-impl LazyText {
+impl ThunkTable {
     /// Creates stubs for all functions of `source`. At first they jump to `first_call` with the function's index in
     /// `eax`. The first entry is for functions whose first argument is the context, the second for those whose second
     /// argument is the context.
-    pub fn new(source: &Source, first_call: [VmCode; WAYS]) -> Result<Arc<LazyText>> {
+    pub fn new(source: &Source, first_call: [VmCode; ENTRY_THUNKS]) -> Result<Arc<ThunkTable>> {
         let funcs = source.info.bodies.len();
-        let stubs = ((WAYS + funcs) * STUB).next_multiple_of(ALIGN);
+        let stubs = ((ENTRY_THUNKS + funcs) * STUB).next_multiple_of(ALIGN);
         let bytes: usize = source.info.bodies.values().map(|b| b.len()).sum();
         let room = (bytes.saturating_mul(ROOM_FOR_BYTE).saturating_add(funcs * ROOM_FOR_FUNC)).min(MAX_LAZY_TEXT);
-        let (space, writer) = CodeSpace::new((WAYS + funcs) * size_of::<usize>(), stubs + room)
+        let (space, writer) = CodeSpace::new((ENTRY_THUNKS + funcs) * size_of::<usize>(), stubs + room)
             .map_err(|e| no_code("machine code", e))?;
-        let text = LazyText {
+        let text = ThunkTable {
             space,
             funcs,
             placed: (0..2 * funcs).map(|_| OnceLock::new()).collect(),
@@ -78,7 +78,7 @@ impl LazyText {
         for (i, _) in source.info.bodies.iter() {
             let at = code.len();
             let way = results_in_memory(source.info.func_type(source.info.func_index(i))) as usize * STUB;
-            code.extend_from_slice(&text.jump_through(WAYS + i.index(), at));
+            code.extend_from_slice(&text.jump_through(ENTRY_THUNKS + i.index(), at));
             // mov eax, i; jmp way
             code.push(0xb8);
             code.extend_from_slice(&i.as_u32().to_le_bytes());
@@ -102,14 +102,14 @@ impl LazyText {
     }
 
     fn slot(&self, i: usize) -> &AtomicPtr<u8> {
-        assert!(i < WAYS + self.funcs);
+        assert!(i < ENTRY_THUNKS + self.funcs);
         // SAFETY: the data has an aligned word for each entry and each function, and is only accessed as atomic words.
         // Machine code reads them, too.
         unsafe { &*self.space.data().cast::<AtomicPtr<u8>>().add(i) }
     }
 
     fn func_slot(&self, f: DefinedFuncIndex) -> &AtomicPtr<u8> {
-        self.slot(WAYS + f.index())
+        self.slot(ENTRY_THUNKS + f.index())
     }
 
     fn address(&self, at: usize) -> VmCode {
@@ -117,7 +117,7 @@ impl LazyText {
     }
 
     fn stub_offset(&self, f: DefinedFuncIndex) -> usize {
-        (WAYS + f.index()) * STUB
+        (ENTRY_THUNKS + f.index()) * STUB
     }
 
     /// The address of a function's stub, which is always valid to call.
@@ -153,7 +153,7 @@ impl LazyText {
     ) -> Result<Option<VmCode>> {
         let mut places = self.places.lock();
         if let Some(code) = self.entered(f)
-            && (tier == Tier::AtOnce || places.left || places.full[f.index()] != 0)
+            && (tier == Tier::Baseline || places.left || places.full[f.index()] != 0)
         {
             return Ok(Some(code));
         }
@@ -166,7 +166,7 @@ impl LazyText {
         owned.map_err(|e| no_code("machine code of this process", e))?;
         // Code of the baseline tier calls through stubs, so its calls reach final code as soon as it exists.
         let mut code = func.relocate_alone(start, |callee| match places.full[callee.index()] {
-            _ if tier == Tier::AtOnce => self.stub_offset(callee),
+            _ if tier == Tier::Baseline => self.stub_offset(callee),
             _ if callee == f => start,
             0 => self.stub_offset(callee),
             at => at,
@@ -174,11 +174,11 @@ impl LazyText {
         // SAFETY: this range comes after all code that was placed, so no other code is overwritten, and the lock is held.
         unsafe { places.writer.write(start, &std::mem::take(&mut code.text)) };
         places.next = (start + func.len()).next_multiple_of(ALIGN);
-        if tier == Tier::Full {
+        if tier == Tier::Final {
             places.full[f.index()] = start;
         }
         let n = self.count.load(Relaxed);
-        let placed = Placed { start, code: ModuleCode::new(source, f, code.into()) };
+        let placed = Placed { start, code: CodeTables::new(source, f, code.into()) };
         assert!(self.placed[n].set(placed).is_ok(), "each function is placed once for each tier");
         self.count.store(n + 1, Release);
         self.enter_at(f, self.address(start));
@@ -186,7 +186,7 @@ impl LazyText {
     }
 
     /// Returns the code at an offset from the start, and the offset within that code. Async-signal-safe.
-    pub fn find(&self, offset: usize) -> Option<(&ModuleCode, usize)> {
+    pub fn find(&self, offset: usize) -> Option<(&CodeTables, usize)> {
         let placed = &self.placed[..self.count.load(Acquire)];
         let start = |p: &OnceLock<Placed>| p.get().map_or(usize::MAX, |p| p.start);
         let i = placed.partition_point(|p| start(p) <= offset).checked_sub(1)?;
@@ -195,7 +195,7 @@ impl LazyText {
     }
 }
 
-impl Drop for LazyText {
+impl Drop for ThunkTable {
     fn drop(&mut self) {
         registry::unregister(self.space.code() as usize, self.space.code_len());
     }

@@ -11,8 +11,8 @@ use crate::compile::{
     CodeMeter, CompiledFunc, FuncCompiler, ModuleFacts, Tier, compile_baseline, compile_for_good, link,
 };
 use crate::engine::code::compile_queue::Queue;
-use crate::engine::code::machine_code::{Linked, Source};
-use crate::engine::code::thunks::LazyText;
+use crate::engine::code::machine_code::{LinkedModule, Source};
+use crate::engine::code::thunks::ThunkTable;
 use crate::engine::engine::Engine;
 use crate::err;
 use crate::sys::allocation::fatal;
@@ -35,13 +35,13 @@ pub struct Lazy {
     bodies: Vec<Body>,
     /// Whether instances of this module have a heap from the start.
     uses_heap: bool,
-    text: Arc<LazyText>,
+    text: Arc<ThunkTable>,
     queue: Mutex<Queue>,
     /// Notified when a function is compiled, or when the module is linked.
     changed: Condvar,
     /// The module was dropped: its other functions are not compiled.
     stopped: AtomicBool,
-    linked: OnceLock<Linked>,
+    linked: OnceLock<LinkedModule>,
     /// Whether `on_linked` has returned, or is not waited for.
     kept: AtomicBool,
     /// Contexts whose funcrefs point to stubs.
@@ -56,7 +56,7 @@ pub struct Lazy {
     on_linked: Option<OnLinked>,
 }
 
-pub type OnLinked = Box<dyn Fn(&Linked) + Send + Sync>;
+pub type OnLinked = Box<dyn Fn(&LinkedModule) + Send + Sync>;
 
 impl Lazy {
     /// Starts to compile. The bodies must be valid.
@@ -77,7 +77,7 @@ impl Lazy {
             queue: Mutex::new(Queue::new(bodies.len())),
             bodies: bodies.iter().map(decode::again).collect(),
             uses_heap,
-            text: LazyText::new(source, engine.runtime.lazy_entry)?,
+            text: ThunkTable::new(source, engine.runtime.lazy_entry)?,
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             linked: OnceLock::new(),
@@ -121,7 +121,7 @@ impl Lazy {
     }
 
     /// Returns the linked module as soon as it is complete. This thread helps to compile it.
-    pub fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<&Linked> {
+    pub fn wait(&self, interrupted: &dyn Fn() -> bool) -> Result<&LinkedModule> {
         self.settle_in();
         loop {
             self.compile_the_rest(interrupted)?;
@@ -157,11 +157,11 @@ impl Lazy {
             }
             let full = self.queue.lock().compiled(f);
             if let Some(func) = full {
-                return self.place(f, Tier::Full, &func, interrupted);
+                return self.place(f, Tier::Final, &func, interrupted);
             }
             if let Some(func) = compiling(|| self.compile_at_once(f))?? {
                 self.queue.lock().entered(f, func.frame_size());
-                return self.place(f, Tier::AtOnce, &func, interrupted);
+                return self.place(f, Tier::Baseline, &func, interrupted);
             }
             self.compile_or_wait(f, interrupted)?;
         }
@@ -178,9 +178,9 @@ impl Lazy {
             return Ok(self.wait(interrupted)?.func(f));
         };
         // Another thread may have compiled the final code in the meantime, without seeing that the function was entered.
-        let full = self.queue.lock().compiled(f).filter(|_| tier == Tier::AtOnce);
+        let full = self.queue.lock().compiled(f).filter(|_| tier == Tier::Baseline);
         match full {
-            Some(func) => Ok(self.text.place(&self.source, f, Tier::Full, &func)?.unwrap_or(code)),
+            Some(func) => Ok(self.text.place(&self.source, f, Tier::Final, &func)?.unwrap_or(code)),
             None => Ok(code),
         }
     }
@@ -261,7 +261,7 @@ impl Lazy {
             && func.is_optimized()
         {
             // If there is no space for it, the baseline code is used until the module is linked.
-            let _ = self.text.place(&self.source, f, Tier::Full, &func);
+            let _ = self.text.place(&self.source, f, Tier::Final, &func);
         }
         if last && !self.stopped.load(Relaxed) {
             // If this fails, a thread that waits for the linked module tries again.
@@ -279,7 +279,7 @@ impl Lazy {
     /// Links the module, and redirects calls to the linked code.
     fn finish(&self) -> Result<()> {
         let Some(all) = self.queue.lock().all() else { return Ok(()) };
-        let linked = link(&all).and_then(|code| Linked::new(&self.source, code)).inspect_err(|e| {
+        let linked = link(&all).and_then(|code| LinkedModule::new(&self.source, code)).inspect_err(|e| {
             if e.kind() != ErrorKind::OutOfMemory {
                 self.queue.lock().fail(e.clone());
             }
@@ -329,7 +329,7 @@ impl Lazy {
 
     /// Keeps the funcrefs of a complete context up to date until the returned value is dropped. Returns `None` if the
     /// module is linked already; no later update is needed then.
-    pub fn enlist(self: &Arc<Lazy>, context: *mut VmContext) -> Option<Enlisted> {
+    pub fn track_context(self: &Arc<Lazy>, context: *mut VmContext) -> Option<ContextGuard> {
         let mut contexts = self.contexts.lock();
         if self.linked.get().is_some() {
             drop(contexts);
@@ -337,7 +337,7 @@ impl Lazy {
             return None;
         }
         contexts.push(context as usize);
-        Some(Enlisted { lazy: self.clone(), context: context as usize })
+        Some(ContextGuard { lazy: self.clone(), context: context as usize })
     }
 
     /// Stops compilation. Each thread goes on to other modules after the function that it is compiling. This function
@@ -360,12 +360,12 @@ fn compiling<R>(f: impl FnOnce() -> R) -> Result<R> {
 }
 
 /// A context whose funcrefs are kept up to date.
-pub struct Enlisted {
+pub struct ContextGuard {
     lazy: Arc<Lazy>,
     context: usize,
 }
 
-impl Drop for Enlisted {
+impl Drop for ContextGuard {
     fn drop(&mut self) {
         // A thread that updates funcrefs holds the lock, so this waits for it, and the context is alive until then.
         let mut contexts = self.lazy.contexts.lock();

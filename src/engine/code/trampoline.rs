@@ -3,7 +3,7 @@
 
 use crate::abi::code::{TrampolineCode, Trampolines};
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmHostFunc, VmSlot};
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::sys::frame_info::{FrameInfo, Personality};
 use crate::sys::mmap::Executable;
 use crate::wasm::types::FuncType;
@@ -33,7 +33,7 @@ impl TrampolineText {
         // SAFETY: these are functions that keep frame pointers, as all machine code does.
         let frames = (!raw.is_empty()).then(|| unsafe { FrameInfo::new(&raw, personality) });
         let t = Arc::new(TrampolineText { text, codes, _frames: frames });
-        registry::register(start, t.text.len(), Owner::Trampolines(Arc::as_ptr(&t)));
+        registry::register(start, t.text.len(), CodeOwner::Trampolines(Arc::as_ptr(&t)));
         t
     }
 
@@ -106,7 +106,7 @@ impl Trampoline {
 
 /// The facts that a call needs from its type's trampoline, which lives as long as the function.
 #[derive(Clone, Copy)]
-pub struct Way {
+pub struct EntryInfo {
     pub entry: EntryFn,
     pub handler_pc: usize,
     pub handler_sp_offset: usize,
@@ -115,9 +115,9 @@ pub struct Way {
     pub has_references: bool,
 }
 
-impl Way {
-    pub fn of(t: &Trampoline) -> Way {
-        Way {
+impl EntryInfo {
+    pub fn of(t: &Trampoline) -> EntryInfo {
+        EntryInfo {
             entry: t.entry(),
             handler_pc: t.start() + t.code.handler as usize,
             handler_sp_offset: t.code.handler_sp_offset as usize,

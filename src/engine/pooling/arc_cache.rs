@@ -22,7 +22,7 @@ pub trait Shared: Sized {
     /// The number of offers that exist.
     fn offers(&self) -> &AtomicUsize;
     /// The list on a shelf that has pointers of this type.
-    fn shelf(kept: &mut Kept) -> &mut Vec<Arc<Self>>;
+    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Self>>;
 }
 
 impl Shared for Engine {
@@ -32,7 +32,7 @@ impl Shared for Engine {
     fn offers(&self) -> &AtomicUsize {
         &self.offers
     }
-    fn shelf(kept: &mut Kept) -> &mut Vec<Arc<Engine>> {
+    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Engine>> {
         &mut kept.engines
     }
 }
@@ -44,7 +44,7 @@ impl Shared for Module {
     fn offers(&self) -> &AtomicUsize {
         &self.offers
     }
-    fn shelf(kept: &mut Kept) -> &mut Vec<Arc<Module>> {
+    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Module>> {
         &mut kept.modules
     }
 }
@@ -54,11 +54,11 @@ pub struct Share<T: Shared>(ManuallyDrop<Arc<T>>);
 
 impl<T: Shared> Share<T> {
     pub fn of(shared: &Arc<T>) -> Share<T> {
-        Share::from_shelf(shared, &mut shared.pool().shelf())
+        Share::from_shelf(shared, &mut shared.pool().local_shard())
     }
 
     pub fn from_shelf(shared: &Arc<T>, kept: &mut Kept) -> Share<T> {
-        let list = T::shelf(kept);
+        let list = T::local_shard(kept);
         let found = list.iter().rposition(|x| Arc::ptr_eq(x, shared)).map(|i| list.swap_remove(i));
         Share(ManuallyDrop::new(found.unwrap_or_else(|| shared.clone())))
     }
@@ -90,11 +90,11 @@ impl<T: Shared> Drop for Share<T> {
         let raw = Arc::as_ptr(&shared);
         // SAFETY: `shared` is counted until it is on the shelf. From then until the shelf is unlocked, no other thread
         // can take it away, and unlocking is the last operation that uses it.
-        let mut kept = unsafe { (*raw).pool().shelf() };
+        let mut kept = unsafe { (*raw).pool().local_shard() };
         // Read under the lock: either this sees that the last offer was dropped, or the thread that drops it finds the
         // pointer left here.
         let is_offered = shared.offers().load(SeqCst) > 0;
-        let list = T::shelf(&mut kept);
+        let list = T::local_shard(&mut kept);
         if is_offered && list.len() < MOST {
             list.push(shared);
             return;
@@ -119,9 +119,10 @@ impl<T: Shared> Drop for Offer<T> {
         if self.0.offers().fetch_sub(1, SeqCst) > 1 {
             return;
         }
-        for mut kept in self.0.pool().shelves() {
-            let (old, rest) = std::mem::take(T::shelf(&mut kept)).into_iter().partition(|x| Arc::ptr_eq(x, &self.0));
-            *T::shelf(&mut kept) = rest;
+        for mut kept in self.0.pool().shards() {
+            let (old, rest) =
+                std::mem::take(T::local_shard(&mut kept)).into_iter().partition(|x| Arc::ptr_eq(x, &self.0));
+            *T::local_shard(&mut kept) = rest;
             drop(kept);
             let _: Vec<Arc<T>> = old;
         }
@@ -151,8 +152,8 @@ mod tests {
     }
 
     fn on_shelves<T: Shared>(shared: &Arc<T>) -> usize {
-        let count = |mut kept: crate::sys::lock::MutexGuard<Kept>| T::shelf(&mut kept).len();
-        shared.pool().shelves().map(count).sum()
+        let count = |mut kept: crate::sys::lock::MutexGuard<Kept>| T::local_shard(&mut kept).len();
+        shared.pool().shards().map(count).sum()
     }
 
     /// Pointers on shelves do not keep a module or an engine alive that the host has dropped.

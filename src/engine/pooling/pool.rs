@@ -93,12 +93,12 @@ pub enum Use {
 }
 
 const USES: usize = 2;
-const SHELVES: usize = 16;
+const SHARDS: usize = 16;
 
 /// Shared by several threads. Aligned so that each shelf has cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Shelf(Mutex<Kept>);
+struct Shard(Mutex<Kept>);
 
 /// The contents of a shelf.
 #[derive(Default)]
@@ -124,7 +124,7 @@ struct Spaces {
 
 pub struct Pool {
     options: PoolOptions,
-    shelves: Box<[Shelf; SHELVES]>,
+    shards: Box<[Shard; SHARDS]>,
     /// Places that belong to no shelf, by use.
     free_places: [AtomicUsize; USES],
     /// Memories in use, if that is limited.
@@ -143,21 +143,21 @@ impl Drop for Counted {
 impl Pool {
     pub fn new(options: PoolOptions) -> Pool {
         let free_places = [options.memories, options.tables].map(AtomicUsize::new);
-        Pool { options, shelves: Box::default(), free_places, in_use: Arc::default() }
+        Pool { options, shards: Box::default(), free_places, in_use: Arc::default() }
     }
 
     fn own(&self) -> usize {
-        thread::number() % SHELVES
+        thread::number() % SHARDS
     }
 
     /// This thread's shelf.
-    pub(crate) fn shelf(&self) -> MutexGuard<'_, Kept> {
-        self.shelves[self.own()].0.lock()
+    pub(crate) fn local_shard(&self) -> MutexGuard<'_, Kept> {
+        self.shards[self.own()].0.lock()
     }
 
     /// All shelves, one after the other.
-    pub(crate) fn shelves(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
-        self.shelves.iter().map(|s| s.0.lock())
+    pub(crate) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
+        self.shards.iter().map(|s| s.0.lock())
     }
 
     /// Counts a memory if their number is limited. Fails if there are too many.
@@ -179,28 +179,28 @@ impl Pool {
         if let Some(mut space) = self.find(to, reserved, image)
             && space.fit(bytes, image).is_ok()
         {
-            self.shelf().spaces[to as usize].reused += 1;
+            self.local_shard().spaces[to as usize].reused += 1;
             return Ok(space);
         }
         let mut space = Space::new(reserved)?;
         space.open_to(bytes)?;
-        self.shelf().spaces[to as usize].made += 1;
+        self.local_shard().spaces[to as usize].made += 1;
         Ok(space)
     }
 
     fn find(&self, to: Use, reserved: usize, image: Option<&Arc<Image>>) -> Option<Space> {
         let (own, to) = (self.own(), to as usize);
-        if let Some(space) = self.shelves[own].0.lock().spaces[to].find(reserved, image) {
+        if let Some(space) = self.shards[own].0.lock().spaces[to].find(reserved, image) {
             return Some(space);
         }
         // Its place moves to this shelf as well, so that this shelf can keep the space later.
-        let space = (1..SHELVES).find_map(|i| {
-            let mut other = self.shelves[(own + i) % SHELVES].0.try_lock()?;
+        let space = (1..SHARDS).find_map(|i| {
+            let mut other = self.shards[(own + i) % SHARDS].0.try_lock()?;
             let space = other.spaces[to].find(reserved, image)?;
             other.spaces[to].places -= 1;
             Some(space)
         })?;
-        self.shelves[own].0.lock().spaces[to].places += 1;
+        self.shards[own].0.lock().spaces[to].places += 1;
         Some(space)
     }
 
@@ -212,7 +212,7 @@ impl Pool {
             Use::Table => (self.options.tables, self.options.table_resident),
         };
         let is_new = may_fit && most > 0 && space.reset(resident);
-        let mut kept = self.shelf();
+        let mut kept = self.local_shard();
         let spaces = &mut kept.spaces[from as usize];
         spaces.returned += 1;
         // A space that is not kept is unmapped after the shelf is unlocked.
@@ -224,10 +224,10 @@ impl Pool {
     /// Unmaps these images from all kept spaces. Their module is gone, so no memory will need them again.
     pub fn forget(&self, images: &Images) {
         for image in images.by_memory.values().flatten() {
-            for mut kept in self.shelves() {
+            for mut kept in self.shards() {
                 kept.spaces[Use::Memory as usize]
                     .list
-                    .retain_mut(|s| !s.has_image(Some(image)) || s.take_off().is_ok());
+                    .retain_mut(|s| !s.has_image(Some(image)) || s.unmap_image().is_ok());
             }
         }
     }
@@ -235,7 +235,7 @@ impl Pool {
     pub fn statistics(&self) -> PoolStatistics {
         let mut s = PoolStatistics::default();
         let mut returned = 0;
-        for kept in self.shelves() {
+        for kept in self.shards() {
             let [memories, tables] = &kept.spaces;
             s.memories_kept += memories.list.len() as u64;
             s.memory_bytes_resident += memories.resident();
@@ -321,7 +321,7 @@ mod tests {
         unsafe { instantiate(&raw mut *store, &module, &[]) }.unwrap();
         let image = Arc::downgrade(module.images().by_memory.values().next().unwrap().as_ref().unwrap());
         drop(store);
-        let with_image = || engine.pool.shelves().any(|k| k.spaces[0].list.iter().any(|s| !s.has_image(None)));
+        let with_image = || engine.pool.shards().any(|k| k.spaces[0].list.iter().any(|s| !s.has_image(None)));
         assert!(with_image() && image.strong_count() == 2);
         drop(module);
         assert!(!with_image() && image.strong_count() == 0);

@@ -77,7 +77,7 @@ impl Space {
     /// Makes exactly `bytes` bytes of a reset space usable. Unmaps its image unless that is `image`.
     pub fn fit(&mut self, bytes: usize, image: Option<&Arc<Image>>) -> io::Result<()> {
         if self.image.is_some() && !self.has_image(image) {
-            self.take_off()?;
+            self.unmap_image()?;
         }
         if self.open > bytes {
             self.reservation.decommit(bytes, self.open - bytes)?;
@@ -96,7 +96,7 @@ impl Space {
     }
 
     /// Unmaps its image; the bytes are zero afterwards.
-    pub fn take_off(&mut self) -> io::Result<()> {
+    pub fn unmap_image(&mut self) -> io::Result<()> {
         if let Some(image) = &self.image {
             self.reservation.unmap_file(image.start, image.bytes.len())?;
             self.image = None;

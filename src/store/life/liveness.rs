@@ -19,7 +19,7 @@ use std::ops::Range;
 
 /// A part of a store that can be released before the store is destroyed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Part {
+enum StoreItem {
     Instance(u32),
     HostFunc(u32),
     Table(u32),
@@ -49,21 +49,21 @@ impl Marks {
     }
 }
 
-pub struct Reach {
+pub struct LivenessScan {
     instances: Marks,
     host_funcs: Marks,
     tables: Marks,
     memories: Marks,
     globals: Marks,
-    targets: Targets,
+    targets: ConservativeTargets,
     /// Parts that were reached and whose references were not traced yet.
-    queue: Vec<Part>,
+    queue: Vec<StoreItem>,
     has_begun: bool,
 }
 
-impl Reach {
+impl LivenessScan {
     /// Returns `None` if nothing was released, or if there is no memory for a search.
-    pub fn new(store: &Store) -> Option<Reach> {
+    pub fn new(store: &Store) -> Option<LivenessScan> {
         if !store.releases.may_free(store) {
             return None;
         }
@@ -71,13 +71,13 @@ impl Reach {
             [store.instances.end(), store.hosts.end(), store.tables.end(), store.memories.end(), store.globals.end()];
         let mut queue = Vec::new();
         queue.try_reserve_exact(parts.iter().sum()).ok()?;
-        Some(Reach {
+        Some(LivenessScan {
             instances: Marks::new(&store.instances)?,
             host_funcs: Marks::new(&store.hosts)?,
             tables: Marks::new(&store.tables)?,
             memories: Marks::new(&store.memories)?,
             globals: Marks::new(&store.globals)?,
-            targets: Targets::new(store)?,
+            targets: ConservativeTargets::new(store)?,
             queue,
             has_begun: false,
         })
@@ -93,7 +93,7 @@ impl Reach {
             }
         }
         if let Some(tracer) = tracer.as_deref_mut() {
-            tracer.found_funcs(|number| self.func(store.numbered[number as usize]));
+            tracer.found_funcs(|number| self.func(store.func_ids[number as usize]));
         }
         while let Some(part) = self.queue.pop() {
             self.look_at(store, part, tracer.as_deref_mut());
@@ -103,24 +103,24 @@ impl Reach {
     /// Marks the parts that live even if nothing refers to them.
     fn begin(&mut self, store: &Store) {
         let host = |k: Keeper| k == Keeper::Host;
-        store.instances.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Instance(i)));
-        store.hosts.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::HostFunc(i)));
-        store.tables.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Table(i)));
-        store.memories.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Memory(i)));
-        store.globals.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(Part::Global(i)));
-        for f in &store.held_funcs {
+        store.instances.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(StoreItem::Instance(i)));
+        store.hosts.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(StoreItem::HostFunc(i)));
+        store.tables.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(StoreItem::Table(i)));
+        store.memories.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(StoreItem::Memory(i)));
+        store.globals.iter().filter(|(_, x)| host(x.keeper)).for_each(|(i, _)| self.part(StoreItem::Global(i)));
+        for f in &store.pinned_funcs {
             self.func(*f);
         }
         valgrind::unreported(|| self.frames(store));
     }
 
-    fn part(&mut self, part: Part) {
+    fn part(&mut self, part: StoreItem) {
         let is_new = match part {
-            Part::Instance(i) => self.instances.mark(i),
-            Part::HostFunc(i) => self.host_funcs.mark(i),
-            Part::Table(i) => self.tables.mark(i),
-            Part::Memory(i) => self.memories.mark(i),
-            Part::Global(i) => self.globals.mark(i),
+            StoreItem::Instance(i) => self.instances.mark(i),
+            StoreItem::HostFunc(i) => self.host_funcs.mark(i),
+            StoreItem::Table(i) => self.tables.mark(i),
+            StoreItem::Memory(i) => self.memories.mark(i),
+            StoreItem::Global(i) => self.globals.mark(i),
         };
         if is_new {
             // The queue has capacity for all parts.
@@ -133,25 +133,25 @@ impl Reach {
     fn func(&mut self, f: FuncRefPtr) {
         // SAFETY: null, or a live funcref of this store (invariant 1).
         let Some(f) = (unsafe { f.as_ref() }) else { return };
-        self.part(f.host_owner().map_or(Part::Instance(f.owner), Part::HostFunc));
+        self.part(f.host_owner().map_or(StoreItem::Instance(f.owner), StoreItem::HostFunc));
     }
 
     fn kept_by(&mut self, keeper: Keeper) {
         if let Keeper::Instance(i) = keeper {
-            self.part(Part::Instance(i));
+            self.part(StoreItem::Instance(i));
         }
     }
 
-    fn look_at(&mut self, store: &mut Store, part: Part, tracer: Option<&mut Tracer>) {
+    fn look_at(&mut self, store: &mut Store, part: StoreItem, tracer: Option<&mut Tracer>) {
         match part {
-            Part::Instance(i) => self.instance(store, i, tracer),
-            Part::HostFunc(_) => {}
-            Part::Memory(m) => self.kept_by(store.memories[m].keeper),
-            Part::Global(g) => {
+            StoreItem::Instance(i) => self.instance(store, i, tracer),
+            StoreItem::HostFunc(_) => {}
+            StoreItem::Memory(m) => self.kept_by(store.memories[m].keeper),
+            StoreItem::Global(g) => {
                 self.kept_by(store.globals[g].keeper);
                 self.host_global(store, g, tracer);
             }
-            Part::Table(t) => {
+            StoreItem::Table(t) => {
                 self.kept_by(store.tables[t].keeper);
                 let table = &store.tables[t];
                 match (table.is_gc(), tracer) {
@@ -183,9 +183,9 @@ impl Reach {
         if let Some(tracer) = tracer {
             instance.trace(tracer);
         }
-        instance.tables.iter().for_each(|t| self.part(Part::Table(*t)));
-        instance.memories.iter().for_each(|m| self.part(Part::Memory(*m)));
-        instance.globals.iter().filter(|g| **g != u32::MAX).for_each(|g| self.part(Part::Global(*g)));
+        instance.tables.iter().for_each(|t| self.part(StoreItem::Table(*t)));
+        instance.memories.iter().for_each(|m| self.part(StoreItem::Memory(*m)));
+        instance.globals.iter().filter(|g| **g != u32::MAX).for_each(|g| self.part(StoreItem::Global(*g)));
         instance.imported_funcs().for_each(|f| self.func(f));
         for (g, decl) in instance.info().globals.iter() {
             if is_func(decl.ty.content) && instance.info().defined_global(g).is_some() {
@@ -258,12 +258,12 @@ impl Reach {
 
 /// The address ranges of released parts, and of the parts that belong to released instances. A word of a frame that
 /// points into a range keeps the released part or instance alive.
-struct Targets(Vec<(Range<usize>, Part)>);
+struct ConservativeTargets(Vec<(Range<usize>, StoreItem)>);
 
-impl Targets {
-    fn new(store: &Store) -> Option<Targets> {
+impl ConservativeTargets {
+    fn new(store: &Store) -> Option<ConservativeTargets> {
         if !store.is_running() {
-            return Some(Targets(Vec::new()));
+            return Some(ConservativeTargets(Vec::new()));
         }
         // An instance's own memories and tables are separate from its context.
         let most = store.instances.len()
@@ -272,38 +272,38 @@ impl Targets {
             + store.globals.len();
         let mut all = Vec::new();
         all.try_reserve_exact(most).ok()?;
-        let part = |keeper: Keeper, own: Part| match keeper {
+        let part = |keeper: Keeper, own: StoreItem| match keeper {
             Keeper::Host => None,
             Keeper::Nobody => Some(own),
-            Keeper::Instance(i) => (store.instances[i].keeper != Keeper::Host).then_some(Part::Instance(i)),
+            Keeper::Instance(i) => (store.instances[i].keeper != Keeper::Host).then_some(StoreItem::Instance(i)),
         };
-        let mut add = |range: Range<usize>, part: Option<Part>| all.extend(part.map(|p| (range, p)));
+        let mut add = |range: Range<usize>, part: Option<StoreItem>| all.extend(part.map(|p| (range, p)));
         for (i, x) in store.instances.iter() {
-            add(x.span(), part(x.keeper, Part::Instance(i)));
+            add(x.span(), part(x.keeper, StoreItem::Instance(i)));
         }
         for (i, x) in store.hosts.iter() {
-            add(span_of(&**x), part(x.keeper, Part::HostFunc(i)));
+            add(span_of(&**x), part(x.keeper, StoreItem::HostFunc(i)));
         }
         for (i, x) in store.tables.iter() {
-            let part = part(x.keeper, Part::Table(i));
+            let part = part(x.keeper, StoreItem::Table(i));
             add(x.span(), part);
             if x.keeper == Keeper::Nobody {
                 add(span_of(x.vm()), part);
             }
         }
         for (i, x) in store.memories.iter() {
-            let part = part(x.keeper, Part::Memory(i));
+            let part = part(x.keeper, StoreItem::Memory(i));
             add(x.span(), part);
             add(span_of(&**x), part);
         }
         for (i, x) in store.globals.iter().filter(|(_, x)| x.keeper == Keeper::Nobody) {
-            add(span_of(x.vm()), part(x.keeper, Part::Global(i)));
+            add(span_of(x.vm()), part(x.keeper, StoreItem::Global(i)));
         }
         all.sort_unstable_by_key(|(range, _)| range.start);
-        Some(Targets(all))
+        Some(ConservativeTargets(all))
     }
 
-    fn find(&self, word: usize) -> Option<Part> {
+    fn find(&self, word: usize) -> Option<StoreItem> {
         let i = self.0.partition_point(|(range, _)| range.end <= word);
         self.0.get(i).filter(|(range, _)| range.start <= word).map(|(_, part)| *part)
     }

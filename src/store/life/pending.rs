@@ -1,14 +1,14 @@
 //! The releases that other threads have queued (`engine::remote_release`), processed when the store is next used.
 
-use crate::abi::vmstruct::ATTENTION_MAIL;
+use crate::abi::vmstruct::PENDING_MAIL;
 use crate::engine::remote_release::Release;
 use crate::store::store::Store;
 use std::sync::atomic::Ordering::AcqRel;
 
 impl Store {
     /// Processes the releases that other threads have queued.
-    pub fn read_mail(&mut self) {
-        self.vm.attention().fetch_and(!ATTENTION_MAIL, AcqRel);
+    pub fn drain_releases(&mut self) {
+        self.vm.pending_work().fetch_and(!PENDING_MAIL, AcqRel);
         let mail = std::mem::take(&mut *self.vm.mail.lock());
         for release in mail {
             // A stale handle was released before.

@@ -1,11 +1,11 @@
 //! Parts of a store that end before the store does: the host releases them, and a full collection frees them (`reach`).
 
-use crate::abi::vmstruct::{ATTENTION_DEAD, VmFuncRef};
+use crate::abi::vmstruct::{PENDING_DEAD, VmFuncRef};
 use crate::base::{Error, Result};
 use crate::engine::module::Module;
 use crate::err;
-use crate::gc::collect::{Kind, Moving};
-use crate::store::life::liveness::Reach;
+use crate::gc::collect::{Compaction, Kind};
+use crate::store::life::liveness::LivenessScan;
 use crate::store::parts::limits::{Growth, Resource};
 use crate::store::parts::owner::Keeper;
 use crate::store::store::Store;
@@ -126,9 +126,9 @@ impl Store {
     pub fn free_released(&mut self) -> Result<()> {
         self.check_sound()?;
         if self.heap.is_some() {
-            return self.collect(Kind::Full(Moving::Nothing));
+            return self.collect(Kind::Full(Compaction::Nothing));
         }
-        if let Some(mut reach) = Reach::new(self) {
+        if let Some(mut reach) = LivenessScan::new(self) {
             reach.trace(self, None);
             reach.finish(self);
         }
@@ -142,7 +142,7 @@ impl Store {
         let instances = &self.instances;
         self.traced.retain(|i| instances.get(*i).is_some());
         if !self.is_running() {
-            self.left_modules.clear();
+            self.retained_modules.clear();
         }
     }
 
@@ -182,8 +182,8 @@ impl Store {
     }
 
     fn leave_module(&mut self, module: &Arc<Module>) {
-        if !self.left_modules.iter().any(|m| Arc::ptr_eq(m, module)) {
-            self.left_modules.push(module.clone());
+        if !self.retained_modules.iter().any(|m| Arc::ptr_eq(m, module)) {
+            self.retained_modules.push(module.clone());
         }
     }
 
@@ -218,7 +218,7 @@ impl Store {
         }
         self.keep_type(&host.ty);
         self.dead_funcs.push(host);
-        self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
+        self.vm.pending_work().fetch_or(PENDING_DEAD, AcqRel);
     }
 
     /// Releases the numbers by which the host and objects know a function.
@@ -227,7 +227,7 @@ impl Store {
             self.funcs.remove(f.handle - 1);
         }
         if f.index != 0 {
-            self.numbered[f.index as usize] = std::ptr::null_mut();
+            self.func_ids[f.index as usize] = std::ptr::null_mut();
             self.free_numbers.push(f.index);
         }
     }

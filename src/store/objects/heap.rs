@@ -1,15 +1,15 @@
 //! The store's heap. It is created on first use. Collections start here, where all roots are known.
 
 use crate::abi::heap::LARGE;
-use crate::abi::vmstruct::ATTENTION_DEAD;
+use crate::abi::vmstruct::PENDING_DEAD;
 use crate::base::{Error, Result, Slab, Stable, Trap};
 use crate::err;
-use crate::gc::collect::{Kind, Moving};
+use crate::gc::collect::{Compaction, Kind};
 use crate::gc::host::HostData;
 use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
 use crate::gc::{Gc, Heap, HeapConfig, NoGc, Root, Statistics};
-use crate::store::life::liveness::Reach;
+use crate::store::life::liveness::LivenessScan;
 use crate::store::objects::roots;
 use crate::store::objects::scope::no_scope;
 use crate::store::parts::bulk;
@@ -106,8 +106,8 @@ impl Store {
         let before = self.gc_hook.as_ref().map(|_| heap.statistics());
         let start = Instant::now();
         let collected = catch_unwind(AssertUnwindSafe(|| {
-            let mut reach = if kind == Kind::Minor { None } else { Reach::new(self) };
-            let has_functions = reach.is_some() && heap.find_funcs(self.numbered.len());
+            let mut reach = if kind == Kind::Minor { None } else { LivenessScan::new(self) };
+            let has_functions = reach.is_some() && heap.find_funcs(self.func_ids.len());
             let mut reach = reach.take_if(|_| has_functions);
             heap.collect(kind, &mut |tracer| match &mut reach {
                 Some(reach) if !tracer.is_minor() => reach.trace(self, Some(tracer)),
@@ -121,7 +121,7 @@ impl Store {
             verified.unwrap_or_else(|finding| panic!("after a collection: {finding}"));
         }));
         if heap.has_dead() {
-            self.vm.attention().fetch_or(ATTENTION_DEAD, AcqRel);
+            self.vm.pending_work().fetch_or(PENDING_DEAD, AcqRel);
         }
         // A broken heap is put back as well, because contexts hold its base.
         heap.broken |= collected.is_err();
@@ -144,7 +144,7 @@ impl Store {
         if self.heap.is_none() {
             return self.free_released();
         }
-        let moving = self.heap.as_ref().map_or(Moving::Nothing, |h| h.worth_moving());
+        let moving = self.heap.as_ref().map_or(Compaction::Nothing, |h| h.worth_moving());
         self.collect(Kind::Full(moving))?;
         if let Some(heap) = &mut self.heap {
             heap.trim();
@@ -166,7 +166,7 @@ impl Store {
         let exhausted = |_| Trap::HeapExhausted;
         let heap = self.heap().map_err(exhausted)?;
         if heap.wants_zeal() {
-            self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
+            self.collect(Kind::Full(Compaction::All)).map_err(exhausted)?;
         } else if !heap.has_room(size) || heap.is_external_due() {
             let kind = if heap.is_full_due() { Kind::Full(heap.worth_moving()) } else { Kind::Minor };
             self.collect(kind).map_err(exhausted)?;
@@ -174,7 +174,7 @@ impl Store {
         if self.heap().map_err(exhausted)?.has_room(size) {
             return Ok(());
         }
-        self.collect(Kind::Full(Moving::All)).map_err(exhausted)?;
+        self.collect(Kind::Full(Compaction::All)).map_err(exhausted)?;
         loop {
             let heap = self.heap().map_err(exhausted)?;
             // If the next collection would be due immediately, the room does not count: a program must not slow to a
@@ -240,7 +240,7 @@ impl Store {
         self.make_room(size)?;
         if size > LARGE as u64 && !self.heap.as_mut().expect("made by make_room").has_run(size) {
             // There are enough free bytes, but not in one place.
-            self.collect(Kind::Full(Moving::All)).map_err(|_| Trap::HeapExhausted)?;
+            self.collect(Kind::Full(Compaction::All)).map_err(|_| Trap::HeapExhausted)?;
         }
         let Store { vm, heap, .. } = self;
         let heap = heap.as_mut().expect("made by make_room");
@@ -301,14 +301,14 @@ impl Store {
         // SAFETY: the caller's promise.
         let number = unsafe { self.func_id(f) }.map_err(Error::trap)?;
         // The function must stay alive until the object holds it.
-        self.held_funcs.push(f);
+        self.pinned_funcs.push(f);
         let made = self.alloc_first(HELD_FUNC_TYPE, 0).map(|new| {
             let (no_gc, gc) = (new.no_gc(), new.finish());
             // SAFETY: the place of the number in the new object.
             unsafe { *no_gc.field_bytes(gc, HEADER_SIZE).cast::<u32>() = number };
             Store::root(no_gc, gc)
         });
-        self.held_funcs.pop();
+        self.pinned_funcs.pop();
         made?
     }
 
@@ -320,25 +320,25 @@ impl Store {
         // SAFETY: the caller's promise (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
         if funcref.index == 0 {
-            if scarcity::check().is_err() || self.numbered.try_reserve(2).is_err() {
+            if scarcity::check().is_err() || self.func_ids.try_reserve(2).is_err() {
                 return Err(Trap::HeapExhausted);
             }
-            if self.numbered.is_empty() {
-                self.numbered.push(std::ptr::null_mut());
+            if self.func_ids.is_empty() {
+                self.func_ids.push(std::ptr::null_mut());
             }
             self.note_known(funcref);
             funcref.index = match self.free_numbers.pop() {
                 Some(number) => number,
                 None => {
-                    self.numbered.push(std::ptr::null_mut());
-                    self.numbered.len() as u32 - 1
+                    self.func_ids.push(std::ptr::null_mut());
+                    self.func_ids.len() as u32 - 1
                 }
             };
-            self.numbered[funcref.index as usize] = f;
+            self.func_ids[funcref.index as usize] = f;
             // SAFETY: on the store's thread (invariant 2); machine code loads both fields again on each use.
             unsafe {
-                (*self.vm.get()).funcs = self.numbered.as_ptr();
-                (*self.vm.get()).func_count = self.numbered.len() as u32;
+                (*self.vm.get()).funcs = self.func_ids.as_ptr();
+                (*self.vm.get()).func_count = self.func_ids.len() as u32;
             }
         }
         Ok(funcref.index)
@@ -375,7 +375,7 @@ mod tests {
             ..EngineConfig::default()
         };
         let engine = Engine::new(config, &RUNTIME).unwrap();
-        for kind in [Kind::Minor, Kind::Full(Moving::Nothing)] {
+        for kind in [Kind::Minor, Kind::Full(Compaction::Nothing)] {
             let mut store = Store::new(&engine);
             let base = store.heap().unwrap().base();
             store.collect(kind).unwrap();

@@ -4,7 +4,7 @@ use crate::abi::code::StackSlots;
 use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::VmRefGlobal;
 use crate::base::index::{DefinedGlobalIndex, EntityRef, TagIndex};
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::gc::Heap;
 use crate::gc::collect::Tracer;
 use crate::gc::object::is_object;
@@ -192,8 +192,8 @@ unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
 unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
     registry::find(pc, |owner, offset| match owner {
         // SAFETY: the caller's promise.
-        Owner::Module(m) => unsafe { (*m).stack_map(offset as u32) },
-        Owner::Trampolines(_) => None,
+        CodeOwner::Module(m) => unsafe { (*m).stack_map(offset as u32) },
+        CodeOwner::Trampolines(_) => None,
     })?
 }
 

@@ -53,8 +53,8 @@ impl Table {
     /// The source returns functions of this store, and lives as long as the table.
     pub unsafe fn add_lazy(&mut self, lazy: Lazy) -> bool {
         let fits = lazy.start.checked_add(lazy.len).is_some_and(|end| end <= self.len());
-        if !fits || !self.remembers || self.lazy.len() >= MAX_LAZY {
-            self.remembers = false;
+        if !fits || !self.allows_lazy_init || self.lazy.len() >= MAX_LAZY {
+            self.allows_lazy_init = false;
             return false;
         }
         self.lazy.push(lazy);
@@ -63,7 +63,7 @@ impl Table {
 
     /// Segments are written from now on.
     pub fn stop_remembering(&mut self) {
-        self.remembers = false;
+        self.allows_lazy_init = false;
     }
 
     /// Panics if the elements are not functions.

@@ -28,7 +28,7 @@ pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Inst
             // Data segments come after element segments, so the memories must not contain their data yet.
             for (m, image) in module.images().by_memory.iter() {
                 if image.is_some() {
-                    store.memories[(&(*instance).memories)[m.index()]].take_off_image()?;
+                    store.memories[(&(*instance).memories)[m.index()]].unmap_image()?;
                 }
             }
             Err(e)
@@ -220,7 +220,7 @@ unsafe fn init_table(
         table.check_range(at, len).map_err(Error::trap)?;
         return match items {
             ElemItems::Exprs(exprs) => init_ref_table(store, place, at, exprs, eval),
-            ElemItems::Smalls(smalls) => {
+            ElemItems::I31s(smalls) => {
                 store.heap()?;
                 let Store { vm, heap, tables, .. } = &*store;
                 let no_gc = heap.as_ref().expect("just there").no_gc();
@@ -289,7 +289,7 @@ fn each_value(
 fn is_only_funcs(items: &ElemItems) -> bool {
     match items {
         ElemItems::Funcs(_) => true,
-        ElemItems::Smalls(_) => false,
+        ElemItems::I31s(_) => false,
         ElemItems::Exprs(exprs) => exprs.is_constant(),
     }
 }

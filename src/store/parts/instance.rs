@@ -5,7 +5,7 @@ use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::*;
 use crate::base::Result;
 use crate::base::index::*;
-use crate::engine::code::tiering::Enlisted;
+use crate::engine::code::tiering::ContextGuard;
 use crate::engine::module::Module;
 use crate::engine::pooling::arc_cache::Share;
 use crate::engine::pooling::template::Template;
@@ -31,7 +31,7 @@ pub struct Instance {
     pub index: u32,
     pub module: Share<Module>,
     /// Keeps the funcrefs pointing to the current code of lazily compiled functions. Dropped before the context.
-    pub(crate) enlisted: Option<Enlisted>,
+    pub(crate) context_guard: Option<ContextGuard>,
     pub(crate) context: Context,
     /// Places in the store, by table index.
     pub tables: Vec<u32>,
@@ -156,7 +156,7 @@ impl Instance {
     pub fn elem(&self, e: ElemIndex, i: u64) -> VmSlot {
         match &self.info().elems[e].items {
             ElemItems::Funcs(f) => VmSlot { funcref: self.funcref(f[i as usize]) },
-            ElemItems::Smalls(s) => VmSlot { gc: s[i as usize].map_or(RawRef::NULL, RawRef::i31) },
+            ElemItems::I31s(s) => VmSlot { gc: s[i as usize].map_or(RawRef::NULL, RawRef::i31) },
             ElemItems::Exprs(exprs) => const_eval::ops_without_heap(exprs.get(i as usize), self),
         }
     }

@@ -4,7 +4,7 @@ use crate::abi::heap::RefSlot;
 use crate::abi::vmstruct::*;
 use crate::base::index::*;
 use crate::base::{Result, Stable};
-use crate::engine::code::trampoline::Way;
+use crate::engine::code::trampoline::EntryInfo;
 use crate::engine::module::Module;
 use crate::engine::pooling::arc_cache::Share;
 use crate::err;
@@ -88,7 +88,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         keeper: Keeper::Host,
         index: store.instances.next(),
         module: Share::of(module),
-        enlisted: None,
+        context_guard: None,
         context: Context::new(&module.layout, template)?,
         tables: Vec::with_capacity(info.tables.len()),
         memories: Vec::with_capacity(info.memories.len()),
@@ -126,7 +126,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         instance.tables.push(store.tables.insert(t));
     }
     put_funcrefs(module, &instance);
-    instance.enlisted = module.enlist(instance.vmctx());
+    instance.context_guard = module.track_context(instance.vmctx());
     instance.each_global(|g, _| {
         // SAFETY: the place of a global, in a context that nothing else refers to yet.
         unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
@@ -237,7 +237,7 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
         let (code, vmctx) = inst.callable(f);
         let type_id = inst.info().types[inst.info().funcs[f].ty].id;
         let engine = &(*store).engine;
-        (code, vmctx, Way::of(&*engine.trampoline(type_id)?))
+        (code, vmctx, EntryInfo::of(&*engine.trampoline(type_id)?))
     };
     // SAFETY: a start function has no parameters and no results; the rest is the caller's promise.
     unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }

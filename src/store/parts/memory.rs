@@ -25,13 +25,13 @@ pub struct Memory {
     vm: VmMemory,
     space: Space,
     declared: MemoryType,
-    room: Room,
+    plan: ReservationPlan,
     _counted: Option<Counted>,
 }
 
 /// The address space that a memory gets.
 #[derive(Clone, Copy)]
-struct Room {
+struct ReservationPlan {
     /// Reserved bytes.
     reserved: usize,
     /// As `VmMemorySlot::limit`.
@@ -40,12 +40,12 @@ struct Room {
     most: u64,
 }
 
-impl Room {
+impl ReservationPlan {
     /// With guard pages, the reservation covers all addresses that a 32-bit index can form, and a guard after them. For
     /// 64-bit indexes it covers more if the type allows it, up to the engine's configured maximum. Without guard pages,
     /// and for memories whose pages are smaller than the system's, the reservation covers only the type's maximum, or
     /// less if the engine is configured so. Machine code then checks each access.
-    fn of(ty: &MemoryType, engine: &Engine) -> Room {
+    fn of(ty: &MemoryType, engine: &Engine) -> ReservationPlan {
         // Saturates: if the number does not fit, it is more than any engine allows.
         let allowed = ty.max_pages().saturating_mul(ty.page.bytes());
         let most = match ty.index {
@@ -55,11 +55,11 @@ impl Room {
         if !engine.config.settings.guards_memories() || !ty.has_whole_pages() {
             let least = ty.min_bytes().unwrap_or(most).max(1);
             let reserved = whole_pages(most.min(engine.config.memory_reservation).max(least) as usize);
-            return Room { reserved, limit: 0, most };
+            return ReservationPlan { reserved, limit: 0, most };
         }
         // A reservation whose size is a power of two can be reused by more memories after this one is freed.
         let limit = most.next_power_of_two().max(MEMORY32_SPAN);
-        Room { reserved: (limit + MEMORY_GUARD) as usize, limit: limit as usize, most }
+        ReservationPlan { reserved: (limit + MEMORY_GUARD) as usize, limit: limit as usize, most }
     }
 
     /// The error when the system has no address space or no memory for a memory of `bytes` bytes.
@@ -94,17 +94,17 @@ impl Memory {
         engine: &Engine,
         account: &mut Account,
     ) -> Result<Stable<Memory>> {
-        let (room, min) = (Room::of(&ty, engine), ty.limits.min);
+        let (plan, min) = (ReservationPlan::of(&ty, engine), ty.limits.min);
         let Some(bytes) = ty.min_bytes().filter(|_| min <= ty.max_pages()) else {
             // A valid 64-bit memory may have 2^64 bytes, a number that does not fit here.
             return Err(if ty.index.is_64() && ty.limits.max.is_none_or(|max| min <= max) {
-                err!(Limit, "a 64-bit memory of {min} pages; {} bytes is the most of this engine", room.most)
+                err!(Limit, "a 64-bit memory of {min} pages; {} bytes is the most of this engine", plan.most)
             } else {
                 err!(InvalidArgument, "memory of {min} pages")
             });
         };
-        if bytes > room.most {
-            return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; {} is the most of this engine", room.most));
+        if bytes > plan.most {
+            return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; {} is the most of this engine", plan.most));
         }
         let counted = engine.pool.count()?;
         let growth = Growth { resource: Resource::Memory, current: 0, desired: bytes };
@@ -112,15 +112,15 @@ impl Memory {
             return Err(err!(Limit, "a limit of the store refuses a memory of {bytes} bytes"));
         }
         // A memory that may have to move gets no image: only a single mapping can move without being copied.
-        let image = image.filter(|image| image.is_mapped() && !room.is_short());
-        match engine.pool.take(Use::Memory, room.reserved, whole_pages(bytes as usize), image) {
+        let image = image.filter(|image| image.is_mapped() && !plan.is_short());
+        match engine.pool.take(Use::Memory, plan.reserved, whole_pages(bytes as usize), image) {
             Ok(space) => {
                 let vm = VmMemory { base: space.base(), length: bytes as usize };
-                Ok(Stable::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, room, _counted: counted }))
+                Ok(Stable::new(Memory { keeper: Keeper::Host, vm, space, declared: ty, plan, _counted: counted }))
             }
             Err(e) => {
                 account.give_back(growth);
-                Err(room.refused(bytes, e))
+                Err(plan.refused(bytes, e))
             }
         }
     }
@@ -128,7 +128,7 @@ impl Memory {
     /// Frees the memory. The engine's pool may keep its address space.
     pub fn free(self, engine: &Engine) {
         // No new memory reserves a size that only growing can reach.
-        let has_grown = self.space.reserved() > self.room.reserved;
+        let has_grown = self.space.reserved() > self.plan.reserved;
         engine.pool.give(Use::Memory, self.space, !has_grown);
     }
 
@@ -153,7 +153,7 @@ impl Memory {
 
     /// As `VmMemorySlot::limit`.
     pub fn limit(&self) -> usize {
-        self.room.limit
+        self.plan.limit
     }
 
     pub fn pages(&self) -> u64 {
@@ -175,7 +175,7 @@ impl Memory {
     pub fn grow(&mut self, delta: u64, account: &mut Account) -> Option<u64> {
         let (old, page) = (self.pages(), self.declared.page.bytes());
         let new = old.checked_add(delta).filter(|n| *n <= self.declared.max_pages())?;
-        let bytes = new.checked_mul(page).filter(|bytes| *bytes <= self.room.most)?;
+        let bytes = new.checked_mul(page).filter(|bytes| *bytes <= self.plan.most)?;
         if delta == 0 {
             return Some(old);
         }
@@ -197,7 +197,7 @@ impl Memory {
             return self.space.open_to(end);
         }
         // Doubles the reservation, so that a memory that grows gradually moves rarely.
-        let ample = (2 * self.space.reserved()).min(whole_pages(self.room.most as usize));
+        let ample = (2 * self.space.reserved()).min(whole_pages(self.plan.most as usize));
         self.space.extend(end.max(ample)).or_else(|_| self.space.extend(end))?;
         self.vm.base = self.space.base();
         Ok(())
@@ -214,7 +214,7 @@ impl Memory {
 
     /// Maps or copies an image into this fresh memory.
     pub fn apply(&mut self, image: &Arc<Image>, vm: &Arc<SharedVmStore>) -> Result<()> {
-        if !image.is_mapped() || self.room.is_short() {
+        if !image.is_mapped() || self.plan.is_short() {
             // Images consist of whole pages of the system. The memory's size need not, so zeros at the end of the image
             // are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
@@ -228,7 +228,7 @@ impl Memory {
 
     /// Unmaps an image that was in the memory from the start, because instantiation failed before the image's segments
     /// were applied. Code that can still use the memory then finds zeros.
-    pub fn take_off_image(&mut self) -> Result<()> {
-        self.space.take_off().map_err(|e| err!(OutOfMemory, "no memory for a memory without its image: {e}"))
+    pub fn unmap_image(&mut self) -> Result<()> {
+        self.space.unmap_image().map_err(|e| err!(OutOfMemory, "no memory for a memory without its image: {e}"))
     }
 }

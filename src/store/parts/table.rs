@@ -33,7 +33,7 @@ pub struct Table {
     declared: TableType,
     /// For a function table: the segments that are initialized lazily, and whether more can be added.
     pub(crate) lazy: Vec<Lazy>,
-    pub(crate) remembers: bool,
+    pub(crate) allows_lazy_init: bool,
 }
 
 impl Table {
@@ -66,7 +66,7 @@ impl Table {
             space: None,
             declared: ty,
             lazy: Vec::new(),
-            remembers: true,
+            allows_lazy_init: true,
         };
         if !table.take_space(min, engine) && !table.reserve(min, min) {
             account.give_back(growth);

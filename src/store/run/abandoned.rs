@@ -4,7 +4,7 @@
 //! frames of a call that has not returned would have to be. Nothing is concluded about stacks whose bounds are unknown:
 //! a callback can have switched to another stack, above or below the one it came from.
 
-use crate::abi::vmstruct::{ATTENTION_ABANDONED, ATTENTION_CLOSED, Activation, VmStore};
+use crate::abi::vmstruct::{Activation, PENDING_ABANDONED, PENDING_CLOSED, VmStore};
 use crate::base::Error;
 use crate::engine::interrupt::SharedVmStore;
 use crate::err;
@@ -66,10 +66,10 @@ impl SharedVmStore {
     pub fn look_for_abandoned(&self, sp: usize) -> Abandoned {
         let found = self.abandoned(sp);
         if found != Abandoned::None {
-            self.attention().fetch_or(ATTENTION_ABANDONED, AcqRel);
+            self.pending_work().fetch_or(PENDING_ABANDONED, AcqRel);
         }
         if found == Abandoned::All {
-            self.attention().fetch_and(!ATTENTION_CLOSED, AcqRel);
+            self.pending_work().fetch_and(!PENDING_CLOSED, AcqRel);
             // SAFETY: on the store's thread (invariant 2), and no frame of the store is alive.
             unsafe {
                 let vm = &mut *self.get();
@@ -84,12 +84,12 @@ impl SharedVmStore {
     fn abandoned(&self, sp: usize) -> Abandoned {
         // SAFETY: on the store's thread (invariant 2).
         let vm = unsafe { &*self.get() };
-        let is_closed = self.attention().load(Relaxed) & ATTENTION_CLOSED != 0;
+        let is_closed = self.pending_work().load(Relaxed) & PENDING_CLOSED != 0;
         if vm.activation.is_null() {
             // If this was found on entry to WebAssembly, only the flag still records it.
             let has_left = match is_closed {
                 true => is_above(sp, self.closed_sp.load(Relaxed)),
-                false => self.attention().load(Relaxed) & ATTENTION_ABANDONED != 0,
+                false => self.pending_work().load(Relaxed) & PENDING_ABANDONED != 0,
             };
             return if has_left { Abandoned::All } else { Abandoned::None };
         }
@@ -129,7 +129,7 @@ pub unsafe fn end_after_inner(store: *mut VmStore, exit_fp: usize) -> ! {
     unsafe {
         (*store).activation = unwind::activation_of(exit_fp);
         (*store).exit_fp = exit_fp;
-        (*((*store).store as *mut Store)).vm.attention().fetch_or(ATTENTION_ABANDONED, AcqRel);
+        (*((*store).store as *mut Store)).vm.pending_work().fetch_or(PENDING_ABANDONED, AcqRel);
         trap::end_activation(store, error())
     }
 }

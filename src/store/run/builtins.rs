@@ -208,7 +208,7 @@ mod body {
         Ok(())
     }
 
-    pub unsafe fn table_touch(cx: Cx, t: u32, index: u64) -> R<()> {
+    pub unsafe fn table_lazy_init(cx: Cx, t: u32, index: u64) -> R<()> {
         // SAFETY: see the module (invariants 2 and 3).
         let (store, instance) = unsafe { parts(cx) };
         table(store, instance, t).get_func(index).map(|_| ())

@@ -2,7 +2,7 @@
 
 use crate::abi::vmstruct::{Activation, VmCode, VmHeader, VmSlot};
 use crate::base::{Error, ErrorKind, Result, Trap};
-use crate::engine::code::trampoline::Way;
+use crate::engine::code::trampoline::EntryInfo;
 use crate::store::run::abandoned;
 use crate::store::run::unwind;
 use crate::store::store::Store;
@@ -22,7 +22,7 @@ pub unsafe fn invoke(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const Way,
+    way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises.
@@ -42,7 +42,7 @@ pub unsafe fn invoke(
 /// # Safety
 /// `way` is alive.
 #[inline(always)]
-unsafe fn frame(way: *const Way) -> usize {
+unsafe fn frame(way: *const EntryInfo) -> usize {
     // SAFETY: the caller's promise.
     unsafe { (*way).slots as usize * 2 * size_of::<VmSlot>() }
 }
@@ -56,7 +56,7 @@ unsafe fn invoke_elsewhere(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const Way,
+    way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises.
@@ -79,7 +79,7 @@ unsafe fn run(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const Way,
+    way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises. The activation lives until the entry has returned. Nothing refers to it

@@ -2,7 +2,7 @@
 //! to `SharedVmStore::at_stack_limit`, and back to the function's entry if the guest can continue. For x86-64 only.
 
 use crate::abi::vmstruct::VmStore;
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::store::run::builtins::finish;
 use crate::store::run::stub::{bring_registers_back, keep_registers};
 use crate::store::run::unwind::word;
@@ -23,8 +23,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub unsafe fn resume(store: *mut VmStore, pc: usize, fp: usize) -> Option<Resume> {
     let entry = registry::find(pc, |owner, offset| match owner {
         // SAFETY: the code that faulted is running, so its owner is alive (invariant 6).
-        Owner::Module(m) => unsafe { (*m).func_start(offset as u32) }.map(|start| pc - offset + start as usize),
-        Owner::Trampolines(_) => None,
+        CodeOwner::Module(m) => unsafe { (*m).func_start(offset as u32) }.map(|start| pc - offset + start as usize),
+        CodeOwner::Trampolines(_) => None,
     })??;
     let frame = (fp - 32) as *mut [usize; 4];
     // SAFETY: nothing is alive below the stack pointer. The host's part of the stack begins there at the earliest, so

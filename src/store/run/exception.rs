@@ -9,8 +9,8 @@ use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::{VmContext, VmStore};
 use crate::base::Error;
 use crate::base::index::TagIndex;
-use crate::engine::code::machine_code::ModuleCode;
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::machine_code::CodeTables;
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::engine::remote_release::{self, Release};
 use crate::err;
 use crate::gc::{Gc, NoGc, Root};
@@ -93,7 +93,7 @@ pub unsafe fn throw(vm: *mut VmStore, exception: RawRef, error: Option<Error>) -
                 if error.is_some() {
                     drop(error);
                     // Releases the error's root; the exception is now in the register.
-                    (*store).read_mail();
+                    (*store).drain_releases();
                 }
                 signals::resume_with(&resume, exception.0 as usize)
             }
@@ -119,11 +119,11 @@ unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
         let (mut pc, mut fp) = (word(exit_fp + 8), word(exit_fp));
         while fp != entry_fp {
             match registry::find(pc, |owner, offset| (owner, offset))? {
-                (Owner::Module(code), offset) => match in_module(&*code, pc - offset, tag, (pc, fp), entry_fp) {
+                (CodeOwner::Module(code), offset) => match in_module(&*code, pc - offset, tag, (pc, fp), entry_fp) {
                     Ok(resume) => return Some(resume),
                     Err(frame) => (pc, fp) = frame,
                 },
-                (Owner::Trampolines(_), _) => (pc, fp) = (word(fp + 8), word(fp)),
+                (CodeOwner::Trampolines(_), _) => (pc, fp) = (word(fp + 8), word(fp)),
             }
         }
         None
@@ -136,7 +136,7 @@ unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
 /// # Safety
 /// As for `throw`; (pc, fp) is a live frame.
 unsafe fn in_module(
-    code: &ModuleCode,
+    code: &CodeTables,
     base: usize,
     tag: u32,
     (mut pc, mut fp): (usize, usize),

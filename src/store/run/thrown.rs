@@ -1,7 +1,7 @@
 //! C++ exceptions that leave a host function which machine code calls directly. `sys::callback` handles those of other
 //! host functions.
 
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 use crate::store::run::host_func;
 use crate::sys::{callback, frame_info};
 use std::ffi::{c_int, c_void};
@@ -17,8 +17,8 @@ pub unsafe extern "C" fn personality(_: c_int, _: c_int, _: u64, _: *mut c_void,
     unsafe {
         let (pc, fp) = frame_info::place_of(frame);
         let host = registry::find(pc, |owner, offset| match owner {
-            Owner::Trampolines(t) => (*t).raw_host(offset, fp),
-            Owner::Module(_) => None,
+            CodeOwner::Trampolines(t) => (*t).raw_host(offset, fp),
+            CodeOwner::Module(_) => None,
         });
         callback::end_process(&host.flatten().map_or("a host function", |host| host_func::name_of(host)))
     }

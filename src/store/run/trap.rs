@@ -2,7 +2,7 @@
 
 use crate::abi::vmstruct::{Activation, INTERRUPTED_STACK_LIMIT, VmStore};
 use crate::base::{Error, Trap};
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 #[cfg(target_arch = "x86_64")]
 use crate::store::run::entry_stop;
 use crate::store::run::exception;
@@ -15,9 +15,9 @@ use std::sync::atomic::Ordering::SeqCst;
 pub fn decide(pc: usize, fp: usize) -> Option<Resume> {
     let trap = registry::find(pc, |owner, offset| match owner {
         // SAFETY: the code that was found is alive (invariant 6).
-        Owner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
+        CodeOwner::Module(m) => unsafe { (*m).trap_at(offset as u32) },
         // Trampolines have no instructions that can fault.
-        Owner::Trampolines(_) => None,
+        CodeOwner::Trampolines(_) => None,
     })??;
     // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
     unsafe {

@@ -3,7 +3,7 @@
 use crate::abi::vmstruct::{Activation, VmCaller, VmContext};
 use crate::base::Frame;
 use crate::base::limits::MAX_BACKTRACE_FRAMES;
-use crate::engine::code::registry::{self, Owner};
+use crate::engine::code::registry::{self, CodeOwner};
 
 /// Reads a word of the stack.
 ///
@@ -60,8 +60,8 @@ pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
         let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
         let found = registry::find(pc, |owner, offset| match owner {
             // SAFETY: the code that was found is alive (invariant 6), and `caller` is the frame that `pc` returns to.
-            Owner::Trampolines(t) => unsafe { (*t).activation(offset, caller) },
-            Owner::Module(_) => None,
+            CodeOwner::Trampolines(t) => unsafe { (*t).activation(offset, caller) },
+            CodeOwner::Module(_) => None,
         });
         match found {
             Some(Some(activation)) => return activation,
@@ -79,8 +79,8 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
         .filter_map(|pc| {
             registry::find(*pc, |owner, offset| match owner {
                 // SAFETY: the code that was found is alive (invariant 6).
-                Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
-                Owner::Trampolines(_) => None,
+                CodeOwner::Module(m) => unsafe { (*m).describe(offset as u32) },
+                CodeOwner::Trampolines(_) => None,
             })?
         })
         .collect()
@@ -112,8 +112,8 @@ pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
 pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
     let below = registry::find(pc, |owner, offset| match owner {
         // SAFETY: the code that was found is alive (invariant 6).
-        Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
-        Owner::Trampolines(_) => None,
+        CodeOwner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
+        CodeOwner::Trampolines(_) => None,
     })??;
     // SAFETY: the compiler has recorded that this frame stores its context there; bit 0 is used by the collector.
     Some(unsafe { word(fp - below) & !1 } as *mut VmContext)

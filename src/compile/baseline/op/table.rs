@@ -59,7 +59,7 @@ pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Resu
     cx.asm.mov(W64, RDI, CONTEXT);
     cx.asm.mov_imm(RSI, t.as_u32() as u64);
     cx.asm.mov(W64, R11, at(CONTEXT, offset_of!(VmContext, builtins) as i32));
-    emit!(cx.asm, callq_m(GprMem::Mem(at(R11, Builtin::table_touch as i32 * 8))));
+    emit!(cx.asm, callq_m(GprMem::Mem(at(R11, Builtin::table_lazy_init as i32 * 8))));
     cx.record_call_site();
     emit!(cx.asm, popq_o(RSI));
     emit!(cx.asm, popq_o(RDI));

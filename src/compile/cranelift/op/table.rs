@@ -89,7 +89,7 @@ pub fn func_element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds:
     cx.b.seal_block(cold);
     cx.b.switch_to_block(cold);
     let table = cx.i32const(t.as_u32());
-    cx.call_builtin(Builtin::table_touch, &[table, index]);
+    cx.call_builtin(Builtin::table_lazy_init, &[table, index]);
     let flags = cx.in_region(trusted(), Region::Table);
     let touched = cx.b.ins().load(I64, flags, address, 0);
     cx.b.ins().jump(next, &[touched.into()]);

@@ -1,8 +1,8 @@
 use super::*;
 use crate::abi::code::NO_TRAMPOLINE;
 use crate::base::ErrorKind;
-use crate::engine::code::registry::{self, Owner};
-use crate::engine::code::trampoline::{Trampoline, Way};
+use crate::engine::code::registry::{self, CodeOwner};
+use crate::engine::code::trampoline::{EntryInfo, Trampoline};
 use crate::engine::engine::EngineConfig;
 use crate::store::run::RUNTIME;
 use crate::wasm::registry::DefType;
@@ -69,8 +69,8 @@ fn types_bring_their_trampolines() {
     let next = load(&engine, &bytes).unwrap();
     assert!(Arc::ptr_eq(&kept(next.info().types.values().next().unwrap()).unwrap(), &before));
     drop((next, types));
-    let is_known = |pc: usize| registry::find(pc, |owner, _| matches!(owner, Owner::Trampolines(_))) == Some(true);
-    assert!(is_known(Way::of(&before).handler_pc));
+    let is_known = |pc: usize| registry::find(pc, |owner, _| matches!(owner, CodeOwner::Trampolines(_))) == Some(true);
+    assert!(is_known(EntryInfo::of(&before).handler_pc));
 }
 
 #[test]
