@@ -22,7 +22,7 @@ pub struct CompiledFunc {
     pub(super) tries: Vec<TryCall>,
     pub(super) uses_heap: bool,
     pub(super) relocs: Vec<CallReloc>,
-    /// Whether the optimizing compiler made it.
+    /// Whether Cranelift compiled it.
     pub(super) optimized: bool,
 }
 

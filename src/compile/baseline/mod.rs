@@ -3,9 +3,9 @@
 //! exists and why it is small.
 //!
 //! Its code behaves like Cranelift's code and follows the same conventions: frames, stack maps, traps, calls.
-//! Compilation time is linear in the sizes of the input and the output. The compiler therefore compiles every valid
-//! function, including those that would be too much work for Cranelift. It bails out only if the processor has no
-//! instruction for an operation; Cranelift then compiles the function.
+//! Compilation time is linear in the sizes of the input and the output, so no valid function is too much work, even if
+//! it would be for Cranelift. The compiler bails out only on operations that it does not know or for which the
+//! processor has no instruction; Cranelift then compiles the function.
 //!
 //! `asm` writes machine code, `operands` tracks where each operand is, `abi` moves arguments and results, `func` has
 //! the frame, traps and builtins, `gc` allocates objects and accesses their fields, `body` reads the instructions, and

@@ -57,8 +57,8 @@ impl Cx<'_> {
         }
     }
 
-    /// The stack map part that lists the lowest `n` references on the stack, and those in locals. The parts in `mapped`
-    /// cover `n` references or more.
+    /// The stack map part that lists the lowest `n` references on the stack, and those in locals. `mapped` must cover
+    /// at least `n` references.
     fn part_of(&mut self, n: usize) -> Option<u32> {
         let mut cut = None;
         while let Some((upto, part)) = self.mapped.pop_if(|(upto, _)| *upto > n) {
