@@ -61,8 +61,8 @@ impl RawRef {
 /// fn by_the_writer<'h>(slots: Slots<'h>, no_gc: NoGc<'h>, value: Option<Gc<'h>>) {
 ///     slots.store(no_gc, 0, value);
 /// }
+/// ```
 /// Code outside this file can do nothing else with it: a store without a card does not compile.
-/// No other operation exists: a store without a card does not compile.
 /// ```compile_fail,E0616
 /// # use wrt::internals::*;
 /// fn behind_its_back(slot: &RefSlot, value: Gc<'_>) {

@@ -223,8 +223,8 @@ pub struct VmMemorySlot {
     pub limit: usize,
 }
 
-/// A table as machine code sees it. In a table of references to objects, elements are `RawRef`s, and each `1 <<
-/// SLOT_CARD_SHIFT` of them share a card. In a table of functions, elements are pointers, and each is
+/// A table as machine code sees it. In a table of references to objects, elements are `RawRef`s, and groups of
+/// `1 << SLOT_CARD_SHIFT` elements share a card. In a table of functions, elements are pointers, and each is
 ///
 /// * 0: not initialized yet; only the runtime knows its value (`table_touch`),
 /// * the address of `NULL_FUNC`: a null reference,

@@ -142,7 +142,7 @@ impl CompiledFunc {
         self.uses_heap
     }
 
-    /// Whether the optimizing compiler made it.
+    /// Whether Cranelift compiled it.
     pub fn is_optimized(&self) -> bool {
         self.optimized
     }

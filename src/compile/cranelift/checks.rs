@@ -1,8 +1,8 @@
-//! Checks without faults. A check that fails calls a builtin. With a block for each of these calls, compilation took
-//! several times as long. So Cranelift gets the same instructions as with faults, `trapz` and `trapnz`. They become
-//! conditional jumps to trap instructions after the code. This file redirects the jumps to calls of code at the
-//! function's end. There is one such code for each kind of trap, and it continues with the builtin. The return address
-//! of the call says which check failed.
+//! Explicit checks, for configurations without faults. A check that fails calls a builtin. A block for each of these
+//! calls would make compilation several times as slow. So Cranelift gets the same instructions as with faults, `trapz`
+//! and `trapnz`. They become conditional jumps to trap instructions after the code. This file redirects each of these
+//! jumps to a call instruction at the function's end. It calls shared code, one piece per kind of trap, which continues
+//! with the builtin. The return address of the call says which check failed.
 //!
 //! The jump to a trap instruction is found by its displacement. Other bytes can look like that jump. If there are two
 //! candidates, the function is compiled again with blocks.

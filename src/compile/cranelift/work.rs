@@ -1,8 +1,8 @@
 //! Estimates the work that Cranelift would have with a function, from its translation.
 //!
 //! Most of Cranelift takes time linear in a function's size. Three parts do not. The register allocator compares values
-//! that are live at the same time. It also merges values that block parameters connect into sets, and splits these sets
-//! repeatedly while they interfere. And the optimizer visits all loops around an instruction. A unit of work is about a
+//! that are live at the same time. It also splits the sets of values that block parameters connect, again and again
+//! while these sets interfere. And the optimizer visits all loops around an instruction. A unit of work is about a
 //! nanosecond. The estimate depends only on counts, so it is the same for the same function on every machine.
 
 use crate::base::index::SecondaryMap;

@@ -87,7 +87,7 @@ fn block_of_exception(cx: &mut FuncCx) -> Block {
     block
 }
 
-/// Starts such a block. All its predecessors must exist.
+/// Starts a block from `block_of_exception`. All its predecessors must already exist.
 fn arrive(cx: &mut FuncCx, block: Block) -> Value {
     cx.b.seal_block(block);
     cx.b.switch_to_block(block);
