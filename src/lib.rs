@@ -9,9 +9,10 @@ pub mod api;
 pub mod base;
 pub mod capi;
 mod compile;
+mod engine;
 mod gc;
+mod store;
 mod sys;
-mod vm;
 pub mod wasi;
 mod wasm;
 

@@ -84,7 +84,7 @@ macro_rules! for_each_builtin {
             /// Like `stack_limit`, for stores that can be interrupted: returns if the guest may continue. The function
             /// needs `below` more bytes of stack than it has allocated.
             [poll] entry_limit(below: I64);
-            /// Like `memory_copy` and `memory_fill`, but can be interrupted between pieces (`vm::bulk`).
+            /// Like `memory_copy` and `memory_fill`, but can be interrupted between pieces (`store::parts::bulk`).
             [may_unwind] memory_copy_pieces(dst: I64, src: I64, len: I64);
             [may_unwind] memory_fill_pieces(dst: I64, value: I32, len: I64);
         }

@@ -134,7 +134,7 @@ pub const INTERRUPTED_STACK_LIMIT: usize = usize::MAX - (64 << 10);
 pub struct VmStore {
     /// The lowest stack address that WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
     pub stack_limit: AtomicUsize,
-    /// Not 0 if an interrupt is pending. The bits are the reasons, see `vm::interrupt`.
+    /// Not 0 if an interrupt is pending. The bits are the reasons, see `engine::interrupt`.
     pub interrupt: AtomicU32,
     /// The innermost entry into WebAssembly.
     pub activation: *mut Activation,

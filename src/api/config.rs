@@ -2,11 +2,11 @@
 
 use crate::base::Result;
 use crate::base::limits::{MAX_MEMORY64, MIN_WASM_STACK};
+use crate::engine::code::cache::CacheConfig;
+use crate::engine::engine::EngineConfig;
+use crate::engine::pooling::pool::PoolOptions;
 use crate::err;
 use crate::sys::handlers;
-use crate::vm::cache::CacheConfig;
-use crate::vm::engine::EngineConfig;
-use crate::vm::pool::PoolOptions;
 use std::path::PathBuf;
 
 /// Settings of an engine. Each setter returns the config, so that calls can be chained. `Engine::new` checks the

@@ -2,26 +2,27 @@
 
 use super::Config;
 use crate::base::Result;
+use crate::engine;
+use crate::engine::pooling::arc_cache::Offer;
+use crate::engine::pooling::pool::PoolStatistics;
+use crate::store::run::RUNTIME;
 use crate::sys::handlers;
-use crate::vm;
-use crate::vm::pool::PoolStatistics;
-use crate::vm::share::Offer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Creates modules and stores, and owns what they share. Cheap to clone and shared between threads; a program can have
 /// many engines.
 #[derive(Clone)]
-pub struct Engine(pub(super) Arc<vm::engine::Engine>);
+pub struct Engine(pub(super) Arc<engine::engine::Engine>);
 
 /// See `Engine::offer`.
-pub type EngineOffer = Offer<vm::engine::Engine>;
+pub type EngineOffer = Offer<engine::engine::Engine>;
 
 impl Engine {
     /// Creates an engine. Fails with `InvalidArgument` if a setting is out of range, and with `Io` if the cache
     /// directory cannot be created.
     pub fn new(config: &Config) -> Result<Engine> {
-        vm::engine::Engine::new(config.check()?).map(Engine)
+        engine::engine::Engine::new(config.check()?, &RUNTIME).map(Engine)
     }
 
     /// Whether stores of this engine can be interrupted.
@@ -33,7 +34,7 @@ impl Engine {
     /// engines, modules, stores and instances are created, and from time to time when functions are called. Does
     /// nothing if the environment turns signals off.
     pub fn install_handlers() -> Result<()> {
-        if handlers::are_allowed() { vm::trap::install_handlers() } else { Ok(()) }
+        if handlers::are_allowed() { RUNTIME.install_handlers() } else { Ok(()) }
     }
 
     /// Progress of the compilation of all modules so far: the bytes of function bodies that are compiled, and the

@@ -5,7 +5,7 @@ use super::reference::no_memory;
 use super::{Ref, StoreMut, Tag, Val};
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::exception::{Thrown, tag_of};
+use crate::store::run::exception::{Thrown, tag_of};
 use crate::wasm::descriptor::KIND_EXCEPTION;
 
 impl Ref {

@@ -7,10 +7,12 @@ use crate::abi::vmstruct::{VmCaller, VmSlot};
 use crate::base::limits::MAX_FUNC_VALUES;
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::func::{Direct, HostCall};
-use crate::vm::func_table::FuncRefPtr;
-use crate::vm::store::FuncEntry;
-use crate::vm::{call, store as vm, unwind};
+use crate::store::parts::func_table::FuncRefPtr;
+use crate::store::run::call;
+use crate::store::run::host_func::{Direct, HostCall};
+use crate::store::run::unwind;
+use crate::store::store as vm;
+use crate::store::store::FuncEntry;
 use crate::wasm::registry::DefType;
 use crate::wasm::types::{FuncType, RefType, TypeId, ValType};
 use std::mem::MaybeUninit;
@@ -55,7 +57,7 @@ impl<'a> Caller<'a> {
             Some(index) => index,
             // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive.
             None => unsafe {
-                (*((*unwind::context_of(pc, fp)?).instance as *const crate::vm::instance::Instance)).index
+                (*((*unwind::context_of(pc, fp)?).instance as *const crate::store::parts::instance::Instance)).index
             },
         };
         Some(Instance::make(store, index))

@@ -6,7 +6,7 @@ use crate::abi::heap::RawRef;
 use crate::abi::vmstruct::VmSlot;
 use crate::base::Result;
 use crate::err;
-use crate::vm::global as vm;
+use crate::store::parts::global as vm;
 use crate::wasm::types::GlobalType;
 
 impl Global {

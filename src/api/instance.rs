@@ -4,10 +4,10 @@ pub use super::handle::defined::Instance;
 use super::types;
 use super::{Extern, Func, Global, ImportType, Memory, Module, StoreMut, Table, Tag};
 use crate::base::{Error, ErrorKind, Quoted, Result};
+use crate::engine::remote_release::{self, Release};
 use crate::err;
-use crate::vm::instance::global_handle;
-use crate::vm::instantiate::{ImportValue, instantiate};
-use crate::vm::mailbox::{self, Release};
+use crate::store::parts::instance::global_handle;
+use crate::store::parts::instantiate::{ImportValue, instantiate};
 use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Instance {
 
     /// As `release`, from any thread. Takes effect when the store is next used; does nothing if the store is gone.
     pub fn release_anywhere(&self) {
-        mailbox::send(self.store, Release::Instance { index: self.index, generation: self.generation });
+        remote_release::send(self.store, Release::Instance { index: self.index, generation: self.generation });
     }
 
     /// The instance's module.

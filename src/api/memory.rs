@@ -4,7 +4,8 @@ use super::StoreMut;
 pub use super::handle::defined::Memory;
 use crate::base::{Error, Result};
 use crate::err;
-use crate::vm::{bulk, memory as vm};
+use crate::store::parts::bulk;
+use crate::store::parts::memory as vm;
 use crate::wasm::types::MemoryType;
 
 impl Memory {

@@ -26,18 +26,18 @@ mod weak;
 
 pub use crate::abi::vmstruct::{VmCaller, VmSlot};
 pub use crate::base::{Error, ErrorKind, Frame, Quoted, Result, Trap};
+pub use crate::engine::interrupt::DeadlineCallback;
+pub use crate::engine::pooling::pool::{PoolOptions, PoolStatistics};
 pub use crate::gc::Statistics;
 pub use crate::gc::config::{AllPauses, PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;
+pub use crate::store::objects::census::{Census, Tally};
+pub use crate::store::objects::heap::{GcEvent, GcHook};
+pub use crate::store::parts::limits::{Growth, Limiter, Resource, StoreLimits};
+pub use crate::store::run::abandoned::Abandoned;
+pub use crate::store::run::host_func::Direct;
 #[doc(hidden)]
 pub use crate::sys::scarcity::fail_nth;
-pub use crate::vm::abandoned::Abandoned;
-pub use crate::vm::census::{Census, Tally};
-pub use crate::vm::func::Direct;
-pub use crate::vm::heap::{GcEvent, GcHook};
-pub use crate::vm::interrupt::DeadlineCallback;
-pub use crate::vm::limits::{Growth, Limiter, Resource, StoreLimits};
-pub use crate::vm::pool::{PoolOptions, PoolStatistics};
 pub use crate::wasm::features::{Feature, had as features};
 pub use crate::wasm::registry::{DefType, TypeDef, in_group};
 pub use crate::wasm::scope::TypeScope;

@@ -2,9 +2,10 @@
 
 use super::{Engine, Types, text};
 use crate::base::Result;
+use crate::engine::code::saved;
+use crate::engine::module as vm;
+use crate::engine::pooling::arc_cache::{Offer, Share};
 use crate::sys::allocation;
-use crate::vm::share::{Offer, Share};
-use crate::vm::{module as vm, saved};
 use crate::wasm::scope::TypeScope;
 use crate::wasm::types::ExternType;
 use crate::wasm::{decode, refusal};

@@ -3,12 +3,12 @@
 use super::{Func, StoreMut, WeakRef};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
+use crate::engine::remote_release::{self, Release};
 use crate::err;
 use crate::gc::host::{HostData, HostPointer};
 use crate::gc::identity::spread;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc, Root};
-use crate::vm::mailbox::{self, Release};
 use crate::wasm::types::{HeapType, RefType, Top};
 use std::any::Any;
 use std::ffi::c_void;
@@ -291,7 +291,7 @@ impl Ref {
     /// Releases the reference, from any thread. Takes effect when the store is next used; does nothing if the store is
     /// gone.
     pub fn release_anywhere(&self) {
-        mailbox::send(self.store, Release::Ref(self.root()));
+        remote_release::send(self.store, Release::Ref(self.root()));
     }
 
     /// Releases the reference now. Fails with `StaleHandle` if it was released before.
@@ -314,7 +314,7 @@ fn stale() -> Error {
 
 /// Closes a scope when dropped, so also after a panic.
 struct OpenScope {
-    store: *mut crate::vm::store::Store,
+    store: *mut crate::store::store::Store,
     depth: u32,
 }
 
@@ -327,7 +327,7 @@ impl Drop for OpenScope {
 
 /// A running host function: closes its scopes when dropped, so also after a panic.
 struct Callback {
-    store: *mut crate::vm::store::Store,
+    store: *mut crate::store::store::Store,
     exit_fp: usize,
 }
 

@@ -7,7 +7,9 @@ use crate::abi::vmstruct::VmSlot;
 use crate::base::{Error, Result, Trap};
 use crate::err;
 use crate::gc::Gc;
-use crate::vm::{bulk, store as vm, table};
+use crate::store::parts::bulk;
+use crate::store::parts::table;
+use crate::store::store as vm;
 use crate::wasm::types::{TableType, ValType};
 
 impl Table {

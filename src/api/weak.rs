@@ -3,9 +3,9 @@
 use super::{Ref, StoreMut};
 use crate::abi::heap::RawRef;
 use crate::base::{Error, Result};
+use crate::engine::remote_release::{self, Release};
 use crate::err;
 use crate::gc::Weak;
-use crate::vm::mailbox::{self, Release};
 
 /// A reference that does not keep its object alive. A plain value: copies are the same reference. It lives until it is
 /// released or the store is dropped, independently of scopes.
@@ -43,7 +43,7 @@ impl WeakRef {
 
     /// As `release`, from any thread. Takes effect when the store is next used; does nothing if the store is gone.
     pub fn release_anywhere(&self) {
-        mailbox::send(self.store, Release::Weak(self.weak()));
+        remote_release::send(self.store, Release::Weak(self.weak()));
     }
 
     /// Releases the weak reference. Fails with `StaleHandle` if it was released before.

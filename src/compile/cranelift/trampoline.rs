@@ -256,8 +256,8 @@ fn local(b: &mut FunctionBuilder, size: u32, align_shift: u8) -> Value {
 }
 
 /// Calls a host function with up to four addresses or numbers. The calling convention tells Cranelift that the callee
-/// preserves no registers. So this frame saves the callee-saved registers of WebAssembly, where `vm::reach` looks for
-/// them.
+/// preserves no registers. So this frame saves the callee-saved registers of WebAssembly, where
+/// `store::life::liveness` looks for them.
 fn call_host(b: &mut FunctionBuilder, f: Value, args: &[Value], result: Option<Type>) -> Option<Value> {
     let mut sig = Signature::new(CallConv::Winch);
     sig.params.extend(args.iter().map(|_| AbiParam::new(I64)));

@@ -1,0 +1,6 @@
+//! What is released, what can still be reached then, and what stays until the store is destroyed.
+
+pub mod kept_types;
+pub mod liveness;
+pub mod pending;
+pub mod release;

@@ -1,0 +1,316 @@
+//! Evaluates constant expressions (Wasm 3.0, 4.7.4). References to objects are held by roots, so any of the allocations
+//! can collect.
+
+use crate::abi::heap::RawRef;
+use crate::abi::vmstruct::VmSlot;
+use crate::base::Trap;
+use crate::base::index::TypeIndex;
+use crate::gc::no_gc::NewObject;
+use crate::gc::{Gc, NoGc, Root, Stale};
+use crate::store::parts::bulk;
+use crate::store::parts::instance::Instance;
+use crate::store::store::Store;
+use crate::wasm::const_expr::{ConstExpr, ConstOp, ConstVal};
+use crate::wasm::descriptor::HEADER_SIZE;
+use crate::wasm::registry::TypeDef;
+use crate::wasm::types::{FieldType, StorageType, ValType};
+
+/// The value of a constant expression, or of an operand in one.
+#[derive(Clone, Copy)]
+pub enum Val {
+    /// A number, a function, null or an i31, none of which a collection moves.
+    Slot(VmSlot),
+    /// A reference to an object. The root belongs to the scope of the evaluation.
+    Object(Root),
+    /// A reference to an object that is the value of a whole expression. It must be stored before anything is
+    /// collected.
+    Fresh(RawRef),
+}
+
+impl Val {
+    /// The bits of a value that is known not to be a reference to an object.
+    pub fn slot(self) -> VmSlot {
+        match self {
+            Val::Slot(s) => s,
+            Val::Object(_) | Val::Fresh(_) => unreachable!("validated to be no object"),
+        }
+    }
+
+    /// The reference of a value that is a reference, but not to a function.
+    pub fn reference(self, no_gc: NoGc<'_>) -> Result<Option<Gc<'_>>, Stale> {
+        match self {
+            // SAFETY: null or an i31, which are valid in every heap.
+            Val::Slot(s) => Ok(unsafe { no_gc.adopt(s.gc) }),
+            Val::Object(root) => no_gc.get(root).map(Some),
+            // SAFETY: the caller of the evaluation stores the value before anything is collected.
+            Val::Fresh(raw) => Ok(unsafe { no_gc.adopt(raw) }),
+        }
+    }
+
+    fn of_gc<'h>(no_gc: NoGc<'h>, gc: Gc<'h>, is_last: bool) -> Result<Val, Trap> {
+        if is_last {
+            return Ok(Val::Fresh(gc.bits()));
+        }
+        if gc.as_i31().is_some() {
+            return Ok(Val::Slot(VmSlot { gc: gc.bits() }));
+        }
+        Store::root(no_gc, gc).map(Val::Object).map_err(|_| Trap::HeapExhausted)
+    }
+}
+
+/// The value of a constant.
+pub fn constant(v: ConstVal, instance: &Instance) -> VmSlot {
+    let mut slot = VmSlot::ZERO;
+    match v {
+        ConstVal::I32(x) => slot.i32 = x,
+        ConstVal::I64(x) => slot.i64 = x,
+        ConstVal::F32(x) => slot.f32 = x,
+        ConstVal::F64(x) => slot.f64 = x,
+        ConstVal::V128(x) => slot.v128 = x,
+        ConstVal::Null(_) => {}
+        ConstVal::Func(f) => slot.funcref = instance.funcref(f),
+        ConstVal::I31(v) => slot.gc = RawRef::i31(v),
+    }
+    slot
+}
+
+/// The value of an expression that allocates nothing: a constant, or arithmetic on constants and on immutable globals
+/// that hold no objects.
+pub fn without_heap(expr: &ConstExpr, instance: &Instance) -> VmSlot {
+    match expr {
+        ConstExpr::Const(v) => constant(*v, instance),
+        ConstExpr::Expr(ops) => ops_without_heap(ops, instance),
+    }
+}
+
+pub fn ops_without_heap(ops: &[ConstOp], instance: &Instance) -> VmSlot {
+    if let [ConstOp::Const(v)] = ops {
+        return constant(*v, instance);
+    }
+    let mut stack = Vec::new();
+    for op in ops {
+        let slot = match *op {
+            ConstOp::Const(v) => constant(v, instance),
+            ConstOp::GlobalGet(g) => instance.global_value(g),
+            other => {
+                let (b, a) = (stack.pop().unwrap_or(VmSlot::ZERO), stack.pop().unwrap_or(VmSlot::ZERO));
+                arithmetic(other, a, b)
+            }
+        };
+        stack.push(slot);
+    }
+    stack.pop().unwrap_or(VmSlot::ZERO)
+}
+
+fn arithmetic(op: ConstOp, a: VmSlot, b: VmSlot) -> VmSlot {
+    // SAFETY: the validator checked the types.
+    unsafe {
+        match op {
+            ConstOp::I32Add => VmSlot { i32: a.i32.wrapping_add(b.i32) },
+            ConstOp::I32Sub => VmSlot { i32: a.i32.wrapping_sub(b.i32) },
+            ConstOp::I32Mul => VmSlot { i32: a.i32.wrapping_mul(b.i32) },
+            ConstOp::I64Add => VmSlot { i64: a.i64.wrapping_add(b.i64) },
+            ConstOp::I64Sub => VmSlot { i64: a.i64.wrapping_sub(b.i64) },
+            ConstOp::I64Mul => VmSlot { i64: a.i64.wrapping_mul(b.i64) },
+            other => unreachable!("{other:?} is no arithmetic"),
+        }
+    }
+}
+
+/// SAFEPOINT. Evaluates expressions of an instance, one after the other. The caller has opened a scope of roots, which
+/// the results belong to.
+pub struct Evaluator {
+    instance: *const Instance,
+    stack: Vec<Val>,
+}
+
+impl Evaluator {
+    /// # Safety
+    /// The instance is in the store, outlives the evaluator, and does not move (invariant 1). Its imports, funcrefs and
+    /// earlier globals are written.
+    pub unsafe fn new(instance: *const Instance) -> Evaluator {
+        Evaluator { instance, stack: Vec::new() }
+    }
+
+    /// The value is valid until the next collection.
+    pub fn expr(&mut self, store: &mut Store, expr: &ConstExpr) -> Result<Val, Trap> {
+        match expr {
+            // SAFETY: the instance is alive (`new`).
+            ConstExpr::Const(v) => Ok(Val::Slot(constant(*v, unsafe { &*self.instance }))),
+            ConstExpr::Expr(ops) => self.ops(store, ops),
+        }
+    }
+
+    /// The value is valid until the next collection.
+    pub fn ops(&mut self, store: &mut Store, ops: &[ConstOp]) -> Result<Val, Trap> {
+        store.vm.poll()?;
+        self.stack.clear();
+        let Some((last, before)) = ops.split_last() else { unreachable!("validated") };
+        for op in before {
+            self.op(store, op, false)?;
+        }
+        self.op(store, last, true)?;
+        Ok(self.pop())
+    }
+
+    fn pop(&mut self) -> Val {
+        self.stack.pop().expect("validated")
+    }
+
+    /// Executes one operation and pushes its value. `is_last` says that it is the last of its expression.
+    fn op(&mut self, store: &mut Store, op: &ConstOp, is_last: bool) -> Result<(), Trap> {
+        // SAFETY: the instance is alive (`new`), and separate from the store (invariant 8).
+        let instance = unsafe { &*self.instance };
+        let info = instance.info();
+        let of_type = |t: TypeIndex| &info.types[t];
+        let value = match *op {
+            ConstOp::Const(v) => Val::Slot(constant(v, instance)),
+            ConstOp::GlobalGet(g) if info.globals[g].ty.content.is_gc() => {
+                let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
+                // SAFETY: a global of the instance that holds a reference to an object.
+                match unsafe { crate::store::parts::global::slot(instance.global_ptr(g), no_gc) }.load(no_gc, 0) {
+                    None => Val::Slot(VmSlot::ZERO),
+                    Some(gc) => Val::of_gc(no_gc, gc, is_last)?,
+                }
+            }
+            ConstOp::GlobalGet(g) => Val::Slot(instance.global_value(g)),
+            ConstOp::RefI31 => {
+                // SAFETY: validated to be an i32.
+                Val::Slot(VmSlot { gc: RawRef::i31(unsafe { self.pop().slot().i32 }) })
+            }
+            ConstOp::StructNew(t) => {
+                let ty = of_type(t);
+                let from = self.stack.len() - ty.fields().len();
+                let places = ty.fields().iter().copied().zip(ty.offsets.iter().copied());
+                return self.fill(store, ty, 0, from, places, is_last);
+            }
+            ConstOp::StructNewDefault(t) => {
+                let from = self.stack.len();
+                return self.fill(store, of_type(t), 0, from, std::iter::empty(), is_last);
+            }
+            ConstOp::ArrayNewFixed(t, n) => {
+                return self.array(store, t, n, self.stack.len() - n as usize, false, is_last);
+            }
+            ConstOp::ArrayNew(t) => {
+                // SAFETY: validated to be an i32.
+                let n = unsafe { self.pop().slot().i32 } as u32;
+                return self.array(store, t, n, self.stack.len() - 1, true, is_last);
+            }
+            ConstOp::ArrayNewDefault(t) => {
+                // SAFETY: validated to be an i32.
+                let n = unsafe { self.pop().slot().i32 } as u32;
+                let from = self.stack.len();
+                return self.fill(store, of_type(t), n, from, std::iter::empty(), is_last);
+            }
+            other => {
+                let (b, a) = (self.pop().slot(), self.pop().slot());
+                Val::Slot(arithmetic(other, a, b))
+            }
+        };
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn array(
+        &mut self,
+        store: &mut Store,
+        t: TypeIndex,
+        n: u32,
+        from: usize,
+        repeat: bool,
+        is_last: bool,
+    ) -> Result<(), Trap> {
+        // SAFETY: as in `op`.
+        let ty = &unsafe { &*self.instance }.info().types[t];
+        let element = ty.fields()[0];
+        let at = |i: u32| HEADER_SIZE + i * element.storage.size();
+        if repeat {
+            let value = self.stack[from];
+            self.stack.truncate(from);
+            // The array exists before the value is read as a reference, so the number of elements costs no roots.
+            let number = self.number(store, value, element)?;
+            store.vm.poll()?;
+            let vm = store.interrupts_for(n as usize);
+            let new = store.alloc(ty.id, n)?;
+            bulk::try_pieces(vm.as_ref(), n as usize, bulk::ELEMENTS, |mut piece| {
+                // SAFETY: the elements of the array, whose type the validator checked.
+                let put = piece.try_for_each(|i| unsafe { put(&new, at(i as u32), element, value, number) });
+                put.map_err(|_| Trap::HeapExhausted)
+            })?;
+            self.stack.push(made(new, is_last)?);
+            return Ok(());
+        }
+        self.fill(store, ty, n, from, (0..n).map(|i| (element, at(i))), is_last)
+    }
+
+    /// Allocates an object and writes the operands from `from` on to the given places.
+    fn fill(
+        &mut self,
+        store: &mut Store,
+        ty: &TypeDef,
+        len: u32,
+        from: usize,
+        places: impl Iterator<Item = (FieldType, u32)> + Clone,
+        is_last: bool,
+    ) -> Result<(), Trap> {
+        // Functions get their numbers before the allocation, which borrows the store.
+        let mut numbers = Vec::new();
+        if ty.has_funcs {
+            for ((field, _), value) in places.clone().zip(&self.stack[from..]) {
+                numbers.push(self.number(store, *value, field)?);
+            }
+        }
+        store.vm.poll()?;
+        let new = store.alloc(ty.id, len)?;
+        for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
+            let number = numbers.get(i).copied().unwrap_or(0);
+            // SAFETY: fields or elements of the type, and values whose types the validator checked.
+            unsafe { put(&new, at, field, *value, number) }.map_err(|_| Trap::HeapExhausted)?;
+        }
+        self.stack.truncate(from);
+        self.stack.push(made(new, is_last)?);
+        Ok(())
+    }
+
+    /// The number of a function that will be written to a field; 0 for other values.
+    fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
+        match field.storage {
+            // SAFETY: validated to be a function; the functions of an instance are of its store.
+            StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_id(value.slot().funcref) },
+            _ => Ok(0),
+        }
+    }
+}
+
+fn made(new: NewObject<'_>, is_last: bool) -> Result<Val, Trap> {
+    let no_gc = new.no_gc();
+    Val::of_gc(no_gc, new.finish(), is_last)
+}
+
+/// Writes a value to a field of a new object. `number` is the function's number if the value is a function.
+///
+/// # Safety
+/// The object has this field at `at`, and `value` has the field's type.
+pub unsafe fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u32) -> Result<(), Stale> {
+    if field.storage.is_gc() {
+        // SAFETY: the caller's promise.
+        unsafe { new.put(at, value.reference(new.no_gc())?) };
+        return Ok(());
+    }
+    // SAFETY: the caller's promise. The machine is little-endian, so the low bytes of the slot are the packed value.
+    unsafe {
+        let slot = match field.storage {
+            StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },
+            _ => value.slot(),
+        };
+        let place = new.bytes(at);
+        match field.storage.size() {
+            1 => *place = slot.i32 as u8,
+            2 => *(place as *mut u16) = slot.i32 as u16,
+            4 => *(place as *mut i32) = slot.i32,
+            8 => *(place as *mut i64) = slot.i64,
+            _ => (place as *mut [u8; 16]).write(slot.v128),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What a store consists of: instances and what they define, and how an instance is made.
+
+pub mod array;
+pub mod bulk;
+pub mod const_eval;
+pub mod func_table;
+pub mod global;
+mod initialize;
+pub mod instance;
+pub mod instantiate;
+pub mod limits;
+pub mod memory;
+pub mod owner;
+pub mod ref_table;
+pub mod segment;
+pub mod table;
+pub mod tag;

@@ -1,0 +1,45 @@
+//! The elements of a passive segment of references that had to be evaluated: they live until the segment is dropped.
+
+use crate::abi::heap::{RefSlot, SLOT_CARD_SHIFT};
+use crate::base::Trap;
+use crate::gc::collect::Tracer;
+use crate::gc::slot::Slots;
+use crate::gc::{NoGc, Stale};
+use crate::store::parts::const_eval::Val;
+use crate::sys::scarcity;
+
+pub struct RefSegment {
+    slots: Box<[RefSlot]>,
+    cards: Box<[std::cell::Cell<u8>]>,
+}
+
+impl RefSegment {
+    /// All null. Fails if there is no memory.
+    pub fn new(len: usize) -> Result<RefSegment, Trap> {
+        let cards = len.div_ceil(1 << SLOT_CARD_SHIFT);
+        let (mut s, mut c) = (Vec::new(), Vec::new());
+        scarcity::check().map_err(|_| Trap::HeapExhausted)?;
+        s.try_reserve_exact(len).map_err(|_| Trap::HeapExhausted)?;
+        c.try_reserve_exact(cards).map_err(|_| Trap::HeapExhausted)?;
+        s.extend((0..len).map(|_| RefSlot::null()));
+        c.resize_with(cards, || std::cell::Cell::new(0));
+        Ok(RefSegment { slots: s.into_boxed_slice(), cards: c.into_boxed_slice() })
+    }
+
+    pub fn slots<'h>(&'h self, _: NoGc<'h>) -> Slots<'h> {
+        // SAFETY: slots and cards belong together and stay where they are.
+        unsafe { Slots::new(self.slots.as_ptr() as *mut RefSlot, self.slots.len(), self.cards.as_ptr() as *mut u8, 0) }
+    }
+
+    pub fn set(&self, no_gc: NoGc<'_>, i: usize, value: Val) -> Result<(), Stale> {
+        self.slots(no_gc).store(no_gc, i, value.reference(no_gc)?);
+        Ok(())
+    }
+
+    pub fn trace(&self, tracer: &mut Tracer) {
+        if !self.slots.is_empty() {
+            // SAFETY: as in `slots`.
+            unsafe { tracer.slots(self.slots.as_ptr(), self.slots.len(), self.cards.as_ptr() as *mut u8) };
+        }
+    }
+}

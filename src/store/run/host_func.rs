@@ -1,0 +1,164 @@
+//! Host functions that WebAssembly calls.
+
+use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
+use crate::base::{Error, Result, Stable, Trap};
+use crate::engine::code::trampoline::Trampoline;
+use crate::err;
+use crate::store::parts::owner::Keeper;
+use crate::store::run::abandoned;
+use crate::store::run::trap;
+use crate::store::store::Store;
+use crate::wasm::registry::{DefType, TypeId};
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The implementation of a host function. The slots hold the arguments and receive the results.
+pub type HostCall = Arc<dyn Fn(*mut Store, *mut VmSlot) -> Result<()> + Send + Sync>;
+
+/// A host function on slots that machine code calls directly, without `call_host`. `HostFunc::call` does the same.
+#[derive(Clone, Copy)]
+pub struct Direct {
+    pub f: RawCallback,
+    /// Lives as long as the `HostCall` next to it.
+    pub data: *mut c_void,
+    /// Takes the error that `f` returned.
+    pub take_error: unsafe fn(*mut c_void) -> Error,
+    /// The host's name for the function, for messages. Lives as long as `data`.
+    pub name: *const str,
+}
+
+/// A host function in a store. Never moves.
+#[repr(C)]
+pub struct HostFunc {
+    vm: VmHostFunc,
+    funcref: VmFuncRef,
+    pub(crate) keeper: Keeper,
+    call: HostCall,
+    direct: Option<Direct>,
+    /// Contains the funcref's code.
+    _trampoline: Arc<Trampoline>,
+    pub(crate) ty: DefType,
+}
+
+impl HostFunc {
+    pub fn new(
+        store: *mut VmStore,
+        ty: &DefType,
+        trampoline: Arc<Trampoline>,
+        call: HostCall,
+        direct: Option<Direct>,
+        keeper: Keeper,
+        owner: u32,
+    ) -> Stable<HostFunc> {
+        let mut f = Stable::new(HostFunc {
+            vm: VmHostFunc {
+                header: VmHeader { store },
+                call: call_host,
+                raw: direct.map(|d| d.f),
+                raw_data: direct.map_or(std::ptr::null_mut(), |d| d.data),
+                after_raw,
+                exhausted,
+            },
+            funcref: VmFuncRef {
+                code: VmCodeCell::new(trampoline.exit(direct.is_some())),
+                vmctx: std::ptr::null_mut(),
+                type_id: ty.id,
+                handle: 0,
+                index: 0,
+                owner,
+            },
+            keeper,
+            call,
+            direct,
+            _trampoline: trampoline,
+            ty: ty.clone(),
+        });
+        f.funcref.vmctx = &raw mut f.vm.header;
+        f
+    }
+
+    pub fn funcref(&mut self) -> *mut VmFuncRef {
+        &mut self.funcref
+    }
+
+    pub fn key(&self) -> HostKey {
+        host_key(self.funcref.type_id, &self.call)
+    }
+}
+
+/// Identifies a definition of a host function: the callable, and the type.
+pub type HostKey = (usize, TypeId);
+
+pub fn host_key(ty: TypeId, call: &HostCall) -> HostKey {
+    (Arc::as_ptr(call) as *const () as usize, ty)
+}
+
+/// The host's name for a function that works on slots.
+///
+/// # Safety
+/// `ctx` is the context of a `HostFunc` that lives as long as the result is used.
+pub unsafe fn name_of<'a>(ctx: *const VmHostFunc) -> &'a str {
+    // SAFETY: the caller's promise; `VmHostFunc` is the first field of `HostFunc`.
+    unsafe { (*(ctx as *const HostFunc)).direct.map_or("a host function", |d| &*d.name) }
+}
+
+/// Does not return if the function fails: the activation ends.
+unsafe extern "C" fn call_host(ctx: *mut VmHostFunc, slots: *mut VmSlot) {
+    // SAFETY: machine code passes the context of a `HostFunc`, whose first field it is. The `HostFunc` stays alive
+    // during the call (invariant 1).
+    let (vm, exit_fp, result) = unsafe {
+        let vm = (*ctx).header.store;
+        let exit_fp = (*vm).exit_fp;
+        let store = (*vm).store as *mut Store;
+        let func = &*(ctx as *const HostFunc);
+        // Whatever the host releases during the call, the `HostFunc` stays: the trampoline's frame refers to it
+        // (invariant 1).
+        (vm, exit_fp, catch_unwind(AssertUnwindSafe(|| (func.call)(store, slots))))
+    };
+    // SAFETY: called from an exit trampoline, whose frame is `exit_fp`. The result is leaked, so nothing is left to
+    // drop (invariant 4).
+    unsafe {
+        if (*vm).exit_fp != exit_fp {
+            std::mem::forget(result);
+            abandoned::end_after_inner(vm, exit_fp)
+        }
+    }
+    let error = match result {
+        Ok(Ok(())) => return,
+        Ok(Err(e)) => e,
+        Err(panic) => {
+            // The payload's own `drop` could do anything, so it is leaked.
+            std::mem::forget(panic);
+            // SAFETY: no other reference to the store is alive now (invariant 3).
+            unsafe { (*((*vm).store as *mut Store)).poison() };
+            err!(Internal, "a host function panicked")
+        }
+    };
+    // SAFETY: called from an exit trampoline; only the error is left to drop, and it is moved away (invariant 4).
+    unsafe { trap::raise_error(vm, error) }
+}
+
+/// Called after a raw callback that returned an error, created references, or left abandoned calls behind.
+unsafe extern "C" fn after_raw(ctx: *mut VmHostFunc, error: *mut c_void, exit_fp: usize) {
+    // SAFETY: as in `call_host`. Nothing is left to drop when the error is raised (invariant 4).
+    unsafe {
+        let vm = (*ctx).header.store;
+        if (*vm).exit_fp != exit_fp {
+            abandoned::end_after_inner(vm, exit_fp)
+        }
+        (*((*vm).store as *mut Store)).close_callback_scope((*vm).exit_fp);
+        if let Some(direct) = (*(ctx as *const HostFunc)).direct
+            && !error.is_null()
+        {
+            let error = (direct.take_error)(error);
+            trap::raise_error(vm, error)
+        }
+    }
+}
+
+/// Ends the activation, because the stack has no room for the host function's arguments and results.
+unsafe extern "C" fn exhausted(ctx: *mut VmHostFunc) {
+    // SAFETY: called from an exit trampoline, which has published its frame; nothing is left to drop (invariant 4).
+    unsafe { trap::raise((*ctx).header.store, Trap::StackOverflow) }
+}

@@ -1,0 +1,118 @@
+//! Walking the stack by frame pointers, and naming what was found.
+
+use crate::abi::vmstruct::{Activation, VmCaller, VmContext};
+use crate::base::Frame;
+use crate::base::limits::MAX_BACKTRACE_FRAMES;
+use crate::engine::code::registry::{self, Owner};
+
+/// Reads a word of the stack.
+///
+/// # Safety
+/// `at` must be in a live frame.
+pub unsafe fn word(at: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { *(at as *const usize) }
+}
+
+/// Fills the activation's backtrace. `top` is the innermost WebAssembly frame as (pc, frame pointer), or `None` when the
+/// store's `exit_fp` says where WebAssembly was left. Goes on through the host into outer activations.
+/// Async-signal-safe.
+///
+/// # Safety
+/// `activation` is the innermost one, and the frames between `top` (or the exit frame) and its entry are live.
+pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) {
+    // SAFETY: frames are live, and generated code, stubs and trampolines all keep frame pointers, so that [fp] is the
+    // caller's frame pointer and [fp+8] the return address, up to the entry trampoline's frame.
+    unsafe {
+        let frames = &raw mut (*activation).frames as *mut usize;
+        let mut n = 0;
+        let mut act = activation;
+        let mut exit_fp = (*(*act).store).exit_fp;
+        let mut at = top;
+        while !act.is_null() {
+            let entry_fp = (*act).entry_fp;
+            // A return address may be a faulting instruction's as well; the byte before it belongs to the call.
+            let (mut pc, mut fp) = at.take().unwrap_or_else(|| (word(exit_fp + 8) - 1, word(exit_fp)));
+            let mut inner = 0;
+            // Frames of a callback that was left by `longjmp` may have been overwritten.
+            while inner < fp && fp < entry_fp && n < MAX_BACKTRACE_FRAMES {
+                *frames.add(n) = pc;
+                n += 1;
+                inner = fp;
+                pc = word(fp + 8).wrapping_sub(1);
+                fp = word(fp);
+            }
+            exit_fp = (*act).previous_exit_fp;
+            act = (*act).previous;
+        }
+        (*activation).trap_frames = n as u32;
+    }
+}
+
+/// Finds the activation that a WebAssembly frame runs in: walks to the entry trampoline. Async-signal-safe.
+///
+/// # Safety
+/// `fp` is the frame pointer of a live frame of machine code.
+pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
+    loop {
+        // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline.
+        let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
+        let found = registry::find(pc, |owner, offset| match owner {
+            // SAFETY: what is found is kept (invariant 6), and `caller` is the frame that `pc` returns to.
+            Owner::Trampolines(t) => unsafe { (*t).activation(offset, caller) },
+            Owner::Module(_) => None,
+        });
+        match found {
+            Some(Some(activation)) => return activation,
+            Some(None) => fp = caller,
+            // Left machine code without an entry: cannot be, and nothing better can be done in a signal.
+            None => return std::ptr::null_mut(),
+        }
+    }
+}
+
+/// Names the frames that `capture` found.
+pub fn describe(activation: &Activation) -> Vec<Frame> {
+    let pcs = &activation.frames[..activation.trap_frames as usize];
+    pcs.iter()
+        .filter_map(|pc| {
+            registry::find(*pc, |owner, offset| match owner {
+                // SAFETY: what is found is kept (invariant 6).
+                Owner::Module(m) => unsafe { (*m).describe(offset as u32) },
+                Owner::Trampolines(_) => None,
+            })?
+        })
+        .collect()
+}
+
+/// The frame of WebAssembly that called a host function that runs, as (pc, frame pointer); `None` when the host called it.
+///
+/// # Safety
+/// The call is in progress, on this thread.
+pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
+    // SAFETY: the exit trampoline published its frame, below it are live frames of machine code.
+    let (pc, fp, entry_fp) = unsafe {
+        // The activation that was left there: the innermost one, or one further out.
+        let (mut exit_fp, mut activation) = ((*caller.store).exit_fp, (*caller.store).activation);
+        while exit_fp != caller.exit_fp {
+            let inner = activation.as_ref()?;
+            (exit_fp, activation) = (inner.previous_exit_fp, inner.previous);
+        }
+        (word(exit_fp + 8), word(exit_fp), activation.as_ref()?.entry_fp)
+    };
+    (fp != entry_fp).then_some((pc, fp))
+}
+
+/// The context of the instance that a frame of WebAssembly belongs to.
+///
+/// # Safety
+/// The frame is live, and (pc, fp) are what `calling_frame` gave.
+pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
+    let below = registry::find(pc, |owner, offset| match owner {
+        // SAFETY: what is found is kept (invariant 6).
+        Owner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
+        Owner::Trampolines(_) => None,
+    })??;
+    // SAFETY: the compiler says that this frame keeps its context there; bit 0 is the collector's.
+    Some(unsafe { word(fp - below) & !1 } as *mut VmContext)
+}
