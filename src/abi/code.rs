@@ -1,5 +1,5 @@
-//! The artifact: a module's machine code and the tables that belong to it. Position-independent, no address in it; plain
-//! arrays, so that it can be saved and mapped.
+//! The artifact: a module's machine code and its tables. It is position-independent and contains no addresses. The
+//! tables are plain arrays, so that they can be saved and mapped.
 
 use crate::sys::shared::Plain;
 
@@ -11,19 +11,19 @@ pub struct FuncCode {
     pub start: u32,
     /// Bytes.
     pub len: u32,
-    /// Where the frame keeps its instance's context, in bytes below the frame pointer; 0 when it keeps none (functions
-    /// that call nothing outside of their instance, and hold no references to objects, do not). Bit 0 of that word is the
-    /// collector's: it is 0 when the function starts.
+    /// Where the frame keeps its instance's context, in bytes below the frame pointer. 0 if the frame does not keep it:
+    /// a function that calls nothing outside its instance and holds no references to objects does not. Bit 0 of that
+    /// word belongs to the collector: it is 0 when the function starts.
     pub vmctx_below_fp: u32,
 }
 
-/// An instruction that may fault.
+/// An instruction that can fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct TrapSite {
     /// Byte offset in the text of the faulting instruction.
     pub at: u32,
-    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` where unknown.
+    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` if unknown.
     pub wasm_offset: u32,
     /// A number of `Trap`.
     pub trap: u32,
@@ -35,36 +35,36 @@ pub struct TrapSite {
 pub struct CallSite {
     /// Byte offset in the text of the return address.
     pub return_at: u32,
-    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` where unknown.
+    /// Byte offset in the module of the WebAssembly instruction; `NO_OFFSET` if unknown.
     pub wasm_offset: u32,
 }
 
-/// A call during which objects may move: where its frame keeps references.
+/// A call during which objects can move: where its frame keeps references.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct StackMap {
     /// Byte offset in the text of the return address.
     pub return_at: u32,
-    /// Which of `stack_parts` says where.
+    /// The index in `stack_parts` of the part that lists them.
     pub part: u32,
 }
 
-/// Places of references in a frame. Calls one after the other hold mostly the same references: as lists of its own each would make tables
-/// grow by the product of calls and references.
+/// Frame slots that hold references. Consecutive calls mostly hold the same references: separate lists would make the
+/// tables grow with the product of calls and references.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct StackPart {
-    /// Its places are `stack_slots[first..first + count]`, and those of another part.
+    /// Its slots are `stack_slots[first..first + count]`, and those of another part.
     pub first: u32,
     pub count: u32,
-    /// That part, which comes before this one; `NO_PART` if there is none.
+    /// The other part, which comes before this one; `NO_PART` if there is none.
     pub below: u32,
 }
 
 /// No part of a stack map.
 pub const NO_PART: u32 = u32::MAX;
 
-/// The places of one stack map.
+/// The slots of one stack map.
 #[derive(Clone, Copy)]
 pub struct StackSlots<'a> {
     pub parts: &'a [StackPart],
@@ -81,26 +81,26 @@ impl<'a> StackSlots<'a> {
     }
 }
 
-/// A call out of which exceptions are caught in its own function.
+/// A call whose exceptions are caught in the calling function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct TrySite {
     /// Byte offset in the text of the return address.
     pub return_at: u32,
-    /// How far below the frame pointer the stack pointer is, in bytes, where an exception is caught.
+    /// The stack pointer at the handlers, in bytes below the frame pointer.
     pub sp_below_fp: u32,
-    /// They are `handlers[first..first + count]`, innermost first.
+    /// Its handlers are `handlers[first..first + count]`, innermost first.
     pub first: u32,
     pub count: u32,
 }
 
-/// Who catches.
+/// A handler of exceptions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct Handler {
-    /// The index in the module of the tag that is caught, or `CATCH_ALL`.
+    /// The index in the module of the tag that it catches, or `CATCH_ALL`.
     pub tag: u32,
-    /// Byte offset in the text of where it goes on, the exception in the first payload register.
+    /// Byte offset in the text where execution continues, with the exception in the first payload register.
     pub at: u32,
 }
 
@@ -122,17 +122,17 @@ pub struct Code {
     /// Sorted by `return_at`.
     pub stack_maps: Vec<StackMap>,
     pub stack_parts: Vec<StackPart>,
-    /// Bytes below the frame pointer, of the parts.
+    /// The slots of the parts, in bytes below the frame pointer.
     pub stack_slots: Vec<u32>,
     /// Sorted by `return_at`.
     pub tries: Vec<TrySite>,
     pub handlers: Vec<Handler>,
-    /// Whether code looks at the heap's base, which then must be there before it runs.
+    /// Whether the code reads the heap's base. If so, the heap must exist before the code runs.
     pub uses_heap: bool,
 }
 
-/// A trampoline between the host's convention and `tail`, for function types of one shape: two or three functions, one behind the
-/// other. The first four are byte offsets in the text, in this order.
+/// The trampolines between the host's convention and `tail`, for function types of one shape: two or three consecutive
+/// functions. The first four fields are byte offsets in the text, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct TrampolineCode {
@@ -142,9 +142,10 @@ pub struct TrampolineCode {
     pub exit: u32,
     /// The same for `VmHostFunc::raw`; 0 if the type has references.
     pub raw_exit: u32,
-    /// Behind the last of them.
+    /// The end of the last function.
     pub end: u32,
-    /// Where a raised trap continues in the entry, as an offset in the text, and how far below the frame pointer the stack pointer is.
+    /// Where a raised trap continues in the entry: an offset in the text, and the distance of the stack pointer below
+    /// the frame pointer.
     pub handler: u32,
     pub handler_sp_offset: u32,
     /// Where the entry's frame keeps the `Activation`'s address, in bytes below its frame pointer.
@@ -153,18 +154,18 @@ pub struct TrampolineCode {
     pub raw_host_below_fp: u32,
 }
 
-/// Trampolines, one behind the other in one text.
+/// The trampolines of many shapes, in one text.
 #[derive(Clone, Debug, Default)]
 pub struct Trampolines {
     pub text: Vec<u8>,
     pub codes: Vec<TrampolineCode>,
 }
 
-/// Functions of trampolines stand at multiples of this in the text.
+/// Functions of trampolines start at multiples of this in the text.
 pub const TRAMPOLINE_ALIGN: usize = 16;
 
 impl Trampolines {
-    /// Puts one behind those that are there. Returns its place.
+    /// Appends a single trampoline. Returns its index.
     pub fn append(&mut self, one: &Trampolines) -> u32 {
         self.text.resize(self.text.len().next_multiple_of(TRAMPOLINE_ALIGN), 0);
         let by = self.text.len() as u32;
@@ -182,7 +183,7 @@ impl TrampolineCode {
     }
 }
 
-/// The place among trampolines of the one of a type that has none.
+/// The index of a type that has no trampoline.
 pub const NO_TRAMPOLINE: u32 = u32::MAX;
 
 // SAFETY: all fields are 32-bit numbers.

@@ -1,5 +1,5 @@
-//! The contract in words: everything that machine code relies on. Its hash stands in saved modules; `golden/abi.txt` is
-//! its text, so that a change of it is seen in review.
+//! The contract in words: everything that machine code relies on. Saved modules contain its hash; `golden/abi.txt` is
+//! its text, so that changes to it are visible in review.
 
 use super::builtin::{BUILTINS, Builtin, Ty};
 use super::heap::*;
@@ -24,7 +24,7 @@ macro_rules! builtins {
 }
 for_each_builtin!(builtins);
 
-/// The contract, one fact a line.
+/// The contract, one fact per line.
 pub fn text() -> String {
     let mut out = String::new();
     structs! { out;
@@ -78,7 +78,7 @@ pub fn text() -> String {
     out
 }
 
-/// A hash for checks against accidents, not against malice.
+/// A hash that protects against accidents, not against malice.
 pub fn hash(parts: &[&[u8]]) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut h = 0xcbf2_9ce4_8422_2325u64;
@@ -98,7 +98,7 @@ pub fn hash(parts: &[&[u8]]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    /// `WRT_BLESS=1 cargo test` writes the file anew.
+    /// `WRT_BLESS=1 cargo test` rewrites the file.
     #[test]
     fn the_contract_is_the_golden_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/abi.txt");

@@ -1,4 +1,4 @@
-//! Where each array of an instance's context stands: `VmContext`, then these in order.
+//! Where each array of an instance's context is: `VmContext`, then these arrays in order.
 
 use super::heap::RefSlot;
 use super::vmstruct::*;
@@ -6,7 +6,7 @@ use crate::base::index::*;
 use crate::wasm::module::ModuleInfo;
 use std::mem::{align_of, size_of};
 
-/// Byte offsets from the start of a `VmContext`. Made from a `ModuleInfo` alone, so compiler and runtime agree.
+/// Byte offsets from the start of a `VmContext`. Computed from a `ModuleInfo` alone, so compiler and runtime agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextLayout {
     /// `[TypeId]`, by type index.
@@ -25,9 +25,9 @@ pub struct ContextLayout {
     funcrefs: u32,
     /// `[VmGlobal]`, by defined global index.
     globals: u32,
-    /// `[RefSlot]`, by tag index: the objects that tags are.
+    /// `[RefSlot]`, by tag index: the objects that represent the tags.
     tags: u32,
-    /// `[TypeId]`, by tag index: of the exceptions.
+    /// `[TypeId]`, by tag index: the types of the exceptions.
     exceptions: u32,
     size: u32,
 }
@@ -47,7 +47,7 @@ impl ContextLayout {
             };
         }
         ContextLayout {
-            // Small and hot first, so that offsets stay short.
+            // Small and frequently used arrays come first, so that their offsets are short.
             memories: array!(VmMemorySlot, m.memories.len()),
             globals: array!(VmGlobal, m.globals.len() - m.imported_globals),
             imported_tables: array!(*mut VmTable, m.imported_tables),
@@ -62,7 +62,7 @@ impl ContextLayout {
         }
     }
 
-    /// Bytes of the whole context, a multiple of 16.
+    /// Size of the whole context in bytes, a multiple of 16.
     pub fn size(&self) -> usize {
         self.size as usize
     }

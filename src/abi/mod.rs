@@ -1,4 +1,4 @@
-//! Layer 2: what machine code and the runtime agree on. It knows neither Cranelift nor the heap.
+//! Layer 2: what machine code and the runtime agree on. It depends on neither Cranelift nor the heap.
 
 pub mod builtin;
 pub mod code;

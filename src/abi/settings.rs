@@ -1,22 +1,23 @@
-//! The settings that shape machine code. They are part of the contract: code made under others is not loaded.
+//! The settings that affect machine code. They are part of the contract: code compiled under other settings is not
+//! loaded.
 
 use crate::base::limits::DEFAULT_OPTIMIZATION_BUDGET;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Settings {
     /// Traps are hardware faults that a signal handler turns into errors. Otherwise every check is explicit and machine
-    /// code raises through a builtin; results are the same.
+    /// code raises traps by calling a builtin; the results are the same.
     pub signals: bool,
-    /// Loop headers look at the store's interrupt word. (Function entries need no code for it: an interrupt raises the
+    /// Loop headers check the store's interrupt word. (Function entries need no code for it: an interrupt raises the
     /// stack limit.)
     pub interruption: bool,
-    /// Relaxed vector instructions give the results of the specification's deterministic profile, on every processor.
+    /// Relaxed vector instructions follow the specification's deterministic profile, on every processor.
     pub relaxed_deterministic: bool,
-    /// Memories may move when they grow: code reads a memory's address before each access and checks the access explicitly, also
-    /// where other traps are faults.
+    /// Memories may move when they grow: code reads a memory's address before each access and checks the access
+    /// explicitly, even if other traps are faults.
     pub moving_memories: bool,
-    /// How much work the optimizing compiler may have with one function, in units of about a nanosecond. What would be more
-    /// is left to the baseline compiler.
+    /// The maximum work of optimizing one function, in units of about a nanosecond. A function that would take more is
+    /// left to the baseline compiler.
     pub optimization_budget: u64,
 }
 
@@ -33,10 +34,11 @@ impl Default for Settings {
     }
 }
 
-/// How many settings there are.
+/// The number of settings.
 pub const SETTINGS: usize = 5;
 
-/// A setting, to be stored and compared: what it is called, the C function that sets it, and what it is: 1 or 0, or a number.
+/// A setting that can be stored and compared: its name, the C function that sets it, and its value: 1 or 0, or a
+/// number.
 pub struct Setting {
     pub name: &'static str,
     pub setter: &'static str,
@@ -45,7 +47,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// A value of it in words.
+    /// One of its values in words.
     fn word(&self, value: u64) -> String {
         match value {
             n if self.is_number => n.to_string(),
@@ -56,13 +58,13 @@ impl Setting {
 }
 
 impl Settings {
-    /// Whether an access beyond a memory's length is a fault, as far as its index and offset lead no further than the unmapped
+    /// Whether an access beyond a memory's length faults, as long as its index and offset do not go beyond the unmapped
     /// addresses after the memory.
     pub fn guards_memories(self) -> bool {
         self.signals && !self.moving_memories
     }
 
-    /// All of them, always in this order.
+    /// All settings, always in this order.
     pub fn list(self) -> [Setting; SETTINGS] {
         let Settings { signals, interruption, relaxed_deterministic, moving_memories, optimization_budget } = self;
         let switch = |name, setter, is_on: bool| Setting { name, setter, value: is_on.into(), is_number: false };
@@ -80,7 +82,7 @@ impl Settings {
         ]
     }
 
-    /// How these differ from the settings of which `stored` are the values, in words: `signals on, and this engine has it off
+    /// How these settings differ from those with the values `stored`, in words: `signals on, and this engine has it off
     /// (wrt_config_set_signals)`. Empty if they are the same.
     pub fn differences(self, stored: [u64; SETTINGS]) -> Vec<String> {
         let differs = |(s, was): (Setting, u64)| {

@@ -5,7 +5,7 @@ use crate::wasm::registry::TypeId;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
 
-/// One value at the host's boundary, wide enough for each type. Little-endian, the unused rest undefined.
+/// One value at the boundary to the host, wide enough for each type. Little-endian; unused bytes are undefined.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub union VmSlot {
@@ -16,11 +16,11 @@ pub union VmSlot {
     /// Bits of an f64.
     pub f64: u64,
     pub v128: [u8; 16],
-    /// Null, or a function.
+    /// Null, or a reference to a function.
     pub funcref: *mut VmFuncRef,
     /// Any other reference.
     pub gc: RawRef,
-    /// Any other reference, where a host that works on slots has it: its handle.
+    /// Any other reference, as a host function on slots sees it: its handle.
     pub handle: [u64; 2],
 }
 
@@ -28,10 +28,10 @@ impl VmSlot {
     pub const ZERO: VmSlot = VmSlot { v128: [0; 16] };
 }
 
-/// A code address. Calls it: `call_indirect` with the `tail` convention, its context as the first argument.
+/// A code address. It is called with the `tail` convention, with its context as the first argument.
 pub type VmCode = *const u8;
 
-/// A code address that another thread may exchange for one that does the same.
+/// A code address that another thread can replace by one with equivalent code.
 #[repr(transparent)]
 pub struct VmCodeCell(AtomicPtr<u8>);
 
@@ -51,189 +51,191 @@ impl VmCodeCell {
 #[repr(C)]
 pub struct VmFuncRef {
     pub code: VmCodeCell,
-    /// The callee's context: a `VmContext` or a `VmHostFunc`, which start alike.
+    /// The callee's context: a `VmContext` or a `VmHostFunc`, both of which begin with a `VmHeader`.
     pub vmctx: *mut VmHeader,
     pub type_id: TypeId,
-    /// The store's handle of this function plus one; 0 as long as the host has not asked for one.
+    /// The store's handle of this function plus one; 0 until the host asks for a handle.
     pub handle: u32,
-    /// Its place in the store's list of functions that objects refer to; 0 as long as no object did.
+    /// Its index in the store's list of functions that objects refer to; 0 until an object refers to it.
     pub index: u32,
-    /// Whose it is: the number of an instance of the store, or of a host function with `HOST_OWNER` set.
+    /// Its owner: the number of an instance of the store, or of a host function with `HOST_OWNER` set.
     pub owner: u32,
 }
 
-/// Says that a funcref's owner is a host function.
+/// Marks a funcref's owner as a host function.
 pub const HOST_OWNER: u32 = 1 << 31;
 
 impl VmFuncRef {
-    /// The number of the host function it belongs to, if it is one's.
+    /// The number of the host function that owns it; `None` if an instance owns it.
     pub fn host_owner(&self) -> Option<u32> {
         (self.owner & HOST_OWNER != 0).then_some(self.owner & !HOST_OWNER)
     }
 }
 
-/// How the context of every callee begins.
+/// The beginning of every callee's context.
 #[repr(C)]
 pub struct VmHeader {
     pub store: *mut VmStore,
 }
 
-/// An instance's context: this header, then the arrays that `abi::layout::ContextLayout` places behind it.
+/// An instance's context: this header, followed by the arrays that `abi::layout::ContextLayout` describes.
 #[repr(C)]
 pub struct VmContext {
     pub header: VmHeader,
     /// Addresses of the builtins, indexed by `abi::builtin::Builtin`.
     pub builtins: *const [*const u8; super::builtin::BUILTINS],
-    /// How a null reference is stored in a table.
+    /// The representation of a null reference in a table.
     pub null_func: *mut VmFuncRef,
-    /// The runtime's own instance record; machine code does not look at it.
+    /// The runtime's own instance record; machine code does not access it.
     pub instance: *mut (),
-    /// The base of the store's heap. Null only as long as no machine code of this instance looks at it.
+    /// The base of the store's heap. It can be null only as long as no machine code of this instance reads it.
     pub heap: *mut u8,
     /// The engine's type descriptors.
     pub types: *const u8,
-    /// The card of the instance's own globals that hold references to objects.
+    /// The card of the globals that the instance owns and that hold references to objects.
     pub global_card: u8,
 }
 
-/// The context of a function the host defined.
+/// The context of a host function.
 #[repr(C)]
 pub struct VmHostFunc {
     pub header: VmHeader,
-    /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place). Does not return
-    /// when the function fails.
+    /// Called by the exit trampoline with this context and the slots (arguments in, results out, in place). Does not
+    /// return if the function fails.
     pub call: unsafe extern "C" fn(*mut VmHostFunc, *mut VmSlot),
-    /// The host's own function, if it is called without a detour. Only of a type without references.
+    /// The host's own function, if it is called directly. Only for types without references.
     pub raw: Option<RawCallback>,
     pub raw_data: *mut c_void,
-    /// Called with the trampoline's frame pointer after `raw`, if it returned an error or made references, or if `exit_fp` has changed.
-    /// Returns in the second case only.
+    /// Called after `raw` with the trampoline's frame pointer, if `raw` returned an error or created references, or if
+    /// `exit_fp` has changed. Returns only if there is no error and `exit_fp` is unchanged.
     pub after_raw: unsafe extern "C" fn(*mut VmHostFunc, *mut c_void, usize),
-    /// Called when the stack has no room for the exit trampoline's slots. Does not return.
+    /// Called if the stack is too small for the exit trampoline's slots. Does not return.
     pub exhausted: unsafe extern "C" fn(*mut VmHostFunc),
 }
 
 /// `fn(data, caller, slots, slot count) -> error`, null for none.
 pub type RawCallback = unsafe extern "C" fn(*mut c_void, *mut VmCaller, *mut VmSlot, usize) -> *mut c_void;
 
-/// A call of a host function in progress. On the stack of whoever calls it.
+/// A call of a host function in progress. It is stored in the caller's frame.
 #[repr(C)]
 pub struct VmCaller {
     pub store: *mut VmStore,
-    /// Where WebAssembly was left.
+    /// The exit frame: the value of `VmStore::exit_fp` for this call.
     pub exit_fp: usize,
 }
 
-/// The stack limit while an interrupt is pending: higher than any stack, but so low that it does not wrap around when a prologue adds
-/// its frame's size. Prologues compare with the limit itself first where the frame is 32 KiB or larger.
+/// The stack limit while an interrupt is pending: higher than any stack, but low enough that it does not wrap around
+/// when a prologue adds its frame's size. Prologues whose frame is 32 KiB or larger compare with the limit itself
+/// first.
 pub const INTERRUPTED_STACK_LIMIT: usize = usize::MAX - (64 << 10);
 
-/// What machine code sees of a store.
+/// The part of a store that machine code accesses.
 #[repr(C)]
 pub struct VmStore {
-    /// Lowest stack address WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
+    /// The lowest stack address that WebAssembly may use; `INTERRUPTED_STACK_LIMIT` while an interrupt is pending.
     pub stack_limit: AtomicUsize,
-    /// Not 0: an interrupt is pending, for the reasons that `engine::interrupt` has bits for.
+    /// Not 0 if an interrupt is pending. The bits are the reasons, see `engine::interrupt`.
     pub interrupt: AtomicU32,
     /// The innermost entry into WebAssembly.
     pub activation: *mut Activation,
-    /// Frame pointer of the stub or trampoline that left WebAssembly last: its saved frame pointer and return address
+    /// Frame pointer of the stub or trampoline that left WebAssembly last. Its saved frame pointer and return address
     /// are those of the innermost WebAssembly frame.
     pub exit_fp: usize,
-    /// The stack pointer of that stub or trampoline, which has written the registers that are kept across calls into its
-    /// frame: from here to the entry's frame is everything that WebAssembly knows.
+    /// The stack pointer of that stub or trampoline, which has saved the callee-saved registers in its frame. All
+    /// values that WebAssembly holds are between here and the entry's frame.
     pub exit_sp: usize,
-    /// The `exit_fp` of the host function whose scope of references is the innermost of those; 0 if none has one.
+    /// The `exit_fp` of the host function that has the innermost open scope of references; 0 if no scope is open.
     pub scope_fp: usize,
-    /// A pointer of whoever embeds the store, never looked at.
+    /// The embedder's pointer; it is never dereferenced.
     pub embedder: *mut (),
-    /// The runtime's own store; machine code does not look at it.
+    /// The runtime's own store; machine code does not access it.
     pub store: *mut (),
     pub nursery: VmNursery,
-    /// The functions that objects refer to, by number; the first is null.
+    /// The functions that objects refer to, by function number; the first is null.
     pub funcs: *const *mut VmFuncRef,
     pub func_count: u32,
-    /// Bits that say that something waits at the store's next entry, or keeps the host away: `PENDING_*`.
+    /// `ATTENTION_*` bits: work is pending for the next entry into the store, or the host must not use it.
     pub pending_work: AtomicU32,
 }
 
-/// Other threads have released something.
+/// Other threads have queued releases for this store.
 pub const PENDING_MAIL: u32 = 1;
-/// Finalizers wait.
+/// Finalizers are pending.
 pub const PENDING_DEAD: u32 = 2;
-/// A callback runs that can not use the store.
+/// A callback is running that must not use the store.
 pub const PENDING_CLOSED: u32 = 4;
-/// An interrupt was delivered, and is pending until the outermost call is over.
+/// An interrupt was delivered, and stays pending until the outermost call ends.
 pub const PENDING_STOPPING: u32 = 8;
 /// A callback did not return and never will: the store can only be deleted.
 pub const PENDING_ABANDONED: u32 = 16;
 
-/// Where the next object is made. Both are offsets in the heap.
+/// Where the next object is allocated. Both fields are offsets in the heap.
 #[derive(Default)]
 #[repr(C)]
 pub struct VmNursery {
     pub next: u32,
-    /// The room that is left ends here. 0 when every allocation has to ask the runtime.
+    /// End of the free space. 0 if every allocation has to call the runtime.
     pub end: u32,
 }
 
-/// One entry from the host into WebAssembly, on the stack of the function that made it.
+/// One entry from the host into WebAssembly, in the frame of the function that enters.
 #[repr(C)]
 pub struct Activation {
-    /// The frame pointer of the entry trampoline, which writes it here.
+    /// The frame pointer of the entry trampoline, which stores it here.
     pub entry_fp: usize,
-    /// Where a raised trap continues in the entry trampoline: an address, and how far below `entry_fp` the stack pointer
-    /// is there.
+    /// Where a raised trap continues in the entry trampoline: an address, and the distance of the stack pointer below
+    /// `entry_fp` at that address.
     pub handler_pc: usize,
     pub handler_sp_offset: usize,
     pub store: *mut VmStore,
-    /// The entry that was innermost before this one, and the store's `exit_fp` and `exit_sp` then.
+    /// The entry that was innermost before this one, and the store's `exit_fp` and `exit_sp` at that time.
     pub previous: *mut Activation,
     pub previous_exit_fp: usize,
     pub previous_exit_sp: usize,
-    /// The trap that ended this activation, as a number of `Trap`; 0 when a host error did.
+    /// The trap that ended this activation, as a number of `Trap`; 0 if a host error ended it.
     pub trap: u8,
-    /// Whether `frames` was filled where the trap happened.
+    /// Whether `frames` was filled when the trap happened.
     pub trap_frames: u32,
-    /// Of the WebAssembly frames, innermost first, the last bytes of their calls; the first one may be a faulting instruction instead.
+    /// Addresses in the WebAssembly frames, innermost first: the last byte of each call. The first one can be a
+    /// faulting instruction instead.
     pub frames: [usize; crate::base::limits::MAX_BACKTRACE_FRAMES],
-    /// The store once more: as long as both are right, nothing has been written over an activation.
+    /// A copy of `store`. As long as both have the right value, the activation was not overwritten.
     pub tail: *mut VmStore,
 }
 
-/// A memory as machine code sees it. The base never changes during a memory's life, unless memories may move: then it may
-/// whenever the length does.
+/// A memory as machine code sees it. The base does not change during the memory's life, unless memories may move. In
+/// that case it can change whenever the length does.
 #[repr(C)]
 pub struct VmMemory {
     pub base: *mut u8,
-    /// Bytes. Grows only.
+    /// Length in bytes. It never decreases.
     pub length: usize,
 }
 
-/// An instance's place for one of its memories, its own or imported.
+/// An instance's entry for one of its memories, which it defines or imports.
 #[repr(C)]
 pub struct VmMemorySlot {
-    /// Copy of `memory.base`, constant: one load instead of two. Not read where memories may move.
+    /// A copy of `memory.base`, which saves a load. It is constant. Not read if memories may move.
     pub base: *mut u8,
     pub memory: *mut VmMemory,
-    /// An index below it leads to nobody else's memory, also with an offset below `MEMORY_GUARD`: an access beyond the memory's
-    /// length is a fault. At least 4 GiB. Only read where memories have guards.
+    /// Below this index, an access stays in this memory's address space, even with an offset below `MEMORY_GUARD`: an
+    /// access beyond the memory's length faults. At least 4 GiB. Only read if memories have guards.
     pub limit: usize,
 }
 
-/// A table as machine code sees it. In one of references to objects, elements are `RawRef`s, and each `1 << SLOT_CARD_SHIFT`
-/// of them share a card. In one of functions they are pointers, and each is
+/// A table as machine code sees it. In a table of references to objects, elements are `RawRef`s, and groups of
+/// `1 << SLOT_CARD_SHIFT` elements share a card. In a table of functions, elements are pointers, and each is
 ///
-/// * 0: not touched yet; only the runtime knows what it is (`table_lazy_init`),
+/// * 0: not initialized yet; only the runtime knows its value (`table_touch`),
 /// * the address of `NULL_FUNC`: a null reference,
-/// * else a `VmFuncRef`.
+/// * otherwise a `VmFuncRef`.
 ///
-/// So the fast path of `call_indirect` needs one test for 0, and null fails the type check that is made anyway.
+/// So the fast path of `call_indirect` needs one test for 0, and null fails the type check that is needed anyway.
 #[repr(C)]
 pub struct VmTable {
     pub elements: *mut u8,
     pub length: u64,
-    /// One byte a card; null in a table of functions.
+    /// One byte per card; null in a table of functions.
     pub cards: *mut u8,
 }
 
@@ -247,11 +249,11 @@ pub struct VmGlobal {
 #[repr(C, align(16))]
 pub struct VmRefGlobal {
     pub value: RefSlot,
-    /// The card of whoever owns the global.
+    /// The card of the global's owner.
     pub card: *mut u8,
 }
 
-/// What an instance holds of an imported function.
+/// An imported function as an instance stores it.
 #[repr(C)]
 pub struct VmImportedFunc {
     pub code: VmCode,

@@ -1,11 +1,11 @@
-//! Which of the clauses around a place catch an exception: what both compilers must decide alike.
+//! Decides which of the enclosing clauses catch an exception. Both compilers must decide alike.
 
 use crate::abi::code::CATCH_ALL;
 use crate::base::index::{EntityRef, TagIndex};
 use wasmparser::Catch;
 
-/// Each call's table of handlers has this many clauses at most. If there are more around it, code that all calls share decides which one
-/// catches: tables would grow by the product of clauses and calls.
+/// The maximum number of clauses in a call's handler table. If more clauses enclose the call, code shared by all calls
+/// decides which one catches: otherwise the tables would grow with the product of clauses and calls.
 const MOST_CLAUSES: usize = 32;
 
 /// The tag that a clause catches, or `CATCH_ALL`.
@@ -16,8 +16,9 @@ pub fn caught_tag(catch: &Catch) -> u32 {
     }
 }
 
-/// The clauses that catch what comes out of a call, with their tags, from the innermost one on: no tag twice, and none after one that
-/// catches all. `None` if there are too many clauses for a table. `clauses` are all that are around the call, the innermost first.
+/// The clauses that catch the exceptions of a call, with their tags, innermost first. No tag occurs twice, and no
+/// clause follows one that catches all. Returns `None` if there are too many clauses for a table. `clauses` are all
+/// clauses around the call, innermost first.
 pub fn catching<C: Copy>(clauses: impl Iterator<Item = C>, tag: impl Fn(C) -> u32) -> Option<Vec<(u32, C)>> {
     let mut found: Vec<(u32, C)> = Vec::new();
     for (seen, clause) in clauses.enumerate() {
@@ -35,8 +36,9 @@ pub fn catching<C: Copy>(clauses: impl Iterator<Item = C>, tag: impl Fn(C) -> u3
     Some(found)
 }
 
-/// The clause of a function that catches a tag thrown inside `depth` blocks, and its label as seen from there. `None` if no clause does, or if
-/// only the runtime can decide. The clauses are the innermost first, each with the number of blocks around its `try_table`.
+/// The clause of this function that catches a tag thrown inside `depth` blocks, and its label relative to the throw.
+/// Returns `None` if no clause catches it, or if only the runtime can decide. The clauses come innermost first, each
+/// with the number of blocks around its `try_table`.
 pub fn caught_here(
     clauses: impl Iterator<Item = (usize, Catch)>,
     depth: usize,
@@ -53,7 +55,7 @@ pub fn caught_here(
             | Catch::AllRef { label }) = clause;
             return Some((clause, (depth - around) as u32 + label));
         }
-        // Only imported tags may be one tag with two numbers.
+        // Two different tag indexes can refer to the same tag only if both are imported.
         if is_imported(caught as usize) && is_imported(tag.index()) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Puts compiled functions together: one text, calls inside of it resolved, and the tables of traps and calls.
+//! Links compiled functions: one text with resolved calls, and the tables of traps and calls.
 
 use crate::abi::code::*;
 use crate::base::Result;
@@ -7,10 +7,10 @@ use crate::err;
 use crate::sys::allocation::fallible;
 use std::sync::Arc;
 
-/// Functions start at multiples of this: what x86-64 processors fetch at once.
+/// Functions start at multiples of this: the number of bytes that x86-64 processors fetch at a time.
 pub const ALIGN: usize = 32;
 
-/// One compiled function, before it has a place. The same for every place and process.
+/// One compiled function that has no address yet. It is the same for every address and process.
 pub struct CompiledFunc {
     pub(super) text: Vec<u8>,
     pub(super) vmctx_below_fp: u32,
@@ -22,18 +22,19 @@ pub struct CompiledFunc {
     pub(super) tries: Vec<TryCall>,
     pub(super) uses_heap: bool,
     pub(super) relocs: Vec<CallReloc>,
-    /// Whether the optimizing compiler made it.
+    /// Whether Cranelift compiled it.
     pub(super) optimized: bool,
 }
 
-/// A call of another function of the module: where its 32-bit displacement stands, relative to the end of which it counts.
+/// A call to another function of the module. `at` is the offset of the displacement; the displacement is the callee's
+/// address plus `addend`, minus the address of the displacement.
 pub(super) struct CallReloc {
     pub(super) at: u32,
     pub(super) addend: i64,
     pub(super) callee: DefinedFuncIndex,
 }
 
-/// Where references are during calls.
+/// Where references are in the frame during calls.
 #[derive(Default)]
 pub(super) struct StackMaps {
     maps: Vec<StackMap>,
@@ -42,14 +43,14 @@ pub(super) struct StackMaps {
 }
 
 impl StackMaps {
-    /// A part of maps: places in bytes below the frame pointer, and those of another part.
+    /// Adds a part: slots in bytes below the frame pointer, together with those of the part `below`. Returns its index.
     pub(super) fn part(&mut self, slots: impl IntoIterator<Item = u32>, below: Option<u32>) -> u32 {
         let first = self.slots.len() as u32;
         self.slots.extend(slots);
         self.push_part(StackPart { first, count: self.slots.len() as u32 - first, below: below.unwrap_or(NO_PART) })
     }
 
-    /// The first `count` places of a part, and those of the part below it.
+    /// Adds a part: the first `count` slots of another part, together with those of the part below it.
     pub(super) fn start_of(&mut self, part: u32, count: u32) -> u32 {
         let whole = self.parts[part as usize];
         debug_assert!(count <= whole.count);
@@ -61,12 +62,12 @@ impl StackMaps {
         self.parts.len() as u32 - 1
     }
 
-    /// The map of a call, after all before.
+    /// Adds the map of a call. Calls are added in the order of their return addresses.
     pub(super) fn push(&mut self, return_at: u32, part: u32) {
         self.maps.push(StackMap { return_at, part });
     }
 
-    /// The same of places that are one part: that of the call before where they are the same.
+    /// Adds the map of a call whose slots form one part. Reuses the previous call's part if its slots are the same.
     pub(super) fn push_all(&mut self, return_at: u32, slots: &[u32]) {
         let last = self.maps.last().map(|m| m.part);
         let part = last.filter(|p| self.own(*p) == slots).unwrap_or_else(|| self.part(slots.iter().copied(), None));
@@ -78,20 +79,20 @@ impl StackMaps {
         &self.slots[p.first as usize..(p.first + p.count) as usize]
     }
 
-    /// The same, after `by` bytes of other code.
+    /// The same maps, for code that starts `by` bytes later.
     fn moved(mut self, by: u32) -> StackMaps {
         self.maps.iter_mut().for_each(|m| m.return_at += by);
         self
     }
 
-    /// How many places and parts are written down.
+    /// The number of slots and parts stored.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         self.slots.len() + self.parts.len()
     }
 }
 
-/// A call whose exceptions are caught here: its `TrySite` in the function, and its handlers.
+/// A call whose exceptions are caught in this function: the fields of its `TrySite`, and its handlers.
 pub(super) struct TryCall {
     pub(super) return_at: u32,
     pub(super) sp_below_fp: u32,
@@ -104,7 +105,7 @@ impl CompiledFunc {
         self.frame_size
     }
 
-    /// This function behind an entry of it: the entry's calls of function `i` are calls of this code.
+    /// Places an entry before this function. The entry's calls of function `i` become calls of this code.
     pub fn prepend_entry(self, entry: CompiledFunc, i: DefinedFuncIndex) -> Result<CompiledFunc> {
         let mut out = entry;
         let start = out.text.len().next_multiple_of(ALIGN) as u32;
@@ -127,7 +128,7 @@ impl CompiledFunc {
 }
 
 impl TryCall {
-    /// The same, `by` bytes further on.
+    /// The same call, for code that starts `by` bytes later.
     fn moved(mut self, by: u32) -> TryCall {
         self.return_at += by;
         self.handlers.iter_mut().for_each(|h| h.at += by);
@@ -136,12 +137,12 @@ impl TryCall {
 }
 
 impl CompiledFunc {
-    /// Whether it looks at the heap's base, which then must be there before it runs.
+    /// Whether the code reads the heap's base. If so, the heap must exist before the code runs.
     pub fn uses_heap(&self) -> bool {
         self.uses_heap
     }
 
-    /// Whether the optimizing compiler made it.
+    /// Whether Cranelift compiled it.
     pub fn is_optimized(&self) -> bool {
         self.optimized
     }
@@ -151,7 +152,8 @@ impl CompiledFunc {
         self.text.len()
     }
 
-    /// The function alone, for a place `start`, with the places of its callees. All are in bytes from the same point.
+    /// Links the function alone, at `start`. `place` returns the positions of its callees. All positions are in bytes
+    /// from the same origin.
     pub fn relocate_alone(&self, start: usize, place: impl Fn(DefinedFuncIndex) -> usize) -> Result<Code> {
         let mut code = Code::default();
         self.append_to(&mut code);
@@ -163,7 +165,7 @@ impl CompiledFunc {
         Ok(code)
     }
 
-    /// Appends it to `code`, whose text is `ALIGN`ed. Its calls have no target yet.
+    /// Appends the function to `code`, whose text is `ALIGN`ed. The function's calls are not resolved yet.
     fn append_to(&self, code: &mut Code) {
         let start = code.text.len() as u32;
         code.funcs.push(FuncCode { start, len: self.text.len() as u32, vmctx_below_fp: self.vmctx_below_fp });
@@ -188,7 +190,7 @@ impl CompiledFunc {
     }
 }
 
-/// Lays the functions of a module out in order.
+/// Links the functions of a module in order.
 pub fn link(compiled: &[Arc<CompiledFunc>]) -> Result<Code> {
     let mut code = Code::default();
     let size: usize = compiled.iter().map(|f| f.text.len().next_multiple_of(ALIGN)).sum();

@@ -1,4 +1,5 @@
-//! Compiles a module: function by function, on several threads when it is worth it. The result does not depend on them.
+//! Compiles a module function by function, on several threads if it is worthwhile. The result does not depend on the
+//! threads.
 
 use super::baseline;
 use super::code::{CompiledFunc, link};
@@ -27,9 +28,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 /// How a function is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tier {
-    /// By `baseline`, while somebody waits.
+    /// With `baseline`, when a caller is waiting.
     Baseline,
-    /// By Cranelift.
+    /// With Cranelift.
     Final,
 }
 
@@ -43,14 +44,14 @@ pub struct Compiler {
     progress: Progress,
 }
 
-/// How far the compilation of modules has come, in bytes of function bodies.
+/// Progress of compilation, in bytes of function bodies.
 #[derive(Default)]
 pub struct Progress {
     pub done: AtomicU64,
     pub total: AtomicU64,
 }
 
-/// Compiles a valid body by the baseline compiler. `None` when Cranelift has to.
+/// Compiles a valid body with the baseline compiler. Returns `None` if Cranelift has to compile it.
 pub fn compile_baseline(
     env: &ModuleEnv<'_>,
     i: DefinedFuncIndex,
@@ -64,8 +65,8 @@ pub fn compile_baseline(
     result.map_or_else(|_| Err(panicked(env, i)), |done| Ok(done?.ok()))
 }
 
-/// Validates and compiles a body for good: by Cranelift, or by the baseline compiler where that would be too much work. The same
-/// module and settings always have the same code.
+/// Validates a body and compiles it for long-term use: with Cranelift, or with the baseline compiler if Cranelift would
+/// take too much work. The same module and settings always produce the same code.
 pub fn compile_for_good(
     compiler: &mut FuncCompiler,
     env: &ModuleEnv<'_>,
@@ -87,7 +88,7 @@ pub fn compile_for_good(
     })
 }
 
-/// Counts bytes of a module's machine code, on any thread.
+/// Counts the bytes of a module's machine code. Can be shared by several threads.
 pub struct CodeMeter {
     used: AtomicU64,
     most: u64,
@@ -102,7 +103,7 @@ impl CodeMeter {
         self.used.load(Relaxed) > self.most
     }
 
-    /// Counts a function's code. An error if it is too much with what was counted before.
+    /// Adds a function's code to the count. Fails if the sum exceeds the limit.
     pub fn add(&self, func: &CompiledFunc) -> Result<()> {
         self.used.fetch_add(func.len() as u64, Relaxed);
         if self.is_exceeded() { Err(too_much_code(self.most)) } else { Ok(()) }
@@ -117,12 +118,13 @@ pub(super) fn panicked(env: &ModuleEnv<'_>, i: DefinedFuncIndex) -> Error {
     err!(Internal, "the compiler panicked in function {}", env.info.func_index(i).as_u32())
 }
 
-/// What code depends on. Code made under another hash must not run here; the rest says why.
+/// What machine code depends on. Code compiled under a different hash must not run here; the other fields explain the
+/// difference.
 #[derive(Clone, Copy)]
 pub struct Contract {
-    /// Of all of it: the contract's text, settings, processor, version.
+    /// Covers everything: the contract's text, settings, processor, version.
     pub hash: u64,
-    /// Of the library: major, minor and patch, 16 bits each.
+    /// The library's version: major, minor and patch, 16 bits each.
     pub version: u64,
     /// A hash of the processor and its features.
     pub processor: u64,
@@ -135,8 +137,8 @@ fn packed_version() -> u64 {
 }
 
 impl Compiler {
-    /// A compiler for this machine that uses `threads` threads at most.
-    /// Modules have `max_code` bytes of machine code at most; `None` for what fits to their size.
+    /// Creates a compiler for this machine that uses at most `threads` threads. A module can have at most `max_code`
+    /// bytes of machine code; `None` derives the limit from the module's size.
     pub fn new(settings: Settings, threads: usize, max_code: Option<u64>) -> Result<Compiler> {
         let isa = isa::host()?;
         let contract = Contract {
@@ -156,12 +158,12 @@ impl Compiler {
         })
     }
 
-    /// What code depends on.
+    /// What the generated code depends on.
     pub fn contract(&self) -> Contract {
         self.contract
     }
 
-    /// Of all modules since the engine was made.
+    /// Progress over all modules since the engine was created.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -175,7 +177,7 @@ impl Compiler {
         ModuleEnv { info, layout, settings, isa, processor, types, fixed_tables, max_code }
     }
 
-    /// Validates and compiles the bodies of a module. Of several errors it is the first function's.
+    /// Validates and compiles the bodies of a module. If several functions fail, returns the first one's error.
     pub fn module(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body], types: DescriptorView) -> Result<Code> {
         let facts = ModuleFacts::new(info);
         let env = self.env(info, &facts, types);
@@ -185,7 +187,7 @@ impl Compiler {
         let threads = if all < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads };
         let mut order: Vec<usize> = (0..bodies.len()).collect();
         if threads > 1 {
-            // Large ones first, so that no thread is left with one at the end.
+            // Start with large functions, so that no thread is left with one at the end.
             order.sort_by_key(|i| std::cmp::Reverse(size(*i)));
         }
         let counted = AtomicU64::new(0);
@@ -196,13 +198,14 @@ impl Compiler {
             self.progress.done.fetch_add(size(i) as u64, Relaxed);
             func
         });
-        // Some may have been left out.
+        // Functions can have been skipped.
         self.progress.done.fetch_add(all as u64 - counted.load(Relaxed), Relaxed);
         let funcs: Option<Vec<_>> = compiled?.into_iter().collect();
         link(&funcs.ok_or_else(|| too_much_code(meter.most))?)
     }
 
-    /// Validates the bodies of a module. Gives whether one may look into objects; of several errors the first function's.
+    /// Validates the bodies of a module. Returns whether any of them can access objects. If several are invalid,
+    /// returns the first one's error.
     pub fn validate(&self, info: &ModuleInfo, bytes: &[u8], bodies: &[Body]) -> Result<bool> {
         let order: Vec<usize> = (0..bodies.len()).collect();
         let threads = if bytes.len() < PARALLEL_COMPILE_THRESHOLD { 1 } else { self.threads };
@@ -213,13 +216,13 @@ impl Compiler {
         Ok(found?.contains(&true))
     }
 
-    /// The ways in and out for a function type.
+    /// Compiles the trampolines for a function type.
     pub fn trampoline(&self, ty: &FuncType) -> Result<Trampolines> {
         let made = fatal(|| on_large_stack(|| FuncCompiler::default().trampoline(&*self.isa, ty)));
         made.map_err(|e| err!(OutOfMemory, "no stack to compile on: {e}"))?
     }
 
-    /// The same for many types, and which trampoline each has.
+    /// Compiles the trampolines for many types. Returns them, and for each type its index or `NO_TRAMPOLINE`.
     pub fn trampolines<'t>(
         &self,
         types: impl Iterator<Item = Option<&'t FuncType>>,
@@ -228,14 +231,15 @@ impl Compiler {
         let order: Vec<usize> = (0..shapes.len()).collect();
         let threads = if shapes.len() < trampolines::PARALLEL_THRESHOLD { 1 } else { self.threads };
         let compiled = in_parallel(threads, &order, FuncCompiler::default, |compiler, i| {
-            // One that can not be compiled is an error of who needs it.
+            // A trampoline that cannot be compiled is an error only where it is needed.
             Ok(compiler.trampoline(&*self.isa, shapes[i]).ok())
         });
         Ok(trampolines::joined(compiled?, places))
     }
 }
 
-/// Validates and compiles function `i`. `None` when there is too much code by then: an invalid function is the better error.
+/// Validates and compiles function `i`. Returns `None` if the module then has too much code. The function is validated
+/// in any case: an invalid function is the more useful error.
 fn one(
     compiler: &mut FuncCompiler,
     env: &ModuleEnv<'_>,
@@ -254,8 +258,8 @@ fn one(
     Ok(meter.add(&func).is_ok().then(|| Arc::new(func)))
 }
 
-/// Does `work` for every index of `order`, which are those below its length, on the calling thread and on others. Gives the
-/// results by index, or the error of the least index that has one.
+/// Calls `work` for every index in `order`, a permutation of `0..order.len()`, on the calling thread and others.
+/// Returns the results by index, or the error of the smallest index that failed.
 fn in_parallel<S, T: Send>(
     threads: usize,
     order: &[usize],
@@ -264,7 +268,7 @@ fn in_parallel<S, T: Send>(
 ) -> Result<Vec<T>> {
     let done: Vec<Mutex<Option<Result<T>>>> = order.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
-    // What stands behind the first error is of no interest any more.
+    // Results after the first error are not needed.
     let first_bad = AtomicUsize::new(usize::MAX);
     let compile = || {
         on_large_stack(|| {
@@ -285,7 +289,7 @@ fn in_parallel<S, T: Send>(
     std::thread::scope(|scope| {
         for _ in 1..threads.min(order.len()) {
             let builder = std::thread::Builder::new().name("wrt-compile".into()).stack_size(THREAD_STACK);
-            // Where there is no thread to be had, the others do it.
+            // If a thread cannot be started, the others do its work.
             if without_signals(|| builder.spawn_scoped(scope, run)).is_err() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! What is known of a module while its functions are compiled, by either compiler.
+//! What both compilers know about a module while they compile its functions.
 
 use crate::abi::layout::ContextLayout;
 use crate::abi::settings::Settings;
@@ -14,20 +14,20 @@ pub struct ModuleEnv<'m> {
     pub settings: Settings,
     pub isa: &'m dyn TargetIsa,
     pub processor: Processor,
-    /// To ask how types are related; none of its numbers goes into code.
+    /// Answers how types are related. None of its type numbers may go into code.
     pub types: DescriptorView,
-    /// By table index: whether elements and length stay where they are, as the table is of this instance and nobody can
-    /// grow it.
+    /// By table index: whether the elements' address and the length never change, because the table belongs to this
+    /// instance and nothing can grow it.
     pub fixed_tables: &'m [bool],
-    /// Most bytes of machine code.
+    /// Maximum number of bytes of machine code.
     pub max_code: u64,
 }
 
-/// What follows from a module's declarations.
+/// Facts derived from a module's declarations.
 pub struct ModuleFacts {
     pub layout: ContextLayout,
     pub fixed_tables: Vec<bool>,
-    /// Bytes of all bodies.
+    /// Bytes of all bodies together.
     pub body_bytes: u64,
 }
 
@@ -54,9 +54,9 @@ impl ModuleFacts {
 pub struct Processor {
     /// Sums of four products of bytes.
     pub vnni: bool,
-    /// Counts of bits.
+    /// Population count.
     pub popcnt: bool,
-    /// Comparisons of vectors' lanes of 64 bits.
+    /// Comparisons of vectors with 64-bit lanes.
     pub sse42: bool,
 }
 

@@ -1,8 +1,9 @@
-//! Floor 3: bodies to machine code.
+//! Layer 3: compiles function bodies to machine code.
 //!
-//! `driver` compiles a module's functions in parallel and `code` puts them together. There are two compilers: `cranelift`, for code
-//! that stays, and `baseline`, for functions that somebody waits for. `env` has what both know of a module, `clauses` who catches
-//! an exception. `trampolines` joins those of many types.
+//! `driver` compiles a module's functions in parallel and `code` links them. There are two compilers: `cranelift`
+//! generates optimized code, and `baseline` compiles functions for which a caller is waiting. `env` has what both know
+//! about a module, and `clauses` decides which clause catches an exception. `trampolines` joins the trampolines of many
+//! types.
 
 mod baseline;
 mod clauses;

@@ -1,4 +1,5 @@
-//! How much there is to do for functions that grow in two ways at once: nothing may be the product of both. Work is counted, not timed.
+//! Compilation work for functions that grow in two ways at once: it must not grow with the product of both. The tests
+//! count work; they do not measure time.
 
 mod budget;
 
@@ -14,7 +15,7 @@ fn types(ty: &str, n: usize) -> String {
     format!("{ty} ").repeat(n)
 }
 
-/// A table of branches with `n` entries, in turn to two blocks with `n` results each.
+/// A `br_table` with `n` entries that alternate between two blocks with `n` results each.
 fn table_to_wide_blocks(n: usize) -> String {
     let (results, values) = (types("i32", n), "(local.get 0)".repeat(n));
     let entries: String = (0..n).map(|i| if i % 2 == 0 { "0 " } else { "1 " }).collect();
@@ -24,7 +25,7 @@ fn table_to_wide_blocks(n: usize) -> String {
     )
 }
 
-/// The same to blocks where `n` locals come together.
+/// A `br_table` with `n` entries that alternate between two blocks where `n` locals are merged.
 fn table_and_locals(n: usize) -> String {
     let set =
         |base: usize| -> String { (1..=n).map(|i| format!("(local.set {i} (i32.const {}))", base + i)).collect() };
@@ -38,14 +39,15 @@ fn table_and_locals(n: usize) -> String {
     )
 }
 
-/// `n` locals that hold i31s, over `n` calls.
+/// `n` locals that hold i31s across `n` calls.
 fn small_references(n: usize) -> String {
     let set: String = (0..n).map(|i| format!("(local.set {i} (ref.i31 (i32.const {i})))")).collect();
     let get: String = (0..n).map(|i| format!("(drop (i31.get_u (local.get {i})))")).collect();
     format!("(module (func (local {}) {set} {} {get}) (func))", types("i31ref", n), "(call 1)".repeat(n))
 }
 
-/// `n` references in locals, and `n` on the stack, over `n` calls during which the uppermost one is now here, now there.
+/// `n` references in locals and `n` on the stack, across `n` calls. The frame slot of the topmost reference alternates
+/// from call to call.
 fn references_during_calls(n: usize) -> String {
     let here = "(local.get 0) (call 1) drop";
     let there = "(i32.const 1) (local.get 0) (call 1) drop drop";
@@ -58,7 +60,7 @@ fn references_during_calls(n: usize) -> String {
     )
 }
 
-/// `n` branches with `n` operands, with ever more operands below them.
+/// `n` branches with `n` operands each, and more and more operands below those.
 fn branches_with_operands(n: usize) -> String {
     let values = "(local.get 0)".repeat(n);
     let branches = "(local.get 0) (local.get 0) (br_if 0)".repeat(n);
@@ -76,14 +78,14 @@ fn returns(n: usize) -> String {
     format!("(module (func (param i32) (result {}) {values} {}))", types("i32", n), "(local.get 0) (br_if 0)".repeat(n))
 }
 
-/// `n` calls, each with the `n` results of the one before as arguments.
+/// `n` calls, each with the `n` results of the previous call as arguments.
 fn calls_with_arguments(n: usize) -> String {
     let ty = format!("(param {}) (result {})", types("i64", n), types("i64", n));
     let gets: String = (0..n).map(|i| format!("(local.get {i})")).collect();
     format!("(module (func {ty} {gets} {}) (func {ty} (unreachable)))", "(call 1)".repeat(n))
 }
 
-/// Loads and stores in a row, which have a check each where faults may not be used.
+/// A sequence of loads and stores. Each has its own check if faults may not be used.
 fn accesses(n: usize) -> String {
     let each = "(i32.store (local.get 0) (i32.load (local.get 1))) (local.set 0 (i32.add (local.get 0) (i32.const 4)))";
     format!("(module (memory 1) (func (param i32 i32) {}))", each.repeat(n))
@@ -107,7 +109,7 @@ fn settings(signals: bool) -> Settings {
     Settings { signals, optimization_budget: u64::MAX, ..Settings::default() }
 }
 
-/// For Cranelift: what it is given, and blocks; what comes out.
+/// Compiles with Cranelift. Returns the size of its input, the number of blocks, and the size of the output.
 fn optimized(text: &str, signals: bool) -> (usize, usize, usize) {
     first(text, settings(signals), |env, bytes, decoded| {
         let mut compiler = FuncCompiler::default();
@@ -118,7 +120,7 @@ fn optimized(text: &str, signals: bool) -> (usize, usize, usize) {
     })
 }
 
-/// In baseline code: bytes, and what stack maps have.
+/// Compiles with the baseline compiler. Returns the size of the code and of the stack maps.
 fn baseline(text: &str, signals: bool) -> usize {
     first(text, settings(signals), |env, bytes, decoded| {
         let compiled = baseline::compile(env, first_index(), bytes, &decoded.bodies[0]).unwrap();
@@ -127,7 +129,7 @@ fn baseline(text: &str, signals: bool) -> usize {
     })
 }
 
-/// Twice as much of both takes twice as much work, and not four times.
+/// Doubling both sizes must double the work, not quadruple it.
 fn assert_linear(what: &str, work: impl Fn(usize) -> usize) {
     let (once, twice) = (work(200), work(400));
     assert!(twice * 10 <= once * 23, "{what}: {once} of 200, {twice} of 400");
@@ -156,13 +158,13 @@ fn nothing_is_the_product_of_two_sizes() {
     }
 }
 
-/// A check is an instruction and no block, whether faults may be used or not.
+/// A check is an instruction and not a block, whether faults may be used or not.
 #[test]
 fn explicit_checks_are_no_blocks() {
     let text = accesses(500);
     let (with_signals, blocks, _) = optimized(&text, true);
     let (without, more_blocks, _) = optimized(&text, false);
-    // That of the stack has one.
+    // The stack check has a block.
     assert!(more_blocks <= blocks + 2, "{blocks} and {more_blocks} blocks");
     assert!(without <= 3 * with_signals, "{with_signals} and {without} instructions and operands");
 }

@@ -1,4 +1,4 @@
-//! Trampolines of many function types in one text: those of one shape have one.
+//! Trampolines for many function types in one text. Types of the same shape share one.
 
 use super::cranelift::Shape;
 use crate::abi::code::{NO_TRAMPOLINE, Trampolines};
@@ -6,12 +6,13 @@ use crate::base::limits::MAX_SAVED_TRAMPOLINES;
 use crate::wasm::types::FuncType;
 use rustc_hash::FxHashMap;
 
-/// As many shapes are worth another thread: one takes about a third of a millisecond.
+/// The number of shapes from which several threads are worthwhile: one shape takes about a third of a millisecond.
 pub const PARALLEL_THRESHOLD: usize = 6;
-/// What a trampoline takes to compile beside its values, as if it were so many more.
+/// The fixed cost of compiling a trampoline, as a number of additional values.
 const EACH: usize = 8;
 
-/// A type of each shape, as far as there are not too many of them, and by type the place of its shape or `NO_TRAMPOLINE`.
+/// Selects one type of each shape, up to a limit. Also returns for each type the index of its shape, or
+/// `NO_TRAMPOLINE`.
 pub fn shapes<'t>(types: impl Iterator<Item = Option<&'t FuncType>>) -> (Vec<&'t FuncType>, Vec<u32>) {
     let (mut shapes, mut known, mut left) = (Vec::new(), FxHashMap::default(), MAX_SAVED_TRAMPOLINES);
     let mut place = |ty: &'t FuncType| {
@@ -28,7 +29,7 @@ pub fn shapes<'t>(types: impl Iterator<Item = Option<&'t FuncType>>) -> (Vec<&'t
     (shapes, places)
 }
 
-/// The trampolines of shapes in one text, and places among them for places among the shapes.
+/// Joins the trampolines of all shapes in one text. Turns each type's index of a shape into the index of a trampoline.
 pub fn joined(compiled: Vec<Option<Trampolines>>, mut places: Vec<u32>) -> (Trampolines, Vec<u32>) {
     let mut all = Trampolines::default();
     let mut by_shape = Vec::with_capacity(compiled.len());
@@ -59,7 +60,7 @@ mod tests {
         assert_eq!((found, places), (vec![&types[0], &types[1]], vec![0, NO_TRAMPOLINE, 1, 0, 1]));
     }
 
-    /// A module may declare as many as it likes, and nobody has to use them.
+    /// The limit is needed because a module can declare any number of types, whether it uses them or not.
     #[test]
     fn there_is_an_end_to_them() {
         let all: Vec<_> = (0..MAX_FUNC_VALUES).map(|n| func(&vec![I64; n])).collect();

@@ -1,44 +1,45 @@
-//! Where arguments and results travel: the `tail` convention as Cranelift has it, and the system's, by which builtins are called.
-//! Both keep `rbx`, `rbp` and `r12` to `r15`.
+//! Where arguments and results are passed: Cranelift's `tail` convention, and the system's convention for builtins.
+//! Both preserve `rbx`, `rbp` and `r12` to `r15`.
 
 use super::asm::*;
 use super::func::Cx;
 use super::operands::{Loc, MANY_WORDS, Operand, Repr, XMM15, in_a_row, words_above, words_below};
 use crate::abi::convention::{FLOAT_REGISTERS, INT_ARGUMENTS, INT_RESULTS};
 
-/// Where a value travels.
+/// Where a value is passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ArgLoc {
     Gpr(Gpr),
     Xmm(Xmm),
-    /// Of an argument, bytes above the stack pointer, just before the call. Of a result, bytes in the memory to which the caller
-    /// points.
+    /// For an argument: bytes above the stack pointer, just before the call. For a result: byte offset in the memory
+    /// that the caller provides.
     Stack(u32),
 }
 
-/// The first one points to the memory for results, if some travel there; then comes the callee's context.
+/// If results are returned in memory, the first register holds its address. The callee's context comes next.
 const ARGUMENTS: [Gpr; INT_ARGUMENTS] = [RDI, RSI, RDX, RCX, R8, R9];
 const RESULTS: [Gpr; INT_RESULTS] = [RAX, RCX, RDX, RSI, RDI, R8, R9, R10];
 
-/// Points to the memory for results.
+/// Holds the address for results in memory.
 pub const RESULT_MEMORY: Gpr = ARGUMENTS[0];
 
-/// Where the callee's context goes.
+/// The register of the callee's context.
 pub fn context(results_in_memory: bool) -> Gpr {
     ARGUMENTS[results_in_memory as usize]
 }
 
-/// Where the arguments go behind the context, and how many bytes of them are on the stack. The callee takes those off.
+/// Where the arguments after the context are passed, and how many bytes of them are on the stack. The callee pops
+/// those.
 pub fn arguments(reprs: impl Iterator<Item = Repr>, results_in_memory: bool) -> (Vec<ArgLoc>, u32) {
     arg_locs(reprs, &ARGUMENTS[1 + results_in_memory as usize..])
 }
 
-/// Where results come from, and how many bytes of them are in memory.
+/// Where results are returned, and how many bytes of them are in memory.
 pub fn results(reprs: impl Iterator<Item = Repr>) -> (Vec<ArgLoc>, u32) {
     arg_locs(reprs, &RESULTS)
 }
 
-/// Registers as long as there are some.
+/// Assigns registers as long as there are any.
 fn arg_locs(reprs: impl Iterator<Item = Repr>, gprs: &[Gpr]) -> (Vec<ArgLoc>, u32) {
     let (mut gprs, mut xmms, mut stack) = (gprs.iter(), 0, 0u32);
     let mut loc = |repr: Repr| {
@@ -59,19 +60,19 @@ fn arg_locs(reprs: impl Iterator<Item = Repr>, gprs: &[Gpr]) -> (Vec<ArgLoc>, u3
     (locs, stack.next_multiple_of(16))
 }
 
-/// Where the arguments of a builtin go, the context among them.
+/// The register of a builtin's argument. The context is argument 0.
 pub fn builtin_argument(i: usize) -> Gpr {
     ARGUMENTS[i]
 }
 
 impl Cx<'_> {
-    /// Moves operands, which are the instruction's, all to where they travel. Changes `rax` and `xmm15`, and nothing else but
-    /// the destinations, `rcx` and `rdx` if many go to memory.
+    /// Moves popped operands to where they are passed. Changes `rax` and `xmm15`, the destinations, and, if many words
+    /// go to memory, `rcx` and `rdx`.
     pub fn move_args(&mut self, values: &[(Operand, ArgLoc)]) {
         self.move_args_to(values, RSP);
     }
 
-    /// The same with those in memory behind an address, in a register that is no operand's.
+    /// Like `move_args`, but `memory` holds the address for the values in memory. No operand may be in that register.
     pub fn move_args_to(&mut self, values: &[(Operand, ArgLoc)], memory: Gpr) {
         let mut gprs: Vec<(Gpr, Gpr)> = Vec::new();
         let mut xmms: Vec<(Xmm, Xmm)> = Vec::new();
@@ -101,7 +102,7 @@ impl Cx<'_> {
             }
             false => self.asm.mov_float(to, from),
         });
-        // Before anything is in its general-purpose register: constants go through one.
+        // This comes before the general-purpose registers are set, because constants need one as scratch.
         for (value, dest) in values {
             if let (false, ArgLoc::Xmm(to)) = (matches!(value.loc, Loc::Xmm(_)), *dest) {
                 self.load_float(*value, to);
@@ -120,7 +121,7 @@ impl Cx<'_> {
     }
 }
 
-/// Where an operand is at home, and goes to in memory, if it is a word there.
+/// The frame slot and the memory offset of an operand that is a word and is copied from one to the other.
 fn word_in_memory((value, dest): &(Operand, ArgLoc)) -> Option<(u32, u32)> {
     match (value.loc, *dest) {
         (Loc::Slot, ArgLoc::Stack(offset)) if value.repr.size() == 8 => Some((value.slot(), offset)),
@@ -128,8 +129,8 @@ fn word_in_memory((value, dest): &(Operand, ArgLoc)) -> Option<(u32, u32)> {
     }
 }
 
-/// Moves between registers, no two of them into the same one, so that each is read before it is written. Where they go in a
-/// circle, two are exchanged.
+/// Moves values between registers so that each is read before it is overwritten. No two moves have the same
+/// destination. A cycle is resolved by exchanging two registers.
 fn parallel_move<R: PartialEq + Copy>(mut moves: Vec<(R, R)>, mut step: impl FnMut(R, R, bool)) {
     moves.retain(|(from, to)| from != to);
     while let Some(last) = moves.len().checked_sub(1) {
@@ -141,7 +142,7 @@ fn parallel_move<R: PartialEq + Copy>(mut moves: Vec<(R, R)>, mut step: impl FnM
         }
         let (from, to) = moves.swap_remove(last);
         step(from, to, true);
-        // What was in `to` is in `from` now.
+        // The old value of `to` is now in `from`.
         moves.iter_mut().filter(|m| m.0 == to).for_each(|m| m.0 = from);
         moves.retain(|(from, to)| from != to);
     }

@@ -1,4 +1,4 @@
-//! Machine code of x86-64 as it is written: instructions by `cranelift-assembler-x64`, jumps to places that are known later.
+//! Writes x86-64 machine code: instructions from `cranelift-assembler-x64`, and jumps to labels that are bound later.
 
 mod inst;
 mod operand;
@@ -11,7 +11,7 @@ use cranelift_assembler_x64 as x64;
 use cranelift_assembler_x64::CodeSink;
 use std::collections::BTreeMap;
 
-/// A place in the code that jumps lead to.
+/// A position in the code that jumps can refer to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Label(usize);
 
@@ -20,13 +20,13 @@ const UNBOUND: u32 = u32::MAX;
 #[derive(Default)]
 pub struct Asm {
     text: Vec<u8>,
-    /// By label: its place.
+    /// By label: its position.
     labels: Vec<u32>,
-    /// Where the distance from its own end to a label stands, 32 bits wide.
+    /// The positions of 32-bit displacements to labels.
     jumps: Vec<(u32, Label)>,
-    /// Entries of jump tables: where one stands, the table's start, and the label.
+    /// Entries of jump tables: the entry's position, the table's start, and the label.
     entries: Vec<(u32, u32, Label)>,
-    /// Vectors behind the code.
+    /// Vector constants after the code.
     constants: BTreeMap<u128, Label>,
 }
 
@@ -43,7 +43,7 @@ impl CodeSink for Asm {
     fn put8(&mut self, v: u64) {
         self.text.extend_from_slice(&v.to_le_bytes());
     }
-    // Whoever emits what may trap writes that down.
+    // Code that emits an instruction that can trap records the trap itself.
     fn add_trap(&mut self, _: x64::TrapCode) {}
     fn use_target(&mut self, target: x64::DeferredTarget) {
         let x64::DeferredTarget::Label(l) = target else { unreachable!("only labels are used") };
@@ -54,12 +54,12 @@ impl CodeSink for Asm {
     }
 }
 
-/// Emits an instruction of the assembler's.
+/// Emits an instruction of the assembler.
 macro_rules! emit {
     ($asm:expr, $name:ident($($arg:expr),*)) => {
         cranelift_assembler_x64::inst::$name::<crate::compile::baseline::asm::Chosen>::new($($arg),*).encode(&mut $asm)
     };
-    // The narrow one, or the wide one.
+    // Selects the 32-bit or the 64-bit instruction.
     ($asm:expr, $w:expr, $narrow:ident | $wide:ident($($arg:expr),*)) => {
         match $w {
             crate::compile::baseline::asm::W32 => emit!($asm, $narrow($($arg),*)),
@@ -84,7 +84,7 @@ impl Asm {
         self.labels[l.0] = self.here();
     }
 
-    /// A label at this place.
+    /// A label bound to the current position.
     pub fn bound(&mut self) -> Label {
         let l = self.label();
         self.bind(l);
@@ -107,7 +107,8 @@ impl Asm {
         self.jump_distance(l);
     }
 
-    /// A vector behind the code. It is aligned as instructions want it, since code begins at multiples of more than 16 bytes.
+    /// A vector constant after the code. It is aligned as instructions require, because code starts at multiples of
+    /// more than 16 bytes.
     pub fn constant(&mut self, bits: u128) -> Mem {
         let known = self.constants.get(&bits).copied();
         let label = known.unwrap_or_else(|| self.label());
@@ -127,13 +128,13 @@ impl Asm {
         }
     }
 
-    /// The address of a place in the code.
+    /// Loads the address of a label.
     pub fn address_of(&mut self, dst: Gpr, l: Label) {
         let target = x64::DeferredTarget::Label(x64::Label(l.0 as u32));
         emit!(*self, leaq_rm(dst, Mem::RipRelative { target }));
     }
 
-    /// A table of the distances from its start to labels, each 32 bits wide.
+    /// Emits a table of 32-bit distances from its start to the labels.
     pub fn jump_table(&mut self, labels: &[Label]) {
         let start = self.here();
         for l in labels {
@@ -142,21 +143,21 @@ impl Asm {
         }
     }
 
-    /// `call`, to a place that whoever links the code writes. Gives where that stands.
+    /// Emits a `call` whose target the linker fills in. Returns the position of the displacement.
     pub fn call_somewhere(&mut self) -> u32 {
         self.put1(0xe8);
         self.put4(0);
         self.here() - 4
     }
 
-    /// Jumps to a place before this one.
+    /// Jumps to an earlier position.
     pub fn jmp_back(&mut self, to: u32) {
         self.put1(0xe9);
         let distance = to.wrapping_sub(self.here() + 4);
         self.put4(distance);
     }
 
-    /// Has a jump to a label instead of the instruction between two places, which is no shorter.
+    /// Overwrites the code between two positions, at least 5 bytes, with a jump to a label.
     pub fn overwrite_with_jump(&mut self, start: u32, end: u32, l: Label) {
         let (jump, rest) = self.text[start as usize..end as usize].split_at_mut(5);
         jump.copy_from_slice(&[0xe9, 0, 0, 0, 0]);
@@ -164,29 +165,29 @@ impl Asm {
         self.jumps.push((start + 1, l));
     }
 
-    /// The same as a jump.
+    /// Like `call_somewhere`, but emits a jump.
     pub fn jmp_somewhere(&mut self) -> u32 {
         self.put1(0xe9);
         self.put4(0);
         self.here() - 4
     }
 
-    /// Writes 32 bits that were left open.
+    /// Overwrites 32 bits.
     pub fn patch(&mut self, at: u32, v: u32) {
         self.text[at as usize..at as usize + 4].copy_from_slice(&v.to_le_bytes());
     }
 
-    /// Where a bound label is.
+    /// The position of a bound label.
     pub fn loc(&self, l: Label) -> u32 {
         assert_ne!(self.labels[l.0], UNBOUND, "a jump leads nowhere");
         self.labels[l.0]
     }
 
-    /// The code, all jumps with their distances.
+    /// Returns the code with all displacements filled in.
     pub fn finish(mut self) -> Vec<u8> {
         self.write_constants();
         for (at, l) in std::mem::take(&mut self.jumps) {
-            // The assembler has written there how far the end of the instruction is, counted backwards.
+            // The assembler has stored the negative distance from the end of the instruction to the end of this field.
             let field = &self.text[at as usize..at as usize + 4];
             let behind = u32::from_le_bytes(field.try_into().expect("four bytes"));
             let distance = self.loc(l).wrapping_sub(at + 4).wrapping_add(behind);

@@ -20,7 +20,8 @@ use wasmparser::Operator;
 /// The opcode of `try_table`.
 const TRY_TABLE: u8 = 0x1f;
 
-/// Compiles a body that was validated before. Fails if its frame or its code is too large for any.
+/// Compiles a body that is already validated. Returns a `Bailout` if Cranelift has to compile it, and an error if its
+/// frame or its code exceeds a limit.
 pub fn compile(
     env: &ModuleEnv<'_>,
     index: DefinedFuncIndex,
@@ -37,8 +38,8 @@ pub fn compile(
         let repr = Repr::of(decode::val_type(ty, &env.info.types));
         locals.extend(std::iter::repeat_n(repr, count));
     }
-    // Opcodes of one byte have no other encoding, so there is none without that byte. Where it is something else, three registers
-    // are saved for nothing.
+    // An opcode of one byte has no other encoding, so a body without this byte has no `try_table`. If the byte is part
+    // of something else, three registers are saved unnecessarily.
     let may_catch = bytes[range.clone()].contains(&TRY_TABLE);
     let (mut cx, prologue) = Cx::new(env, ty, locals, range.start as u32, may_catch);
     control::enter_function(&mut cx);
@@ -56,7 +57,7 @@ pub fn compile(
     Ok(Ok(cx.finish(prologue)))
 }
 
-/// An instruction that is not reached.
+/// Skips an unreachable instruction.
 fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
     match op {
@@ -71,7 +72,7 @@ fn skipped(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
 #[rustfmt::skip]
 fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     use Operator as O;
-    // What asks for a condition takes it as it is; everything else changes the flags.
+    // These instructions consume a condition in the flags directly; all others can change the flags.
     if !matches!(op, O::If { .. } | O::BrIf { .. } | O::Select | O::TypedSelect { .. } | O::I32Eqz) {
         cx.materialize_flags();
     }

@@ -1,16 +1,16 @@
-//! The context in which one function is compiled: its frame, the ways in and out, traps, and calls of builtins.
+//! The context in which one function is compiled: its frame, prologue and epilogue, traps, and calls of builtins.
 //!
 //! ```text
 //! rbp + 16   arguments on the stack
 //! rbp        the caller's frame pointer, and the return address above it
-//! rbp - 8    the caller's r15, which is this instance's context meanwhile
-//! rbp - 16   the caller's r14, which is where the first memory is
-//! rbp - 24   the context again, for who walks the frames
+//! rbp - 8    the caller's r15, which holds this instance's context in this function
+//! rbp - 16   the caller's r14, which holds the base of the first memory in this function
+//! rbp - 24   the context again, for code that walks the frames
 //! ...        rbx, r12 and r13 of the caller, in functions that may catch exceptions
-//! ...        where results go that travel in memory, if some do
-//! ...        locals, eight bytes each
-//! ...        homes of operands, eight bytes each
-//! rsp        arguments of calls, and above them their results that travel in memory
+//! ...        the address for results that are returned in memory, if there are any
+//! ...        locals, 8 bytes each, vectors 16
+//! ...        frame slots of operands, 8 bytes each, vectors 16
+//! rsp        arguments of calls, and above them the calls' results that are returned in memory
 //! ```
 
 mod builtin;
@@ -35,15 +35,16 @@ use crate::wasm::types::{FuncType, ValType};
 use rustc_hash::FxHashMap;
 use std::mem::offset_of;
 
-/// This instance's context.
+/// Holds this instance's context.
 pub const CONTEXT: Gpr = R15;
-/// Where memory 0 begins, in modules that have one.
+/// Holds the base of memory 0, in modules that have one.
 pub const MEMORY: Gpr = R14;
 
 const SAVED: u32 = 24;
-/// The caller's registers that this function does not use, so that it saves them only for exceptions.
+/// The caller's registers that this function does not use. It saves them only because a throw overwrites them.
 const KEPT: [Gpr; 3] = [RBX, R12, R13];
-/// Frames up to this many bytes end above address 0 wherever they begin: nothing is mapped at lower addresses.
+/// A frame of up to this many bytes cannot end below address 0, wherever it begins: nothing is mapped at lower
+/// addresses.
 const SMALL_FRAME: u32 = 64 << 10;
 
 pub struct Cx<'m> {
@@ -53,41 +54,42 @@ pub struct Cx<'m> {
     pub control: Vec<Frame>,
     /// Parameters and results of blocks, by type index.
     pub block_types: FxHashMap<u32, (Reprs, Reprs)>,
-    /// The `try_table`s around the present place, outermost first.
+    /// The `try_table`s around the current instruction, outermost first.
     pub tries: Vec<exception::Try>,
-    /// Whether the present place can be reached; if not, nothing is emitted.
+    /// Whether the current instruction is reachable; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
     pub locals: Vec<Repr>,
-    /// By local index: where it is, in bytes below the frame pointer.
+    /// By local index: its frame slot, in bytes below the frame pointer.
     local_slots: Vec<u32>,
     pub results: Vec<Repr>,
-    /// Where the address of the memory for results is, in bytes below the frame pointer.
+    /// Where the address for results in memory is saved, in bytes below the frame pointer.
     results_at: Option<u32>,
-    /// Where the caller's registers are that an exception takes away, in bytes below the frame pointer.
+    /// Where the caller's registers that a throw overwrites are saved, in bytes below the frame pointer.
     kept_at: Option<u32>,
-    /// Bytes above the locals.
+    /// Size of the frame above the locals, in bytes.
     saved: u32,
-    /// Byte offset in the module of the present instruction.
+    /// Byte offset in the module of the current instruction.
     pub at: u32,
     pub uses_heap: bool,
-    /// Where the function ends, its results in their registers.
+    /// The function's end, with the results in their registers.
     pub exit: Label,
-    /// Where the entry asks for stack.
+    /// The stack check at the function's entry.
     stack_check: Label,
-    /// Bytes of this function's own arguments on the stack.
+    /// Bytes of stack arguments that this function receives.
     pub incoming: u32,
-    /// The most bytes of arguments on the stack of a call.
+    /// The maximum number of bytes that a call needs for stack arguments and for results in memory.
     outgoing: u32,
-    /// The part of stack maps that has the references in locals.
+    /// The stack map part that lists the references in locals.
     locals_mapped: Option<u32>,
-    /// Parts of stack maps that have the lowest references on the stack, ever more of them: how many, and the part.
+    /// Stack map parts for the lowest references on the operand stack, each with how many references it covers. The
+    /// numbers increase.
     mapped: Vec<(usize, u32)>,
     cold: Vec<Cold>,
     traps: Vec<TrapSite>,
     calls: Vec<CallSite>,
     stack_maps: StackMaps,
-    /// Return address, and who catches, innermost first.
+    /// Return address and handlers of each call that can be caught, innermost handler first.
     caught: Vec<(u32, Vec<(u32, Label)>)>,
     pub relocs: Vec<CallReloc>,
 }
@@ -97,7 +99,7 @@ pub fn reprs(types: &[ValType]) -> Vec<Repr> {
 }
 
 impl<'m> Cx<'m> {
-    /// Begins with the prologue. `locals` are parameters and others; `may_catch` if there is a `try_table`.
+    /// Emits the prologue. `locals` includes the parameters; `may_catch` must be set if there is a `try_table`.
     pub fn new(
         env: &'m ModuleEnv<'m>,
         ty: &FuncType,
@@ -160,7 +162,7 @@ impl<'m> Cx<'m> {
         (cx, prologue)
     }
 
-    /// Where a local is.
+    /// The frame slot of a local.
     pub fn local(&self, l: u32) -> Mem {
         at(RBP, -(self.local_slots[l as usize] as i32))
     }
@@ -172,7 +174,7 @@ impl<'m> Cx<'m> {
         self.asm.bind(self.stack_check);
         self.asm.mov(W64, RAX, at(context, offset_of!(VmHeader, store) as i32));
         let frame = self.asm.here();
-        // As large as it can be, so that it has 32 bits.
+        // The largest possible displacement, so that the instruction has a 32-bit one.
         self.asm.lea(W64, R11, at(RSP, i32::MIN));
         let frame_end = self.asm.here();
         self.asm.alu(Alu::Cmp, W64, R11, at(RAX, offset_of!(VmStore, stack_limit) as i32));
@@ -195,7 +197,7 @@ impl<'m> Cx<'m> {
         Prologue { frame, frame_end, exhausted }
     }
 
-    /// Puts arguments into their locals: those in registers first, which are free then.
+    /// Stores the arguments into their locals. The registers come first, since they can be overwritten afterwards.
     fn store_arguments(&mut self, arguments: &[ArgLoc]) {
         for (i, dest) in arguments.iter().enumerate() {
             let (repr, to) = (self.locals[i], self.local(i as u32));
@@ -234,18 +236,18 @@ impl<'m> Cx<'m> {
         }
     }
 
-    /// The caller's registers that an exception takes away, and where they are meanwhile.
+    /// The caller's registers that a throw overwrites, and where they are saved.
     fn kept(&self) -> impl Iterator<Item = (Gpr, Mem)> + use<> {
         let loc = |below: u32| KEPT.iter().enumerate().map(move |(i, r)| (*r, at(RBP, 8 * i as i32 - below as i32)));
         self.kept_at.into_iter().flat_map(loc)
     }
 
-    /// Where an exception is caught, only the frame pointer and the stack pointer are as they were: all other registers that
-    /// this function or its caller relies on come back. Leaves `rax`, which has the exception.
+    /// Restores the registers that this function or its caller relies on, in a handler: a throw preserves only the
+    /// frame pointer and the stack pointer. Does not change `rax`, which holds the exception.
     pub fn restore_after_catch(&mut self) {
         debug_assert!(self.kept_at.is_some(), "it was not known that something is caught");
         self.asm.mov(W64, CONTEXT, at(RBP, -(SAVED as i32)));
-        // The last bit there is the collector's.
+        // Bit 0 belongs to the collector.
         self.asm.alu_imm(Alu::And, W64, CONTEXT, -2);
         self.load_memory();
         for (r, loc) in self.kept() {
@@ -253,14 +255,14 @@ impl<'m> Cx<'m> {
         }
     }
 
-    /// The address of the memory for this function's results, if some travel there.
+    /// Loads the address for results that are returned in memory, if there are any.
     pub fn load_result_memory(&mut self, dst: Gpr) {
         if let Some(below) = self.results_at {
             self.asm.mov(W64, dst, at(RBP, -(below as i32)));
         }
     }
 
-    /// Zero in all locals from the `first`.
+    /// Sets all locals from `first` on to zero.
     fn clear_locals(&mut self, first: usize) {
         const FEW: u32 = 12;
         let begin = first.checked_sub(1).map_or(self.saved, |last| self.local_slots[last]);
@@ -276,7 +278,7 @@ impl<'m> Cx<'m> {
         self.asm.rep_stosq();
     }
 
-    /// The end of the function, all that is cold, and what came out.
+    /// Emits the epilogue and all cold code. Returns the compiled function.
     pub fn finish(mut self, prologue: Prologue) -> CompiledFunc {
         self.asm.bind(self.exit);
         self.leave();
@@ -309,7 +311,7 @@ impl<'m> Cx<'m> {
         }
     }
 
-    /// Writes into the prologue where the frame ends. Where that could be below address 0, it is asked first.
+    /// Patches the frame's size into the prologue. If the frame could end below address 0, that is checked first.
     fn make_frame(&mut self, prologue: Prologue, size: u32) {
         let Prologue { frame, frame_end, exhausted } = prologue;
         if size <= SMALL_FRAME {
@@ -323,12 +325,13 @@ impl<'m> Cx<'m> {
         self.asm.overwrite_with_jump(frame, frame_end, large);
     }
 
-    /// As far as it is known by now.
+    /// The frame's size as far as it is known now.
     fn frame_size(&self) -> u32 {
         (self.operands.deepest_slot + self.outgoing).next_multiple_of(16)
     }
 
-    /// An error if the frame or the code is too large. Asked after each instruction, so that there is never much more.
+    /// Fails if the frame or the code is too large. Called after each instruction, so that the limit is never exceeded
+    /// by much.
     pub fn check_size(&self, index: DefinedFuncIndex) -> crate::base::Result<()> {
         let f = || self.env.info.func_index(index).as_u32();
         if self.frame_size() > MAX_BASELINE_FRAME {
@@ -340,35 +343,35 @@ impl<'m> Cx<'m> {
         Ok(())
     }
 
-    /// Whether no more code has to be made, since it will be refused.
+    /// Whether the code already exceeds the limit, so that emitting more of it is useless.
     pub fn has_too_much_code(&self) -> bool {
         self.asm.here() as u64 > self.env.max_code
     }
 
-    /// Takes the frame down; the return address is on top of the stack then.
+    /// Removes the frame. The return address is then on top of the stack.
     pub fn leave(&mut self) {
         self.restore();
         self.asm.mov(W64, RSP, RBP);
         emit!(self.asm, popq_o(RBP));
     }
 
-    /// The caller's registers that this function has in its frame.
+    /// Restores the caller's `r15` and `r14`.
     pub fn restore(&mut self) {
         self.asm.mov(W64, CONTEXT, at(RBP, -8));
         self.asm.mov(W64, MEMORY, at(RBP, -16));
     }
 
-    /// Room for arguments on the stack.
+    /// Reserves space for a call's stack arguments and its results in memory.
     pub fn reserve_outgoing(&mut self, bytes: u32) {
         self.outgoing = self.outgoing.max(bytes);
     }
 }
 
-/// What is written when the frame's size is known.
+/// The part of the prologue that is patched when the frame's size is known.
 pub struct Prologue {
-    /// The instruction that makes the frame: where it is, and where it ends.
+    /// The instruction that computes the frame's end: its start and its end.
     frame: u32,
     frame_end: u32,
-    /// Where there is no room for it.
+    /// Jump target if the stack is too small.
     exhausted: Label,
 }

@@ -1,5 +1,6 @@
-//! References in objects, as `compile::cranelift::gc` has them: this is the only file here that loads, stores and allocates them, so that
-//! no store is without its card.
+//! References in objects, as in `compile::cranelift::gc`. This file allocates objects and accesses their fields, and
+//! has the write barrier (`store_ref`), which stores a reference and marks its card. `op/table.rs` and `op/variable.rs`
+//! load references themselves, but store references to objects with `store_ref`.
 
 mod new;
 
@@ -18,17 +19,17 @@ use crate::wasm::descriptor::{EXCEPTION_TAG, HEADER_SIZE};
 use crate::wasm::types::{StorageType, ValType};
 use std::mem::offset_of;
 
-/// A field or element of an object: at the heap's base, which is in `rax`, plus the place plus the offset.
+/// A field or element of an object. Its address is the heap's base, which is in `rax`, plus `loc` plus `offset`.
 #[derive(Clone, Copy)]
 pub struct Field {
-    /// A register of the instruction's. Its card is the one that a store dirties.
+    /// A register that belongs to the instruction. A store marks the card of this position.
     loc: Gpr,
     offset: i32,
-    /// Whether null is found by the access.
+    /// Whether the access itself faults on null.
     faults: bool,
 }
 
-/// A value as an object holds it.
+/// A value in the representation of a field.
 #[derive(Clone, Copy)]
 pub enum Storable {
     Number(i32),
@@ -48,7 +49,7 @@ impl Field {
 }
 
 impl Cx<'_> {
-    /// Where the heap begins.
+    /// The memory operand with the heap's base.
     fn heap(&mut self) -> Mem {
         self.uses_heap = true;
         at(CONTEXT, offset_of!(VmContext, heap) as i32)
@@ -59,7 +60,7 @@ impl Cx<'_> {
         self.asm.mov(W64, dst, heap);
     }
 
-    /// A popped operand that is no float: in its own register, or copied to a scratch register.
+    /// A popped operand that is no float or vector, in a register: its own, or the scratch register.
     pub fn in_register(&mut self, o: Operand, scratch: Gpr) -> Gpr {
         if let Loc::Gpr(r) = o.loc {
             return r;
@@ -68,7 +69,7 @@ impl Cx<'_> {
         scratch
     }
 
-    /// The next instruction accesses an object that may be null: it faults then, or it is asked here.
+    /// Checks for null before an access to an object, or records that the next instruction faults on null.
     fn checked(&mut self, object: Gpr) {
         if self.env.settings.signals {
             return self.may_fault(Trap::NullReference);
@@ -77,23 +78,24 @@ impl Cx<'_> {
         self.trap_if(Cc::E, Trap::NullReference);
     }
 
-    /// The type id of an object in `rcx`. Changes `rax`.
+    /// Loads the type id of an object into `rcx`. Changes `rax`.
     pub fn object_type(&mut self, object: Gpr) {
         self.load_heap(RAX);
         self.asm.mov(W32, RCX, indexed(RAX, object, Scale::One, 0));
     }
 
-    /// Elements of an array, which traps if it is null. Changes `rax`.
+    /// Loads the length of an array. Traps if the array is null. Changes `rax`.
     pub fn array_len(&mut self, array: Gpr, dst: Gpr) {
         self.load_heap(RAX);
         self.checked(array);
         self.asm.mov(W32, dst, indexed(RAX, array, Scale::One, HEADER_SIZE as i32 - 4));
     }
 
-    /// A field of a structure that was popped. Traps if that is null, at the latest by the access. Changes `rax` and `r11`.
+    /// A field of a popped structure. Traps if the structure is null, at the latest in the access. Changes `rax` and
+    /// `r11`.
     pub fn field(&mut self, object: Operand, offset: u32) -> Field {
         let loc = self.in_register(object, R11);
-        // Behind null, memory is unmapped only so far.
+        // Only this many bytes after null are unmapped.
         let faults = self.env.settings.signals && (offset as usize) < NULL_PAGES;
         if !faults {
             self.asm.test(W32, loc);
@@ -103,24 +105,26 @@ impl Cx<'_> {
         Field { loc, offset: offset as i32, faults }
     }
 
-    /// The fields of an exception, which is not null, in a register that stays as it is. Changes `rax`, which they all need.
+    /// The fields of an exception that is not null, in a register that keeps its value. Changes `rax`, which all
+    /// accesses use.
     pub fn fields_of_exception(&mut self, exception: Gpr) -> Field {
         self.load_heap(RAX);
         Field { loc: exception, offset: 0, faults: false }
     }
 
-    /// The tag of the exception in `rax`, in `rcx`. Changes `rdx`.
+    /// Loads the tag of the exception in `rax` into `rcx`. Changes `rdx`.
     pub fn exception_tag(&mut self) {
         self.load_heap(RDX);
         self.asm.mov(W32, RCX, indexed(RDX, RAX, Scale::One, EXCEPTION_TAG as i32));
     }
 
-    /// A tag of the instance.
+    /// A tag of this instance.
     pub fn tag(&self, tag: TagIndex) -> Mem {
         at(CONTEXT, self.env.layout.tag(tag) as i32)
     }
 
-    /// An element of an array, both popped. Traps if the array is null, or the index outside of it. Changes `rax`, `rcx` and `r11`.
+    /// An element of an array; both operands are popped. Traps if the array is null or the index is out of bounds.
+    /// Changes `rax`, `rcx` and `r11`.
     pub fn element(&mut self, array: Operand, index: Operand, size: u32) -> Field {
         let object = self.in_register(array, R11);
         let len = indexed(RAX, object, Scale::One, HEADER_SIZE as i32 - 4);
@@ -156,7 +160,7 @@ impl Cx<'_> {
         Field { loc: R11, offset: 0, faults: false }
     }
 
-    /// Pushes what a field holds; packed ones are extended as asked. Changes `rdx`.
+    /// Pushes the value of a field. Packed fields are sign- or zero-extended. Changes `rdx`.
     pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
         self.free(f.loc);
         let (repr, mem) = (Repr::of(ty.unpacked()), f.mem());
@@ -182,8 +186,7 @@ impl Cx<'_> {
         self.push_gpr(repr, r);
     }
 
-    /// Writes a value of the field's type; a reference dirties its card. The register of the place is not the instruction's any
-    /// more.
+    /// Stores a value of the field's type. A reference marks its card. Frees the field's register.
     pub fn store_field(&mut self, f: Field, ty: StorageType, v: Storable) {
         self.mark_faulting(f);
         self.put(f.mem(), ty, v);
@@ -200,8 +203,8 @@ impl Cx<'_> {
         }
     }
 
-    /// Stores a reference to an object outside of the heap, and dirties the card, whose place is asked for after that. Changes `rax`
-    /// unless the reference is in a register.
+    /// Stores a reference to an object in a table or global and marks its card. `card` is called after the store.
+    /// Changes `rax` unless the reference is in a register.
     pub fn store_ref(&mut self, to: Mem, v: Operand, card: impl FnOnce(&mut Self) -> Mem) {
         self.store(v, to);
         let card = card(self);
@@ -212,8 +215,8 @@ impl Cx<'_> {
         emit!(self.asm, movb_mi(card, 1u8));
     }
 
-    /// A value as a field holds it; functions, which have their numbers already (`number_func`), become those. Changes `rax`, `rdx`
-    /// and `xmm15`, where the value may be then.
+    /// Converts a value to the representation of a field. Functions become their numbers, which they must already have
+    /// (`number_func`). Changes `rax`, `rdx` and `xmm15`; the value can be in the latter two.
     pub fn storable(&mut self, ty: StorageType, v: Operand) -> Storable {
         let wide = ty.size() == 8;
         match v.loc {
@@ -237,7 +240,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Writes what needs no card: numbers, functions, and references into objects that were just made.
+    /// Stores a value that needs no card: numbers, functions, and references in new objects.
     fn put(&mut self, to: Mem, ty: StorageType, v: Storable) {
         match (v, ty.size()) {
             (Storable::Number(n), 1) => emit!(self.asm, movb_mi(to, n as u8)),
@@ -252,7 +255,8 @@ impl Cx<'_> {
         }
     }
 
-    /// The function of the number in a register. Numbers are checked, so that a broken heap makes no code pointers. Changes `rdx`.
+    /// Replaces a function's number in a register by its funcref. Numbers are checked, so that a corrupt heap cannot
+    /// produce code pointers. Changes `rdx`.
     fn func_of_id(&mut self, r: Gpr) {
         self.asm.mov(W64, RDX, at(CONTEXT, offset_of!(VmHeader, store) as i32));
         self.asm.alu(Alu::Cmp, W32, r, at(RDX, offset_of!(VmStore, func_count) as i32));
@@ -261,7 +265,8 @@ impl Cx<'_> {
         self.asm.mov(W64, r, indexed(RDX, r, Scale::Eight, 0));
     }
 
-    /// Gives the function that is the operand `depth` below the top a number, if it is not null and has none. Settles.
+    /// Gives the function operand at `depth` below the top a number, if it is not null and has none. Spills all
+    /// operands.
     pub fn number_func(&mut self, depth: usize) -> Result<(), Bailout> {
         if let Loc::Const(_) = self.peek(depth).loc {
             return Ok(());
@@ -279,7 +284,8 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// Writes a value that needs no card to all elements from `rcx` up to `rax`, which are addresses. Changes `rcx` and `r11`.
+    /// Stores a value that needs no card to all elements from address `rcx` up to address `rax`. Changes `rcx` and
+    /// `r11`.
     fn fill_elements(&mut self, ty: StorageType, v: Storable) {
         let (head, done) = (self.asm.bound(), self.asm.label());
         self.asm.alu(Alu::Cmp, W64, RCX, RAX);
@@ -291,7 +297,7 @@ impl Cx<'_> {
         self.asm.bind(done);
     }
 
-    /// Fills elements of an array with a vector. All operands are popped; traps if they are not elements of one.
+    /// Fills elements of an array with a vector. All operands are popped. Traps if the range is not within the array.
     pub fn fill_vectors(&mut self, array: Operand, first: Operand, value: Operand, count: Operand) {
         const VECTOR: StorageType = StorageType::Val(ValType::V128);
         let log2 = VECTOR.size().trailing_zeros() as u8;

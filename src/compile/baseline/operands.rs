@@ -1,8 +1,9 @@
-//! The operand stack while a function is compiled: where each operand is, and which registers are free.
+//! The operand stack during compilation: where each operand is, and which registers are free.
 //!
-//! An operand has a home in the frame, by its place on the stack. It is there when it has to be: across calls, and wherever
-//! control comes together. In between it stays where it came up: a constant, a local that was not written since, a
-//! register. A register belongs to one operand, or to the instruction that is being emitted.
+//! Each operand has a frame slot, which depends on its position on the stack. The operand is in its slot when it has to
+//! be: across calls and where control flow merges. Otherwise it stays where it was produced: a constant, a local that
+//! was not written since, or a register. A register belongs to one operand, or to the instruction that is being
+//! compiled.
 
 mod copy;
 mod spill;
@@ -23,7 +24,7 @@ pub enum Repr {
     V128,
     /// A reference to a function: an address.
     Func,
-    /// Any other reference, of which stack maps know.
+    /// Any other reference. Stack maps must list it.
     Gc,
 }
 
@@ -40,7 +41,7 @@ impl Repr {
         }
     }
 
-    /// How wide instructions are that work on one; those on vectors have no such choice.
+    /// The width of instructions on this representation. Instructions on vectors do not use it.
     pub fn width(self) -> Width {
         match self {
             Repr::I32 | Repr::F32 | Repr::Gc => W32,
@@ -48,12 +49,12 @@ impl Repr {
         }
     }
 
-    /// Bytes in the frame.
+    /// Size of its frame slot in bytes.
     pub fn size(self) -> u32 {
         if self == Repr::V128 { 16 } else { 8 }
     }
 
-    /// Whether it lives in a register of floats.
+    /// Whether it is kept in a vector register.
     pub fn is_float(self) -> bool {
         matches!(self, Repr::F32 | Repr::F64 | Repr::V128)
     }
@@ -63,14 +64,14 @@ impl Repr {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Loc {
     Slot,
-    /// Bits. The upper half of a narrow one is zero.
+    /// The bits. The upper half of a 32-bit value is zero.
     Const(u64),
-    /// The upper half of a narrow one is zero.
+    /// The upper half of a 32-bit value is zero.
     Gpr(Gpr),
     Xmm(Xmm),
-    /// Where the local is, which was not written since.
+    /// In the frame slot of this local, which was not written since.
     Local(u32),
-    /// A 1 if the condition holds, else 0. Only the topmost operand, and only until the next instruction.
+    /// 1 if the condition holds, else 0. Only for the topmost operand, and only until the next instruction.
     Flags(Cc),
 }
 
@@ -78,17 +79,18 @@ pub enum Loc {
 pub struct Operand {
     pub repr: Repr,
     pub loc: Loc,
-    /// Where its home is, in bytes below the frame pointer.
+    /// Its own frame slot, in bytes below the frame pointer.
     slot: u32,
-    /// If it came up as a local: which, and the place of the one before it on the stack that came up as the same.
+    /// If it was pushed as a local: that local, and the stack position of the previous operand that was pushed as the
+    /// same local.
     reads: Option<(u32, u32)>,
 }
 
-/// No place on the stack.
+/// No stack position.
 const NO_OPERAND: u32 = u32::MAX;
 
 impl Operand {
-    /// What is no operand of the stack.
+    /// A value that is not on the operand stack.
     pub fn new(repr: Repr, loc: Loc) -> Operand {
         debug_assert_ne!(loc, Loc::Slot);
         Operand { repr, loc, slot: 0, reads: None }
@@ -107,16 +109,16 @@ impl Operand {
         self.slot
     }
 
-    /// Whether it is at home, and its home there.
+    /// Whether it is in its frame slot, and that slot is `slot`.
     pub fn is_at(self, slot: u32) -> bool {
         self.loc == Loc::Slot && self.slot == slot
     }
 }
 
-/// Registers for operands. `rax`, `rcx`, `rdx` and `r11` are free in each instruction for its own use, `r14` and `r15` say where the
-/// memory and the context are, the others are the callers'.
+/// Registers for operands. `rax`, `rcx`, `rdx` and `r11` are scratch registers, `r14` and `r15` hold the memory's base
+/// and the context, and the others belong to the caller.
 const GPRS: u16 = 1 << RSI.0 | 1 << RDI.0 | 1 << R8.0 | 1 << R9.0 | 1 << R10.0;
-/// `xmm14` and `xmm15` are free in each instruction.
+/// `xmm14` and `xmm15` are scratch registers.
 const XMMS: u16 = 0x3fff;
 pub const XMM14: Xmm = Xmm(14);
 pub const XMM15: Xmm = Xmm(15);
@@ -124,37 +126,38 @@ pub const XMM15: Xmm = Xmm(15);
 #[derive(Default)]
 pub struct Operands {
     pub stack: Vec<Operand>,
-    /// As many from the bottom are constants or at home.
+    /// This many operands from the bottom are constants or in their frame slots.
     settled: usize,
-    /// Places on the stack of operands that stack maps know.
+    /// Stack positions of the operands that stack maps must list.
     references: Vec<u32>,
-    /// As many of them from the bottom are at home.
+    /// This many of them from the bottom are in their frame slots.
     settled_references: usize,
-    /// As many of them from the bottom are the same as during the last call.
+    /// This many of them from the bottom are unchanged since the last call.
     same_references: usize,
-    /// By local: the place of the uppermost operand that came up as it since it was written, or `NO_OPERAND`. Those below it are linked
-    /// (`Operand::reads`), so what writes a local looks at none that has nothing to do with it.
+    /// By local: the stack position of the topmost operand that was pushed as this local since its last write, or
+    /// `NO_OPERAND`. The operands are linked by `Operand::reads`, so a write to a local visits only its own readers.
     readers: Vec<u32>,
-    /// By register: the place on the stack of the operand that is in it, if one is.
+    /// By register: the stack position of the operand that was put there last.
     in_gprs: [u32; 16],
     in_xmms: [u32; 16],
     free_gprs: u16,
     free_xmms: u16,
-    /// Where locals end, and where the deepest home ends that an operand was ever at, in bytes below the frame pointer.
+    /// The end of the locals and of the deepest frame slot ever used, in bytes below the frame pointer.
     first_slot: u32,
     pub deepest_slot: u32,
 }
 
 impl Operands {
-    /// Homes begin below the locals.
+    /// Frame slots of operands begin below the locals.
     pub fn new(locals: usize, first_slot: u32) -> Operands {
         let readers = vec![NO_OPERAND; locals];
         let (free_gprs, free_xmms, deepest_slot) = (GPRS, XMMS, first_slot);
         Operands { readers, free_gprs, free_xmms, first_slot, deepest_slot, ..Operands::default() }
     }
 
-    /// What stack maps have to know of the references on the stack, for a call: how many from the bottom are the same as during the call
-    /// before; where those are that are at home since, and where others are that happen to be at home.
+    /// The references on the stack for the stack map of a call: how many from the bottom are the same as during the
+    /// previous call, the slots of those that were spilled since then, and the slots of others that happen to be
+    /// spilled.
     pub fn references_of_call(&mut self) -> (usize, Vec<u32>, Vec<u32>) {
         let same = self.same_references;
         let in_slot = |i: &u32| Some(self.stack[*i as usize]).filter(|o| o.loc == Loc::Slot).map(|o| o.slot);
@@ -165,21 +168,21 @@ impl Operands {
         (same, added, others)
     }
 
-    /// Whether no register holds an operand.
+    /// Whether no operand is in a register or in the flags.
     pub fn are_out_of_registers(&self) -> bool {
         let top = self.stack.last().map(|o| o.loc);
         self.in_registers().next().is_none() && !matches!(top, Some(Loc::Flags(_)))
     }
 
-    /// The registers that operands are in, and their places on the stack.
+    /// The registers that hold operands, and the operands' stack positions.
     fn in_registers(&self) -> impl Iterator<Item = (Loc, usize)> {
         let gprs = (0..16).map(|r| (Loc::Gpr(Gpr(r)), self.in_gprs[r as usize] as usize));
         let xmms = (0..16).map(|x| (Loc::Xmm(Xmm(x)), self.in_xmms[x as usize] as usize));
-        // Where one was is remembered also when it is gone.
+        // Entries of operands that have moved or are gone are still in the tables.
         gprs.chain(xmms).filter(|(loc, i)| self.stack.get(*i).is_some_and(|o| o.loc == *loc))
     }
 
-    /// Where the homes of the lowest `height` operands end, in bytes below the frame pointer.
+    /// Where the frame slots of the lowest `height` operands end, in bytes below the frame pointer.
     pub fn end_of(&self, height: usize) -> u32 {
         height.checked_sub(1).map_or(self.first_slot, |top| self.stack[top].slot)
     }
@@ -205,7 +208,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Puts an operand that is somewhere else into a register.
+    /// Moves an operand into a register.
     fn put_in_register(&mut self, i: usize) {
         let o = self.operands.stack[i];
         let loc = match o.repr.is_float() {
@@ -232,13 +235,13 @@ impl Cx<'_> {
         self.push(repr, Loc::Xmm(x));
     }
 
-    /// An operand at its home.
+    /// Pushes an operand that is in its frame slot.
     pub fn push_home(&mut self, repr: Repr) {
         self.push(repr, Loc::Slot);
     }
 
-    /// Takes the top operand; a register of it belongs to the instruction now. What is at home stays readable until the same
-    /// place on the stack is written again.
+    /// Pops the top operand. Its register, if any, now belongs to the instruction. Its frame slot remains readable
+    /// until the same stack position is written again.
     pub fn pop(&mut self) -> Operand {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
@@ -256,7 +259,7 @@ impl Cx<'_> {
         top
     }
 
-    /// Takes the top `n` operands, lowest first.
+    /// Pops the top `n` operands. Returns them lowest first.
     pub fn pop_many(&mut self, n: usize) -> Vec<Operand> {
         let mut all: Vec<Operand> = (0..n).map(|_| self.pop()).collect();
         all.reverse();
@@ -277,7 +280,7 @@ impl Cx<'_> {
         }
     }
 
-    /// A free register. Makes room if there is none. Changes nothing else, nor the flags.
+    /// Allocates a register, spilling an operand if necessary. Changes no other register and no flags.
     pub fn gpr(&mut self) -> Gpr {
         if self.operands.free_gprs == 0 {
             self.evict(true);
@@ -325,7 +328,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Which registers are free, to be set again when code that does not come back is emitted in between.
+    /// The sets of free registers, to be restored after code that leaves the current path.
     pub fn free_registers(&self) -> (u16, u16) {
         (self.operands.free_gprs, self.operands.free_xmms)
     }
@@ -334,7 +337,7 @@ impl Cx<'_> {
         (self.operands.free_gprs, self.operands.free_xmms) = free;
     }
 
-    /// Whether all registers are free that no operand has: none was forgotten.
+    /// Whether every register is free or holds an operand: a register that is neither has leaked.
     pub fn registers_are_accounted_for(&self) -> bool {
         let o = &self.operands;
         let (mut gprs, mut xmms) = (o.free_gprs, o.free_xmms);

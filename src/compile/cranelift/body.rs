@@ -1,4 +1,4 @@
-//! One function: locals, then one instruction after the other, each validated and then given to its family.
+//! One function: locals, then its instructions in order. Each is validated and then translated by its family.
 
 use super::func::{FuncCx, Region, trusted, wasm_signature};
 use super::gc::Repr;
@@ -26,27 +26,27 @@ use wasmparser::{
     BinaryReader, FuncValidator, FuncValidatorAllocations, Operator, OperatorsReader, ValidatorResources,
 };
 
-/// A translated function's extra facts.
+/// Results of the translation besides the function.
 #[derive(Default)]
 pub struct Translated {
-    /// Where the frame keeps the context, if it has to.
+    /// The stack slot of the context, if the frame stores it.
     pub vmctx_slot: Option<StackSlot>,
-    /// Whether it looks at the heap's base.
+    /// Whether the code reads the heap's base.
     pub uses_heap: bool,
 }
 
-/// A body, and how it is translated.
+/// A body and how to translate it.
 pub struct Source<'a> {
     pub index: DefinedFuncIndex,
-    /// The module's.
+    /// The bytes of the whole module.
     pub bytes: &'a [u8],
     pub body: Body,
-    /// `FuncCx::checks_trap`.
+    /// See `FuncCx::checks_trap`.
     pub checks_trap: bool,
 }
 
-/// Validates and translates a body into `func`, which is empty. `None` where that is more work than the settings allow: then not all of
-/// it is validated.
+/// Validates and translates a body into `func`, which must be empty. Returns `None` if this is more work than the
+/// settings allow; the rest of the body is then not validated.
 pub fn translate(
     env: &ModuleEnv<'_>,
     source: Source<'_>,
@@ -80,7 +80,7 @@ pub fn translate(
     let mut run: Option<(Type, Value)> = None;
     for i in ty.params().len() as u32..validator.len_locals() {
         let repr = Repr::of(operand::local(&validator, i));
-        // A run of locals of one type shares its zero.
+        // Consecutive locals of the same type share a zero.
         let zero = match run {
             Some((last, zero)) if last == repr.clif => zero,
             _ => cx.zero(repr.clif),
@@ -108,7 +108,7 @@ pub fn translate(
     Ok(is_small.then_some(Translated { vmctx_slot, uses_heap }))
 }
 
-/// All instructions; false where they are too much.
+/// Translates all instructions. Returns false if they are too much work.
 fn operators(
     cx: &mut FuncCx,
     index: DefinedFuncIndex,
@@ -128,7 +128,7 @@ fn operators(
         cx.b.set_srcloc(SourceLoc::new(offset as u32));
         cx.likely = hints.at(offset as u32 - start);
         if let Operator::BrTable { targets } = &op {
-            // Each target is passed the same operands, and is some work itself.
+            // Each target is passed the same operands, and adds some work itself.
             cx.shape.passed += targets.len() as u64 * (3 + control::passed(cx, targets.default()) as u64);
             if is_too_much(cx) {
                 return Ok(false);
@@ -159,12 +159,12 @@ fn declare_local(cx: &mut FuncCx, repr: Repr, value: Value) {
     cx.locals.push(var);
 }
 
-/// Writes the context into the frame at the function's start, for whoever is called and asks which instance called, and for
-/// the collector.
+/// Stores the context into the frame at the function's start, for the collector and for callees that look up their
+/// caller's instance.
 fn keep_context(cx: &mut FuncCx, entry: Block) -> StackSlot {
     let slot = cx.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
     let vmctx = cx.vmctx;
-    // In a region of its own: a store without one would end what is known of all memory.
+    // This has its own alias region: a store without one would invalidate what Cranelift knows about all memory.
     let flags = cx.in_region(trusted(), Region::Frame);
     let mut cursor = FuncCursor::new(cx.b.func).at_first_insertion_point(entry);
     let address = cursor.ins().stack_addr(I64, slot, 0);
@@ -172,11 +172,11 @@ fn keep_context(cx: &mut FuncCx, entry: Block) -> StackSlot {
     slot
 }
 
-/// One validated instruction. A line an opcode; what it does is in its family.
+/// One validated instruction, one line per opcode. Its family translates it.
 #[rustfmt::skip]
 fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
     use Operator as O;
-    // Control instructions are counted also where they can not be reached.
+    // Control instructions must be counted even if they are unreachable.
     match op {
         O::Block { blockty } => { control::block(cx, *blockty); return Ok(()) }
         O::Loop { blockty } => { control::loop_(cx, *blockty); return Ok(()) }
@@ -216,7 +216,7 @@ fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> Result<()> {
         O::RefI31 => reference::i31(cx),
         O::I31GetS => reference::i31_get(cx, true),
         O::I31GetU => reference::i31_get(cx, false),
-        // Both sides are represented alike.
+        // Both types have the same representation.
         O::AnyConvertExtern | O::ExternConvertAny => {}
         O::BrOnNull { relative_depth } => control::br_on_null(cx, *relative_depth),
         O::BrOnNonNull { relative_depth } => control::br_on_non_null(cx, *relative_depth),

@@ -1,11 +1,12 @@
-//! Where an access to a memory goes, and what is checked before it.
+//! The address of a memory access, and the checks before it.
 //!
-//! Behind the addresses that a memory may ever use is a guard, which is never mapped: an access whose offset is smaller than the
-//! guard is out of bounds by a fault, if its index alone leads into the memory's reservation. A 32-bit index always does. A
-//! 64-bit one is compared with the reservation's size, which never changes: the comparison is the same for all accesses of
-//! one index, whatever their offsets and the memory's growth, so that one of them is left. With explicit checks, large offsets,
-//! or pages smaller than the system's, the comparison is with the memory's length. Where memories may move, nothing is reserved
-//! that a guard could follow: all accesses are compared with the length, and the memory's address is read like its length.
+//! A guard follows the addresses that a memory can ever use; it is never mapped. If the offset is smaller than the
+//! guard, an access out of bounds faults, provided that its index alone is within the memory's reservation. A 32-bit
+//! index always is. A 64-bit index is compared with the size of the reservation, which never changes: the comparison is
+//! the same for all accesses with one index, whatever their offsets and however the memory grows, so that only one of
+//! them remains. With explicit checks, large offsets, or pages smaller than the system's, accesses are compared with
+//! the memory's length. If memories may move, there is no reservation that a guard could follow: all accesses are
+//! compared with the length, and the memory's address is loaded before each access, like its length.
 
 use super::func::{FuncCx, Region, trap_code};
 use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
@@ -19,7 +20,7 @@ use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, MemFlagsDa
 use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
-/// Where an access goes: flags, address, and an offset for the instruction.
+/// The address of an access: flags, address, and an immediate offset for the instruction.
 pub type Address = (MemFlagsData, Value, i32);
 
 /// An index, a size or a length as a 64-bit number.
@@ -27,19 +28,19 @@ pub fn widen(cx: &mut FuncCx, v: Value, ty: IndexType) -> Value {
     if ty.is_64() { v } else { cx.b.ins().uextend(I64, v) }
 }
 
-/// A 64-bit size as what WebAssembly gets. All bits set stay so.
+/// A 64-bit size as a result for WebAssembly. A value of -1 stays -1.
 pub fn narrow(cx: &mut FuncCx, v: Value, ty: IndexType) -> Value {
     if ty.is_64() { v } else { cx.b.ins().ireduce(cranelift_codegen::ir::types::I32, v) }
 }
 
-/// Takes an index off the stack and makes it the address of `size` bytes, checked here or by the guard.
+/// Pops an index and returns the address of `size` bytes there, checked here or by the guard.
 pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
     let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
     let memory = MemoryIndex::from_u32(memory);
     let ty = cx.env.info.memories[memory];
     let index = cx.pop();
     let index = widen(cx, index, ty.index);
-    // The whole span from the byte at the index on. No memory is as large as the largest number.
+    // The number of bytes from the index to the access's end. Saturation is harmless: no memory is that large.
     let span = m.offset.saturating_add(size);
     let guarded = cx.env.settings.guards_memories() && ty.has_whole_pages() && span <= MEMORY_GUARD;
     if !guarded {
@@ -63,7 +64,7 @@ pub fn address(cx: &mut FuncCx, m: &MemArg, size: u64) -> Address {
     }
 }
 
-/// Whether an index is less than 2^32, as far as it is plain to see: every guarded memory reserves so much.
+/// Whether an index is obviously less than 2^32: every guarded memory reserves this much.
 fn is_short(cx: &FuncCx, index: Value) -> bool {
     let dfg = &cx.b.func.dfg;
     let Some(inst) = dfg.value_def(dfg.resolve_aliases(index)).inst() else { return false };
@@ -74,11 +75,11 @@ fn is_short(cx: &FuncCx, index: Value) -> bool {
     }
 }
 
-/// Compares with the memory's length: `span` bytes from the index on.
+/// Checks that `span` bytes from the index on are within the memory's length.
 fn check_length(cx: &mut FuncCx, memory: MemoryIndex, ty: &MemoryType, index: Value, span: u64) {
     let length = length(cx, memory);
     if !ty.index.is_64() {
-        // Two 32-bit numbers and a size can not overflow.
+        // Two 32-bit numbers and a size cannot overflow.
         let end = cx.b.ins().iadd_imm_s(index, span as i64);
         let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
         return cx.trapnz(outside, Trap::MemoryOutOfBounds);
@@ -93,7 +94,7 @@ fn check_length(cx: &mut FuncCx, memory: MemoryIndex, ty: &MemoryType, index: Va
     cx.trapnz(outside, Trap::MemoryOutOfBounds);
 }
 
-/// The address of `len` bytes from the index `at` on, both of 64 bits, checked here.
+/// The address of `len` bytes from the index `at` on, with an explicit check. Both are 64-bit values.
 pub fn range(cx: &mut FuncCx, memory: MemoryIndex, at: Value, len: Value) -> Value {
     let length = length(cx, memory);
     let outside = if cx.env.info.memories[memory].index.is_64() {
@@ -102,7 +103,7 @@ pub fn range(cx: &mut FuncCx, memory: MemoryIndex, at: Value, len: Value) -> Val
         let last = cx.b.ins().isub(length, len);
         cx.b.ins().icmp(IntCC::UnsignedGreaterThan, at, last)
     } else {
-        // Neither is wider than 32 bits: a length is of the smaller type.
+        // Both are at most 32 bits wide: a length has the smaller of the index types.
         let end = cx.b.ins().iadd(at, len);
         cx.b.ins().icmp(IntCC::UnsignedGreaterThan, end, length)
     };
@@ -111,14 +112,14 @@ pub fn range(cx: &mut FuncCx, memory: MemoryIndex, at: Value, len: Value) -> Val
     cx.b.ins().iadd(base, at)
 }
 
-/// A field of the context's place for a memory. It never changes.
+/// A field of the context's entry for a memory. It never changes.
 fn slot_field(cx: &mut FuncCx, memory: MemoryIndex, field: usize) -> Value {
     let vmctx = cx.vmctx;
     let slot = cx.env.layout.memory(memory);
     cx.load_constant(I64, vmctx, slot + field as u32)
 }
 
-/// A field of the memory itself, as it is now.
+/// The current value of a field of the memory itself.
 fn field(cx: &mut FuncCx, memory: MemoryIndex, field: usize) -> Value {
     let at = slot_field(cx, memory, offset_of!(VmMemorySlot, memory));
     cx.load_vm(I64, at, field as u32)
@@ -132,7 +133,7 @@ fn base(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
     }
 }
 
-/// Bytes in the memory now.
+/// The memory's current length in bytes.
 pub fn length(cx: &mut FuncCx, memory: MemoryIndex) -> Value {
     field(cx, memory, offset_of!(VmMemory, length))
 }

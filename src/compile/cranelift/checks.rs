@@ -1,10 +1,11 @@
-//! Checks where faults may not be used. A check that fails calls a builtin; as a block of its own for each check, that call made
-//! compilation several times as expensive. So Cranelift gets the instructions that it gets where faults may be used, `trapz` and `trapnz`,
-//! which become conditional jumps to instructions after the code that would fault. Here these jumps are given other targets:
-//! calls of code at the function's end, one for each kind of trap, which goes on to the builtin. Their return addresses say which check failed.
+//! Explicit checks, for configurations without faults. A check that fails calls a builtin. A block for each of these
+//! calls would make compilation several times as slow. So Cranelift gets the same instructions as with faults, `trapz`
+//! and `trapnz`. They become conditional jumps to trap instructions after the code. This file redirects each of these
+//! jumps to a call instruction at the function's end. It calls shared code, one piece per kind of trap, which continues
+//! with the builtin. The return address of the call says which check failed.
 //!
-//! Which jump leads to such an instruction is found by its distance. That bytes of something else look like that jump is possible; then
-//! there are two, and the function is compiled again with blocks.
+//! The jump to a trap instruction is found by its displacement. Other bytes can look like that jump. If there are two
+//! candidates, the function is compiled again with blocks.
 
 use crate::abi::builtin::Builtin;
 use crate::abi::code::{CallSite, TrapSite};
@@ -14,20 +15,20 @@ use crate::compile::code::CompiledFunc;
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
-/// The instruction that faults, and a conditional jump: two bytes of opcode, and 32 bits of distance from its end.
+/// The instruction that faults, and the size of a conditional jump: two bytes of opcode and a 32-bit displacement.
 const UD2: [u8; 2] = [0x0f, 0x0b];
 const JCC_SIZE: usize = 6;
 
-/// Bytes of bodies that have few checks at most. These are blocks, since the frame of a function would otherwise keep the context for
-/// them: of one that only loads something that is a quarter of a nanosecond for each call.
+/// Bodies of fewer bytes have few checks and use blocks. Otherwise each of these functions would have to save its
+/// context in its frame. In a function that only loads a value, this costs a quarter of a nanosecond per call.
 const SHORT: usize = 40;
 
-/// Whether checks are instructions that trap at first, in a body of `size` bytes where faults may not be used.
+/// Whether checks in a body of `size` bytes are first compiled as trap instructions, if faults may not be used.
 pub fn are_calls(size: usize) -> bool {
     cfg!(target_arch = "x86_64") && size >= SHORT
 }
 
-/// Makes calls of all checks. False, with nothing changed, if it is not certain where they are.
+/// Turns all checks into calls. Returns false and changes nothing if it is uncertain where the checks are.
 pub fn call_instead(func: &mut CompiledFunc) -> bool {
     let faults = |t: &TrapSite| func.text[t.at as usize..].starts_with(&UD2);
     let (checks, others): (Vec<TrapSite>, Vec<TrapSite>) = func.traps.iter().copied().partition(faults);
@@ -49,7 +50,7 @@ pub fn call_instead(func: &mut CompiledFunc) -> bool {
         let code = asm.here();
         calls.into_iter().for_each(|at| asm.patch(at, code.wrapping_sub(at + 4)));
         asm.mov(W64, RDI, at(RBP, -(func.vmctx_below_fp as i32)));
-        // The last bit there is the collector's.
+        // Bit 0 belongs to the collector.
         asm.alu_imm(Alu::And, W64, RDI, -2);
         asm.mov_imm(RSI, trap as u64);
         asm.mov(W64, RAX, at(RDI, offset_of!(VmContext, builtins) as i32));
@@ -60,7 +61,7 @@ pub fn call_instead(func: &mut CompiledFunc) -> bool {
     true
 }
 
-/// Where the one jump is that leads to each of these instructions.
+/// For each trap instruction, the one jump to it. Returns `None` if an instruction does not have exactly one.
 fn jumps_to(text: &[u8], checks: &[TrapSite]) -> Option<Vec<u32>> {
     let mut jumps = vec![None; checks.len()];
     for at in 0..text.len().saturating_sub(JCC_SIZE) {
@@ -97,7 +98,7 @@ mod tests {
         // jbe +4; jne +0; ud2; ud2
         let text = [0x0f, 0x86, 8, 0, 0, 0, 0x0f, 0x85, 0, 0, 0, 0, 0x0f, 0x0b, 0x0f, 0x0b, 0, 0, 0, 0];
         assert_eq!(jumps_to(&text, &[site(12), site(14)]), Some(vec![6, 0]));
-        // To one of them leads none.
+        // No jump leads to one of them.
         assert_eq!(jumps_to(&text, &[site(12), site(16)]), None);
     }
 

@@ -1,4 +1,4 @@
-//! Functions one after the other: what is reused from one to the next.
+//! Compiles functions one after the other and reuses allocations.
 
 use super::body::{self, Source, Translated};
 use super::{checks, finished, stack_check, trampoline, work};
@@ -20,21 +20,21 @@ use cranelift_frontend::FunctionBuilderContext;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmparser::FuncValidatorAllocations;
 
-/// Compiles functions, one after the other: what is reused from one to the next.
+/// Compiles functions one after the other. The allocations of one are reused for the next.
 pub struct FuncCompiler {
     context: Context,
     builder: FunctionBuilderContext,
     allocations: FuncValidatorAllocations,
     control: ControlPlane,
-    /// Bytes that functions may have needed since it was asked whether there are some.
+    /// An upper bound for the bytes that functions have needed since the last check of the available memory.
     needed: usize,
 }
 
-/// Memory that translating takes for each byte of a body, in bytes.
+/// Bytes of memory that translation takes for each byte of a body.
 const MEMORY_FOR_BYTE: usize = 1 << 10;
-/// Whether there is memory is asked after so many bytes.
+/// The available memory is checked each time functions may have used this many bytes.
 const ASK_AFTER: usize = 32 << 20;
-/// What is asked for at least.
+/// The minimum number of bytes that must be available.
 const AT_LEAST: usize = 8 << 20;
 
 impl Default for FuncCompiler {
@@ -50,8 +50,8 @@ impl Default for FuncCompiler {
 }
 
 impl FuncCompiler {
-    /// Validates and compiles a body of a module's `bytes`, on a large stack. A panic of the compiler's is an error. `None` where that is
-    /// more work than the settings allow: then not all of it is validated.
+    /// Validates and compiles a body of the module `bytes`, on a large stack. A panic of the compiler becomes an error.
+    /// Returns `None` if this is more work than the settings allow; the rest of the body is then not validated.
     pub fn compile(
         &mut self,
         env: &ModuleEnv<'_>,
@@ -62,7 +62,7 @@ impl FuncCompiler {
         let result = catch_unwind(AssertUnwindSafe(|| self.try_compile(env, i, bytes, body)));
         let result = result.unwrap_or_else(|_| Err(panicked(env, i)));
         if !matches!(result, Ok(Some(_))) {
-            // What was given up halfway is not fit for the next function.
+            // A state that was left halfway must not be used for the next function.
             *self = FuncCompiler::default();
         }
         result
@@ -93,8 +93,8 @@ impl FuncCompiler {
         compiled.prepend_entry(self.generate(env, i, &Translated::default())?, i).map(Some)
     }
 
-    /// An error if there is no memory. What is allocated when a function is compiled can not fail alone, so it is asked before, though
-    /// others may take what there is.
+    /// Fails if there is not enough memory. A failed allocation during compilation cannot be handled, so the memory is
+    /// checked before. Other threads can still take it afterwards.
     fn ask_for(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, bytes: usize) -> Result<()> {
         self.needed = self.needed.saturating_add(bytes);
         if self.needed < ASK_AFTER {
@@ -119,12 +119,13 @@ impl FuncCompiler {
         self.generate(env, i, &translated).map(Some)
     }
 
-    /// The ways in and out for a function type.
+    /// Compiles the trampolines for a function type.
     pub fn trampoline(&mut self, isa: &dyn TargetIsa, ty: &FuncType) -> Result<Trampolines> {
         trampoline::compile(isa, ty, &mut self.context, &mut self.builder)
     }
 
-    /// Of the last function as Cranelift has it: instructions, what they refer to, and what stack maps have of it; and blocks.
+    /// Sizes of the last function in Cranelift's representation: its instructions with their operands and stack map
+    /// entries, and its blocks.
     #[cfg(test)]
     pub(in crate::compile) fn size(&self) -> (usize, usize) {
         let func = &self.context.func;
@@ -133,7 +134,7 @@ impl FuncCompiler {
         (insts.map(|i| 1 + values(i)).sum(), func.layout.blocks().count())
     }
 
-    /// Machine code of the function in the context.
+    /// Generates machine code for the function in the context.
     fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, facts: &Translated) -> Result<CompiledFunc> {
         if let Err(e) = self.context.compile(env.isa, &mut self.control) {
             let f = env.info.func_index(i);

@@ -1,4 +1,4 @@
-//! What Cranelift made of a function, as the engine has it.
+//! Converts Cranelift's result to a `CompiledFunc`.
 
 use super::body::Translated;
 use super::func::{DEFINED_FUNCS, NEVER};
@@ -53,19 +53,19 @@ fn try_of(call: &FinalizedMachCallSite<'_>) -> Option<TryCall> {
     Some(TryCall { return_at: call.ret_addr, sp_below_fp, handlers })
 }
 
-/// How far below the frame pointer a stack slot is.
+/// The position of a stack slot, in bytes below the frame pointer.
 pub fn below_fp(code: &CompiledCode, slot: StackSlot) -> u32 {
     let layout = code.buffer.frame_layout().expect("every compiled function has a frame layout");
     layout.frame_to_fp_offset - layout.stackslots[slot].offset
 }
 
-/// Slots are told by their distance from the stack pointer, which is as far below the frame pointer as the frame is long.
+/// Adds a stack map. Cranelift counts slots from the stack pointer, which is `span` bytes below the frame pointer.
 fn put_stack_map(maps: &mut StackMaps, (at, span, map): &(u32, u32, UserStackMap)) {
     let slots: Vec<u32> = map.entries().map(|(_, offset)| span - offset).collect();
     maps.push_all(*at, &slots);
 }
 
-/// The byte offset in the module of the instruction that machine code at `offset` comes from.
+/// The byte offset in the module of the instruction from which the machine code at `offset` was generated.
 fn wasm_offset(locs: &[MachSrcLoc<cranelift_codegen::Final>], offset: u32) -> u32 {
     let i = locs.partition_point(|l| l.start <= offset);
     match i.checked_sub(1).map(|i| &locs[i]) {

@@ -1,4 +1,4 @@
-//! The context in which one function is translated: the operand stack, and how to reach what belongs to the instance.
+//! The context in which one function is translated: the operand stack, and access to the instance's data.
 
 use super::layout::Edge;
 use super::poll::Poll;
@@ -22,7 +22,7 @@ use std::mem::offset_of;
 /// Disjoint kinds of memory, for alias analysis.
 #[derive(Clone, Copy, Debug)]
 pub enum Region {
-    /// Contexts and what hangs from them.
+    /// Contexts and the structs they point to.
     Vm,
     Memory,
     Table,
@@ -34,15 +34,15 @@ pub enum Region {
     /// Elements of arrays, by size.
     Element(u32),
     Card,
-    /// The place where machine code allocates.
+    /// The store's `VmNursery`.
     Nursery,
-    /// The context's place in the frame.
+    /// The frame slot with the context.
     Frame,
 }
 
-/// Field offsets share this many regions: many regions make Cranelift slow.
+/// Fields of all offsets share this many regions: many regions make Cranelift slow.
 const FIELD_REGIONS: u32 = 16;
-/// So do the spilled references.
+/// Spilled references share this many regions, too.
 const SPILL_REGIONS: u32 = 16;
 
 impl Region {
@@ -57,7 +57,7 @@ impl Region {
             Region::Nursery => 6,
             Region::Frame => 7,
             Region::Element(size) => 8 + size.trailing_zeros(),
-            // Wider fields than four bytes do not overlap others of their object either.
+            // A field of more than four bytes does not overlap other fields of its object either.
             Region::Field(offset) => 13 + offset / 4 % FIELD_REGIONS,
         }
     }
@@ -71,39 +71,40 @@ pub struct FuncCx<'m, 'f> {
     pub b: FunctionBuilder<'f>,
     pub env: &'m ModuleEnv<'m>,
     pub vmctx: Value,
-    /// Operands. A v128 may have any vector type here.
+    /// The operand stack. A v128 can have any vector type here.
     pub stack: Vec<Value>,
     pub control: Vec<super::op::control::Frame>,
-    /// The `try_table`s around the present place, outermost first.
+    /// The `try_table`s around the current instruction, outermost first.
     pub tries: Vec<super::op::exception::Try>,
-    /// Holds an exception while it is told who catches it; there when something needs it.
+    /// Holds an exception while code selects its handler; created when it is needed.
     pub thrown: Option<StackSlot>,
-    /// Whether the present place can be reached; if not, nothing is emitted.
+    /// Whether the current instruction is reachable; if not, nothing is emitted.
     pub reachable: bool,
     /// By local index, parameters first.
     pub locals: Vec<Variable>,
-    /// Whether this function may leave its instance, so that its frame has to name it.
+    /// Whether this function can leave its instance. If so, its frame stores the context.
     pub leaves_instance: bool,
     /// Whether it has references to objects, which its frame holds during calls.
     pub holds_references: bool,
-    /// Whether it calls what may return.
+    /// Whether it contains calls that can return.
     pub calls: bool,
-    /// Whether it looks at the heap's base.
+    /// Whether it reads the heap's base.
     pub uses_heap: bool,
-    /// Whether checks are instructions that trap: where faults may be used, and where `checks` makes calls of them afterwards.
+    /// Whether checks are instructions that trap: if faults may be used, or if `checks` turns them into calls
+    /// afterwards.
     pub checks_trap: bool,
-    /// Whether there are such checks where faults may not be used.
+    /// Whether there are such checks although faults may not be used.
     pub has_checks: bool,
-    /// The static type of the reference that the present instruction looks into or casts (`operand::inspected_operand`).
+    /// The static type of the reference that the current instruction accesses or casts (`operand::inspected_operand`).
     pub operand: RefType,
-    /// Whether the branch that the present instruction makes is likely, if its module says so.
+    /// Whether the branch of the current instruction is likely, if its module has a hint.
     pub likely: Option<bool>,
     pub unlikely: Vec<Edge>,
-    /// Calls that are emitted last (`poll`).
+    /// Calls that are emitted at the end (`poll`).
     pub polls: Vec<Poll>,
-    /// What counts for the work of compiling it.
+    /// What the estimate of the compilation work depends on.
     pub shape: Shape,
-    /// Loops around the present place.
+    /// The number of loops around the current instruction.
     pub loops: u64,
     regions: [Option<AliasRegion>; Region::COUNT],
     sigs: HashMap<TypeIndex, SigRef>,
@@ -119,7 +120,7 @@ pub fn clif_type(t: ValType) -> Type {
         ValType::F32 => F32,
         ValType::F64 => F64,
         ValType::V128 => I8X16,
-        // References to objects are offsets in the heap, those to functions are addresses.
+        // References to objects are offsets in the heap, references to functions are addresses.
         ValType::Ref(r) if r.top() != Top::Func => I32,
         ValType::Ref(_) => I64,
     }
@@ -134,18 +135,18 @@ pub fn wasm_signature(ty: &FuncType) -> Signature {
     sig
 }
 
-/// Whether some results travel in memory (`abi::convention`).
+/// Whether some results are returned in memory (`abi::convention`).
 pub fn results_in_memory(ty: &FuncType) -> bool {
     let floats = ty.results().iter().filter(|t| matches!(t, ValType::F32 | ValType::F64 | ValType::V128)).count();
     floats > FLOAT_REGISTERS || ty.results().len() - floats > INT_RESULTS
 }
 
-/// Cranelift's code of a trap. Ours are its user codes.
+/// Cranelift's code for a trap. Our traps are user codes.
 pub fn trap_code(t: Trap) -> TrapCode {
     TrapCode::unwrap_user(t as u8)
 }
 
-/// Cranelift's code of a trap that never happens: after a call that does not return.
+/// Cranelift's code for a trap that is never reached, after a call that does not return.
 pub const NEVER: TrapCode = TrapCode::unwrap_user(250);
 
 /// Flags of an access to runtime structs: never faults, always aligned.
@@ -199,7 +200,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
     pub fn pop(&mut self) -> Value {
         self.stack.pop().expect("validated")
     }
-    /// The lower and the upper operand.
+    /// Pops two operands. Returns the lower one first.
     pub fn pop2(&mut self) -> (Value, Value) {
         let b = self.pop();
         (self.pop(), b)
@@ -209,7 +210,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         let (a, b) = self.pop2();
         (a, b, c)
     }
-    /// A v128 operand as a vector of type `ty`.
+    /// Pops a v128 operand as a vector of type `ty`.
     pub fn pop_as(&mut self, ty: Type) -> Value {
         let v = self.pop();
         self.cast(v, ty)
@@ -227,12 +228,12 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.b.ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), v)
     }
 
-    /// A value as it travels between blocks and functions: vectors are I8X16.
+    /// A value in its type for blocks and functions: vectors are I8X16.
     pub fn canonical(&mut self, v: Value) -> Value {
         if self.b.func.dfg.value_type(v).is_vector() { self.cast(v, I8X16) } else { v }
     }
 
-    /// The top `n` operands, made canonical; they stay on the stack.
+    /// Makes the top `n` operands canonical and returns them. They stay on the stack.
     pub fn canonical_top(&mut self, n: usize) -> Vec<BlockArg> {
         let from = self.stack.len() - n;
         self.shape.passed += n as u64;
@@ -243,7 +244,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.stack[from..].iter().map(|v| BlockArg::Value(*v)).collect()
     }
 
-    /// Zero, or null.
+    /// The zero or null constant of a type.
     pub fn zero(&mut self, ty: Type) -> Value {
         match ty {
             F32 => self.b.ins().f32const(0.0),
@@ -256,7 +257,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         }
     }
 
-    /// The flags for an access to a kind of memory.
+    /// The flags for an access to a region of memory.
     pub fn in_region(&mut self, flags: MemFlagsData, r: Region) -> MemFlagsData {
         let number = r.number();
         let region = *self.regions[number as usize].get_or_insert_with(|| {
@@ -266,7 +267,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         flags.with_alias_region(Some(region))
     }
 
-    /// Loads a field of the context, or of something it leads to, that never changes.
+    /// Loads a field that never changes from the context or from a struct it points to.
     pub fn load_constant(&mut self, ty: Type, base: Value, offset: u32) -> Value {
         let flags = self.in_region(constant(), Region::Vm);
         self.b.ins().load(ty, flags, base, offset as i32)
@@ -303,7 +304,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         }
     }
 
-    /// Traps here. Ends the block.
+    /// Emits a trap and ends the block.
     pub fn trap(&mut self, t: Trap) {
         if self.env.settings.signals {
             self.b.ins().trap(trap_code(t));
@@ -312,13 +313,13 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         }
     }
 
-    /// Raises through the builtin. Ends the block.
+    /// Emits a call of the builtin that raises a trap, and ends the block.
     fn raise(&mut self, t: Trap) {
         let code = self.b.ins().iconst(I32, t as i64);
         self.raise_by(Builtin::raise_trap, &[code]);
     }
 
-    /// Calls a builtin that does not return. Ends the block.
+    /// Emits a call of a builtin that does not return, and ends the block.
     pub fn raise_by(&mut self, builtin: Builtin, args: &[Value]) {
         let calls = self.calls;
         self.call_builtin(builtin, args);
@@ -326,7 +327,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.b.ins().trap(NEVER);
     }
 
-    /// Emits `f` in a cold block that is entered if `condition` is not 0 and does not come back.
+    /// Emits `f` in a cold block that is entered if `condition` is not 0. The block does not return to the main path.
     pub fn cold_if(&mut self, condition: Value, f: impl FnOnce(&mut Self)) {
         let cold = self.b.create_block();
         let next = self.b.create_block();
@@ -339,7 +340,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.b.switch_to_block(next);
     }
 
-    /// The signature of a type of the module, imported once per function.
+    /// The signature of one of the module's types, imported once per function.
     pub fn signature(&mut self, ty: TypeIndex) -> SigRef {
         if let Some(s) = self.sigs.get(&ty) {
             return *s;
@@ -349,7 +350,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         sig
     }
 
-    /// A function of this module, to be called directly.
+    /// A function of this module for direct calls.
     pub fn defined_func(&mut self, f: FuncIndex) -> FuncRef {
         if let Some(r) = self.funcs.get(&f) {
             return *r;
@@ -363,7 +364,7 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         r
     }
 
-    /// Calls a builtin with this instance's context. Gives its result, if it has one.
+    /// Calls a builtin with this instance's context. Returns its result, if it has one.
     pub fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
         let (sig, address) = self.builtin(builtin);
         self.calls = true;
@@ -374,8 +375,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
         self.b.inst_results(call).first().copied()
     }
 
-    /// Calls a builtin for bytes whose number is the last argument; `pieces` does the same where stores can be interrupted, and there is
-    /// more than one piece.
+    /// Calls a builtin that works on bytes; the last argument is their number. If stores can be interrupted and there
+    /// is more than one piece, calls `pieces`, which does the same in pieces.
     pub fn call_in_bulk(&mut self, whole: Builtin, pieces: Builtin, args: &[Value]) {
         if !self.env.settings.interruption {
             self.call_builtin(whole, args);
@@ -412,7 +413,8 @@ impl<'m, 'f> FuncCx<'m, 'f> {
             }
         };
         let vmctx = self.vmctx;
-        // Not to be moved: most of these calls are in cold blocks, whose loads must not end up in front of hot loops.
+        // Must not be moved: most of these calls are in cold blocks, and their loads must not be hoisted before hot
+        // loops.
         let flags = self.in_region(trusted().with_readonly(), Region::Vm);
         let table = self.b.ins().load(I64, flags, vmctx, offset_of!(VmContext, builtins) as i32);
         let address = self.b.ins().load(I64, flags, table, builtin as i32 * 8);

@@ -1,8 +1,10 @@
-//! References to objects in machine code. For Cranelift this is the only file that loads, stores and allocates them: `GcVal` and `Place`
-//! can be made only here, so a reference that no stack map knows of, and a store without its card, do not compile.
+//! References to objects in optimized code. The methods here emit their loads, stores and allocations. Only this file
+//! can construct a `GcVal` or a `Place`, so code that uses these types cannot forget a stack map or a card. The types
+//! do not prevent other files from emitting a load or store of a raw `Value`.
 //!
-//! A reference is the 32-bit offset of its object in the heap. Values that live across a call are spilled there and read
-//! back, so that a collection may move what they refer to; addresses made from them are never kept across a call.
+//! A reference is the 32-bit offset of its object in the heap. References that are live across a call are spilled and
+//! reloaded, so that a collection can move their objects. Addresses computed from references are never kept across a
+//! call.
 
 use super::func::{FuncCx, Region, trap_code, trusted};
 use crate::abi::builtin::Builtin;
@@ -17,8 +19,8 @@ use cranelift_codegen::ir::types::{F32, F64, I8X16, I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
 use std::mem::offset_of;
 
-/// A reference to an object, null or an i31; stack maps know it if it may be an object. It is made where it is declared to them, and
-/// nowhere else:
+/// A reference to an object, null or an i31. If it can be an object, stack maps list it: it is declared to them when it
+/// is constructed, and it can only be constructed here:
 ///
 /// ```no_run
 /// # use wrt::internals::*;
@@ -35,14 +37,14 @@ use std::mem::offset_of;
 #[derive(Clone, Copy)]
 pub struct GcVal(Value);
 
-/// What an operand may be besides an object.
+/// What an operand can be besides an object.
 #[derive(Clone, Copy, Default)]
 pub struct Unsure {
     pub null: bool,
     pub i31: bool,
 }
 
-/// Where a reference at rest is, and its card.
+/// The address of a stored reference, and its card.
 #[derive(Clone, Copy)]
 pub struct Place {
     address: Value,
@@ -59,7 +61,8 @@ impl GcVal {
 }
 
 impl FuncCx<'_, '_> {
-    /// A value that is a reference by its type: a parameter of a function or block, a result of a call.
+    /// Turns a value whose type is a reference into a `GcVal`: a parameter of a function or block, or a result of a
+    /// call.
     pub fn adopt_gc(&mut self, v: Value) -> GcVal {
         debug_assert_eq!(self.b.func.dfg.value_type(v), I32);
         self.b.declare_value_needs_stack_map(v);
@@ -68,7 +71,7 @@ impl FuncCx<'_, '_> {
         GcVal(v)
     }
 
-    /// An operand whose type says that it is a reference; it was adopted before it was pushed.
+    /// Pops an operand whose type is a reference. It was adopted before it was pushed.
     pub fn pop_gc(&mut self) -> GcVal {
         GcVal(self.pop())
     }
@@ -77,7 +80,7 @@ impl FuncCx<'_, '_> {
         self.push(v.0);
     }
 
-    /// An i31 with the low bits of a number. It is no object, so no stack map has to know it.
+    /// An i31 with the low bits of a number. It is no object, so stack maps do not list it.
     pub fn i31(&mut self, v: Value) -> GcVal {
         let shifted = self.b.ins().ishl_imm_u(v, 1);
         GcVal(self.b.ins().bor_imm_u(shifted, 1))
@@ -90,14 +93,15 @@ impl FuncCx<'_, '_> {
         self.load_constant(I64, vmctx, offset_of!(VmContext, heap) as u32)
     }
 
-    /// The address of an object. Not for long: the next call may move it.
+    /// The address of an object. It is valid only until the next call, which can move the object.
     fn address(&mut self, r: Value) -> Value {
         let base = self.heap();
         let offset = self.b.ins().uextend(I64, r);
         self.b.ins().iadd(base, offset)
     }
 
-    /// The flags of an access to an object that traps if the reference is null: by the fault, where faults may be used.
+    /// The flags for an access to an object that traps if the reference is null. If faults may be used, the access
+    /// itself traps.
     fn checked(&mut self, r: Value, region: Region, nullable: bool) -> MemFlagsData {
         let flags = self.in_region(trusted(), region);
         if !nullable {
@@ -110,8 +114,8 @@ impl FuncCx<'_, '_> {
         flags
     }
 
-    /// The id of the type of the object that an operand refers to, 64 bits, as an offset; 0 if it is what it is not sure not to
-    /// be. Without a branch, so that one load serves a chain of casts.
+    /// The 64-bit type id, an offset, of the object that an operand refers to; 0 for null and i31s, as far as `unsure`
+    /// says that the operand can be one. There is no branch, so one load serves a chain of casts.
     pub fn object_type(&mut self, r: Value, unsure: Unsure) -> Value {
         let flags = self.in_region(trusted(), Region::Header);
         let mut address = self.address(r);
@@ -119,7 +123,7 @@ impl FuncCx<'_, '_> {
             Unsure { null: false, i31: false } => None,
             Unsure { null: true, i31: false } => Some(self.b.ins().icmp_imm_u(IntCC::Equal, r, 0)),
             Unsure { null: false, i31: true } => Some(self.b.ins().band_imm_u(r, 1)),
-            // An object's offset is even and not 0: the half of it, less one, is small.
+            // The offset of an object is even and not 0, so half of it, minus one, is small.
             Unsure { null: true, i31: true } => {
                 let half = self.b.ins().rotr_imm_u(r, 1);
                 let less = self.b.ins().iadd_imm_s(half, -1);
@@ -127,7 +131,7 @@ impl FuncCx<'_, '_> {
             }
         };
         if let Some(other) = other {
-            // The first descriptor's place is zero, its supertypes and kind as well.
+            // The first word of the first descriptor is zero, and so are its supertypes and kind.
             let vmctx = self.vmctx;
             let types = self.load_constant(I64, vmctx, offset_of!(VmContext, types) as u32);
             address = self.b.ins().select(other, types, address);
@@ -135,27 +139,28 @@ impl FuncCx<'_, '_> {
         self.b.ins().uload32(flags, address, 0)
     }
 
-    /// Elements of an array; traps if it is null.
+    /// The length of an array. Traps if the array is null.
     pub fn array_len(&mut self, array: GcVal, nullable: bool) -> Value {
         let flags = self.checked(array.0, Region::Header, nullable);
         let address = self.address(array.0);
         self.b.ins().load(I32, flags, address, 4)
     }
 
-    /// A field of a structure, which traps if that is null. Fields at different offsets never overlap, whatever the types.
+    /// A field of a structure. Traps if the structure is null. Fields at different offsets never overlap, whatever
+    /// their types.
     pub fn field(&mut self, object: GcVal, offset: u32, nullable: bool) -> Field {
-        // Behind null, memory is unmapped only so far.
+        // Only this many bytes after null are unmapped.
         if nullable && offset as usize >= NULL_PAGES {
             self.trapz(object.0, Trap::NullReference);
         }
         let nullable = nullable && (offset as usize) < NULL_PAGES;
         let flags = self.checked(object.0, Region::Field(offset), nullable);
         let address = self.address(object.0);
-        // A structure's card is the one it begins in.
+        // The card of a structure is the card of its first byte.
         Field { address, offset: offset as i32, flags, card_of: object.0, wide: false }
     }
 
-    /// An element of an array that is not null; the index was checked.
+    /// An element of an array that is not null. The index must have been checked.
     pub fn element(&mut self, array: GcVal, index: Value, size: u32) -> Field {
         let flags = self.in_region(trusted(), Region::Element(size));
         let index = self.b.ins().uextend(I64, index);
@@ -167,7 +172,7 @@ impl FuncCx<'_, '_> {
         Field { address, offset: HEADER_SIZE as i32, flags, card_of: place, wide: true }
     }
 
-    /// What a field holds; packed ones are extended as asked.
+    /// Pushes the value of a field. Packed fields are sign- or zero-extended.
     pub fn load_field(&mut self, f: Field, ty: StorageType, signed: bool) {
         let flags = unaligned(f.flags, ty);
         let v = match ty {
@@ -188,7 +193,7 @@ impl FuncCx<'_, '_> {
         self.push(v);
     }
 
-    /// Writes a value of the field's type; a reference dirties its card.
+    /// Stores a value of the field's type. A reference marks its card.
     pub fn store_field(&mut self, f: Field, ty: StorageType, v: Value) {
         if ty.is_gc() {
             let place = self.field_place(f);
@@ -197,7 +202,7 @@ impl FuncCx<'_, '_> {
         self.store_plain(f, ty, v);
     }
 
-    /// Writes what needs no card: numbers, functions, and references into objects that were just made.
+    /// Stores a value that needs no card: numbers, functions, and references in new objects.
     fn store_plain(&mut self, f: Field, ty: StorageType, v: Value) {
         let flags = unaligned(f.flags, ty);
         match ty {
@@ -211,7 +216,8 @@ impl FuncCx<'_, '_> {
         };
     }
 
-    /// A value as a field holds it: functions become numbers. May call, so it comes before addresses are made.
+    /// Converts a value to the representation of a field: functions become numbers. This can call a builtin, so it must
+    /// come before addresses are computed.
     pub fn storable(&mut self, ty: StorageType, v: Value) -> Storable {
         match ty {
             StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => Storable { value: self.func_id(v), func: Some(v) },
@@ -219,8 +225,8 @@ impl FuncCx<'_, '_> {
         }
     }
 
-    /// The value when something may have been collected since. The number of a function keeps nothing alive; the function itself,
-    /// which is needed here, does.
+    /// The value after a point where something may have been collected. A function's number does not keep the function
+    /// alive, but the function itself does, and it is used here.
     fn reload_func_id(&mut self, s: Storable) -> Value {
         let Some(f) = s.func else { return s.value };
         let (known, next) = (self.b.create_block(), self.b.create_block());
@@ -250,19 +256,19 @@ impl FuncCx<'_, '_> {
         Place { address: f.address, offset: f.offset, flags: f.flags, card, card_offset }
     }
 
-    /// A place outside of the heap: of a table or a global.
+    /// The place of a reference outside the heap, in a table or a global.
     pub fn outer_place(&mut self, address: Value, offset: i32, flags: MemFlagsData, card: (Value, i32)) -> Place {
         Place { address, offset, flags, card: card.0, card_offset: card.1 }
     }
 
-    /// A reference of type `ty`. The flags must not say that what is loaded is constant: the collector rewrites it.
+    /// Loads a reference of type `ty`. The flags must not say that the value is constant: the collector rewrites it.
     pub fn load_ref(&mut self, p: (Value, i32, MemFlagsData), ty: ValType) -> GcVal {
         assert!(!p.2.readonly() && !p.2.can_move());
         let v = self.b.ins().load(I32, p.2, p.0, p.1);
         if ty.may_be_object() { self.adopt_gc(v) } else { GcVal(v) }
     }
 
-    /// The write barrier: store and card are one.
+    /// The write barrier: stores the reference and marks the card.
     pub fn store_ref(&mut self, p: Place, v: GcVal) {
         self.b.ins().store(p.flags, v.0, p.address, p.offset);
         let flags = self.in_region(trusted(), Region::Card);
@@ -270,7 +276,8 @@ impl FuncCx<'_, '_> {
         self.b.ins().istore8(flags, one, p.card, p.card_offset);
     }
 
-    /// The function of a number in an object. Numbers are checked, so that a broken heap makes no code pointers.
+    /// The function with a number from an object. Numbers are checked, so that a corrupt heap cannot produce code
+    /// pointers.
     fn func_of_id(&mut self, number: Value) -> Value {
         let store = self.vm_store();
         let count = self.load_vm(I32, store, offset_of!(VmStore, func_count) as u32);
@@ -284,7 +291,7 @@ impl FuncCx<'_, '_> {
         self.b.ins().load(I64, flags, address, 0)
     }
 
-    /// The number of a function; 0 of null.
+    /// The number of a function; 0 for null.
     fn func_id(&mut self, f: Value) -> Value {
         let (known, cold, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(next, I32);
@@ -304,8 +311,8 @@ impl FuncCx<'_, '_> {
         result
     }
 
-    /// Room in the nursery for `size` bytes (a 64-bit value, or known), if there is: goes on in the first block with the
-    /// offset and the address of the new object; otherwise in the second, which is cold.
+    /// Allocates `size` bytes (a 64-bit value) in the nursery. If there is space, continues in the current block with
+    /// the returned offset and address of the new object. Otherwise continues in the returned block, which is cold.
     fn bump(&mut self, size: Value, too_large: Option<Value>) -> (Value, Value, Block) {
         let store = self.vm_store();
         let place = offset_of!(VmStore, nursery) as u32;
@@ -348,8 +355,8 @@ impl FuncCx<'_, '_> {
         self.b.ins().store(flags, header, address, 0);
     }
 
-    /// A new object of a known size whose fields are `fields`: offset, type, and value (`storable`) or zero. Calls nothing
-    /// after the object exists.
+    /// Allocates an object of a known size. Each of `fields` has an offset, a type, and a value (`storable`) or zero.
+    /// Calls nothing after the object exists.
     pub fn new_object(&mut self, kind: NewKind, size: u32, fields: &[NewField]) -> GcVal {
         let next = self.b.create_block();
         let result = self.b.append_block_param(next, I32);
@@ -382,7 +389,7 @@ impl FuncCx<'_, '_> {
         };
         let made = self.adopt_gc(made.expect("has a result"));
         let address = self.address(made.0);
-        // The rest is zero already.
+        // The other fields are already zero.
         for f in fields {
             if let Some(s) = f.value {
                 let value = self.reload_func_id(s);
@@ -414,7 +421,8 @@ impl FuncCx<'_, '_> {
         self.zero(clif)
     }
 
-    /// A new array of `len` elements that are all `value` (`storable`), or zero. Calls nothing after the array exists.
+    /// Allocates an array of `len` elements that are all `value` (`storable`) or zero. Calls nothing after the array
+    /// exists.
     pub fn new_array(&mut self, ty: TypeIndex, element: FieldType, len: Value, value: Option<Storable>) -> GcVal {
         let log2 = element.storage.size().trailing_zeros();
         let filled = self.b.create_block();
@@ -435,7 +443,7 @@ impl FuncCx<'_, '_> {
                 let zero = self.zero(I8X16);
                 let plain = MemFlagsData::new().with_notrap();
                 let flags = self.in_region(plain, Region::Element(element.storage.size()));
-                // The last step may go beyond the array, into free space or the nursery's slack.
+                // The last step can write beyond the array, into free space or the nursery's slack.
                 self.fill_loop(first, end, 32, false, |cx, at| {
                     cx.b.ins().store(flags, zero, at, 0);
                     cx.b.ins().store(flags, zero, at, 16);
@@ -460,7 +468,7 @@ impl FuncCx<'_, '_> {
         result
     }
 
-    /// All elements of a new array, which needs no cards (heap 2).
+    /// Fills all elements of a new array, which needs no cards (heap 2).
     fn fill_elements(&mut self, address: Value, bytes: Value, ty: StorageType, v: Value, is_long: bool) {
         let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
         let end = self.b.ins().iadd(first, bytes);
@@ -471,8 +479,8 @@ impl FuncCx<'_, '_> {
         });
     }
 
-    /// Calls `f` in a loop with addresses from `first` up to `end`, `step` bytes apart. The store can be interrupted in one that `is_long`;
-    /// nothing is collected meanwhile.
+    /// Calls `f` to emit the body of a loop over addresses from `first` up to `end`, `step` bytes apart. If `is_long`,
+    /// the loop polls for interrupts. Nothing is collected during the loop.
     pub fn fill_loop(&mut self, first: Value, end: Value, step: u32, is_long: bool, f: impl FnOnce(&mut Self, Value)) {
         let (head, body, next) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let at = self.b.append_block_param(head, I64);
@@ -494,20 +502,20 @@ impl FuncCx<'_, '_> {
     }
 }
 
-/// What object is made.
+/// The kind of the new object.
 #[derive(Clone, Copy)]
 pub enum NewKind {
     Structure(TypeIndex),
-    /// With its elements.
+    /// With its length.
     Array(TypeIndex, u32),
     Exception(TagIndex),
 }
 
-/// A value as a field holds it.
+/// A value in the representation of a field.
 #[derive(Clone, Copy)]
 pub struct Storable {
     pub value: Value,
-    /// The function whose number it is.
+    /// The function if the value is its number.
     func: Option<Value>,
 }
 
@@ -517,13 +525,13 @@ pub struct Field {
     address: Value,
     offset: i32,
     flags: MemFlagsData,
-    /// Whose card a store dirties: a structure's reference, or, if `wide`, the 64-bit offset of an element's place less the
-    /// header.
+    /// The position whose card a store marks: a structure's reference, or, if `wide`, the 64-bit offset of an element
+    /// minus the header size.
     card_of: Value,
     wide: bool,
 }
 
-/// A field of an object that is being made.
+/// A field of a new object.
 pub struct NewField {
     pub offset: u32,
     pub ty: StorageType,
@@ -542,11 +550,11 @@ fn unaligned(flags: MemFlagsData, ty: StorageType) -> MemFlagsData {
     }
 }
 
-/// How a type is on the operand stack.
+/// The representation of a type on the operand stack.
 #[derive(Clone, Copy)]
 pub struct Repr {
     pub clif: Type,
-    /// Whether stack maps have to know it.
+    /// Whether stack maps must list it.
     pub gc: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The target: the machine this runs on, and Cranelift's settings.
+//! The target: the current machine, and Cranelift's settings.
 
 use crate::abi::contract;
 use crate::abi::settings::Settings;
@@ -14,11 +14,11 @@ pub fn host() -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),
-        // Backtraces and unwinding walk the frame pointers.
+        // Backtraces and unwinding follow the frame pointers.
         ("preserve_frame_pointers", "true"),
-        // The stack check covers the whole frame, so no page is touched below the limit.
+        // The stack check covers the whole frame, so no page below the limit is accessed.
         ("enable_probestack", "false"),
-        // Results beyond the registers go through memory.
+        // Results for which there are no registers are returned in memory.
         ("enable_multi_ret_implicit_sret", "true"),
         ("unwind_info", "false"),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
@@ -30,7 +30,7 @@ pub fn host() -> Result<OwnedTargetIsa> {
     builder.finish(settings::Flags::new(flags)).map_err(|e| unsupported(&e))
 }
 
-/// A hash of the contract and of everything that shapes code.
+/// A hash of the contract and of everything that affects the code.
 pub fn contract(isa: &dyn TargetIsa, settings: Settings) -> u64 {
     let parts =
         [env!("CARGO_PKG_VERSION"), &contract::text(), &target(isa), &format!("{settings:?}"), &features::names()];

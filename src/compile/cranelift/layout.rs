@@ -1,5 +1,5 @@
-//! Where a function's blocks go, as far as its module says which branches are likely (`wasm::hints`): what is reached by unlikely ones
-//! only is cold, and Cranelift puts it behind everything else.
+//! The layout of a function's blocks, as far as its module says which branches are likely (`wasm::hints`). Blocks that
+//! are reached only by unlikely branches are cold, and Cranelift places them after all others.
 
 use super::func::FuncCx;
 use cranelift_codegen::dominator_tree::DominatorTree;
@@ -11,7 +11,8 @@ use rustc_hash::FxHashSet;
 pub type Edge = (Block, Block);
 
 impl FuncCx<'_, '_> {
-    /// Notes which way is unlikely of the branch that ends the present block: `taken` is where it goes if its condition holds.
+    /// Records which way is unlikely for the branch that ends the current block. `taken` is the target if the condition
+    /// holds.
     pub fn hint(&mut self, taken: Block, otherwise: Block) {
         if let Some(likely) = self.likely {
             let from = self.b.current_block().expect("inside a function");
@@ -20,7 +21,7 @@ impl FuncCx<'_, '_> {
     }
 }
 
-/// Makes the blocks cold that only unlikely branches and cold blocks lead to.
+/// Marks a block as cold if it is reached only by unlikely branches and from cold blocks.
 pub fn mark_cold(func: &mut Function, unlikely: &[Edge]) {
     if unlikely.is_empty() {
         return;
@@ -32,7 +33,7 @@ pub fn mark_cold(func: &mut Function, unlikely: &[Edge]) {
     let mut place = vec![usize::MAX; func.dfg.num_blocks()];
     blocks.iter().enumerate().for_each(|(i, b)| place[b.as_u32() as usize] = i);
     for (i, block) in blocks.iter().enumerate().skip(1) {
-        // A loop is as likely as the way into it: ways back say nothing.
+        // A loop is as likely as its entry: back edges do not count.
         let mut ahead = cfg.pred_iter(*block).map(|p| p.block).filter(|p| place[p.as_u32() as usize] < i).peekable();
         let is_cold = |p: Block| func.layout.is_cold(p) || unlikely.contains(&(p, *block));
         if ahead.peek().is_some() && ahead.all(is_cold) {

@@ -1,9 +1,9 @@
-//! Functions in full, by Cranelift: for code that stays.
+//! The optimizing compiler, which uses Cranelift.
 //!
-//! `body` reads one function's instructions and gives each to its family in `op/`, which emits it through the context in `func`. `gc`
-//! is the only file here that emits loads and stores of references to objects; `bounds` checks accesses to memories. `layout` puts
-//! aside what is unlikely. `poll` lets the guest stop where it may have to. `work` estimates whether a function is too much.
-//! `trampoline` makes the ways in and out for a function type.
+//! `body` reads one function's instructions and passes each to its family in `op/`, which emits it through the context
+//! in `func`. `gc` emits loads, stores and allocations of references to objects; `bounds` checks accesses to memories.
+//! `layout` marks unlikely blocks as cold. `poll` lets the guest stop at function entries and in loops. `work`
+//! estimates whether a function is too much work. `trampoline` compiles the trampolines for a function type.
 
 mod body;
 mod bounds;

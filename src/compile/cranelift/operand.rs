@@ -1,11 +1,11 @@
-//! What the validator knows of the types of operands and locals. Of a concrete reference type only the kind is told: the
+//! The validator's types of operands and locals. For a concrete reference type only its kind is returned, because the
 //! validator numbers types in its own way.
 
 use crate::wasm::decode::{heap_type, val_type};
 use crate::wasm::types::{HeapType, RefType, ValType};
 use wasmparser::{CompositeInnerType, FuncValidator, Operator, UnpackedIndex, ValidatorResources, WasmModuleResources};
 
-/// How far below the top of the stack the reference is that an instruction looks into or casts.
+/// The depth below the top of the stack of the reference that an instruction accesses or casts.
 pub fn inspected_operand(op: &Operator<'_>) -> Option<usize> {
     use Operator as O;
     Some(match op {
@@ -23,7 +23,7 @@ pub fn inspected_operand(op: &Operator<'_>) -> Option<usize> {
     })
 }
 
-/// The static type of the reference at this depth; unknown where the stack is that of unreachable code.
+/// The static type of the reference at this depth; `anyref` if the stack is polymorphic.
 pub fn ref_type(validator: &FuncValidator<ValidatorResources>, depth: usize) -> RefType {
     match validator.get_operand_type(depth) {
         Some(Some(wasmparser::ValType::Ref(r))) => of_ref(validator, r),

@@ -1,8 +1,8 @@
-//! Where the guest may have to stop: cold calls that return if it may go on.
+//! Polls: cold calls of a builtin that returns if the guest may continue.
 //!
-//! Nothing is collected during them, and they keep all registers, so references may stay where they are. But a call is a place
-//! where `cranelift_frontend` spills references, at their definitions and for all their uses. So the calls are emitted when it
-//! is done: until then a trap stands for each.
+//! Nothing is collected during these calls, and they preserve all registers, so references can stay where they are. But
+//! `cranelift_frontend` would spill references around a call, at their definitions and for all their uses. The calls
+//! are therefore emitted after `cranelift_frontend` is finished: until then each is represented by a trap.
 
 use super::func::{FuncCx, Region, trap_code, trusted};
 use crate::abi::builtin::Builtin;
@@ -13,19 +13,19 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, Function, Inst, InstBuilder, SigRef, Value};
 use std::mem::offset_of;
 
-/// A call to be emitted.
+/// A call that is emitted later.
 pub struct Poll {
-    /// Stands for it.
+    /// The placeholder.
     trap: Inst,
     sig: SigRef,
     code: Value,
     args: Vec<Value>,
-    /// Where it goes on.
+    /// Where execution continues.
     next: Block,
 }
 
 impl FuncCx<'_, '_> {
-    /// Calls a builtin of class `poll` with a number, if `condition` is not 0.
+    /// If `condition` is not 0, calls a builtin of class `poll`, with a number.
     pub fn poll_if(&mut self, condition: Value, builtin: Builtin, number: Option<u32>) {
         self.cold_if(condition, |cx| {
             let mut args = vec![cx.vmctx];
@@ -37,8 +37,8 @@ impl FuncCx<'_, '_> {
         self.polls.last_mut().expect("just pushed").next = self.b.current_block().expect("inside a function");
     }
 
-    /// Asks in a loop whether the store was interrupted, where it can be. Function entries ask by their stack check. The load is atomic
-    /// because a plain one would be replaced by what a loop header that dominates this one has loaded.
+    /// In a loop, polls for an interrupt if stores can be interrupted. Function entries poll in their stack check. The
+    /// load is atomic because a plain load could be replaced by the value that a dominating loop header has loaded.
     pub fn poll_interrupt(&mut self) {
         if !self.env.settings.interruption {
             return;
@@ -51,7 +51,7 @@ impl FuncCx<'_, '_> {
     }
 }
 
-/// Emits the calls of a function that is translated.
+/// Replaces the placeholders in a translated function by the calls.
 pub fn emit(func: &mut Function, polls: Vec<Poll>) {
     for poll in polls {
         let mut cursor = FuncCursor::new(func).at_inst(poll.trap);

@@ -1,9 +1,9 @@
-//! The stack check at a function's entry. It covers the whole frame, so that untrusted code can not reach over a guard
+//! The stack check at a function's entry. It covers the whole frame, so that untrusted code cannot reach beyond a guard
 //! page into memory that is not stack.
 //!
-//! Where faults may be used, Cranelift makes the check in the prologue, before the frame. Otherwise it is ordinary code
-//! behind the prologue, which is too late for a large frame: such a function gets an entry of its own in front, which
-//! checks for the size that is known by then.
+//! If faults may be used, Cranelift emits the check in the prologue, before the frame is allocated. Otherwise it is
+//! ordinary code after the prologue, which is too late for a large frame: such a function gets a separate entry before
+//! it, which is compiled when the frame's size is known.
 
 use super::func::{self, DEFINED_FUNCS, FuncCx, wasm_signature};
 use super::poll;
@@ -17,10 +17,10 @@ use cranelift_codegen::ir::{Function, GlobalValueData, InstBuilder, UserFuncName
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::mem::offset_of;
 
-/// Frames up to this many bytes are checked after they were made: the next access below would still meet a guard page.
+/// Frames up to this many bytes are checked after they are allocated: the next access below still hits a guard page.
 pub const SMALL_FRAME: u32 = 4096;
 
-/// Stops before the stack limit is passed.
+/// Emits the check, which stops the function before it exceeds the stack limit.
 pub fn emit(cx: &mut FuncCx) {
     if cx.env.settings.signals {
         return in_prologue(cx.b.func);
@@ -55,12 +55,12 @@ fn pointer_and_limit(cx: &mut FuncCx) -> (Value, Value) {
     (cx.b.ins().get_stack_pointer(I64), limit)
 }
 
-/// Whether function `i` needs `entry` in front, for a frame of `size` bytes.
+/// Whether function `i` needs an `entry` before it, for a frame of `size` bytes.
 pub fn needs_entry(env: &ModuleEnv<'_>, size: u32) -> bool {
     !env.settings.signals && size > SMALL_FRAME
 }
 
-/// The entry of function `i` that checks for a frame of `size` bytes and then calls the function itself, as a tail call.
+/// The entry of function `i`, which checks for a frame of `size` bytes and then tail-calls the function itself.
 pub fn entry(
     env: &ModuleEnv<'_>,
     i: DefinedFuncIndex,
@@ -92,8 +92,8 @@ pub fn entry(
     poll::emit(func, polls);
 }
 
-/// Ends the activation if `exhausted`, or, where an interrupt may have raised the limit, unless the guest may go on, and `below` more bytes
-/// are left.
+/// Ends the activation if `exhausted`. If stores can be interrupted, an interrupt may have raised the limit: the
+/// function then continues if the guest may continue and `below` more bytes of stack are left.
 fn at_limit(cx: &mut FuncCx, exhausted: Value, below: u32) {
     if !cx.env.settings.interruption {
         return cx.cold_if(exhausted, |cx| cx.raise_by(Builtin::stack_limit, &[]));

@@ -1,4 +1,4 @@
-//! The ways between the host's calling convention and `tail`, for one function type.
+//! The trampolines between the host's calling convention and `tail`, for one function type.
 
 use super::finished::below_fp;
 use super::func::{clif_type, constant, trusted, wasm_signature};
@@ -15,11 +15,11 @@ use cranelift_codegen::{CompiledCode, Context, FinalizedMachExceptionHandler};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use std::mem::{offset_of, size_of};
 
-/// Up to so many slots of an exit trampoline's frame are in the reserve below the stack limit (`base::limits`), as the host function's
-/// frame is. More of them have a check.
+/// Up to this many slots of an exit trampoline fit into the reserve below the stack limit (`base::limits`), like the
+/// host function's own frame. With more slots, the trampoline checks the stack.
 const UNCHECKED_SLOTS: usize = 64;
 
-/// What a trampoline depends on: types of the same shape have the same one.
+/// What a trampoline depends on: types of the same shape share one.
 #[derive(PartialEq, Eq, Hash)]
 pub struct Shape {
     params: Vec<Type>,
@@ -70,7 +70,7 @@ pub fn compile(
     Ok(Trampolines { text, codes: vec![out] })
 }
 
-/// Gives the offset in the text.
+/// Appends the code to the text. Returns its offset.
 fn append(text: &mut Vec<u8>, code: &CompiledCode) -> u32 {
     text.resize(text.len().next_multiple_of(TRAMPOLINE_ALIGN), 0);
     let at = text.len() as u32;
@@ -104,7 +104,7 @@ fn store_slots(b: &mut FunctionBuilder, values: &[Value], slots: Value) {
     }
 }
 
-/// `extern "C" fn(vmctx, code, slots, activation) -> bool`. Gives the stack slot that keeps the activation.
+/// Compiles `extern "C" fn(vmctx, code, slots, activation) -> bool`. Returns the stack slot that holds the activation.
 fn entry(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlot {
     let mut sig = Signature::new(isa.default_call_conv());
     sig.params.extend([AbiParam::new(I64); 4]);
@@ -148,7 +148,7 @@ fn entry(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlo
     keep
 }
 
-/// A call on its way out: the host function's context, its store, and the slots with the arguments.
+/// A call from WebAssembly to the host: the host function's context, its store, and the slots with the arguments.
 struct Exit {
     host: Value,
     store: Value,
@@ -157,7 +157,7 @@ struct Exit {
     count: usize,
 }
 
-/// Writes the arguments into slots, and says where WebAssembly was left.
+/// Stores the arguments into slots, and publishes the exit frame.
 fn leave(ty: &FuncType, b: &mut FunctionBuilder) -> Exit {
     b.func.signature = wasm_signature(ty);
     let block = b.create_block();
@@ -179,7 +179,7 @@ fn leave(ty: &FuncType, b: &mut FunctionBuilder) -> Exit {
     Exit { host, store, fp, slots, count }
 }
 
-/// Ends the activation if the frame, of which nothing but saved registers was written yet, is below the stack limit.
+/// Ends the activation if the frame is below the stack limit. Only saved registers have been written to the frame yet.
 fn check_stack(b: &mut FunctionBuilder, host: Value, store: Value, sp: Value) {
     let (exhausted, enough) = (b.create_block(), b.create_block());
     let limit = b.ins().load(I64, trusted(), store, offset_of!(VmStore, stack_limit) as i32);
@@ -200,23 +200,23 @@ fn finish_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder, slots
     b.finalize(isa.frontend_config());
 }
 
-/// The code of a host function's funcref: gives its arguments to `VmHostFunc::call` and returns what that left.
+/// Compiles the code of a host function's funcref: passes the arguments to `VmHostFunc::call` and returns its results.
 fn exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) {
     let exit = leave(ty, &mut b);
-    // So that whoever searches frames for what is in use finds the function.
+    // Code that walks the frames to find live objects finds the host function here.
     let keep = local(&mut b, 8, 3);
     b.ins().store(trusted(), exit.host, keep, 0);
     let call = b.ins().load(I64, constant(), exit.host, offset_of!(VmHostFunc, call) as i32);
-    // It does not come back when the host function failed: the activation ends then.
+    // If the host function fails, this call does not return: the activation ends.
     call_host(&mut b, call, &[exit.host, exit.slots], None);
     finish_exit(isa, ty, b, exit.slots);
 }
 
-/// The same for a function on slots of a type without references: calls `VmHostFunc::raw`, the host's own function. Returns the stack
-/// slot that keeps the function.
+/// Like `exit`, for a host function on slots whose type has no references: calls `VmHostFunc::raw`, the host's own
+/// function. Returns the stack slot that holds the `VmHostFunc`.
 fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> StackSlot {
     let exit = leave(ty, &mut b);
-    // For whoever searches frames, as in `exit`, and for itself after the call.
+    // For code that walks the frames, as in `exit`, and for this function after the call.
     let keep = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
     b.ins().stack_store(I64, exit.host, keep, 0);
     let caller = local(&mut b, size_of::<VmCaller>() as u32, 3);
@@ -226,8 +226,8 @@ fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> Stack
     let (raw, data) = (field(&mut b, offset_of!(VmHostFunc, raw)), field(&mut b, offset_of!(VmHostFunc, raw_data)));
     let count = b.ins().iconst(I64, exit.count as i64);
     let error = call_host(&mut b, raw, &[data, caller, exit.slots, count], Some(I64)).expect("asked for");
-    // A scope of this call's own has to be closed. Where WebAssembly was left last is another place if the host left calls inside of
-    // this one without returning from them.
+    // A scope that this call has opened must be closed. `exit_fp` differs if the host left inner calls without
+    // returning from them.
     let (after, done) = (b.create_block(), b.create_block());
     let scope = b.ins().load(I64, trusted(), exit.store, offset_of!(VmStore, scope_fp) as i32);
     let fp = b.ins().get_frame_pointer(I64);
@@ -249,14 +249,15 @@ fn raw_exit(isa: &dyn TargetIsa, ty: &FuncType, mut b: FunctionBuilder) -> Stack
     keep
 }
 
-/// The address of a place in the frame.
+/// The address of a new stack slot.
 fn local(b: &mut FunctionBuilder, size: u32, align_shift: u8) -> Value {
     let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, align_shift));
     b.ins().stack_addr(I64, slot, 0)
 }
 
-/// Calls a function of the host's convention, with at most four addresses and numbers. To the compiler it is one that keeps
-/// no register, so that this frame has the registers that WebAssembly keeps across the call, where `store::life::liveness` looks.
+/// Calls a host function with up to four addresses or numbers. The calling convention tells Cranelift that the callee
+/// preserves no registers. So this frame saves the callee-saved registers of WebAssembly, where
+/// `store::life::liveness` looks for them.
 fn call_host(b: &mut FunctionBuilder, f: Value, args: &[Value], result: Option<Type>) -> Option<Value> {
     let mut sig = Signature::new(CallConv::Winch);
     sig.params.extend(args.iter().map(|_| AbiParam::new(I64)));

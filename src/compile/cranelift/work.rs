@@ -1,56 +1,57 @@
-//! How much work Cranelift would have with a function, estimated from its translation.
+//! Estimates the work that Cranelift would have with a function, from its translation.
 //!
-//! Most of Cranelift takes time that is linear in a function's size. Three parts do not. The register allocator compares values that are
-//! alive at the same time; it splits sets of values that block parameters tie together, again and again while they are in each
-//! other's way; and the optimizer visits all loops around an instruction. A unit stands for about a nanosecond. The estimate is made
-//! of counts alone, so the same function has the same one everywhere.
+//! Most of Cranelift takes time linear in a function's size. Three parts do not. The register allocator compares values
+//! that are live at the same time. It also splits the sets of values that block parameters connect, again and again
+//! while these sets interfere. And the optimizer visits all loops around an instruction. A unit of work is about a
+//! nanosecond. The estimate depends only on counts, so it is the same for the same function on every machine.
 
 use crate::base::index::SecondaryMap;
 use cranelift_codegen::ir::{Block, BlockCall, Function, Inst, Value};
 
-/// For each instruction of the translation.
+/// Per instruction of the translation.
 const INST: u64 = 5_000;
-/// For each way that a branch can go.
+/// Per branch target.
 const TARGET: u64 = 1_500;
-/// For each value, before that is known: its share of translating a function.
+/// Per value, before the number of instructions is known: its share of translating a function.
 const VALUE: u64 = 2_000;
-/// For each pair of values that are alive at the same time.
+/// Per pair of values that are live at the same time.
 const PAIR: u64 = 40;
-/// For each block and value that is alive where it begins.
+/// Per block and value that is live at the block's start.
 const LIVE: u64 = 100;
-/// For each operand that a branch takes along, before it is known what that ties together.
+/// Per operand that a branch passes, before the sets of connected values are known.
 const PASSED: u64 = 500;
-/// For each cell of a table of blocks and locals, which making values of locals needs.
+/// Per block and local: creating SSA values for locals needs a table of this size.
 const LOCAL: u64 = 60;
-/// For each call and reference: references have places in the frame during calls.
+/// Per call and reference: references have frame slots during calls.
 const REFERENCE: u64 = 20;
 
-/// A function of so many bytes may have all of the budget, one of none as much as if it had so many.
+/// A function of `LARGE` bytes may use the whole budget. A smaller one gets a share, as if it had `SMALL` more bytes.
 const LARGE: usize = 140_000;
 const SMALL: usize = 400;
 
-/// A function that is being translated, or has been.
+/// Counts of a function during or after its translation.
 #[derive(Clone, Copy, Default)]
 pub struct Shape {
     pub locals: usize,
-    /// The most loops around an instruction.
+    /// The maximum number of loops around an instruction.
     pub nesting: u64,
     pub calls: u64,
-    /// Values that stack maps know.
+    /// The number of values in stack maps.
     pub references: u64,
-    /// Operands that branches take along.
+    /// The number of operands that branches pass.
     pub passed: u64,
 }
 
-/// The work with what there is of a function by now, at least. To be asked after each instruction, so that what is too much is not made.
+/// A lower bound for the work, from the part that is translated so far. Called after each instruction, to stop the
+/// translation early.
 pub fn so_far(func: &Function, shape: &Shape) -> u64 {
     let (values, blocks) = (func.dfg.num_values() as u64, func.dfg.num_blocks() as u64);
     let tables = LOCAL * blocks * shape.locals as u64 + REFERENCE * shape.calls.saturating_mul(shape.references);
     (VALUE * values + PASSED * shape.passed).saturating_add(tables).saturating_add(nested(blocks, shape))
 }
 
-/// Whether a translated function, of so many bytes, is more work than `budget`. Of that, what is not linear has a share by the function's
-/// size, so that a module of many small functions does not have many times the budget.
+/// Whether a translated function of `bytes` bytes is more work than `budget`. The part that is not linear gets a share
+/// of the budget by the function's size, so that a module of many small functions cannot use many times the budget.
 pub fn exceeds(func: &Function, shape: &Shape, bytes: usize, budget: u64) -> bool {
     let (insts, blocks, values) =
         (func.dfg.num_insts() as u64, func.dfg.num_blocks() as u64, func.dfg.num_values() as u64);
@@ -58,74 +59,74 @@ pub fn exceeds(func: &Function, shape: &Shape, bytes: usize, budget: u64) -> boo
     let nested = nested(blocks, shape);
     let left = budget.checked_sub(INST * insts + TARGET * targets);
     let Some(left) = left.and_then(|left| left.min(share(bytes, budget)).checked_sub(nested)) else { return true };
-    // As if everything were alive everywhere: small functions need no closer look.
+    // An upper bound: all values are live everywhere. Small functions need no closer analysis.
     let passed = all_passed(func);
     let most = tied(passed, passed).saturating_add((LIVE * blocks + 2 * PAIR * values).saturating_mul(values));
     most > left && Liveness::new(func).work(left).is_none()
 }
 
-/// What a function of so many bytes may have of a budget.
+/// The share of a budget for a function of this many bytes.
 fn share(bytes: usize, budget: u64) -> u64 {
     let size = (bytes + SMALL).min(LARGE) as u128;
     if budget == u64::MAX { budget } else { (budget as u128 * size / LARGE as u128) as u64 }
 }
 
-/// Bytes of memory that compiling a translated function may take.
+/// The bytes of memory that compiling a translated function can take.
 pub fn memory(func: &Function) -> usize {
     1_000 * func.dfg.num_insts() + 1_600 * all_passed(func) as usize
 }
 
-/// Half a unit for each pair of values that are passed to parameters, of sets that are in each other's way.
+/// Half a unit per pair of values that are passed to parameters of interfering sets.
 fn tied(values: u64, others: u64) -> u64 {
     values.saturating_mul(others) / 2
 }
 
-/// A quarter of a unit for each block and pair of loops around it.
+/// A quarter of a unit per block and pair of loops around it.
 fn nested(blocks: u64, shape: &Shape) -> u64 {
     blocks.saturating_mul(shape.nesting * shape.nesting) / 4
 }
 
-/// Blocks, and the instructions that leave them.
+/// Blocks and their terminators.
 fn edges(func: &Function) -> impl Iterator<Item = (Block, Inst)> {
     func.layout.blocks().filter_map(|b| Some((b, func.layout.last_inst(b)?)))
 }
 
-/// Where an instruction may branch.
+/// The branch targets of an instruction.
 fn targets(func: &Function, inst: Inst) -> &[BlockCall] {
     func.dfg.insts[inst].branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables)
 }
 
-/// How many values are passed to block parameters.
+/// The number of values passed to block parameters.
 fn all_passed(func: &Function) -> u64 {
     let all = edges(func).flat_map(|(_, inst)| targets(func, inst));
     all.map(|call| call.len(&func.dfg.value_lists) as u64).sum()
 }
 
-/// Where values are alive.
+/// Liveness of values.
 struct Liveness<'f> {
     func: &'f Function,
     /// By value.
     values: SecondaryMap<Value, Facts>,
-    /// Values, and blocks other than their own that use them.
+    /// Values with blocks that use them but do not define them.
     uses: Vec<(Value, Block)>,
     predecessors: SecondaryMap<Block, Vec<Block>>,
-    /// By block: values that are alive where it begins, or that it defines for others.
+    /// By block: the number of values that are live at its start, or that it defines for other blocks.
     alive: SecondaryMap<Block, u64>,
-    /// By block: how many values are passed to parameters of all sets that are alive there.
+    /// By block: the number of values passed to parameters of all sets that are live there.
     in_the_way: SecondaryMap<Block, u64>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Facts {
     home: Option<Block>,
-    /// The block that used it last, of those that were looked at, and the last instruction there.
+    /// The last block found so far that uses it, and the number of the last instruction there that does.
     used_by: Option<Block>,
     last_use: u32,
     /// Whether other blocks use it.
     escapes: bool,
-    /// Another parameter of its set; none for its representative.
+    /// Another member of its set; none for the set's representative.
     set: Option<Value>,
-    /// How many values are passed to parameters of its set; of the representative.
+    /// For a representative: the number of values passed to the parameters of its set.
     passed: u64,
 }
 
@@ -176,7 +177,8 @@ impl<'f> Liveness<'f> {
             for (arg, param) in call.args(&dfg.value_lists).zip(dfg.block_params(to)) {
                 let set = self.set_of(*param);
                 self.values[set].passed += 1;
-                // Values that instructions make have sets of their own: many parameters may begin with one constant.
+                // Values of instructions have sets of their own, because many parameters can start with the same
+                // constant.
                 let Some(arg) = arg.as_value().map(|v| dfg.resolve_aliases(v)) else { continue };
                 if dfg.value_def(arg).inst().is_none() {
                     self.tie(set, arg);
@@ -193,7 +195,7 @@ impl<'f> Liveness<'f> {
         }
     }
 
-    /// The representative of a parameter's set.
+    /// The representative of a value's set.
     fn set_of(&mut self, mut v: Value) -> Value {
         while let Some(up) = self.values[v].set {
             if let Some(further) = self.values[up].set {
@@ -204,7 +206,7 @@ impl<'f> Liveness<'f> {
         v
     }
 
-    /// The work that depends on it; `None` if it is more than `budget`.
+    /// The work that depends on liveness. Returns `None` if it exceeds `budget`.
     fn work(mut self, budget: u64) -> Option<u64> {
         let mut work = self.spread(budget)?;
         let mut at = 0;
@@ -225,7 +227,7 @@ impl<'f> Liveness<'f> {
         (work <= budget).then_some(work)
     }
 
-    /// Finds the blocks where each value is alive, backwards from its uses, and the sets that are alive there.
+    /// Propagates liveness of each value backwards from its uses, and finds the sets that are live in each block.
     fn spread(&mut self, budget: u64) -> Option<u64> {
         let uses = self.uses_by_set();
         let (mut work, mut waiting) = (0, Vec::new());
@@ -236,7 +238,7 @@ impl<'f> Liveness<'f> {
             waiting.push(used_in);
             while let Some(block) = waiting.pop() {
                 let is_home = home == Some(block);
-                // A parameter is there from the start of its block.
+                // A parameter is live from the start of its block.
                 if (!is_home || block == used_in) && counted[block].replace(set) != Some(set) {
                     self.in_the_way[block] += self.values[set].passed;
                 }
@@ -254,7 +256,8 @@ impl<'f> Liveness<'f> {
         Some(work)
     }
 
-    /// Sets, values, and blocks other than their own that use them, sorted; and parameters with their own blocks.
+    /// Sets, values, and blocks that use but do not define them, sorted. Parameters are also listed with their own
+    /// blocks.
     fn uses_by_set(&mut self) -> Vec<(Value, Value, Block)> {
         let mut all: Vec<_> = std::mem::take(&mut self.uses).into_iter().map(|(v, b)| (self.set_of(v), v, b)).collect();
         for block in self.func.layout.blocks() {
@@ -264,8 +267,8 @@ impl<'f> Liveness<'f> {
         all
     }
 
-    /// How many values are alive at once that only this block uses. Counts those that it defines for others. `at` is its first
-    /// instruction's number.
+    /// The maximum number of values live at the same time that only this block uses. Also counts the values that it
+    /// defines for other blocks. `at` is the number of the instruction before its first one.
     fn crowd(&mut self, block: Block, at: &mut u32) -> u64 {
         let func = self.func;
         let mut ends: Vec<u32> = Vec::new();
@@ -278,7 +281,7 @@ impl<'f> Liveness<'f> {
             }
         };
         func.dfg.block_params(block).iter().for_each(|v| add(v, &mut ends));
-        // What is alive between two instructions began before and ends after: both ends are counted in their order.
+        // A value is live from its definition to its last use. Both are visited in order.
         let mut begins = vec![*at; ends.len()];
         for inst in func.layout.block_insts(block) {
             *at += 1;

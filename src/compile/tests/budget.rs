@@ -1,4 +1,5 @@
-//! Which functions are optimized, and which are left to the baseline compiler because they would be too much work.
+//! Which functions are optimized, and which are left to the baseline compiler because optimizing them would be too much
+//! work.
 
 use crate::abi::settings::Settings;
 use crate::base::index::*;
@@ -10,7 +11,7 @@ use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::TypeRegistry;
 use std::sync::Arc;
 
-/// Compiles all functions of a module, and puts them together. Gives for each whether it is optimized.
+/// Compiles and links all functions of a module. Returns for each function whether it is optimized.
 fn compile(wat: &str, settings: Settings) -> Result<Vec<bool>> {
     let bytes = wat::parse_str(wat).unwrap();
     let types = TypeRegistry::new().unwrap();
@@ -35,7 +36,7 @@ fn repeat(n: usize, part: impl Fn(usize) -> String) -> String {
     (0..n).map(part).collect()
 }
 
-/// `depth` loops inside of each other, and as many locals that the innermost changes and all have.
+/// `depth` nested loops with `locals` locals. The innermost loop changes the locals, and they are live in all loops.
 fn loops(depth: usize, locals: usize) -> String {
     let set = |i| format!("(local.set {i} (i32.add (local.get {i}) (i32.const {i})))");
     format!(
@@ -47,14 +48,14 @@ fn loops(depth: usize, locals: usize) -> String {
     )
 }
 
-/// Values that are all alive before the first is used, and before an instruction in between.
+/// Values that are all live before the first one is used, and across the instructions `between`.
 fn alive(values: usize, between: &str) -> String {
     let value = |i| format!("(i32.mul (local.get 0) (i32.const {}))", 7 * i + 3);
     let (all, ends) = (repeat(values, value), "i32.xor ".repeat(values - 1));
     format!("(module (func (param i32) (result i32) {all} {between} {ends}) (func $f))")
 }
 
-/// Blocks inside of each other that end with other values of the locals, depending on where they were left.
+/// Nested blocks that end with different values of the locals, depending on the branch taken.
 fn exits(depth: usize, locals: usize) -> String {
     let leave = |i| {
         let local = i % locals;
@@ -105,7 +106,7 @@ fn what_takes_long_is_left_to_the_baseline_compiler() {
     let blocks = "(block)".repeat(10) + &"(block (br_if 0 (local.get 0)))".repeat(30_000);
     let uses = repeat(30_000, |i| format!("(local.set 0 (local.get {i}))"));
     assert!(left(&format!("(module (func (param i32) (local {}) {blocks} {uses}))", "i32 ".repeat(30_000))));
-    // Results that each way takes along.
+    // Results that each branch passes.
     let results = "i32 ".repeat(1000);
     let blocks =
         format!("(block (type $t) (call $f) (br_if 0 (local.get 0)) (br_table {} (local.get 0)))", "0 ".repeat(5000));
@@ -125,7 +126,7 @@ fn the_budget_decides() {
     assert_eq!(of(&loops(40, 40), u64::MAX).unwrap(), [true]);
 }
 
-/// What is left over is validated all the same, also where that is seen before the end.
+/// A function that is left to the baseline compiler is validated as a whole, even if Cranelift gave up before its end.
 #[test]
 fn what_is_left_over_is_valid() {
     let long = loops(20, 10_000).replace("(module (func", "(module (func (result i32)");

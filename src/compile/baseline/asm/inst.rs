@@ -6,7 +6,7 @@ use cranelift_assembler_x64 as x64;
 use cranelift_assembler_x64::CodeSink;
 use std::num::NonZeroU8;
 
-/// Two operands, the result in the first; both a register and a place in memory can be the second.
+/// Instructions with two operands, the result in the first. The second can be a register or memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Alu {
     Add,
@@ -14,7 +14,7 @@ pub enum Alu {
     And,
     Or,
     Xor,
-    /// Only sets the flags.
+    /// Sets only the flags.
     Cmp,
 }
 
@@ -28,7 +28,7 @@ macro_rules! alu {
             }
         }
 
-        /// `dst op= src`, a number that is sign-extended to the width.
+        /// `dst op= src`, where `src` is sign-extended to the width.
         pub fn alu_imm(&mut self, op: Alu, w: Width, dst: impl Into<GprMem>, src: i32) {
             let dst = dst.into();
             match (op, i8::try_from(src)) {
@@ -39,7 +39,7 @@ macro_rules! alu {
     };
 }
 
-/// A shift or rotation, of an integer by less than its width.
+/// A shift or rotation of an integer. Immediate counts must be less than the width.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shift {
     Left,
@@ -51,7 +51,7 @@ pub enum Shift {
 
 macro_rules! shifts {
     ($($op:ident: $lmc:ident $qmc:ident $lmi:ident $qmi:ident;)*) => {
-        /// Shifts by `rcx`, of which only as many bits count as the width has.
+        /// Shifts by `rcx`, modulo the width.
         pub fn shift(&mut self, op: Shift, w: Width, dst: Gpr) {
             match op {
                 $(Shift::$op => emit!(*self, w, $lmc | $qmc(dst, RCX)),)*
@@ -68,7 +68,7 @@ macro_rules! shifts {
 
 macro_rules! by_condition {
     ($($number:literal $set:ident $lmov:ident $qmov:ident;)*) => {
-        /// The lowest byte of `dst`: whether it holds. Leaves the flags.
+        /// Sets the lowest byte of `dst` to 1 if the condition holds, otherwise to 0. Preserves the flags.
         pub fn set(&mut self, cc: Cc, dst: Gpr) {
             match cc.0 {
                 $($number => emit!(*self, $set(dst)),)*
@@ -76,7 +76,7 @@ macro_rules! by_condition {
             }
         }
 
-        /// `dst = src` if it holds.
+        /// `dst = src` if the condition holds.
         pub fn mov_if(&mut self, cc: Cc, w: Width, dst: Gpr, src: impl Into<GprMem>) {
             let src = src.into();
             match cc.0 {
@@ -124,7 +124,7 @@ impl Asm {
         15 setg_m cmovgl_rm cmovgq_rm;
     }
 
-    // What is below leaves the flags.
+    // The following instructions preserve the flags.
 
     pub fn mov(&mut self, w: Width, dst: Gpr, src: impl Into<GprMem>) {
         let src = src.into();
@@ -178,7 +178,7 @@ impl Asm {
         }
     }
 
-    /// A float of the bits in a register.
+    /// Copies the bits of a general-purpose register into a vector register.
     pub fn float_of_bits(&mut self, w: Width, dst: Xmm, src: Gpr) {
         emit!(*self, w, movd_a | movq_a(dst, src));
     }
@@ -187,17 +187,18 @@ impl Asm {
         emit!(*self, w, movd_b | movq_b(dst, src));
     }
 
-    /// Sets the flags by whether a register is zero, and by its sign.
+    /// Sets the zero flag and the sign flag according to a register.
     pub fn test(&mut self, w: Width, r: Gpr) {
         emit!(*self, w, testl_mr | testq_mr(r, r));
     }
 
-    /// Faults.
+    /// Always faults.
     pub fn ud2(&mut self) {
         self.put2(0x0b0f);
     }
 
-    /// Divides `rax`, extended to both: the quotient in `rax`, the remainder in `rdx`. Faults where there is none.
+    /// Sign- or zero-extends `rax` into `rdx` and divides. The quotient is in `rax`, the remainder in `rdx`. Faults if
+    /// the quotient is undefined or does not fit.
     pub fn divide(&mut self, w: Width, signed: bool, by: Gpr) {
         let unused = x64::TrapCode(NonZeroU8::MIN);
         if signed {
@@ -212,14 +213,14 @@ impl Asm {
         }
     }
 
-    /// Exchanges two wide registers.
+    /// Exchanges two 64-bit registers.
     pub fn exchange(&mut self, a: Gpr, b: Gpr) {
         self.put1(0x48 | (a.0 >> 3) << 2 | b.0 >> 3);
         self.put1(0x87);
         self.put1(0xc0 | (a.0 & 7) << 3 | b.0 & 7);
     }
 
-    /// Writes `rax` into the `rcx` words from `rdi` on.
+    /// Stores `rax` into `rcx` words, starting at `rdi`.
     pub fn rep_stosq(&mut self) {
         self.put1(0xf3);
         self.put2(0xab48);
@@ -229,7 +230,7 @@ impl Asm {
         self.put1(0xc3);
     }
 
-    /// Takes also this many bytes of arguments off the stack.
+    /// Returns and pops this many bytes of arguments.
     pub fn ret_and_pop(&mut self, bytes: u16) {
         self.put1(0xc2);
         self.put2(bytes);

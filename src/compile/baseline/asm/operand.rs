@@ -1,15 +1,15 @@
-//! What instructions are made of: registers, places in memory, widths and conditions.
+//! Operands of instructions: registers, memory, widths and conditions.
 
 use cranelift_assembler_x64 as x64;
 use cranelift_assembler_x64::{AmodeOffset, AmodeOffsetPlusKnownOffset, AsReg, NonRspGpr};
 
 pub use cranelift_assembler_x64::Scale;
 
-/// A general-purpose register, by its number in instructions.
+/// A general-purpose register, by its number in the encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Gpr(pub u8);
 
-/// A register of floats, by its number in instructions.
+/// A vector register, by its number in the encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Xmm(pub u8);
 
@@ -48,7 +48,7 @@ impl AsReg for Xmm {
     }
 }
 
-/// Registers that are chosen already.
+/// The register types for `cranelift-assembler-x64`: the registers are already allocated.
 pub struct Chosen;
 
 impl x64::Registers for Chosen {
@@ -76,7 +76,7 @@ pub fn indexed(base: Gpr, index: Gpr, scale: Scale, offset: i32) -> Mem {
     Mem::ImmRegRegShift { base, index, scale, simm32, trap: None }
 }
 
-/// How wide an instruction works on integers. The upper half of the result of a narrow one is zero.
+/// The width of an integer instruction. A 32-bit instruction sets the upper half of its result to zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Width {
     W32,
@@ -85,12 +85,12 @@ pub enum Width {
 
 pub use Width::*;
 
-/// A condition, by its number in instructions; the number with the other last bit is of the opposite.
+/// A condition, by its number in the encoding. Flipping the lowest bit negates it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cc(pub(super) u8);
 
 impl Cc {
-    /// Unsigned less, or a carry.
+    /// Unsigned less than, or carry.
     pub const B: Cc = Cc(2);
     pub const AE: Cc = Cc(3);
     pub const E: Cc = Cc(4);
@@ -99,7 +99,7 @@ impl Cc {
     pub const A: Cc = Cc(7);
     /// Negative.
     pub const S: Cc = Cc(8);
-    /// Unordered, of floats.
+    /// Unordered (for floats).
     pub const P: Cc = Cc(10);
     pub const NP: Cc = Cc(11);
     pub const L: Cc = Cc(12);

@@ -1,4 +1,4 @@
-//! Calls of builtins, and what is known of any call: where it was, where references are meanwhile, who catches.
+//! Calls of builtins, and the records of all calls: call sites, stack maps and handlers.
 
 use super::{CONTEXT, Cx};
 use crate::abi::builtin::{Builtin, Class};
@@ -18,27 +18,27 @@ pub enum Arg {
 }
 
 impl Cx<'_> {
-    /// Calls a builtin whose arguments are in their registers, but for the context. Changes `rax`.
+    /// Calls a builtin whose arguments except the context are in their registers. Changes `rax`.
     pub fn emit_builtin_call(&mut self, builtin: Builtin, context: Gpr) {
         self.asm.mov(W64, RDI, context);
         self.asm.mov(W64, RAX, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(RAX, builtin as i32 * 8))));
     }
 
-    /// What is known of the call that was just emitted.
+    /// Records the call that was just emitted.
     pub fn record_call_site(&mut self) {
         self.calls.push(CallSite { return_at: self.asm.here(), wasm_offset: self.at });
     }
 
-    /// Who catches what comes out of the call that was just emitted.
+    /// Records the handlers of the call that was just emitted.
     pub fn record_handlers(&mut self, handlers: Vec<(u32, Label)>) {
         if !handlers.is_empty() {
             self.caught.push((self.asm.here(), handlers));
         }
     }
 
-    /// What is known of a call during which something may be collected: no operand is in a register. References in locals are found
-    /// there.
+    /// Records the call that was just emitted as a safepoint, with a stack map. No operand may be in a register. The
+    /// stack map includes the references in locals.
     pub fn record_safepoint(&mut self) {
         debug_assert!(self.operands.are_out_of_registers());
         self.record_call_site();
@@ -57,7 +57,8 @@ impl Cx<'_> {
         }
     }
 
-    /// The part of stack maps that has the lowest `n` references on the stack, and locals. There is one that has as many or more.
+    /// The stack map part that lists the lowest `n` references on the stack, and those in locals. `mapped` must cover
+    /// at least `n` references.
     fn part_of(&mut self, n: usize) -> Option<u32> {
         let mut cut = None;
         while let Some((upto, part)) = self.mapped.pop_if(|(upto, _)| *upto > n) {
@@ -73,13 +74,13 @@ impl Cx<'_> {
         self.mapped.last().map(|(_, part)| *part).or(self.locals_mapped)
     }
 
-    /// Calls a builtin with this instance's context. The arguments are the instruction's. Its result is in `rax`.
+    /// Calls a builtin with this instance's context. `args` are owned by the instruction. The result is in `rax`.
     pub fn call_builtin(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Bailout> {
         self.spill_all();
         self.call_builtin_spilled(builtin, args)
     }
 
-    /// The same when no operand is in a register: the call may be one that is not always reached.
+    /// Like `call_builtin`, if no operand is in a register. The call can be in code that is jumped over.
     pub fn call_builtin_spilled(&mut self, builtin: Builtin, args: &[Arg]) -> Result<(), Bailout> {
         debug_assert!(matches!(builtin.class(), Class::leaf | Class::may_unwind));
         let loc = |(i, arg): (usize, &Arg)| {
@@ -99,7 +100,7 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// Pushes a result that is in `rax`.
+    /// Pushes the result in `rax`.
     pub fn push_result(&mut self, repr: Repr) {
         let r = self.gpr();
         self.asm.mov(repr.width(), r, RAX);

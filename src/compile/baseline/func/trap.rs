@@ -1,4 +1,4 @@
-//! Traps: by a fault where faults may be used, otherwise by a builtin. What calls one is behind the function.
+//! Traps: by a fault if faults may be used, otherwise by a builtin, which is called from cold code after the function.
 
 use super::{CONTEXT, Cx};
 use crate::abi::builtin::{Builtin, Class};
@@ -9,7 +9,7 @@ use crate::compile::baseline::abi;
 use crate::compile::baseline::asm::*;
 use std::mem::offset_of;
 
-/// Code behind the function that does not come back.
+/// Cold code after the function. It traps, or polls for an interrupt and jumps back.
 pub(super) struct Cold {
     label: Label,
     what: Raise,
@@ -19,9 +19,9 @@ pub(super) struct Cold {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Raise {
     Trap(Trap),
-    /// At the entry: the context is where it came.
+    /// At the entry: the context is still in its argument register.
     StackLimit,
-    /// An interrupt may be pending; goes on at the label if the guest may.
+    /// An interrupt may be pending. Continues at the label if the guest may continue.
     Interrupt(Label),
 }
 
@@ -47,12 +47,12 @@ impl Cx<'_> {
         self.asm.jmp(label);
     }
 
-    /// A place that traps for the present instruction.
+    /// The label of cold code that traps, for the current instruction.
     pub fn trap_at(&mut self, trap: Trap) -> Label {
         self.cold(Raise::Trap(trap))
     }
 
-    /// Asks in a loop whether the store was interrupted, where it can be. Changes `r11`, and the flags.
+    /// In a loop, polls for an interrupt if stores can be interrupted. Changes `r11` and the flags.
     pub fn poll_interrupt(&mut self) {
         if !self.env.settings.interruption {
             return;
@@ -65,7 +65,7 @@ impl Cx<'_> {
         self.asm.bind(back);
     }
 
-    /// The next instruction may fault.
+    /// Records that the next instruction can fault.
     pub fn may_fault(&mut self, trap: Trap) {
         self.traps.push(TrapSite { at: self.asm.here(), wasm_offset: self.at, trap: trap as u32 });
     }
@@ -104,14 +104,15 @@ impl Cx<'_> {
         self.asm.ud2();
     }
 
-    /// Asks whether the guest has to stop, in a loop or at the function's entry, and goes on at the label if not. Changes `r11`.
+    /// Calls a builtin that checks whether the guest must stop, in a loop or at the function's entry. Continues at
+    /// `back` if not. Changes `r11`.
     fn emit_poll(&mut self, builtin: Builtin, context: Gpr, back: Label) {
         debug_assert_eq!(builtin.class(), Class::poll);
-        // Two, so that the stack stays aligned.
+        // Two pushes keep the stack aligned.
         emit!(self.asm, pushq_o(RDI));
         emit!(self.asm, pushq_o(RSI));
         self.asm.mov(W64, RDI, context);
-        // For `entry_limit`: the frame, of which two words are pushed.
+        // The argument of `entry_limit`: the frame's size, less the two words that are pushed.
         self.asm.mov_imm(RSI, self.frame_size() as u64 - 16);
         self.asm.mov(W64, R11, at(RDI, offset_of!(VmContext, builtins) as i32));
         emit!(self.asm, callq_m(GprMem::Mem(at(R11, builtin as i32 * 8))));

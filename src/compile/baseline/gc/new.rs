@@ -1,5 +1,5 @@
-//! Objects that are made. No operand is in a register then: references are at home or in locals, where the stack maps find them, so what is
-//! stored into the new object is read after everything that may have been collected.
+//! Allocates objects. During the allocation no operand is in a register: references are in frame slots or locals, where
+//! stack maps list them. Values for the new object are therefore read after everything that can collect.
 
 use crate::abi::builtin::Builtin;
 use crate::abi::heap::LARGE;
@@ -13,22 +13,22 @@ use crate::wasm::descriptor::{EXCEPTION_TAG, HEADER_SIZE, OBJECT_ALIGN, struct_s
 use crate::wasm::types::StorageType;
 use std::mem::offset_of;
 
-/// Words of a new object that are cleared one by one.
+/// Maximum number of words of a new object that are cleared individually.
 const FEW_WORDS: u32 = 8;
 
-/// What object is made.
+/// The kind of the new object.
 #[derive(Clone, Copy)]
 pub enum NewKind {
     Structure(TypeIndex),
-    /// With its elements, unless the top operand says how many.
+    /// With its length, unless the length is the top operand.
     Array(TypeIndex, Option<u32>),
     Exception(TagIndex),
 }
 
 impl Cx<'_> {
-    /// Makes an object. A small one, of `rdx` bytes, is made in the nursery; where that is full, and if it is not small, by the builtin,
-    /// which clears it. With `clear` it is clear in any case. Gives the reference, and the address in `r11`; the header is there. No operand
-    /// is in a register.
+    /// Allocates an object. A small one, of `rdx` bytes, is allocated in the nursery. If the nursery is full or the
+    /// object is not small, the builtin allocates and clears it. With `clear`, the object is clear in any case. Returns
+    /// the reference; the address is in `r11`, and the header is written. No operand may be in a register.
     fn allocate(&mut self, repr: NewKind, is_small: bool, clear: bool) -> Result<Gpr, Bailout> {
         let new = self.gpr();
         let nursery = |field: usize| at(RAX, (offset_of!(VmStore, nursery) + field) as i32);
@@ -72,7 +72,8 @@ impl Cx<'_> {
         Ok(new)
     }
 
-    /// Clears a new object, which `rdx` is the end of, behind its header. Changes `rax`, `rcx`, and `rdi`, which is nobody's.
+    /// Clears a new object after its header. `rdx` has the offset of its end. Changes `rax`, `rcx` and `rdi`, which
+    /// holds no operand.
     fn clear(&mut self, new: Gpr) {
         debug_assert_ne!(new, RDI);
         self.load_heap(RDI);
@@ -104,8 +105,8 @@ impl Cx<'_> {
         }
     }
 
-    /// Pushes a new object of a known size whose fields are the top operands, or, if there are none, zero. `fields` are offsets and
-    /// types.
+    /// Pushes a new object of a known size whose fields are the top operands, or zero if `fields` is empty. `fields`
+    /// are offsets and types.
     pub fn new_object(&mut self, repr: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<(), Bailout> {
         let new = self.make_object(repr, size, fields)?;
         self.truncate(self.operands.stack.len() - fields.len());
@@ -113,11 +114,12 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// A new exception of a tag with the top operands, which stay. Gives the reference, in a register that is the instruction's.
+    /// Allocates an exception of a tag with the top operands, which stay on the stack. Returns the reference, in a
+    /// register that belongs to the instruction.
     pub fn new_exception(&mut self, tag: TagIndex) -> Result<Gpr, Bailout> {
         let def = &self.env.info.tags[tag].exception;
         let fields = def.offsets.iter().copied().zip(def.fields().iter().map(|f| f.storage));
-        // The first one is the tag.
+        // The first field is the tag.
         let fields: Vec<_> = fields.skip(1).collect();
         let new = self.make_object(NewKind::Exception(tag), struct_size(def.fields(), &def.offsets), &fields)?;
         let identity = self.tag(tag);
@@ -127,8 +129,8 @@ impl Cx<'_> {
         Ok(new)
     }
 
-    /// A new object in a register, its address in `r11`. Its fields are the top operands, which stay. Calls nothing after the object
-    /// exists.
+    /// Allocates an object and stores the top operands, which stay on the stack, into its fields. Returns the
+    /// reference; the address is in `r11`. Calls nothing after the object exists.
     fn make_object(&mut self, repr: NewKind, size: u32, fields: &[(u32, StorageType)]) -> Result<Gpr, Bailout> {
         for (depth, (_, ty)) in fields.iter().rev().enumerate() {
             if ty.is_func() {
@@ -155,8 +157,8 @@ impl Cx<'_> {
         Ok(new)
     }
 
-    /// Pushes a new array of as many elements as the top operand says, which are all what the one below it is, or, without such a
-    /// `value`, zero. Calls nothing after the array exists.
+    /// Pushes a new array. The top operand is its length. With `value`, all elements are the operand below it,
+    /// otherwise zero. Calls nothing after the array exists.
     pub fn new_array(&mut self, ty: TypeIndex, element: StorageType, value: bool) -> Result<(), Bailout> {
         if value && element.is_func() {
             self.number_func(1)?;

@@ -88,7 +88,7 @@ pub fn fill(cx: &mut Cx, ty: TypeIndex) -> Result<(), Bailout> {
         cx.asm.mov(W32, r, number);
         value = Operand::new(Repr::I32, Loc::Gpr(r));
     }
-    // What is narrow has zero above it.
+    // Narrow values are zero-extended.
     cx.call_builtin(Builtin::array_fill, &[array, first, value, len].map(Arg::Value))
 }
 

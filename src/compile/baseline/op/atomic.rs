@@ -1,4 +1,5 @@
-//! Atomic instructions of the threads proposal, on memories that are not shared: plain accesses at aligned addresses.
+//! Atomic instructions of the threads proposal. Memories are not shared, so these are plain accesses to aligned
+//! addresses.
 
 use super::memory::{self, Access};
 use crate::base::Trap;
@@ -7,7 +8,7 @@ use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::Repr::{self, *};
 use wasmparser::{MemArg, Operator};
 
-/// One validated instruction. A line an opcode. False if it is none of these.
+/// One validated instruction, one line per opcode. Returns false if it is none of these.
 #[rustfmt::skip]
 pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> bool {
     use Operator as O;
@@ -81,13 +82,13 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> bool {
     true
 }
 
-/// The place of an access off the stack, which must be aligned: that is checked before the bounds (threads proposal, execution
-/// of atomic memory instructions). Changes `rax` and `rcx`, which may be part of the place.
+/// Pops the address of an access, which must be aligned. Alignment is checked before the bounds (threads proposal,
+/// execution of atomic memory instructions). Changes `rax` and `rcx`, which can be part of the memory operand.
 fn aligned(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     if size > 1 {
         let index = cx.peek(0);
         cx.load(index, RAX);
-        // Only the lowest bits count, whatever overflows above them.
+        // Only the lowest bits matter, so an overflow above them is harmless.
         match (m.offset & (size - 1)) as i32 {
             0 => {}
             offset => cx.asm.alu_imm(Alu::Add, W32, RAX, offset),
@@ -98,7 +99,7 @@ fn aligned(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     memory::access(cx, m, size)
 }
 
-/// With zero above it.
+/// Loads with zero extension.
 fn read(cx: &mut Cx, access: &Access, size: u64, to: Gpr) {
     access.mark_faulting(cx);
     match size {
@@ -128,7 +129,7 @@ fn load(cx: &mut Cx, m: &MemArg, size: u64, repr: Repr) {
 }
 
 fn store(cx: &mut Cx, m: &MemArg, size: u64) {
-    // Before the access, whose registers it may change.
+    // This comes before the access, whose registers it could change.
     let r = cx.pop_gpr();
     let access = aligned(cx, m, size);
     write(cx, &access, size, r);
@@ -136,7 +137,7 @@ fn store(cx: &mut Cx, m: &MemArg, size: u64) {
     cx.free(r);
 }
 
-/// Gives the old value; the new one is what `op` makes of it and the operand, or the operand.
+/// Returns the old value. The new value is the result of `op`, or the operand if there is no `op`.
 fn modify(cx: &mut Cx, m: &MemArg, size: u64, op: Option<Alu>) {
     let operand = cx.pop();
     let (repr, r) = (operand.repr, cx.gpr_of(operand));
@@ -155,7 +156,8 @@ fn modify(cx: &mut Cx, m: &MemArg, size: u64, op: Option<Alu>) {
     cx.push_gpr(repr, r);
 }
 
-/// Returns the old value; writes the replacement if that is the expected one. Both operands are wrapped to the access's width first.
+/// Returns the old value and writes the replacement if the old value is the expected one. Both operands are first
+/// wrapped to the access's width.
 fn exchange_if(cx: &mut Cx, m: &MemArg, size: u64) {
     let (replacement, expected) = (cx.pop(), cx.pop());
     let repr = expected.repr;
@@ -177,7 +179,7 @@ fn exchange_if(cx: &mut Cx, m: &MemArg, size: u64) {
     cx.push_gpr(repr, r);
 }
 
-/// Nobody waits at a memory that is not shared.
+/// No thread can wait on a memory that is not shared.
 fn notify(cx: &mut Cx, m: &MemArg) {
     let count = cx.pop();
     cx.release(count);

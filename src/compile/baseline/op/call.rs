@@ -13,10 +13,10 @@ use crate::compile::code::CallReloc;
 use crate::wasm::registry::TypeId;
 use std::mem::offset_of;
 
-/// Whose code is called.
+/// The code to call.
 enum Callee {
     Defined(DefinedFuncIndex),
-    /// The place of a code address and its context: a register, and their offsets from it.
+    /// The location of a code address and its context: a register, and their offsets from it.
     At {
         base: Gpr,
         code: i32,
@@ -24,14 +24,14 @@ enum Callee {
     },
 }
 
-/// A funcref that is in `r11`.
+/// The funcref in `r11`.
 const REFERRED: Callee =
     Callee::At { base: R11, code: offset_of!(VmFuncRef, code) as i32, vmctx: offset_of!(VmFuncRef, vmctx) as i32 };
 
-/// A call's arguments, off the stack, and where they go.
+/// The popped arguments of a call and where they are passed, and where its results are returned.
 struct Arguments {
     values: Vec<(Operand, ArgLoc)>,
-    /// Bytes of them on the stack.
+    /// Bytes of stack arguments.
     on_stack: u32,
     results: Vec<(Repr, ArgLoc)>,
     /// Bytes of results in memory.
@@ -47,7 +47,7 @@ fn arguments(cx: &mut Cx, ty: TypeIndex) -> Arguments {
     Arguments { values, on_stack, results: results.into_iter().zip(came).collect(), in_memory }
 }
 
-/// Puts all arguments where they travel.
+/// Moves all arguments to where they are passed.
 fn set_arguments(cx: &mut Cx, args: &Arguments, callee: &Callee) {
     cx.reserve_outgoing(args.on_stack + args.in_memory);
     cx.move_args(&args.values);
@@ -75,15 +75,15 @@ fn emit_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Bailout> 
     cx.record_safepoint();
     exception::catch(cx);
     if args.on_stack > 0 {
-        // The callee has taken them off.
+        // The callee has popped them.
         cx.asm.alu_imm(Alu::Sub, W64, RSP, args.on_stack as i32);
     }
     push_results(cx, &args.results, args.on_stack);
     Ok(())
 }
 
-/// One stays in a register, several go home, so that none is overwritten. All registers are free. Those in memory are as many
-/// bytes above the stack pointer.
+/// Pushes the results of a call. A single result stays in a register; several are spilled, so that none is overwritten.
+/// All registers are free. The results in memory are `memory` bytes above the stack pointer.
 fn push_results(cx: &mut Cx, results: &[(Repr, ArgLoc)], memory: u32) {
     match *results {
         [(repr, ArgLoc::Gpr(_))] => return cx.push_result(repr),
@@ -134,11 +134,11 @@ fn push_results(cx: &mut Cx, results: &[(Repr, ArgLoc)], memory: u32) {
     }
 }
 
-/// The callee returns to this function's caller, in this frame's place.
+/// A tail call: the callee replaces this frame and returns to this function's caller.
 fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Bailout> {
     let args = arguments(cx, ty);
     set_arguments(cx, &args, &callee);
-    // Its results go where this function's do.
+    // The callee returns its results in memory where this function does.
     cx.load_result_memory(abi::RESULT_MEMORY);
     if let Callee::At { base, code, .. } = callee {
         cx.asm.mov(W64, RAX, at(base, code));
@@ -155,8 +155,9 @@ fn emit_return_call(cx: &mut Cx, callee: Callee, ty: TypeIndex) -> Result<(), Ba
     Ok(())
 }
 
-/// Takes the frame down, where `on_stack` bytes of arguments are at its lower end: they go where this function's own were, or
-/// as many as end there, and the return address below them. Leaves `rax` and where arguments travel.
+/// Removes the frame, with `on_stack` bytes of arguments at its lower end. These move up so that they end where this
+/// function's own stack arguments end, with the return address below them. Preserves `rax` and the registers of
+/// arguments.
 fn leave_with(cx: &mut Cx, on_stack: i32) {
     let incoming = cx.incoming as i32;
     if on_stack == 0 && incoming == 0 {
@@ -166,7 +167,7 @@ fn leave_with(cx: &mut Cx, on_stack: i32) {
     cx.asm.mov(W64, R11, at(RBP, 8));
     cx.asm.mov(W64, R10, at(RBP, 0));
     let to = 16 + incoming - on_stack;
-    // They go up, by less than their size where padding makes them larger than the homes in between: the uppermost first.
+    // The arguments move up. Because of padding, source and destination can overlap, so the uppermost come first.
     for offset in (0..on_stack).step_by(16).rev() {
         cx.asm.load_vector(XMM15, at(RSP, offset));
         cx.asm.store_vector(at(RBP, to + offset), XMM15);
@@ -195,7 +196,7 @@ pub fn return_call(cx: &mut Cx, f: FuncIndex) -> Result<(), Bailout> {
     emit_return_call(cx, callee, cx.env.info.funcs[f].ty)
 }
 
-/// The function that `call_indirect` means, whose type is checked, in `r11`.
+/// Pops the index of a `call_indirect`. Checks the function's type and returns the function in `r11`.
 fn in_table(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result<(), Bailout> {
     table::pop_func_element(cx, t, Trap::UndefinedElement)?;
     let is_final = cx.env.info.types[ty].sub.is_final;
@@ -224,7 +225,7 @@ pub fn return_call_indirect(cx: &mut Cx, ty: TypeIndex, t: TableIndex) -> Result
     emit_return_call(cx, REFERRED, ty)
 }
 
-/// The function that is the top operand, in `r11`.
+/// Pops a function reference into `r11`.
 fn referred(cx: &mut Cx) {
     let f = cx.pop();
     cx.move_to(f, R11);

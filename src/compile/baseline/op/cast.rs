@@ -1,5 +1,5 @@
-//! Casts (Wasm 3.0, 4.6.6 and 4.6.7): `ref.test`, `ref.cast`, `br_on_cast`. The static type of the operand is not known here, so
-//! everything is asked that a reference of its hierarchy may be.
+//! Casts (Wasm 3.0, 4.6.6 and 4.6.7): `ref.test`, `ref.cast`, `br_on_cast`. The operand's static type is not known
+//! here, so the code tests for every possible value of its hierarchy.
 
 use super::control;
 use crate::abi::vmstruct::{VmContext, VmFuncRef};
@@ -13,7 +13,7 @@ use crate::wasm::descriptor::*;
 use crate::wasm::types::{HeapType, Top};
 use std::mem::offset_of;
 
-/// Jumps if the type of an id that is in `rcx` is below a type that is not final. Changes `rax`.
+/// Jumps if the type id in `rcx` is a subtype of a type that is not final. Changes `rax`.
 pub fn jump_if_below(cx: &mut Cx, ty: TypeIndex, yes: Label) {
     let depth = cx.env.types.get(cx.env.info.types[ty].id).depth as usize;
     let no = cx.asm.label();
@@ -34,11 +34,11 @@ pub fn jump_if_below(cx: &mut Cx, ty: TypeIndex, yes: Label) {
     cx.asm.bind(no);
 }
 
-/// What a reference is asked for.
+/// The type that a reference is tested for.
 struct Target {
     nullable: bool,
     heap: HeapType,
-    /// Of a concrete type.
+    /// The type index of a concrete type.
     index: Option<TypeIndex>,
 }
 
@@ -52,7 +52,7 @@ impl Target {
     }
 }
 
-/// Goes on here if a reference in a register is of a type, otherwise at `no`. Changes `rax` and `rcx`.
+/// Continues here if the reference in a register has the type, otherwise jumps to `no`. Changes `rax` and `rcx`.
 fn leave_unless(cx: &mut Cx, r: Gpr, to: &Target, no: Label) {
     use HeapType as H;
     let yes = cx.asm.label();
@@ -80,10 +80,11 @@ fn leave_unless(cx: &mut Cx, r: Gpr, to: &Target, no: Label) {
     cx.asm.bind(yes);
 }
 
-/// The same for the type id in `rcx`; may also jump to what comes next. Changes `rax`.
+/// Like `leave_unless`, for the type id in `rcx`. If the type matches, can also jump to `next`, which must come next.
+/// Changes `rax`.
 fn leave_unless_of_type(cx: &mut Cx, to: &Target, no: Label, next: Label) {
     let Some(index) = to.index else {
-        // `eq` is anything but an object of the host.
+        // `eq` is anything except a host object.
         let (kind, differs) = match to.heap {
             HeapType::Struct => (KIND_STRUCT, Cc::NE),
             HeapType::Array => (KIND_ARRAY, Cc::NE),
@@ -115,7 +116,7 @@ pub fn test(cx: &mut Cx, nullable: bool, hty: wasmparser::HeapType) {
     cx.push_gpr(Repr::I32, r);
 }
 
-/// The top operand, which stays where it is, in a register.
+/// Returns the top operand in a register. It stays on the stack.
 fn top(cx: &mut Cx) -> Gpr {
     let o = cx.peek(0);
     cx.in_register(o, R11)
@@ -128,7 +129,7 @@ pub fn cast(cx: &mut Cx, nullable: bool, hty: wasmparser::HeapType) {
     leave_unless(cx, r, &to, failed);
 }
 
-/// Branches if the cast succeeds, or, without `on_success`, if it fails.
+/// Branches if the cast succeeds, or, unless `on_success`, if it fails.
 pub fn br_on_cast(cx: &mut Cx, depth: u32, to: wasmparser::RefType, on_success: bool) {
     let to = Target::new(cx, to.is_nullable(), to.heap_type());
     control::prepare(cx, depth);

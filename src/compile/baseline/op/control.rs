@@ -1,5 +1,5 @@
-//! Control instructions (Wasm 3.0, 4.6.13). Where control comes together, all operands are at home: what a branch takes along
-//! is moved to the homes that it has at the target.
+//! Control instructions (Wasm 3.0, 4.6.13). Where control flow merges, all operands are in their frame slots or
+//! constants. A branch moves the operands that it passes to their frame slots at the target.
 
 use super::exception;
 use crate::base::Trap;
@@ -14,31 +14,31 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasmparser::{BlockType, BrTable, TryTable};
 
-/// Blocks of one type share them.
+/// Blocks of the same type share them.
 pub type Reprs = Rc<[Repr]>;
 
 /// A block that has begun and not ended.
 pub struct Frame {
     kind: FrameKind,
-    /// Where branches to it go.
+    /// Branch target.
     label: Label,
     params: Reprs,
     results: Reprs,
-    /// Operands below it.
+    /// The number of operands below it.
     height: usize,
-    /// Whether some branch goes to its end.
+    /// Whether a branch targets its end.
     used: bool,
-    /// Whether it began at a reachable place. If not, its end is not either.
+    /// Whether its start is reachable. If not, its end is not reachable either.
     entered: bool,
 }
 
 enum FrameKind {
-    /// The function's own: a branch to it returns.
+    /// The function's body: a branch to it returns.
     Func,
     Block,
     Loop,
     Try,
-    /// Where its else part is.
+    /// The start of the else part.
     If(Label),
 }
 
@@ -64,7 +64,7 @@ pub fn enter_function(cx: &mut Cx) {
     push_frame(cx, FrameKind::Func, label, (Reprs::default(), results));
 }
 
-/// A block in code that is not reached: only its end is waited for.
+/// An unreachable block: only its end matters.
 pub fn skipped(cx: &mut Cx) {
     let (label, height) = (cx.exit, cx.operands.stack.len());
     let (params, results) = (Reprs::default(), Reprs::default());
@@ -81,7 +81,7 @@ pub fn block(cx: &mut Cx, ty: BlockType) {
 
 pub fn try_table(cx: &mut Cx, table: &TryTable) {
     if table.catches.is_empty() {
-        // It catches nothing, and each call would look at it.
+        // A `try_table` without clauses would only cost time at each call.
         return block(cx, table.ty);
     }
     let types = types(cx, table.ty);
@@ -99,7 +99,7 @@ pub fn loop_(cx: &mut Cx, ty: BlockType) {
     cx.poll_interrupt();
 }
 
-/// Takes a condition off the stack; it is true if what is given holds. What comes next must leave the flags.
+/// Pops a condition. It is true if the returned condition code holds. The next instructions must preserve the flags.
 pub fn pop_condition(cx: &mut Cx) -> Cc {
     let o = cx.pop();
     match o.loc {
@@ -164,7 +164,7 @@ pub fn end(cx: &mut Cx) -> Result<(), Bailout> {
     let mut reached = cx.reachable || frame.used;
     match frame.kind {
         FrameKind::Loop => reached = cx.reachable,
-        // Without an else part the parameters are the results.
+        // Without an else part, the parameters are the results.
         FrameKind::If(otherwise) => {
             cx.asm.bind(otherwise);
             cx.asm.bind(frame.label);
@@ -189,7 +189,7 @@ fn frame_of(cx: &Cx, depth: u32) -> usize {
     cx.control.len() - 1 - depth as usize
 }
 
-/// Where a branch to a block wants what it takes along, lowest first, in bytes below the frame pointer.
+/// The frame slots that a branch target expects its operands in, lowest first, in bytes below the frame pointer.
 fn wanted(cx: &Cx, frame: usize) -> Vec<u32> {
     let f = &cx.control[frame];
     let reprs = if let FrameKind::Loop = f.kind { &f.params } else { &f.results };
@@ -201,14 +201,14 @@ fn wanted(cx: &Cx, frame: usize) -> Vec<u32> {
     reprs.iter().map(loc).collect()
 }
 
-/// How many operands a branch to a block takes along.
+/// How many operands a branch passes.
 fn arity(cx: &Cx, frame: usize) -> usize {
     let f = &cx.control[frame];
     if let FrameKind::Loop = f.kind { f.params.len() } else { f.results.len() }
 }
 
-/// Before a branch that may not be taken, or one of several: many operands that it takes along go home, once for all branches, so
-/// that each moves them by a loop if at all. Leaves the flags.
+/// Prepares a conditional branch or a branch with several targets. If it passes many operands, they are spilled once
+/// for all branches, so that each branch can move them with a loop or not at all. Preserves the flags.
 pub fn prepare(cx: &mut Cx, depth: u32) {
     let n = arity(cx, frame_of(cx, depth));
     if n >= MANY_WORDS {
@@ -216,7 +216,7 @@ pub fn prepare(cx: &mut Cx, depth: u32) {
     }
 }
 
-/// Whether the top operands are where a branch wants them.
+/// Whether the top operands are already in the slots that the branch target expects.
 fn is_in_place(cx: &Cx, frame: usize) -> bool {
     let slots = wanted(cx, frame);
     let from = cx.operands.stack.len() - slots.len();
@@ -224,7 +224,8 @@ fn is_in_place(cx: &Cx, frame: usize) -> bool {
     slots.is_empty() || !matches!(cx.control[frame].kind, FrameKind::Func) && in_place()
 }
 
-/// Copies the top operands to where a branch takes them. They stay operands of this place. Leaves the flags.
+/// Copies the top operands to the slots that the branch target expects. They also stay on the operand stack. Preserves
+/// the flags.
 fn take_along(cx: &mut Cx, frame: usize) {
     if let FrameKind::Func = cx.control[frame].kind {
         return copy_results(cx);
@@ -240,7 +241,7 @@ fn take_along(cx: &mut Cx, frame: usize) {
         return;
     }
     let slots = wanted(cx, frame);
-    // Homes at the target are not deeper than those here, so nothing is overwritten that is still read.
+    // The target's slots are not deeper than the current ones, so no slot is overwritten before it is read.
     for (i, slot) in slots.into_iter().enumerate() {
         let o = cx.operands.stack[from + i];
         if !o.is_at(slot) {
@@ -249,7 +250,7 @@ fn take_along(cx: &mut Cx, frame: usize) {
     }
 }
 
-/// Where a branch to a block goes, which there is then.
+/// The label of a block, which then counts as used.
 fn target(cx: &mut Cx, frame: usize) -> Label {
     cx.control[frame].used = true;
     cx.control[frame].label
@@ -261,7 +262,7 @@ pub fn br(cx: &mut Cx, depth: u32) {
     cx.reachable = false;
 }
 
-/// Branches with the top operands, for which it is prepared; what is emitted after it still has them.
+/// Branches with the top operands, after `prepare`. The following code still has these operands.
 pub fn branch(cx: &mut Cx, depth: u32) {
     let frame = frame_of(cx, depth);
     take_along(cx, frame);
@@ -296,7 +297,7 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Bailout> {
     let all = depths.iter().copied().chain([table.default()]);
     let widest = all.max_by_key(|d| arity(cx, frame_of(cx, *d)));
     prepare(cx, widest.expect("the default"));
-    // By depth: where it goes on, which for blocks that want operands elsewhere is a way behind the table.
+    // By depth: the target. If the block expects the operands in other slots, it is code after the table.
     let mut ways: BTreeMap<u32, Label> = BTreeMap::new();
     let mut moving: Vec<(u32, Label)> = Vec::new();
     let mut way = |cx: &mut Cx, depth: u32| {
@@ -339,17 +340,17 @@ pub fn return_(cx: &mut Cx) {
     cx.reachable = false;
 }
 
-/// Moves the results into their registers.
+/// Moves the results to where they are returned.
 fn move_results(cx: &mut Cx) {
     let results = cx.pop_many(cx.results.len());
     travel_back(cx, &results);
 }
 
-/// The same when this place goes on with the operands.
+/// Like `move_results`, but the operands stay on the stack for the following code.
 fn copy_results(cx: &mut Cx) {
     let from = cx.operands.stack.len() - cx.results.len();
     let results = cx.operands.stack[from..].to_vec();
-    // What is a register's here is not free after it.
+    // The move releases the operands' registers, but they are still in use after it.
     let free = cx.free_registers();
     travel_back(cx, &results);
     cx.set_free_registers(free);
@@ -367,9 +368,9 @@ pub fn unreachable(cx: &mut Cx) {
     cx.reachable = false;
 }
 
-/// One of two operands, by a condition above them.
+/// Selects one of two operands, depending on the condition above them.
 pub fn select(cx: &mut Cx) {
-    // A condition in a register, or a constant, is tested before the others are read: that leaves the flags.
+    // The condition is tested before the other operands are read, which preserves the flags.
     let cc = pop_condition(cx);
     let (b, a) = (cx.pop(), cx.pop());
     let repr = a.repr;

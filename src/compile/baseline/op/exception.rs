@@ -1,6 +1,6 @@
-//! Exceptions (Wasm 3.0, 4.6.13). Who catches what comes out of a call is in tables beside the code (`abi::code::TrySite`). Each
-//! clause that some call needs has code behind the `try_table`, where the runtime continues with the exception in `rax`.
-//! All operands are at home then, as they were at the call.
+//! Exceptions (Wasm 3.0, 4.6.13). Tables next to the code (`abi::code::TrySite`) list the handlers of each call. Each
+//! clause that a call needs has a landing pad after the `try_table`, where the runtime continues with the exception in
+//! `rax`. As at the call, all operands are then in their frame slots or constants.
 
 use super::{control, reference};
 use crate::abi::builtin::Builtin;
@@ -14,21 +14,21 @@ use crate::compile::baseline::operands::Repr;
 use crate::compile::clauses::{catching, caught_here, caught_tag};
 use wasmparser::{Catch, TryTable};
 
-/// A `try_table` whose end has not come.
+/// A `try_table` that has not ended.
 pub struct Try {
-    /// How many blocks are around it: its labels count from the innermost of those.
+    /// The number of blocks around it: the clauses' labels are relative to the innermost of those.
     around: usize,
-    /// In their order.
+    /// In declaration order.
     clauses: Vec<Clause>,
-    /// Where exceptions go to be told apart by code; made when a call needs it.
+    /// Entry for exceptions whose clause is selected by code; created when a call needs it.
     dispatcher: Option<Label>,
-    /// Where inner `try_table`s go on with what they do not catch.
+    /// Where the code of inner `try_table`s continues with exceptions that they do not catch.
     dispatch_block: Option<Label>,
 }
 
 struct Clause {
     catch: Catch,
-    /// Where it begins; made when a call needs it.
+    /// Its landing pad; created when a call needs it.
     landing: Option<Label>,
 }
 
@@ -38,13 +38,14 @@ impl Clause {
     }
 }
 
-/// Begins to catch; its own block has begun.
+/// Starts to catch. The `try_table`'s own block is already on the control stack.
 pub fn enter(cx: &mut Cx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
     cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, dispatch_block: None });
 }
 
-/// Ends the innermost `try_table`, whose block has been left: emits what its clauses do, and a jump over that to `end`.
+/// Ends the innermost `try_table`, whose block was popped from the control stack. Emits the landing pads, and a jump
+/// over them to `end`.
 pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Bailout> {
     let Try { mut clauses, dispatcher, dispatch_block, .. } = cx.tries.pop().expect("validated");
     let reachable = cx.reachable;
@@ -74,8 +75,8 @@ pub fn leave(cx: &mut Cx, end: Label) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// Goes on in the clause that fits the exception in `rax`, or where the `try_table` around tells its own apart. What nobody
-/// here catches is thrown again.
+/// Continues at the first clause that catches the exception in `rax`. If none does, continues at the dispatch code of
+/// the enclosing `try_table`, or rethrows if there is none.
 fn dispatch(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Bailout> {
     cx.exception_tag();
     for clause in clauses {
@@ -99,7 +100,7 @@ fn dispatch(cx: &mut Cx, clauses: &mut [Clause]) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// Takes the exception apart, which is in `rax`, and branches as the clause says.
+/// Pushes the values of the exception in `rax` that the clause asks for, and branches to the clause's label.
 fn landing_pad(cx: &mut Cx, catch: &Catch) {
     let height = cx.operands.stack.len();
     let (tag, wants_ref, label) = match *catch {
@@ -121,7 +122,7 @@ fn landing_pad(cx: &mut Cx, catch: &Catch) {
     cx.truncate(height);
 }
 
-/// What an exception of a tag carries, which is in `rcx`. Changes `rax` and `rdx`.
+/// Pushes the values of the exception in `rcx`. Changes `rax` and `rdx`.
 fn push_fields(cx: &mut Cx, tag: TagIndex) {
     let def = &cx.env.info.tags[tag].exception;
     let exception = cx.fields_of_exception(RCX);
@@ -130,7 +131,7 @@ fn push_fields(cx: &mut Cx, tag: TagIndex) {
     }
 }
 
-/// Where exceptions of a call here continue, by tag.
+/// The handlers of a call at this point, by tag.
 fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
     let clauses = (0..cx.tries.len()).rev().flat_map(|t| (0..cx.tries[t].clauses.len()).map(move |c| (t, c)));
     let Some(found) = catching(clauses, |(t, c)| caught_tag(&cx.tries[t].clauses[c].catch)) else {
@@ -140,14 +141,14 @@ fn handlers(cx: &mut Cx) -> Vec<(u32, Label)> {
     found.into_iter().map(|(tag, (t, c))| (tag, cx.tries[t].clauses[c].landing(&mut cx.asm))).collect()
 }
 
-/// What comes out of the call that was just emitted is caught by the `try_table`s around it. The operands are settled.
+/// Records that the `try_table`s around the call that was just emitted catch its exceptions. All operands are spilled.
 pub fn catch(cx: &mut Cx) {
     let handlers = handlers(cx);
     cx.record_handlers(handlers);
 }
 
-/// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only
-/// where it is asked for.
+/// Throws an exception of a tag with the top operands. If it is caught in the same function, this is a branch, and the
+/// exception is allocated only if the clause asks for a reference.
 pub fn throw(cx: &mut Cx, tag: TagIndex) -> Result<(), Bailout> {
     let clauses = cx.tries.iter().rev().flat_map(|t| t.clauses.iter().map(|c| (t.around, c.catch)));
     let caught = caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags);
@@ -179,7 +180,7 @@ pub fn throw_ref(cx: &mut Cx) -> Result<(), Bailout> {
     throw_object(cx, RCX)
 }
 
-/// Throws the exception in a register. No operand is in one.
+/// Throws the exception in a register. All operands are spilled.
 fn throw_object(cx: &mut Cx, exception: Gpr) -> Result<(), Bailout> {
     cx.asm.mov(W64, RSI, exception);
     cx.free(exception);

@@ -28,7 +28,7 @@ pub fn binary(cx: &mut Cx, op: Binary) {
     cx.push_xmm(repr, x);
 }
 
-/// The processor's own instructions give the second operand if one is no number, or both are zeros.
+/// The processor's instructions return the second operand if one is NaN or both are zeros.
 pub fn min_max(cx: &mut Cx, is_min: bool) {
     let (b, a) = (cx.pop(), cx.pop());
     let (repr, w) = (a.repr, a.repr.width());
@@ -37,7 +37,7 @@ pub fn min_max(cx: &mut Cx, is_min: bool) {
     emit!(cx.asm, w, ucomiss_a | ucomisd_a(x, y));
     cx.asm.jcc(Cc::NE, differ);
     cx.asm.jcc(Cc::P, unordered);
-    // Equal: they differ in the sign at most.
+    // They are equal, so they differ in the sign at most.
     match is_min {
         true => emit!(cx.asm, orps_a(x, y)),
         false => emit!(cx.asm, andps_a(x, y)),
@@ -60,7 +60,7 @@ fn sign_bit(w: Width) -> u64 {
     if w == W32 { 1 << 31 } else { 1 << 63 }
 }
 
-/// Bits as a float, in a register that is free in each instruction. Changes `rax`.
+/// Loads a constant into a scratch register. Changes `rax`.
 fn constant(cx: &mut Cx, w: Width, bits: u64, dst: Xmm) {
     cx.asm.mov_imm(RAX, bits);
     cx.asm.float_of_bits(w, dst, RAX);
@@ -94,7 +94,7 @@ pub fn unary(cx: &mut Cx, op: Unary) {
     let a = cx.pop();
     let (repr, w) = (a.repr, a.repr.width());
     let x = cx.xmm_of(a);
-    // The number of the way of rounding in the instruction.
+    // The rounding mode in the instruction's immediate.
     let way = match op {
         Unary::Abs => {
             constant(cx, w, sign_bit(w) - 1, XMM15);
@@ -129,7 +129,7 @@ pub enum Comparison {
     Ge,
 }
 
-/// Unordered is as if less to the flags, so only what is greater is asked.
+/// In the flags, unordered looks like "less", so only "greater" is tested.
 pub fn compare(cx: &mut Cx, c: Comparison) {
     let (mut b, mut a) = (cx.pop(), cx.pop());
     if matches!(c, Comparison::Lt | Comparison::Le) {
@@ -190,17 +190,17 @@ pub fn reinterpret(cx: &mut Cx, to: Repr) {
     }
 }
 
-/// An integer as a float.
+/// Converts an integer to a float.
 pub fn convert(cx: &mut Cx, signed: bool, to: Repr) {
     let a = cx.pop();
     let (from, w) = (a.repr.width(), to.width());
     let r = cx.gpr_of(a);
     let x = cx.xmm();
-    // The instruction leaves the upper part as it was: so nothing is waited for.
+    // The conversion preserves the upper part of the register. Clearing it removes the dependency on its old value.
     emit!(cx.asm, xorps_a(x, x));
     match (from, signed) {
         (W32, true) => emit!(cx.asm, w, cvtsi2ssl_a | cvtsi2sdl_a(x, r)),
-        // With zero above it, it is a signed one of 64 bits.
+        // A zero-extended 32-bit number is a signed 64-bit number.
         (W32, false) | (W64, true) => emit!(cx.asm, w, cvtsi2ssq_a | cvtsi2sdq_a(x, r)),
         (W64, false) => {
             let (large, done) = (cx.asm.label(), cx.asm.label());
@@ -208,7 +208,7 @@ pub fn convert(cx: &mut Cx, signed: bool, to: Repr) {
             cx.asm.jcc(Cc::S, large);
             emit!(cx.asm, w, cvtsi2ssq_a | cvtsi2sdq_a(x, r));
             cx.asm.jmp(done);
-            // Half of it, the last bit kept for rounding, twice.
+            // Halve it, keeping the last bit for rounding, and double the result.
             cx.asm.bind(large);
             cx.asm.mov(W64, RAX, r);
             cx.asm.shift_imm(Shift::Right, W64, RAX, 1);
@@ -223,7 +223,7 @@ pub fn convert(cx: &mut Cx, signed: bool, to: Repr) {
     cx.push_xmm(to, x);
 }
 
-/// A float's integer part, and what is done when that is no integer of the type.
+/// Truncation of a float to an integer, and whether out-of-range values saturate or trap.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Truncation {
     pub signed: bool,
@@ -248,7 +248,7 @@ pub fn truncate(cx: &mut Cx, what: Truncation) {
         (true, W32) => i32::MAX as u64,
         (true, W64) => i64::MAX as u64,
     };
-    // What is no number, what is too large, what is too small.
+    // Called for NaN, for values that are too large, and for values that are too small.
     let refuse = |cx: &mut Cx, cc: Cc, trap: Trap, saturated: u64| {
         if !what.saturates {
             return cx.trap_if(cc, trap);
@@ -267,7 +267,7 @@ pub fn truncate(cx: &mut Cx, what: Truncation) {
     constant(cx, w, float(above), XMM15);
     emit!(cx.asm, w, ucomiss_a | ucomisd_a(x, XMM15));
     refuse(cx, Cc::AE, Trap::IntegerOverflow, most);
-    // The greatest float that is too small; where floats have no fractions there, the least that is not.
+    // The largest float that is too small. If floats have no fractions in that range, the smallest float that is not.
     let (below, cc) = match (what.signed, w == W64 && to == W32) {
         (false, _) => (-1.0, Cc::BE),
         (true, true) => (-2f64.powi(31) - 1.0, Cc::BE),
@@ -278,14 +278,14 @@ pub fn truncate(cx: &mut Cx, what: Truncation) {
     refuse(cx, cc, Trap::IntegerOverflow, least);
     match (what.signed, to) {
         (true, W32) => emit!(cx.asm, w, cvttss2si_a | cvttsd2si_a(r, x)),
-        // Of 64 bits, the lower half is the number.
+        // The lower half of the 64-bit result.
         (false, W32) => {
             emit!(cx.asm, w, cvttss2si_aq | cvttsd2si_aq(r, x));
             cx.asm.mov(W32, r, r);
         }
         (true, W64) => emit!(cx.asm, w, cvttss2si_aq | cvttsd2si_aq(r, x)),
         (false, W64) => {
-            // The upper half of the range is moved down, and its bit put back.
+            // Move the upper half of the range down, and set the highest bit afterwards.
             let small = cx.asm.label();
             constant(cx, w, float(2f64.powi(63)), XMM15);
             emit!(cx.asm, w, ucomiss_a | ucomisd_a(x, XMM15));

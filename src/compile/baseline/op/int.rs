@@ -6,7 +6,7 @@ use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::{Loc, Operand, Repr};
 
-/// A constant that fits into an instruction.
+/// A constant that fits into an immediate.
 fn short(o: Operand) -> Option<i32> {
     match (o.loc, o.repr.width()) {
         (Loc::Const(bits), W32) => Some(bits as i32),
@@ -19,7 +19,7 @@ fn is_register(o: Operand) -> bool {
     matches!(o.loc, Loc::Gpr(_))
 }
 
-/// Where the result of one operand goes: into its register, or a free one.
+/// The register for the result of an instruction with one source: the source's own register, or a free one.
 fn result(cx: &mut Cx, src: GprMem) -> Gpr {
     match src {
         GprMem::Gpr(r) => r,
@@ -29,7 +29,7 @@ fn result(cx: &mut Cx, src: GprMem) -> Gpr {
 
 pub fn alu(cx: &mut Cx, op: Alu) {
     let (mut b, mut a) = (cx.pop(), cx.pop());
-    // Of two operands that may change places, the register becomes the result.
+    // For commutative operations, the operand in a register becomes the result.
     if op != Alu::Sub && !is_register(a) && (is_register(b) || short(a).is_some()) {
         (a, b) = (b, a);
     }
@@ -68,7 +68,7 @@ pub fn mul(cx: &mut Cx) {
     cx.push_gpr(repr, r);
 }
 
-/// Shifts and rotations; the count is modulo the width.
+/// Shifts and rotations. The count is taken modulo the width.
 pub fn shift(cx: &mut Cx, op: Shift) {
     let (by, a) = (cx.pop(), cx.pop());
     let (repr, w) = (a.repr, a.repr.width());
@@ -98,7 +98,7 @@ pub fn divide(cx: &mut Cx, what: Division) {
     cx.trap_if(Cc::E, Trap::IntegerDivideByZero);
     let done = cx.asm.label();
     if what.signed {
-        // The least number by -1 is no number, the remainder of it is 0: the processor faults for both.
+        // The minimum divided by -1 overflows, and the remainder of anything by -1 is 0. The processor faults for both.
         let usual = cx.asm.label();
         cx.asm.alu_imm(Alu::Cmp, w, by, -1);
         cx.asm.jcc(Cc::NE, usual);
@@ -118,14 +118,14 @@ pub fn divide(cx: &mut Cx, what: Division) {
     cx.push_gpr(repr, by);
 }
 
-/// Bits before the first one, or behind the last one; the width if there is none.
+/// Counts the zeros before the first 1 bit or after the last one. Returns the width if there is no 1 bit.
 pub fn count_zeros(cx: &mut Cx, leading: bool) {
     let a = cx.pop();
     let (repr, w) = (a.repr, a.repr.width());
     let r = cx.gpr_of(a);
     let width = if w == W32 { 32u64 } else { 64 };
     if leading {
-        // Of zero -1, so that the difference is the width.
+        // For zero, -1 makes the difference the width.
         cx.asm.mov_imm(RCX, u64::MAX);
         emit!(cx.asm, w, bsrl_rm | bsrq_rm(RAX, r));
         cx.asm.mov_if(Cc::E, w, RAX, RCX);
@@ -176,7 +176,7 @@ pub fn compare(cx: &mut Cx, cc: Cc) {
     cx.push(Repr::I32, Loc::Flags(cc));
 }
 
-/// Whether an integer or a reference is zero. Of a condition that was just found, it is the opposite.
+/// Whether an integer or a reference is zero. A condition in the flags is negated.
 pub fn eqz(cx: &mut Cx) {
     if let Loc::Flags(cc) = cx.peek(0).loc {
         cx.pop();
@@ -187,7 +187,7 @@ pub fn eqz(cx: &mut Cx) {
     compare(cx, Cc::E);
 }
 
-/// Sign-extends the low bits, `from` of them.
+/// Sign-extends the low `from` bits.
 pub fn extend(cx: &mut Cx, from: u32, to: Repr) {
     let a = cx.pop();
     let src = cx.src(a);
@@ -201,7 +201,7 @@ pub fn extend(cx: &mut Cx, from: u32, to: Repr) {
     cx.push_gpr(to, r);
 }
 
-/// The low half, or the number with zero above it: both are a narrow copy.
+/// The low half, or the zero-extended number: both are a 32-bit copy.
 pub fn low_half(cx: &mut Cx, to: Repr) {
     let a = cx.pop();
     if let Loc::Const(bits) = a.loc {

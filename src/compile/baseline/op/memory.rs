@@ -1,4 +1,4 @@
-//! Memory instructions (Wasm 3.0, 4.6.12). What is checked is told in `compile::cranelift::bounds`.
+//! Memory instructions (Wasm 3.0, 4.6.12). `compile::cranelift::bounds` documents the checks.
 
 use crate::abi::builtin::Builtin;
 use crate::abi::vmstruct::{VmMemory, VmMemorySlot};
@@ -13,7 +13,7 @@ use crate::wasm::types::{IndexType, MemoryType};
 use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
-/// An access's place, its index register, which is the instruction's, and whether it traps by a fault.
+/// The address of an access, its index register, which belongs to the instruction, and whether it traps by faulting.
 pub struct Access {
     pub mem: Mem,
     index: Option<Gpr>,
@@ -29,7 +29,7 @@ fn memory_type(cx: &Cx, memory: u32) -> (MemoryIndex, MemoryType) {
     (memory, cx.env.info.memories[memory])
 }
 
-/// Where a memory begins: a register, `rcx` but for the first memory if that does not move.
+/// The register with a memory's base: `MEMORY` for the first memory if memories do not move, otherwise `rcx`.
 fn base(cx: &mut Cx, memory: MemoryIndex) -> Gpr {
     if cx.env.settings.moving_memories {
         load_field(cx, memory, offset_of!(VmMemory, base), RCX);
@@ -43,19 +43,20 @@ fn base(cx: &mut Cx, memory: MemoryIndex) -> Gpr {
     RCX
 }
 
-/// A field of the memory itself, as it is now.
+/// Loads the current value of a field of the memory itself.
 fn load_field(cx: &mut Cx, memory: MemoryIndex, field: usize, to: Gpr) {
     let from = slot(cx, memory, offset_of!(VmMemorySlot, memory));
     cx.asm.mov(W64, to, from);
     cx.asm.mov(W64, to, at(to, field as i32));
 }
 
-/// Bytes in a memory now, in `rax`.
+/// Loads the current length of a memory in bytes into `rax`.
 fn length(cx: &mut Cx, memory: MemoryIndex) {
     load_field(cx, memory, offset_of!(VmMemory, length), RAX);
 }
 
-/// Takes an index off the stack and makes it the place of `size` bytes, checked here or by the guard. Changes `rax` and `rcx`.
+/// Pops an index and returns the access of `size` bytes there. The access is checked here or by the guard. Changes
+/// `rax` and `rcx`.
 pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
     let MemArgTarget::Memory(memory) = m.target else { unreachable!("no such feature is on") };
     let (memory, ty) = memory_type(cx, memory);
@@ -98,20 +99,20 @@ pub fn access(cx: &mut Cx, m: &MemArg, size: u64) -> Access {
 }
 
 impl Access {
-    /// The next instruction makes the access.
+    /// Records that the next instruction accesses the memory.
     pub fn mark_faulting(&self, cx: &mut Cx) {
         if self.faults {
             cx.may_fault(Trap::MemoryOutOfBounds);
         }
     }
 
-    /// The access was made.
+    /// Frees the registers after the access.
     pub fn release(self, cx: &mut Cx) {
         self.index.into_iter().for_each(|r| cx.free(r));
     }
 }
 
-/// What is loaded: its bytes, whether they are sign-extended, and what comes out.
+/// A load: how many bytes, whether they are sign-extended, and the result's representation.
 #[derive(Clone, Copy)]
 pub struct Load {
     pub size: u64,
@@ -146,7 +147,7 @@ pub fn load(cx: &mut Cx, m: &MemArg, what: Load) {
 /// Stores the low `size` bytes of a value.
 pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
     let v = cx.pop();
-    // Before the access, whose registers it may change.
+    // This comes before the access, whose registers it could change.
     let v = match (v.loc, v.repr.is_float()) {
         (Loc::Const(bits), false) if size <= 4 || i32::try_from(bits as i64).is_ok() => v,
         (_, false) => v.in_gpr(cx.gpr_of(v)),
@@ -171,7 +172,7 @@ pub fn store(cx: &mut Cx, m: &MemArg, size: u64) {
     cx.release(v);
 }
 
-/// The kind of indexes and sizes.
+/// The representation of indexes and sizes.
 pub fn index_repr(ty: IndexType) -> Repr {
     if ty.is_64() { Repr::I64 } else { Repr::I32 }
 }
@@ -194,7 +195,7 @@ pub fn grow(cx: &mut Cx, memory: u32) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// Makes an index the address of `len` bytes, checked here.
+/// Turns an index into the address of `len` bytes, with an explicit check.
 fn range(cx: &mut Cx, memory: u32, index: Gpr, len: Gpr) {
     let memory = MemoryIndex::from_u32(memory);
     length(cx, memory);

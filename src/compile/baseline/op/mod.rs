@@ -1,4 +1,4 @@
-//! The instructions, one file a family.
+//! The instructions, one file per family.
 
 pub mod array;
 pub mod atomic;

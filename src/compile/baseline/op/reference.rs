@@ -1,4 +1,4 @@
-//! Reference instructions but casts (Wasm 3.0, 4.6.2 to 4.6.5).
+//! Reference instructions except casts (Wasm 3.0, 4.6.2 to 4.6.5).
 
 use super::control;
 use super::int;
@@ -30,7 +30,7 @@ pub fn func(cx: &mut Cx, f: FuncIndex) {
     cx.push_gpr(Repr::Func, r);
 }
 
-/// Traps if a reference that is in a register is null.
+/// Traps if the reference in a register is null.
 pub fn check_null(cx: &mut Cx, repr: Repr, r: Gpr) {
     cx.asm.test(repr.width(), r);
     cx.trap_if(Cc::E, Trap::NullReference);
@@ -57,7 +57,7 @@ pub fn i31_get(cx: &mut Cx, signed: bool) {
     cx.push_gpr(Repr::I32, r);
 }
 
-/// Takes the top operand into a register and sets the flags by whether it is zero.
+/// Pops the top operand into a register and compares it with zero.
 fn pop_tested(cx: &mut Cx) -> Operand {
     let o = cx.pop();
     let r = cx.gpr_of(o);
@@ -65,14 +65,14 @@ fn pop_tested(cx: &mut Cx) -> Operand {
     o.in_gpr(r)
 }
 
-/// The reference stays where the branch is not taken.
+/// If the branch is not taken, the reference stays on the stack.
 pub fn br_on_null(cx: &mut Cx, depth: u32) {
     let o = pop_tested(cx);
     control::branch_if(cx, Cc::E, depth);
     cx.push(o.repr, o.loc);
 }
 
-/// The branch takes the reference along.
+/// If the branch is taken, the reference is passed to the target.
 pub fn br_on_non_null(cx: &mut Cx, depth: u32) {
     let o = pop_tested(cx);
     cx.push(o.repr, o.loc);

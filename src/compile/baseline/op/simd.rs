@@ -1,5 +1,5 @@
-//! Vector instructions (Wasm 3.0, 4.4.3): those on memory, on lanes, and on bits. A line an opcode; the others are in `simd_int`,
-//! `simd_float` and `simd_relaxed`. Only SSE 4.1 is demanded.
+//! Vector instructions (Wasm 3.0, 4.4.3) on memory, on lanes, and on bits, one line per opcode. The others are in
+//! `simd_int`, `simd_float` and `simd_relaxed`. Only SSE 4.1 is required.
 
 use super::memory::{self, Load};
 use super::simd_int;
@@ -9,15 +9,16 @@ use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::{Loc, Repr, XMM15};
 use wasmparser::{MemArg, Operator};
 
-/// Emits what makes the first register the result of both; it may change the other one, `xmm14` and `xmm15`.
+/// Emits code that replaces the first register by the result of both. It can change the second register, `xmm14` and
+/// `xmm15`.
 pub type Emit = fn(&mut Asm, Xmm, Xmm);
-/// Emits what begins with a load.
+/// Emits code that starts with a load.
 type EmitLoad = fn(&mut Asm, Xmm, Mem);
 
-/// As the number in `pshufd`: the high half in both halves.
+/// Immediate of `pshufd`: copies the high half into both halves.
 pub const HIGH: u8 = 0xee;
 
-/// An instruction of two registers, or of a register and memory, which may end in a number.
+/// An instruction with two registers, or with a register and memory, and possibly an immediate.
 macro_rules! inst {
     ($name:ident $(, $imm:expr)?) => {
         |asm, to, from| emit!(*asm, $name(to, from $(, $imm as u8)?))
@@ -101,7 +102,7 @@ pub fn binary(cx: &mut Cx, emit: Emit) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// The operands in the other order.
+/// Like `binary`, with the operands exchanged.
 pub fn swapped(cx: &mut Cx, emit: Emit) {
     let (b, a) = (cx.pop(), cx.pop());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
@@ -110,7 +111,7 @@ pub fn swapped(cx: &mut Cx, emit: Emit) {
     cx.push_xmm(Repr::V128, y);
 }
 
-/// One lane of so many bytes in all lanes.
+/// Repeats a lane of `bytes` bytes in all lanes.
 pub const fn repeated(lane: u64, bytes: u32) -> u128 {
     let bits = 8 * bytes;
     let mut all = 0;
@@ -154,7 +155,7 @@ fn load_splat_32(asm: &mut Asm, x: Xmm, from: Mem) {
 }
 
 fn load_lane(cx: &mut Cx, m: &MemArg, size: u64, lane: u8) {
-    // Before the access, whose registers it may change.
+    // This comes before the access, whose registers it could change.
     let x = cx.pop_xmm();
     let access = memory::access(cx, m, size);
     access.mark_faulting(cx);
@@ -163,7 +164,7 @@ fn load_lane(cx: &mut Cx, m: &MemArg, size: u64, lane: u8) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Puts the low `size` bytes into a lane.
+/// Inserts the low `size` bytes into a lane.
 fn insert(asm: &mut Asm, x: Xmm, from: GprMem, size: u64, lane: u8) {
     match size {
         1 => emit!(*asm, pinsrb_a(x, from, lane)),
@@ -182,7 +183,7 @@ fn store_lane(cx: &mut Cx, m: &MemArg, size: u64, lane: u8) {
     cx.free_xmm(x);
 }
 
-/// A lane, with zero above it in a register.
+/// Extracts a lane. In a register, it is zero-extended.
 fn take(asm: &mut Asm, to: GprMem, x: Xmm, size: u64, lane: u8) {
     match size {
         1 => emit!(*asm, pextrb_a(to, x, lane)),
@@ -205,7 +206,7 @@ fn constant(cx: &mut Cx, bits: u128) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Lanes of two vectors one behind the other.
+/// Selects lanes from the concatenation of two vectors.
 fn shuffle(cx: &mut Cx, lanes: &[u8; 16]) {
     const NONE: u8 = 0x80;
     let (b, a) = (cx.pop(), cx.pop());
@@ -230,15 +231,15 @@ fn shuffle(cx: &mut Cx, lanes: &[u8; 16]) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// The processor looks at the last four bits of a number and at the first one, which says that the lane is zero: from 16 on
-/// it is set here.
+/// The processor uses the lowest four bits of an index, and returns zero if its highest bit is set. The addition sets
+/// the highest bit of indexes from 16 on.
 pub fn swizzle(asm: &mut Asm, x: Xmm, lanes: Xmm) {
     let up = asm.constant(repeated(0x70, 1));
     emit!(*asm, paddusb_a(lanes, up));
     emit!(*asm, pshufb_a(x, lanes));
 }
 
-/// A lane of `size` bytes in all lanes, from the low bits of the register.
+/// Copies the low `size` bytes of an operand into all lanes.
 fn splat(cx: &mut Cx, size: u32, emit: Emit) {
     let a = cx.pop();
     if let Loc::Const(bits) = a.loc {
@@ -281,7 +282,7 @@ fn extract(cx: &mut Cx, repr: Repr, size: u64, signed: bool, lane: u8) {
     cx.push_gpr(repr, r);
 }
 
-/// What is above a float in its register does not matter.
+/// The bits above a float in its register do not matter.
 fn extract_float(cx: &mut Cx, repr: Repr, lane: u8) {
     let x = cx.pop_xmm();
     match (repr, lane) {
@@ -313,7 +314,8 @@ fn replace_float(cx: &mut Cx, lane: u8) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Bits of the first operand where the mask, which is made ready before, has ones; else of the second one.
+/// Bits of the first operand where the mask is 1, and of the second operand elsewhere. `prepare` adjusts the mask
+/// first.
 pub fn bitselect(cx: &mut Cx, prepare: fn(&mut Asm, Xmm)) {
     let (mask, b, a) = (cx.pop(), cx.pop(), cx.pop());
     let (x, y, mask) = (cx.xmm_of(a), cx.xmm_of(b), cx.xmm_of(mask));

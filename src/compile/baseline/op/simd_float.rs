@@ -1,4 +1,4 @@
-//! Vector instructions on floats. A line an opcode; what the processor has no instruction for is below.
+//! Vector instructions on floats, one line per opcode. Operations without a processor instruction are below.
 
 use super::simd::{binary, inst, repeated, swapped, unary};
 use super::simd_relaxed;
@@ -8,7 +8,7 @@ use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::{XMM14, XMM15};
 use wasmparser::Operator;
 
-/// The numbers of comparisons and of ways of rounding in instructions.
+/// Immediates of comparisons and rounding modes.
 const EQUAL: u8 = 0;
 const LESS: u8 = 1;
 const LESS_OR_EQUAL: u8 = 2;
@@ -64,7 +64,8 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
         O::F32x4Max => binary(cx, max_f32),
         O::F64x2Min => binary(cx, min_f64),
         O::F64x2Max => binary(cx, max_f64),
-        // The processor's give the second operand where they can not tell, which is the first one here.
+        // The processor's instructions return the second operand if the operands are zeros or one is NaN. The
+        // specification wants the first, so the operands are exchanged.
         O::F32x4PMin => swapped(cx, inst!(minps_a)),
         O::F32x4PMax => swapped(cx, inst!(maxps_a)),
         O::F64x2PMin => swapped(cx, inst!(minpd_a)),
@@ -84,11 +85,11 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// Both orders of the operands are tried: they differ where one is no number, or both are zeros, as each time the second one
-/// comes out. What is no number becomes the canonical one.
+/// Computes the result with the operands in both orders. The two results differ if an operand is NaN or both are zeros,
+/// because the processor returns the second operand then. NaNs become canonical.
 macro_rules! extremes {
     ($min:ident, $max:ident: $minp:ident $maxp:ident $sub:ident $cmp:ident $shift:ident $fraction:expr) => {
-        /// Of two zeros, one with a sign has it in the other's place, too.
+        /// For zeros, the OR makes the result negative if either is negative.
         pub fn $min(asm: &mut Asm, x: Xmm, y: Xmm) {
             asm.mov_float(XMM15, x);
             emit!(*asm, $minp(XMM15, y));
@@ -101,8 +102,8 @@ macro_rules! extremes {
             emit!(*asm, andnps_a(x, XMM15));
         }
 
-        /// Where they differ, the difference makes what is no number one with all bits in the exponent; taken away from a zero
-        /// with a sign, it leaves the other one.
+        /// If the results differ, the bits in which they differ are set and then subtracted as a float. With a NaN, all
+        /// exponent bits stay set, so the result is a NaN. With zeros, this is `-0 - -0`, which is `+0`.
         pub fn $max(asm: &mut Asm, x: Xmm, y: Xmm) {
             asm.mov_float(XMM15, x);
             emit!(*asm, $maxp(XMM15, y));
@@ -117,17 +118,17 @@ macro_rules! extremes {
         }
     };
 }
-// Behind the sign, the exponent, and the bit that says that it does not signal.
+// The number of bits that are kept in a NaN: the sign, the exponent and the quiet bit.
 extremes!(min_f32, max_f32: minps_a maxps_a subps_a cmpps_a psrld_b 10u8);
 extremes!(min_f64, max_f64: minpd_a maxpd_a subpd_a cmppd_a psrlq_b 13u8);
 
-/// The instruction gives the least integer for all that is out of range. What is no number is made zero before, and for what is
-/// positive the bits are turned around.
+/// The instruction returns the smallest integer for all values out of range. NaNs are replaced by zero before it, and
+/// the bits of positive overflows are inverted after it.
 pub fn trunc_sat_f32_s(asm: &mut Asm, x: Xmm, _: Xmm) {
     asm.mov_float(XMM15, x);
     emit!(*asm, cmpps_a(XMM15, XMM15, EQUAL));
     emit!(*asm, andps_a(x, XMM15));
-    // The sign of this says: a number, and not negative.
+    // Its sign bit says that the value is a number and not negative.
     emit!(*asm, pxor_a(XMM15, x));
     emit!(*asm, cvttps2dq_a(x, x));
     emit!(*asm, pand_a(XMM15, x));
@@ -135,18 +136,19 @@ pub fn trunc_sat_f32_s(asm: &mut Asm, x: Xmm, _: Xmm) {
     emit!(*asm, pxor_a(x, XMM15));
 }
 
-/// In two parts: what is up to 2^31, for which what is beyond gives 2^31 as well, and what is above it.
+/// Converts in two parts: the value up to 2^31, where the instruction returns 2^31 for everything larger, and the rest
+/// above 2^31.
 pub fn trunc_sat_f32_u(asm: &mut Asm, x: Xmm, _: Xmm) {
     let half = asm.constant(repeated((2147483648f32).to_bits() as u64, 4));
     emit!(*asm, pxor_a(XMM15, XMM15));
-    // Zero for what is no number, too.
+    // NaNs become zero, too.
     emit!(*asm, maxps_a(x, XMM15));
     emit!(*asm, movaps_a(XMM15, half));
     asm.mov_float(XMM14, x);
     emit!(*asm, subps_a(XMM14, XMM15));
     emit!(*asm, cmpps_a(XMM15, XMM14, LESS_OR_EQUAL));
     emit!(*asm, cvttps2dq_a(XMM14, XMM14));
-    // From 2^32 on it is the greatest part.
+    // From 2^32 on, the second part becomes its maximum.
     emit!(*asm, pxor_a(XMM14, XMM15));
     emit!(*asm, pxor_a(XMM15, XMM15));
     emit!(*asm, pmaxsd_a(XMM14, XMM15));
@@ -154,8 +156,8 @@ pub fn trunc_sat_f32_u(asm: &mut Asm, x: Xmm, _: Xmm) {
     emit!(*asm, paddd_a(x, XMM14));
 }
 
-/// What is no number becomes zero, what is too large the greatest. The instruction makes the rest the least, and the upper
-/// lanes zero.
+/// NaNs become zero, and values that are too large become the maximum. The instruction returns the minimum for values
+/// that are too small, and sets the upper lanes to zero.
 pub fn trunc_sat_f64_s(asm: &mut Asm, x: Xmm, _: Xmm) {
     let most = asm.constant(repeated((i32::MAX as f64).to_bits(), 8));
     asm.mov_float(XMM15, x);
@@ -165,37 +167,37 @@ pub fn trunc_sat_f64_s(asm: &mut Asm, x: Xmm, _: Xmm) {
     emit!(*asm, cvttpd2dq_a(x, x));
 }
 
-/// A float of this size has its integer in the low bits.
+/// A float of this magnitude has its integer value in the low bits.
 const SPACING_1: f64 = (1u64 << 52) as f64;
 
 pub fn trunc_sat_f64_u(asm: &mut Asm, x: Xmm, _: Xmm) {
     let most = asm.constant(repeated((u32::MAX as f64).to_bits(), 8));
     let large = asm.constant(repeated(SPACING_1.to_bits(), 8));
     emit!(*asm, pxor_a(XMM15, XMM15));
-    // Zero for what is no number, too.
+    // NaNs become zero, too.
     emit!(*asm, maxpd_a(x, XMM15));
     emit!(*asm, minpd_a(x, most));
     emit!(*asm, roundpd_rmi(x, x, TRUNC));
     emit!(*asm, addpd_a(x, large));
-    // The low half of each.
+    // The low half of each lane.
     emit!(*asm, shufps_a(x, XMM15, 0x88u8));
 }
 
-/// The upper and the lower 16 bits, each exactly, and the sum rounded.
+/// Converts the upper and the lower 16 bits exactly. Only the sum is rounded.
 fn convert_f32_u(asm: &mut Asm, x: Xmm, _: Xmm) {
     let low = asm.constant(repeated(0xffff, 4));
     asm.mov_float(XMM15, x);
     emit!(*asm, pand_a(XMM15, low));
     emit!(*asm, psubd_a(x, XMM15));
     emit!(*asm, cvtdq2ps_a(XMM15, XMM15));
-    // Without its last bit, which is zero, it has no sign.
+    // The shift drops the last bit, which is zero, so the number is not negative.
     emit!(*asm, psrld_b(x, 1u8));
     emit!(*asm, cvtdq2ps_a(x, x));
     emit!(*asm, addps_a(x, x));
     emit!(*asm, addps_a(x, XMM15));
 }
 
-/// As the low bits of floats, which are too large by so much.
+/// Puts the number into the low bits of a float, and subtracts the float's offset.
 fn convert_low_u(asm: &mut Asm, x: Xmm, _: Xmm) {
     let upper = asm.constant(repeated(SPACING_1.to_bits() >> 32, 4));
     let large = asm.constant(repeated(SPACING_1.to_bits(), 8));

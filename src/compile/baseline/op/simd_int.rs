@@ -1,4 +1,4 @@
-//! Vector instructions on integers. A line an opcode; what the processor has no instruction for is below.
+//! Vector instructions on integers, one line per opcode. Operations without a processor instruction are below.
 
 use super::simd::{Emit, HIGH, binary, inst, invert, repeated, swapped, unary};
 use super::{simd_float, simd_shift};
@@ -141,11 +141,11 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// As the number in `pshufd`: everything in its place; lanes 0 and 1, and lanes 2 and 3, at the beginning of the halves.
+/// Immediates of `pshufd`: all lanes in place; lanes 0 and 1, or lanes 2 and 3, at the start of the two halves.
 const LOW: u8 = 0xe4;
 const LOW_PAIR: u8 = 0x50;
 const HIGH_PAIR: u8 = 0xfa;
-/// The number of the upper half of each 64 bits, twice.
+/// Immediate of `pshufd`: copies the upper half of each 64-bit lane into both halves.
 const SIGNS_64: u8 = 0xf5;
 
 const ONES_8: u128 = repeated(1, 1);
@@ -158,7 +158,7 @@ fn knows_greater_64(cx: &Cx) -> Result<(), Bailout> {
     }
 }
 
-/// A comparison that is the opposite of one the processor knows.
+/// A comparison whose negation the processor has.
 fn inverted(cx: &mut Cx, swap: bool, emit: Emit) {
     if swap {
         swapped(cx, emit)
@@ -168,7 +168,7 @@ fn inverted(cx: &mut Cx, swap: bool, emit: Emit) {
     unary(cx, |asm, x, _| invert(asm, x));
 }
 
-/// Whether the first one is the extreme of both.
+/// Whether the first operand is the minimum or maximum of both, for each lane.
 fn is_extreme(cx: &mut Cx, extreme: Emit, equal: Emit) {
     let (b, a) = (cx.pop(), cx.pop());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
@@ -183,7 +183,7 @@ fn is_not_extreme(cx: &mut Cx, extreme: Emit, equal: Emit) {
     unary(cx, |asm, x, _| invert(asm, x));
 }
 
-/// All bits of `to` as the sign of the same lane of 64 bits.
+/// Fills each 64-bit lane of `to` with the sign of the same lane of `x`.
 pub fn signs_64(asm: &mut Asm, to: Xmm, x: Xmm) {
     emit!(*asm, pshufd_a(to, x, SIGNS_64));
     emit!(*asm, psrad_b(to, 31u8));
@@ -221,14 +221,14 @@ fn bitmask(cx: &mut Cx, emit: fn(&mut Asm, Gpr, Xmm)) {
     cx.push_gpr(Repr::I32, r);
 }
 
-/// Of the signs of bytes.
+/// The signs of 16-bit lanes: narrowed to bytes, they keep their signs.
 fn bitmask_16(asm: &mut Asm, r: Gpr, x: Xmm) {
     emit!(*asm, pxor_a(XMM15, XMM15));
     emit!(*asm, packsswb_a(x, XMM15));
     emit!(*asm, pmovmskb_rm(r, x));
 }
 
-/// The products of the low halves, and those of a low and a high one further up.
+/// The products of the low halves, plus the products of a low and a high half, shifted up.
 fn mul_64(asm: &mut Asm, x: Xmm, y: Xmm) {
     asm.mov_float(XMM15, x);
     emit!(*asm, psrlq_b(XMM15, 32u8));
@@ -242,7 +242,7 @@ fn mul_64(asm: &mut Asm, x: Xmm, y: Xmm) {
     emit!(*asm, paddq_a(x, XMM15));
 }
 
-/// Each half of a byte is looked up in a table.
+/// Looks up each half of a byte in a table.
 fn popcnt(asm: &mut Asm, x: Xmm, _: Xmm) {
     const BITS: u128 = u128::from_le_bytes([0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4]);
     let (table, low) = (asm.constant(BITS), asm.constant(repeated(0xf, 1)));
@@ -258,7 +258,7 @@ fn popcnt(asm: &mut Asm, x: Xmm, _: Xmm) {
     emit!(*asm, paddb_a(x, XMM15));
 }
 
-/// Only -1 times -1 gives -1, which is to be the greatest number.
+/// Only -1 times -1 returns -1, which must become the largest number.
 pub fn q15mulr_sat(asm: &mut Asm, x: Xmm, y: Xmm) {
     emit!(*asm, pmulhrsw_a(x, y));
     let least = asm.constant(repeated(0x8000, 2));
@@ -286,7 +286,7 @@ fn extmul_8(cx: &mut Cx, half: u8, extend: Emit) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Low and high halves of the products side by side.
+/// Interleaves the low and the high halves of the products.
 fn extmul_16(cx: &mut Cx, high: Emit, unpack: Emit) {
     let (b, a) = (cx.pop(), cx.pop());
     let (x, y) = (cx.xmm_of(a), cx.xmm_of(b));
@@ -309,7 +309,7 @@ fn extmul_32(cx: &mut Cx, pair: u8, mul: Emit) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// The first operand of the multiplication is without a sign.
+/// The instruction takes the bytes of its first operand as unsigned.
 fn add_pairs_8s(asm: &mut Asm, x: Xmm, _: Xmm) {
     let ones = asm.constant(ONES_8);
     emit!(*asm, movaps_a(XMM15, ones));
@@ -322,7 +322,7 @@ pub fn add_pairs_16s(asm: &mut Asm, x: Xmm) {
     emit!(*asm, pmaddwd_a(x, ones));
 }
 
-/// With 2^15 taken from each, and both put back.
+/// Subtracts 2^15 from each lane, and adds it back for both lanes of a pair.
 fn add_pairs_16u(asm: &mut Asm, x: Xmm, _: Xmm) {
     let (half, both) = (asm.constant(repeated(0x8000, 2)), asm.constant(repeated(0x10000, 4)));
     emit!(*asm, pxor_a(x, half));

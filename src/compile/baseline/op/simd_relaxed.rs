@@ -1,5 +1,5 @@
-//! Relaxed vector instructions (Wasm 3.0, 4.3.6), with the results that Cranelift's code has: `compile::cranelift::op::simd_relaxed` says
-//! what is chosen.
+//! Relaxed vector instructions (Wasm 3.0, 4.3.6). The results are the same as those of Cranelift's code:
+//! `compile::cranelift::op::simd_relaxed` documents the choices.
 
 use super::simd::{binary, bitselect, inst, swapped, swizzle, unary};
 use super::simd_float::*;
@@ -83,7 +83,8 @@ fn signs_8(asm: &mut Asm, x: Xmm) {
     asm.mov_float(x, XMM15);
 }
 
-/// Sums of two products of lanes, saturated. The second operand's are without a sign, unless all is to be exact.
+/// Sums of two products of lanes, saturated. The second operand's lanes are unsigned, unless deterministic results are
+/// required.
 fn dot(cx: &mut Cx) {
     match cx.env.settings.relaxed_deterministic {
         true => binary(cx, exact_dot),
@@ -96,7 +97,7 @@ fn exact_dot(asm: &mut Asm, x: Xmm, y: Xmm) {
     emit!(*asm, packssdw_a(x, XMM15));
 }
 
-/// Sums of two products, those of the low halves in `x`, those of the high ones in `xmm15`. Changes `y` and `xmm14`.
+/// Sums of two products: those of the low halves in `x`, those of the high halves in `xmm15`. Changes `y` and `xmm14`.
 fn sums_in_32(asm: &mut Asm, x: Xmm, y: Xmm, extend_second: fn(&mut Asm, Xmm, Xmm)) {
     emit!(*asm, pshufd_a(XMM15, x, super::simd::HIGH));
     emit!(*asm, pshufd_a(XMM14, y, super::simd::HIGH));
@@ -108,8 +109,8 @@ fn sums_in_32(asm: &mut Asm, x: Xmm, y: Xmm, extend_second: fn(&mut Asm, Xmm, Xm
     emit!(*asm, pmaddwd_a(x, y));
 }
 
-/// Sums of four products, added to the third operand. Where Cranelift has one instruction for it, nothing is saturated in
-/// between.
+/// Sums of four products, added to the third operand. On processors for which Cranelift uses a single instruction, the
+/// intermediate sums are not saturated.
 fn dot_add(cx: &mut Cx) {
     let c = cx.pop_xmm();
     let whole = cx.env.processor.vnni && !cx.env.settings.relaxed_deterministic;

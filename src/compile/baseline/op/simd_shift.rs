@@ -1,4 +1,4 @@
-//! Shifts of lanes. Of the count, as many bits count as a lane's width has.
+//! Shifts of lanes. The count is taken modulo the lane's width.
 
 use super::simd::{Emit, inst, repeated};
 use crate::compile::baseline::asm::*;
@@ -6,7 +6,7 @@ use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::{Loc, Repr, XMM14, XMM15};
 use wasmparser::Operator;
 
-/// One of the processor's: by the number in a register, and by a number.
+/// The two forms of a processor instruction: with the count in a register, and with an immediate count.
 #[derive(Clone, Copy)]
 struct Lanes {
     bits: u8,
@@ -25,7 +25,7 @@ const RIGHT_16: Lanes = lanes!(16, psrlw_a, psrlw_b);
 const SIGNED_RIGHT_16: Lanes = lanes!(16, psraw_a, psraw_b);
 const RIGHT_64: Lanes = lanes!(64, psrlq_a, psrlq_b);
 
-/// False if it is none of these.
+/// Returns false if the instruction is none of these.
 #[rustfmt::skip]
 pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> bool {
     use Operator as O;
@@ -47,7 +47,7 @@ pub fn instruction(cx: &mut Cx, op: &Operator<'_>) -> bool {
     true
 }
 
-/// How far.
+/// The count of a shift.
 #[derive(Clone, Copy)]
 enum Count {
     Number(u8),
@@ -64,7 +64,7 @@ impl Lanes {
     }
 }
 
-/// Takes a count, modulo a lane's width and with something added, and a vector off the stack. Changes `rcx` and `xmm15`.
+/// Pops a count, taken modulo `bits` and increased by `more`, and a vector. Changes `rcx` and `xmm15`.
 fn pop(cx: &mut Cx, bits: u8, more: u8) -> (Xmm, Count) {
     let (by, a) = (cx.pop(), cx.pop());
     let x = cx.xmm_of(a);
@@ -86,7 +86,7 @@ fn shift(cx: &mut Cx, lanes: Lanes) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// As lanes of 16 bits, without the bits that came from the other byte.
+/// Shifts lanes of 16 bits, and masks the bits that came from the other byte.
 fn shift_8(cx: &mut Cx, left: bool) {
     let lanes = if left { LEFT_16 } else { RIGHT_16 };
     let (x, by) = pop(cx, 8, 0);
@@ -96,7 +96,7 @@ fn shift_8(cx: &mut Cx, left: bool) {
         emit!(cx.asm, pand_a(x, mask));
         return cx.push_xmm(Repr::V128, x);
     }
-    // Of 16 ones that are shifted so, the byte where others came in at the end is the mask.
+    // The mask: shift 16 ones in the same way and take the byte that received zeros.
     emit!(cx.asm, pcmpeqd_a(XMM14, XMM14));
     lanes.emit(&mut cx.asm, XMM14, by);
     if !left {
@@ -108,7 +108,7 @@ fn shift_8(cx: &mut Cx, left: bool) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Each byte in the upper half of 16 bits, which go 8 bits further.
+/// Extends each byte to the upper half of 16 bits, and shifts by 8 more.
 fn signed_right_8(cx: &mut Cx) {
     let (x, by) = pop(cx, 8, 8);
     cx.asm.mov_float(XMM14, x);
@@ -120,7 +120,7 @@ fn signed_right_8(cx: &mut Cx) {
     cx.push_xmm(Repr::V128, x);
 }
 
-/// Without a sign, and then the bit where the sign came to is extended: `(x ^ m) - m`.
+/// Shifts without the sign, and extends the sign from its new position: `(x ^ m) - m`.
 fn signed_right_64(cx: &mut Cx) {
     let (x, by) = pop(cx, 64, 0);
     let sign = cx.asm.constant(repeated(1 << 63, 8));

@@ -1,4 +1,4 @@
-//! Table instructions (Wasm 3.0, 4.6.11). How elements are encoded is told at `VmTable`.
+//! Table instructions (Wasm 3.0, 4.6.11). `VmTable` documents the encoding of elements.
 
 use super::memory::index_repr;
 use crate::abi::builtin::Builtin;
@@ -14,7 +14,7 @@ use crate::wasm::registry::TypeId;
 use crate::wasm::types::ValType;
 use std::mem::offset_of;
 
-/// A field of the table's `VmTable`. Changes `dst` for an imported one.
+/// A field of the table's `VmTable`. Changes `dst` if the table is imported.
 fn field(cx: &mut Cx, t: TableIndex, field: usize, dst: Gpr) -> Mem {
     match cx.env.info.defined_table(t) {
         Some(d) => at(CONTEXT, (cx.env.layout.table(d) as usize + field) as i32),
@@ -33,7 +33,7 @@ fn table_index_repr(cx: &Cx, t: TableIndex) -> Repr {
     index_repr(cx.env.info.tables[t].ty.index)
 }
 
-/// Takes an index off the stack into `rdx`, checked. Changes `rax`.
+/// Pops an index into `rdx` and checks it. Changes `rax`.
 fn pop_index(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) {
     let index = cx.pop();
     cx.move_to(index, RDX);
@@ -42,8 +42,8 @@ fn pop_index(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) {
     cx.trap_if(Cc::AE, out_of_bounds);
 }
 
-/// Takes an index off the stack and puts the element of a table of functions into `r11`: a funcref, which may be the null
-/// function's. Changes `rax` and `rdx`.
+/// Pops an index and loads that element of a table of functions into `r11`: a funcref, possibly the null function's.
+/// Changes `rax` and `rdx`.
 pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Result<(), Bailout> {
     pop_index(cx, t, out_of_bounds);
     let elements = field(cx, t, offset_of!(VmTable, elements), RAX);
@@ -53,7 +53,8 @@ pub fn pop_func_element(cx: &mut Cx, t: TableIndex, out_of_bounds: Trap) -> Resu
     cx.asm.test(W64, R11);
     let known = cx.asm.label();
     cx.asm.jcc(Cc::NE, known);
-    // It keeps all registers, but those of its arguments are operands'. Two words keep the stack aligned.
+    // The builtin preserves all registers, but its argument registers can hold operands. Two pushes keep the stack
+    // aligned.
     emit!(cx.asm, pushq_o(RDI));
     emit!(cx.asm, pushq_o(RSI));
     cx.asm.mov(W64, RDI, CONTEXT);
@@ -87,7 +88,7 @@ pub fn get(cx: &mut Cx, t: TableIndex) -> Result<(), Bailout> {
     Ok(())
 }
 
-/// A reference to an object dirties its card.
+/// A reference to an object marks its card.
 pub fn set(cx: &mut Cx, t: TableIndex) {
     let o = cx.pop();
     let v = cx.gpr_of(o);

@@ -33,13 +33,13 @@ pub fn local_tee(cx: &mut Cx, l: u32) {
     let to = cx.local(l);
     cx.store(o, to);
     match o.loc {
-        // Its home may be written before it is read.
+        // Its frame slot can be overwritten before the operand is read.
         Loc::Slot => cx.push(cx.locals[l as usize], Loc::Local(l)),
         loc => cx.push(cx.locals[l as usize], loc),
     }
 }
 
-/// Where a global's value is: changes `rcx` for an imported one.
+/// The address of a global's value. Changes `rcx` if the global is imported.
 fn loc(cx: &mut Cx, g: GlobalIndex) -> (Gpr, i32) {
     match cx.env.info.defined_global(g) {
         Some(d) => (CONTEXT, cx.env.layout.global(d) as i32),
@@ -84,7 +84,7 @@ fn const_bits(c: ConstVal) -> Option<u64> {
     })
 }
 
-/// A reference to an object dirties the card of whoever owns the global.
+/// A reference to an object marks the card of the global's owner.
 pub fn global_set(cx: &mut Cx, g: GlobalIndex) {
     let v = cx.pop();
     let (base, offset) = loc(cx, g);

@@ -1,10 +1,10 @@
-//! Wide arithmetic (the wide-arithmetic proposal): numbers of 128 bits as two halves, the lower one first.
+//! Wide arithmetic (the wide-arithmetic proposal): 128-bit numbers as two halves, the lower one first.
 
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 use crate::compile::baseline::operands::Repr;
 
-/// Two numbers of which the first is in registers, its lower half first.
+/// Two numbers, each with its lower half first. The halves of `a` are in registers.
 struct Numbers {
     a: (Gpr, Gpr),
     b: (GprMem, GprMem),
@@ -37,7 +37,7 @@ pub fn sub(cx: &mut Cx) {
     push(cx, n);
 }
 
-/// A product of two halves.
+/// The 128-bit product of two 64-bit numbers.
 pub fn mul(cx: &mut Cx, signed: bool) {
     let (b, a) = (cx.pop(), cx.pop());
     let by = cx.src(b);
@@ -47,7 +47,7 @@ pub fn mul(cx: &mut Cx, signed: bool) {
         false => emit!(cx.asm, mulq_m(RAX, RDX, by)),
     }
     cx.release_src(by);
-    // Making room for one leaves the other.
+    // If allocating a register spills an operand, `rax` and `rdx` are not affected.
     let (low, high) = (cx.gpr(), cx.gpr());
     cx.asm.mov(W64, low, RAX);
     cx.asm.mov(W64, high, RDX);

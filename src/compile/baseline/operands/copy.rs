@@ -1,11 +1,11 @@
-//! Operands on their way: copied into registers and places in memory, and as sources of instructions.
+//! Copies operands into registers and memory, and makes them sources of instructions.
 
 use super::{Loc, Operand, Repr, XMM15};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 
 impl Cx<'_> {
-    /// Where an operand is in the frame, if it is there.
+    /// The memory operand for an operand that is in the frame.
     pub fn in_frame(&self, o: Operand) -> Option<Mem> {
         match o.loc {
             Loc::Slot => Some(at(RBP, -(o.slot as i32))),
@@ -14,7 +14,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Reads a float or vector.
+    /// Loads a float or vector.
     pub fn read_float(&mut self, repr: Repr, dst: Xmm, src: Mem) {
         match repr {
             Repr::V128 => self.asm.load_vector(dst, src),
@@ -22,7 +22,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Writes a float or vector.
+    /// Stores a float or vector.
     pub fn write_float(&mut self, repr: Repr, dst: Mem, src: Xmm) {
         match repr {
             Repr::V128 => self.asm.store_vector(dst, src),
@@ -30,7 +30,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Copies an operand that is no float into a register. Leaves the flags.
+    /// Copies an operand into a general-purpose register. Preserves the flags.
     pub fn load(&mut self, o: Operand, dst: Gpr) {
         match o.loc {
             Loc::Const(bits) => self.asm.mov_imm(dst, bits),
@@ -48,7 +48,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Copies a float into a register. Leaves the flags, changes `rax`.
+    /// Copies a float or vector into a vector register. Preserves the flags, changes `rax`.
     pub fn load_float(&mut self, o: Operand, dst: Xmm) {
         match o.loc {
             Loc::Xmm(x) => self.asm.mov_float(dst, x),
@@ -63,7 +63,7 @@ impl Cx<'_> {
         }
     }
 
-    /// The operand in a register that is the instruction's. Leaves the flags.
+    /// Returns the operand in a register that belongs to the current instruction. Preserves the flags.
     pub fn gpr_of(&mut self, o: Operand) -> Gpr {
         if let Loc::Gpr(r) = o.loc {
             return r;
@@ -73,7 +73,7 @@ impl Cx<'_> {
         r
     }
 
-    /// The operand in one of the registers that are free in each instruction.
+    /// Moves the operand into a scratch register and releases its own.
     pub fn move_to(&mut self, o: Operand, dst: Gpr) {
         self.load(o, dst);
         self.release(o);
@@ -104,7 +104,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Takes the top operand into a register.
+    /// Pops the top operand into a register.
     pub fn pop_gpr(&mut self) -> Gpr {
         let o = self.pop();
         self.gpr_of(o)
@@ -115,7 +115,7 @@ impl Cx<'_> {
         self.xmm_of(o)
     }
 
-    /// Writes an operand. Leaves the flags, changes `rax` and `xmm15`.
+    /// Stores an operand. Preserves the flags, changes `rax` and `xmm15`.
     pub fn store(&mut self, o: Operand, dst: Mem) {
         let w = o.repr.width();
         match o.loc {
@@ -140,7 +140,8 @@ impl Cx<'_> {
         }
     }
 
-    /// Moves words: places are indexed by `rcx`, which counts up from 0, or by `rdx`, which counts down. Changes those, `rax` and the flags.
+    /// Copies words. Addresses are indexed by `rcx`, which counts up from 0, or by `rdx`, which counts down. Changes
+    /// `rcx`, `rdx`, `rax` and the flags.
     pub fn move_words(&mut self, from: Mem, to: Mem, words: usize) {
         self.asm.mov_imm(RCX, 0);
         self.asm.mov_imm(RDX, 0);
@@ -154,21 +155,23 @@ impl Cx<'_> {
     }
 }
 
-/// As many words and more are moved by a loop, so that an instruction of few bytes does not take kilobytes of code.
+/// From this number of words on, a loop copies them, so that an instruction of a few bytes does not take kilobytes of
+/// code.
 pub const MANY_WORDS: usize = 24;
 
-/// The words of operands below some place in the frame, by `rdx` as `move_words` counts.
+/// Operand words below a position in the frame, indexed by `rdx` as in `move_words`.
 pub fn words_below(end: u32) -> Mem {
     indexed(RBP, RDX, Scale::Eight, -(end as i32) - 8)
 }
 
-/// Words of memory in the other direction, by `rcx`.
+/// Words of memory in increasing order, indexed by `rcx`.
 pub fn words_above(base: Gpr, offset: u32) -> Mem {
     indexed(base, RCX, Scale::Eight, offset as i32)
 }
 
-/// How many operands from the first on are words at home, one below the other, that go to or come from words in memory, one above the
-/// other: pairs of the place at home and the offset, or `None`.
+/// Counts the leading operands that are words in adjacent frame slots and are copied to or from adjacent words in
+/// memory. `places` has the slot and the memory offset of each operand, or `None`. Slots grow downwards, memory
+/// upwards.
 pub fn in_a_row(places: impl Iterator<Item = Option<(u32, u32)>>) -> usize {
     let mut last: Option<(u32, u32)> = None;
     let follows = |loc: Option<(u32, u32)>| {

@@ -1,12 +1,12 @@
-//! Operands that have to be at home, or at least somewhere else: before calls, before control comes together, before a local is written
-//! that they read, and where an instruction needs a register.
+//! Spills operands to their frame slots, or at least moves them elsewhere: before calls, before control flow merges,
+//! before a write to a local that they read, and when an instruction needs a register.
 
 use super::{Loc, NO_OPERAND, Operand, Repr};
 use crate::compile::baseline::asm::*;
 use crate::compile::baseline::func::Cx;
 
 impl Cx<'_> {
-    /// Sends the lowest operand home that is in such a register.
+    /// Spills the lowest operand that is in a general-purpose register, or, unless `general`, in a vector register.
     pub(super) fn evict(&mut self, general: bool) {
         let lowest =
             self.operands.in_registers().filter(|(loc, _)| matches!(loc, Loc::Gpr(_)) == general).map(|(_, i)| i);
@@ -14,7 +14,7 @@ impl Cx<'_> {
         self.send_home(lowest);
     }
 
-    /// Puts the `i`th operand into its home.
+    /// Spills the `i`th operand to its frame slot.
     fn send_home(&mut self, i: usize) {
         let o = self.operands.stack[i];
         if o.loc == Loc::Slot {
@@ -26,8 +26,8 @@ impl Cx<'_> {
         self.operands.deepest_slot = self.operands.deepest_slot.max(o.slot);
     }
 
-    /// Puts all operands but numbers that are constants into their homes, so that all registers are free. Leaves the flags, changes
-    /// `rax`.
+    /// Spills all operands except constants that are not references to objects, so that all registers are free.
+    /// Preserves the flags, changes `rax`.
     pub fn spill_all(&mut self) {
         for i in self.operands.settled..self.operands.stack.len() {
             let o = self.operands.stack[i];
@@ -39,9 +39,9 @@ impl Cx<'_> {
         self.operands.settled_references = self.operands.references.len();
     }
 
-    /// Puts operands that are in registers into their homes, and leaves those that are in locals there: for calls, but not for where
-    /// control comes together. References go home but for those among the top `n` operands, which are all that a call looks at.
-    /// Leaves the flags.
+    /// Spills the operands that are in registers and leaves those that are in locals there. This is enough for calls
+    /// but not where control flow merges. References are spilled wherever they are, except among the top `n` operands,
+    /// which are all that the call reads. Preserves the flags.
     pub fn spill_registers(&mut self, n: usize) {
         let found: Vec<usize> = self.operands.in_registers().map(|(_, i)| i).collect();
         found.into_iter().for_each(|i| self.send_home(i));
@@ -54,14 +54,14 @@ impl Cx<'_> {
         }
     }
 
-    /// Puts also the top `n` operands that are constants into their homes.
+    /// Like `spill_all`, but also spills constants among the top `n` operands.
     pub fn spill_top(&mut self, n: usize) {
         self.spill_all();
         let len = self.operands.stack.len();
         (len - n..len).for_each(|i| self.send_home(i));
     }
 
-    /// Turns a condition that is the top operand into a number: what comes next changes the flags.
+    /// Turns a condition on top of the stack into a number, because the next instruction changes the flags.
     pub fn materialize_flags(&mut self) {
         if let Some(Operand { repr, loc: Loc::Flags(_), .. }) = self.operands.stack.last().copied() {
             let r = self.pop_gpr();
@@ -69,7 +69,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Copies operands that read a local, before it is written.
+    /// Copies the operands that read a local into registers, before the local is written.
     pub fn spill_local_readers(&mut self, local: u32) {
         let mut next = std::mem::replace(&mut self.operands.readers[local as usize], NO_OPERAND);
         while let Some(o) = self.operands.stack.get(next as usize).copied() {

@@ -58,7 +58,7 @@ pub fn new_elem(cx: &mut FuncCx, ty: u32, elem: u32) {
     new_by(cx, Builtin::array_new_elem, ty, elem);
 }
 
-/// Traps if the array is null, or the index outside of it.
+/// Traps if the array is null or the index is out of bounds.
 fn check_index(cx: &mut FuncCx, array: GcVal, index: Value) {
     let len = cx.array_len(array, cx.operand.nullable);
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
@@ -107,7 +107,7 @@ pub fn fill(cx: &mut FuncCx, ty: TypeIndex) {
     cx.call_builtin(Builtin::array_fill, &[array.value(), at, bits, len]);
 }
 
-/// The builtin takes 64 bits, so vectors are stored here.
+/// The builtin takes 64-bit values, so vectors are stored here.
 fn fill_vectors(cx: &mut FuncCx, array: GcVal, at: Value, value: Value, len: Value) {
     let count = cx.array_len(array, cx.operand.nullable);
     let (at64, len64) = (cx.b.ins().uextend(I64, at), cx.b.ins().uextend(I64, len));

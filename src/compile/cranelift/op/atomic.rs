@@ -1,5 +1,5 @@
-//! Atomic instructions of the threads proposal. Memories are not shared, and a store runs on one thread, so plain accesses are
-//! atomic; what is left of it is that addresses must be aligned.
+//! Atomic instructions of the threads proposal. Memories are not shared, and a store runs on one thread, so plain
+//! accesses are atomic. The only difference is that addresses must be aligned.
 
 use crate::base::Trap;
 use crate::compile::cranelift::bounds::{Address, address};
@@ -9,7 +9,7 @@ use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Opcode, Type, Value};
 use wasmparser::{MemArg, Operator};
 
-/// One validated instruction. A line an opcode. False if it is none of these.
+/// One validated instruction, one line per opcode. Returns false if it is none of these.
 #[rustfmt::skip]
 pub fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> bool {
     use Operator as O;
@@ -83,13 +83,13 @@ pub fn instruction(cx: &mut FuncCx, op: &Operator<'_>) -> bool {
     true
 }
 
-/// The address of `access` off the stack, which must be aligned. That is checked before the bounds (threads proposal, execution of
-/// atomic memory instructions).
+/// Pops the address of an access, which must be aligned. Alignment is checked before the bounds (threads proposal,
+/// execution of atomic memory instructions).
 fn aligned(cx: &mut FuncCx, m: &MemArg, access: Type) -> Address {
     let size = access.bytes() as u64;
     if size > 1 {
         let mut first = *cx.stack.last().expect("validated");
-        // Only the lowest bits count, whatever overflows above them.
+        // Only the lowest bits matter, so an overflow above them is harmless.
         let offset = m.offset & (size - 1);
         if offset != 0 {
             first = cx.b.ins().iadd_imm_s(first, offset as i64);
@@ -122,7 +122,7 @@ fn store(cx: &mut FuncCx, m: &MemArg, access: Type) {
     cx.b.ins().store(flags, v, address, offset);
 }
 
-/// Gives the old value; the new one is what `op` makes of it and the operand, or the operand.
+/// Returns the old value. The new value is the result of `op`, or the operand if there is no `op`.
 fn modify(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type, op: Option<Opcode>) {
     let operand = cx.pop();
     let operand = reduce(cx, operand, access);
@@ -140,7 +140,8 @@ fn modify(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type, op: Option<Opcode
     cx.push(old);
 }
 
-/// Returns the old value; writes the replacement if that is the expected one. Both operands are wrapped to the access's width first.
+/// Returns the old value and writes the replacement if the old value is the expected one. Both operands are first
+/// wrapped to the access's width.
 fn exchange_if(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type) {
     let (expected, replacement) = cx.pop2();
     let (expected, replacement) = (reduce(cx, expected, access), reduce(cx, replacement, access));
@@ -153,7 +154,7 @@ fn exchange_if(cx: &mut FuncCx, m: &MemArg, access: Type, ty: Type) {
     cx.push(old);
 }
 
-/// Nobody waits at a memory that is not shared.
+/// No thread can wait on a memory that is not shared.
 fn notify(cx: &mut FuncCx, m: &MemArg) {
     cx.pop();
     let (flags, address, offset) = aligned(cx, m, I32);

@@ -12,7 +12,7 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use std::mem::offset_of;
 
-/// The callee's context and the arguments, off the stack.
+/// The callee's context and the popped arguments.
 fn arguments(cx: &mut FuncCx, vmctx: Value, ty: TypeIndex) -> Vec<Value> {
     let n = cx.env.info.signature(ty).params().len();
     cx.canonical_top(n);
@@ -33,7 +33,7 @@ fn push_results(cx: &mut FuncCx, results: Vec<Value>, ty: TypeIndex) {
     }
 }
 
-/// What is called through an address: the code and its context.
+/// An indirect callee: the code address and its context.
 struct Callee {
     code: Value,
     vmctx: Value,
@@ -47,7 +47,7 @@ fn call_through(cx: &mut FuncCx, callee: Callee, ty: TypeIndex) {
     push_results(cx, results, ty);
 }
 
-/// The callee returns to this function's caller, in this frame's place.
+/// A tail call: the callee replaces this frame and returns to this function's caller.
 fn return_call_through(cx: &mut FuncCx, callee: Callee, ty: TypeIndex) {
     let args = arguments(cx, callee.vmctx, ty);
     let sig = cx.signature(ty);
@@ -88,7 +88,7 @@ pub fn return_call(cx: &mut FuncCx, f: FuncIndex) {
     cx.reachable = false;
 }
 
-/// The function that `call_indirect` means, whose type is checked.
+/// Pops the index of a `call_indirect`. Checks the function's type and returns the function.
 fn in_table(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) -> Callee {
     let index = table::pop_index(cx, t);
     let funcref = table::func_element(cx, t, index, Trap::UndefinedElement);
@@ -129,7 +129,7 @@ pub fn return_call_indirect(cx: &mut FuncCx, ty: TypeIndex, t: TableIndex) {
     return_call_through(cx, callee, ty);
 }
 
-/// The function that is the top operand. Loading through null is the check for it, where faults may be used.
+/// Pops a function reference. If faults may be used, a load through null is the null check.
 fn referred(cx: &mut FuncCx) -> Callee {
     let f = cx.pop();
     let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
@@ -157,7 +157,8 @@ pub fn return_call_ref(cx: &mut FuncCx, ty: TypeIndex) {
 }
 
 impl FuncCx<'_, '_> {
-    /// The type id of a funcref, which never changes. Not moved: the address is valid only where it was checked.
+    /// Loads the type id of a funcref, which never changes. The load must not be moved: the address is valid only after
+    /// it was checked.
     pub fn load_constant_type(&mut self, funcref: Value) -> Value {
         let flags = trusted().with_readonly();
         let flags = self.in_region(flags, Region::Vm);

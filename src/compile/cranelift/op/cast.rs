@@ -1,5 +1,5 @@
-//! Casts (Wasm 3.0, 4.6.6 and 4.6.7): `ref.test`, `ref.cast`, `br_on_cast`. All are one walk of conditions that ends in one
-//! of two blocks; what the static type of the operand decides is not asked at run time.
+//! Casts (Wasm 3.0, 4.6.6 and 4.6.7): `ref.test`, `ref.cast`, `br_on_cast`. All use the same sequence of conditions,
+//! which ends in one of two blocks. Conditions that the operand's static type decides are not tested at run time.
 
 use super::control;
 use crate::abi::vmstruct::{VmContext, VmFuncRef};
@@ -15,7 +15,7 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 use std::mem::offset_of;
 
-/// Where a test goes on.
+/// Where a test continues.
 #[derive(Clone, Copy)]
 struct Exits<'a> {
     yes: (Block, &'a [BlockArg]),
@@ -32,12 +32,12 @@ fn jump(cx: &mut FuncCx, to: (Block, &[BlockArg])) {
     cx.b.ins().jump(to.0, to.1);
 }
 
-/// Ends the block: goes on at `exits` by `condition`.
+/// Ends the block with a branch on `condition`.
 fn decide(cx: &mut FuncCx, condition: Value, exits: Exits<'_>) {
     cx.b.ins().brif(condition, exits.yes.0, exits.yes.1, exits.no.0, exits.no.1);
 }
 
-/// Leaves to `to` if `condition` is 0, or, with `when`, if it is not; goes on in a new block otherwise.
+/// Branches to `to` if `condition` is 0, or, with `when`, if it is not 0. Otherwise continues in a new block.
 fn leave(cx: &mut FuncCx, condition: Value, when: bool, to: (Block, &[BlockArg])) {
     let next = cx.b.create_block();
     match when {
@@ -52,7 +52,7 @@ fn is_bottom(t: HeapType) -> bool {
     matches!(t, HeapType::None | HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn)
 }
 
-/// Whether no object but null is of both types. `from` tells no concrete type.
+/// Whether no object except null is of both types. `from` is never a concrete type.
 fn is_disjoint(from: HeapType, to: HeapType) -> bool {
     use HeapType as H;
     let kind = |t: HeapType| match t {
@@ -64,7 +64,7 @@ fn is_disjoint(from: HeapType, to: HeapType) -> bool {
     is_bottom(to) || matches!((kind(from), kind(to)), (Some(a), Some(b)) if a != b)
 }
 
-/// Ends the block: goes to `yes` if the reference, whose static type is the context's operand type, is of type `to`.
+/// Ends the block: continues at `yes` if the reference is of type `to`. The reference's static type is `cx.operand`.
 fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits: Exits<'_>) {
     let from = cx.operand;
     if is_disjoint(from.heap, to.heap) {
@@ -81,7 +81,7 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
     }
     let is_func = to.top() == Top::Func;
     let is_null_no = from.nullable && !to.nullable;
-    // What is not asked by a branch of its own, as it is no object of the type anyway.
+    // Whether null and i31s need no branch of their own: the type id that is loaded for them matches no type.
     let folded = !is_func && !matches!(to.heap, HeapType::Eq | HeapType::I31);
     if from.nullable && !(is_null_no && folded) {
         leave(cx, r, false, exits.of(to.nullable));
@@ -105,14 +105,14 @@ fn walk(cx: &mut FuncCx, r: Value, to: RefType, index: Option<TypeIndex>, exits:
     is_of_type(cx, id, to.heap, index, exits);
 }
 
-/// Ends the block: whether the type of an id (64 bits) is, or is below, `to`.
+/// Ends the block: continues at `yes` if the type with a 64-bit id is `to` or a subtype of it.
 fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>, exits: Exits<'_>) {
     let Some(index) = index else {
         let kind = descriptor_field(cx, id, offset_of!(Descriptor, kind));
         let wanted = match to {
             HeapType::Struct => KIND_STRUCT,
             HeapType::Array => KIND_ARRAY,
-            // `eq`: anything but an object of the host.
+            // `eq`: anything except a host object.
             _ => {
                 let differs = cx.b.ins().icmp_imm_u(IntCC::NotEqual, kind, KIND_HOST as i64);
                 return decide(cx, differs, exits);
@@ -141,17 +141,17 @@ fn is_of_type(cx: &mut FuncCx, id: Value, to: HeapType, index: Option<TypeIndex>
     decide(cx, same, exits);
 }
 
-/// A word of a type's descriptor.
+/// A field of a type's descriptor.
 fn descriptor_field(cx: &mut FuncCx, id: Value, offset: usize) -> Value {
     let vmctx = cx.vmctx;
     let types = cx.load_constant(I64, vmctx, offset_of!(VmContext, types) as u32);
     let address = cx.b.ins().iadd(types, id);
-    // Not moved: the id is one only where the reference was checked.
+    // The load must not be moved: the id is valid only after the reference was checked.
     let flags = cx.in_region(trusted().with_readonly(), Region::Vm);
     cx.b.ins().load(I32, flags, address, offset as i32)
 }
 
-/// The type index in a heap type, if it is a concrete one.
+/// The type index of a concrete heap type.
 fn index_of(t: wasmparser::HeapType) -> Option<TypeIndex> {
     match t {
         wasmparser::HeapType::Concrete(i) => i.as_module_index().map(TypeIndex::from_u32),
@@ -159,7 +159,7 @@ fn index_of(t: wasmparser::HeapType) -> Option<TypeIndex> {
     }
 }
 
-/// Whether a value of type id `found`, of a function, may be called as `ty`, in cold code: supertypes only.
+/// Whether a function of type id `found` can be called as `ty`. Called in cold code, after a test for equality.
 pub fn is_subtype(cx: &mut FuncCx, found: Value, ty: TypeIndex, yes: Block, no: Block) {
     let heap = cx.env.info.types[ty].heap_type();
     let found = cx.b.ins().uextend(I64, found);
@@ -192,7 +192,7 @@ pub fn cast(cx: &mut FuncCx, nullable: bool, hty: wasmparser::HeapType) {
     cx.push(r);
 }
 
-/// Branches if the cast succeeds, or, without `on_success`, if it fails.
+/// Branches if the cast succeeds, or, unless `on_success`, if it fails.
 pub fn br_on_cast(cx: &mut FuncCx, depth: u32, to: wasmparser::RefType, on_success: bool) {
     let r = *cx.stack.last().expect("validated");
     let index = index_of(to.heap_type());

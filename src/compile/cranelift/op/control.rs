@@ -14,25 +14,26 @@ use wasmparser::{BlockType, TryTable};
 /// A block that has begun and not ended.
 pub struct Frame {
     kind: Kind,
-    /// Where it goes on after its end; takes the results.
+    /// The block after its end; its parameters are the results.
     exit: Block,
     params: usize,
     results: usize,
-    /// Operands below it.
+    /// The number of operands below it.
     height: usize,
-    /// Whether some branch goes to `exit`.
+    /// Whether a branch targets `exit`.
     exit_used: bool,
-    /// Whether it began at a reachable place. If not, its exit is not either.
+    /// Whether its start is reachable. If not, its exit is not reachable either.
     entered: bool,
 }
 
 enum Kind {
     Block,
-    /// Branches go to the header; it takes the parameters.
+    /// Branches target the header; its parameters are the loop's parameters.
     Loop {
         header: Block,
     },
-    /// The branch, the block it ends, the else part's block, not begun yet, and whether the condition is likely.
+    /// The branch, the block it ends, the block of the else part, which is still empty, and whether the condition is
+    /// likely.
     If {
         branch: Inst,
         from: Block,
@@ -87,7 +88,7 @@ pub fn enter_function(cx: &mut FuncCx, results: &[Repr]) {
     push_frame(cx, Kind::Block, exit, &(vec![], results.to_vec()));
 }
 
-/// Nothing can be emitted here, but blocks still have to be counted.
+/// Nothing can be emitted here, but blocks must still be counted.
 fn push_unreachable(cx: &mut FuncCx) {
     let exit = Block::reserved_value();
     push_frame(cx, Kind::Block, exit, &(vec![], vec![]));
@@ -104,7 +105,7 @@ pub fn block(cx: &mut FuncCx, ty: BlockType) {
 
 pub fn try_table(cx: &mut FuncCx, table: &TryTable) {
     if table.catches.is_empty() {
-        // It catches nothing, and each call would look at it.
+        // A `try_table` without clauses would only cost time at each call.
         return block(cx, table.ty);
     }
     if !cx.reachable {
@@ -166,7 +167,7 @@ pub fn else_(cx: &mut FuncCx) {
     }
 }
 
-/// Falls out of the innermost block, if the end of it can be reached.
+/// Jumps to the exit of the innermost block if its end is reachable.
 fn leave_to_exit(cx: &mut FuncCx) {
     if cx.reachable {
         let results = cx.control.last().expect("validated").results;
@@ -178,7 +179,7 @@ fn leave_to_exit(cx: &mut FuncCx) {
     }
 }
 
-/// Ends the innermost block. True when it was the function's.
+/// Ends the innermost block. Returns true if it was the function's.
 pub fn end(cx: &mut FuncCx) -> bool {
     leave_to_exit(cx);
     let mut frame = cx.control.pop().expect("validated");
@@ -191,8 +192,8 @@ pub fn end(cx: &mut FuncCx) -> bool {
             cx.loops -= 1;
             cx.b.seal_block(header);
         }
-        // Without an else part the parameters are the results, and the branch goes to the end: a block of its own between them
-        // would be a jump in front of everything that is not done.
+        // Without an else part, the parameters are the results, and the branch targets the exit directly. A block in
+        // between would be an additional jump whenever the condition is false.
         Kind::If { branch, from, otherwise, likely } => {
             cx.b.change_jump_destination(branch, otherwise, frame.exit);
             if likely == Some(true) {
@@ -215,13 +216,13 @@ pub fn end(cx: &mut FuncCx) -> bool {
     cx.control.is_empty()
 }
 
-/// Goes on in `block` with its parameters as operands.
+/// Continues in `block`, with its parameters as operands.
 fn continue_at(cx: &mut FuncCx, block: Block) {
     cx.b.switch_to_block(block);
     cx.stack.extend_from_slice(cx.b.block_params(block));
 }
 
-/// The block that a branch of this depth goes to, and how many operands it takes along.
+/// The target of a branch of this depth, and how many operands the branch passes.
 pub fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
     let i = cx.control.len() - 1 - depth as usize;
     let frame = &mut cx.control[i];
@@ -234,7 +235,7 @@ pub fn target(cx: &mut FuncCx, depth: u32) -> (Block, usize) {
     }
 }
 
-/// How many operands a branch of this depth takes along.
+/// How many operands a branch of this depth passes.
 pub fn passed(cx: &mut FuncCx, depth: u32) -> usize {
     if cx.reachable { target(cx, depth).1 } else { 0 }
 }
@@ -258,7 +259,7 @@ fn branch_if(cx: &mut FuncCx, condition: Value, depth: u32) {
     let next = cx.b.create_block();
     cx.b.ins().brif(condition, block, &args, next, &[]);
     if !matches!(cx.control[cx.control.len() - 1 - depth as usize].kind, Kind::Loop { .. }) {
-        // The way back of a loop is laid out for going it; what follows one is often the rest of an outer loop.
+        // A loop's back edge is laid out for being taken. The code after it is often the rest of an outer loop.
         cx.hint(block, next);
     }
     cx.b.seal_block(next);
@@ -285,15 +286,15 @@ pub fn br_on_non_null(cx: &mut FuncCx, depth: u32) {
 pub fn br_table(cx: &mut FuncCx, targets: &wasmparser::BrTable<'_>) {
     let index = cx.pop();
     let depths: Vec<u32> = targets.targets().map(|t| t.expect("validated")).collect();
-    // How many entries go to each target.
+    // The number of entries for each target.
     let mut entries: BTreeMap<u32, usize> = BTreeMap::new();
     for depth in depths.iter().chain([&targets.default()]) {
         *entries.entry(*depth).or_default() += 1;
     }
     let most = entries.keys().map(|depth| target(cx, *depth).1).max().expect("the default");
     cx.canonical_top(most);
-    // What several entries go to has a block on the way, so that operands, and locals that come together, are taken along once and not
-    // for each entry.
+    // A target of several entries gets an intermediate block, which passes the operands and the merged locals once
+    // instead of once per entry.
     let shared = |n: &usize| *n > 1;
     let ways: BTreeMap<u32, Block> =
         entries.iter().filter(|e| shared(e.1)).map(|e| (*e.0, cx.b.create_block())).collect();
@@ -340,12 +341,12 @@ pub fn select(cx: &mut FuncCx, is_gc: bool) {
     cx.push(v);
 }
 
-/// Whether what a `select` with this type returns is a reference that stack maps must know.
+/// Whether the result of a `select` with this type is a reference that stack maps must list.
 pub fn selects_gc(cx: &FuncCx, ty: wasmparser::ValType) -> bool {
     val_type(ty, &cx.env.info.types).may_be_object()
 }
 
-/// After the function's `end`: its exit block, whose parameters are the results, returns.
+/// After the function's `end`: returns the parameters of its exit block, which are the results.
 pub fn return_results(cx: &mut FuncCx) {
     if cx.reachable {
         let results: Vec<Value> = std::mem::take(&mut cx.stack);

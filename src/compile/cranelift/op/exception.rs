@@ -1,7 +1,8 @@
 //! Exceptions (Wasm 3.0, 4.6.13): `throw`, `throw_ref`, and the clauses of `try_table`. A function that catches nothing
-//! pays nothing, and a call in a `try_table` only for what has to wait in the frame: who catches what is in tables beside the code (`abi::code::TrySite`), which are looked at when something is thrown.
+//! has no extra cost. A call in a `try_table` only has to spill the values that handlers need: tables next to the code
+//! (`abi::code::TrySite`) list the handlers and are read when an exception is thrown.
 //!
-//! Each clause that some call needs has a landing block, where the runtime continues with the exception.
+//! Each clause that a call needs has a landing pad, where the runtime continues with the exception.
 
 use super::control;
 use crate::abi::builtin::Builtin;
@@ -21,38 +22,39 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::{Catch, TryTable};
 
-/// A `try_table` whose end has not come.
+/// A `try_table` that has not ended.
 pub struct Try {
-    /// How many blocks are around it: its labels count from the innermost of those.
+    /// The number of blocks around it: the clauses' labels are relative to the innermost of those.
     around: usize,
-    /// In their order, as far as an exception can reach them.
+    /// In declaration order.
     clauses: Vec<Clause>,
-    /// Where exceptions go to be told apart by code; made when a call needs it.
+    /// The block for exceptions whose clause is selected by code; created when a call needs it.
     dispatcher: Option<Block>,
-    /// Where they are told apart, once they are kept: inner `try_table`s go on there with what they do not catch.
+    /// The block that selects the clause of a spilled exception. Inner `try_table`s jump to it with exceptions that
+    /// they do not catch.
     dispatch_block: Option<Block>,
 }
 
 struct Clause {
     catch: Catch,
-    /// Where it begins; made when a call needs it.
+    /// Its landing pad; created when a call needs it.
     landing: Option<Block>,
 }
 
 impl Clause {
-    /// The tag it catches, or `CATCH_ALL`.
+    /// The tag that it catches, or `CATCH_ALL`.
     fn tag(&self) -> u32 {
         caught_tag(&self.catch)
     }
 }
 
-/// Begins to catch; its own block has begun.
+/// Starts to catch. The `try_table`'s own block is already on the control stack.
 pub fn enter(cx: &mut FuncCx, table: &TryTable) {
     let clauses = table.catches.iter().map(|c| Clause { catch: *c, landing: None }).collect();
     cx.tries.push(Try { around: cx.control.len() - 1, clauses, dispatcher: None, dispatch_block: None });
 }
 
-/// Ends the innermost `try_table`, whose block has been left: emits what its clauses do.
+/// Ends the innermost `try_table`, whose block was popped from the control stack. Emits its landing pads.
 pub fn leave(cx: &mut FuncCx) {
     let Try { clauses, dispatcher, dispatch_block, .. } = cx.tries.pop().expect("validated");
     if let Some(block) = dispatcher {
@@ -78,28 +80,29 @@ fn cold_block(cx: &mut FuncCx) -> Block {
     block
 }
 
-/// A block that gets an exception.
+/// A block with the exception as its parameter.
 fn block_of_exception(cx: &mut FuncCx) -> Block {
     let block = cold_block(cx);
     cx.b.append_block_param(block, I64);
     block
 }
 
-/// Begins such a block, to which nothing more will lead.
+/// Starts a block from `block_of_exception`. All its predecessors must already exist.
 fn arrive(cx: &mut FuncCx, block: Block) -> Value {
     cx.b.seal_block(block);
     cx.b.switch_to_block(block);
     cx.b.block_params(block)[0]
 }
 
-/// Puts an exception where the code is that tells clauses apart. A value that went through thousands of blocks, or a parameter of
-/// them all, would take the register allocator time by the square of that. Nothing is collected until it was taken out.
+/// Spills an exception for the code that selects its clause. A value that is live in thousands of blocks, or a
+/// parameter of all of them, would take the register allocator quadratic time. Nothing is collected until it is
+/// reloaded.
 fn spill_exn(cx: &mut FuncCx, exception: Value) {
     let slot = thrown_slot(cx);
     cx.b.ins().stack_store(I64, exception, slot, 0);
 }
 
-/// What was kept. The load is atomic because a plain one would be replaced by another one's value.
+/// Reloads the spilled exception. The load is atomic because a plain load could be replaced by another load's value.
 fn reload_exn(cx: &mut FuncCx) -> Value {
     let slot = thrown_slot(cx);
     let address = cx.b.ins().stack_addr(I64, slot, 0);
@@ -115,7 +118,7 @@ fn thrown_slot(cx: &mut FuncCx) -> StackSlot {
     slot
 }
 
-/// Where calls in the innermost `try_table` go with exceptions that are to be told apart.
+/// The block that selects a clause for exceptions of calls in the innermost `try_table`.
 fn dispatcher(cx: &mut FuncCx) -> Block {
     let known = cx.tries.last().expect("there are many").dispatcher;
     let block = known.unwrap_or_else(|| block_of_exception(cx));
@@ -123,8 +126,8 @@ fn dispatcher(cx: &mut FuncCx) -> Block {
     block
 }
 
-/// Goes on in the clause that fits the kept exception, or where the `try_table` around tells its own apart. What nobody here
-/// catches is thrown again.
+/// Continues at the first clause that catches the spilled exception. If none does, continues at the dispatch block of
+/// the enclosing `try_table`, or rethrows if there is none.
 fn dispatch(cx: &mut FuncCx, block: Block, clauses: &[Clause]) {
     cx.b.seal_block(block);
     cx.b.switch_to_block(block);
@@ -177,13 +180,13 @@ fn as_reference(cx: &mut FuncCx, exception: Value) -> GcVal {
     cx.adopt_gc(exception)
 }
 
-/// A tag of the instance.
+/// A tag of this instance.
 fn load_tag(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
     let flags = cx.in_region(trusted(), Region::Global);
     cx.load_ref((cx.vmctx, cx.env.layout.tag(tag) as i32, flags), ValType::ANYREF)
 }
 
-/// Takes the exception apart and branches as the clause says.
+/// Pushes the values of the exception that the clause asks for, and branches to the clause's label.
 fn landing_pad(cx: &mut FuncCx, exception: Value, catch: &Catch) {
     let height = cx.stack.len();
     let exception = as_reference(cx, exception);
@@ -205,7 +208,7 @@ fn landing_pad(cx: &mut FuncCx, exception: Value, catch: &Catch) {
     cx.stack.truncate(height);
 }
 
-/// What an exception of a tag carries.
+/// Pushes the values of an exception of a tag.
 fn push_fields(cx: &mut FuncCx, tag: TagIndex, exception: GcVal) {
     let def = &cx.env.info.tags[tag].exception;
     for (field, offset) in def.fields().iter().zip(&def.offsets).skip(1) {
@@ -214,7 +217,7 @@ fn push_fields(cx: &mut FuncCx, tag: TagIndex, exception: GcVal) {
     }
 }
 
-/// Where exceptions of a call here continue, by tag.
+/// The handlers of a call at this point, by tag.
 fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
     let clauses = (0..cx.tries.len()).rev().flat_map(|t| (0..cx.tries[t].clauses.len()).map(move |c| (t, c)));
     let Some(found) = catching(clauses, |(t, c)| cx.tries[t].clauses[c].tag()) else {
@@ -228,14 +231,14 @@ fn handlers(cx: &mut FuncCx) -> Vec<(u32, Block)> {
     found.into_iter().map(block).collect()
 }
 
-/// What is called.
+/// A call target.
 #[derive(Clone, Copy)]
 pub enum Target {
     Func(FuncRef),
     Address(SigRef, Value),
 }
 
-/// A call whose exceptions are caught by the `try_table`s around it. Gives the results.
+/// Emits a call whose exceptions are caught by the `try_table`s around it. Returns the results.
 pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
     cx.calls = true;
     cx.shape.calls += 1;
@@ -247,7 +250,7 @@ pub fn call(cx: &mut FuncCx, target: Target, args: &[Value]) -> Vec<Value> {
         };
         return cx.b.inst_results(call).to_vec();
     }
-    // Tags are compared with those of this frame's instance.
+    // Tags of exceptions are compared with tags of this frame's instance.
     cx.leaves_instance = true;
     let sig = match target {
         Target::Func(f) => cx.b.func.dfg.ext_funcs[f].signature,
@@ -284,8 +287,8 @@ fn catcher(cx: &FuncCx, tag: TagIndex) -> Option<(Catch, u32)> {
     caught_here(clauses, cx.control.len(), tag, cx.env.info.imported_tags)
 }
 
-/// An exception of a tag with the operands, thrown. One that is caught in the same function is a branch, and an object only
-/// where it is asked for.
+/// Throws an exception of a tag with the top operands. If it is caught in the same function, this is a branch, and the
+/// exception is allocated only if the clause asks for a reference.
 pub fn throw(cx: &mut FuncCx, tag: TagIndex) {
     let values = cx.env.info.tags[tag].exception.fields().len() - 1;
     match catcher(cx, tag) {
@@ -313,7 +316,7 @@ pub fn throw(cx: &mut FuncCx, tag: TagIndex) {
     }
 }
 
-/// An exception of a tag with the operands.
+/// Allocates an exception of a tag with the top operands.
 fn new_exception(cx: &mut FuncCx, tag: TagIndex) -> GcVal {
     let def = &cx.env.info.tags[tag].exception;
     let values = cx.stack.split_off(cx.stack.len() + 1 - def.fields().len());

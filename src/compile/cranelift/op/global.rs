@@ -10,7 +10,7 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use std::mem::offset_of;
 
-/// Where a global's value is: an address and an offset.
+/// The address of a global's value, as a base and an offset.
 fn place(cx: &mut FuncCx, g: GlobalIndex) -> (Value, i32) {
     let vmctx = cx.vmctx;
     match cx.env.info.defined_global(g) {
@@ -19,7 +19,7 @@ fn place(cx: &mut FuncCx, g: GlobalIndex) -> (Value, i32) {
     }
 }
 
-/// A reference to an object is never constant: the collector rewrites it when the object moves.
+/// A reference to an object must never be loaded as constant: the collector rewrites it when the object moves.
 fn flags(cx: &mut FuncCx, changes: bool) -> MemFlagsData {
     cx.in_region(if changes { trusted() } else { constant() }, Region::Global)
 }
@@ -42,7 +42,7 @@ pub fn get(cx: &mut FuncCx, g: GlobalIndex) {
     cx.push(v);
 }
 
-/// The constant in code, where that is as good as a load.
+/// The constant as code, if that is as good as a load.
 fn const_value(cx: &mut FuncCx, c: ConstVal) -> Option<Value> {
     Some(match c {
         ConstVal::I32(v) => cx.b.ins().iconst(I32, v as u32 as i64),

@@ -1,4 +1,4 @@
-//! Memory instructions (Wasm 3.0, 4.6.12). Bounds are in `compile::bounds`.
+//! Memory instructions (Wasm 3.0, 4.6.12). `compile::cranelift::bounds` has the checks.
 
 use crate::abi::builtin::Builtin;
 use crate::base::index::MemoryIndex;
@@ -18,7 +18,7 @@ pub fn load(cx: &mut FuncCx, m: &MemArg, ty: Type) {
     cx.push(v);
 }
 
-/// A load of `size` bytes that are extended to `ty`.
+/// Loads `size` bytes and extends them to `ty`.
 pub fn load_extend(cx: &mut FuncCx, m: &MemArg, op: Opcode, size: u64, ty: Type) {
     let (flags, address, offset) = address(cx, m, size);
     let flags = cx.b.func.dfg.mem_flags.insert(flags).expect("few distinct flags");
@@ -35,7 +35,7 @@ pub fn store(cx: &mut FuncCx, m: &MemArg) {
     cx.b.ins().store(flags, v, address, offset);
 }
 
-/// A store of the low bytes of an integer, `ty` wide.
+/// Stores the low bytes of an integer. They have the width of `ty`.
 pub fn store_narrow(cx: &mut FuncCx, m: &MemArg, ty: Type) {
     let v = cx.pop();
     let v = cx.b.ins().ireduce(ty, v);
@@ -79,7 +79,7 @@ pub fn fill(cx: &mut FuncCx, memory: u32) {
     cx.call_in_bulk(Builtin::memory_fill, Builtin::memory_fill_pieces, &[to, value, len]);
 }
 
-/// A segment's indexes are of 32 bits, whatever the memory's are.
+/// The indexes of a segment are 32-bit numbers, whatever the memory's index type is.
 pub fn init(cx: &mut FuncCx, memory: u32, data: u32) {
     let index = index_type(cx, memory);
     let (at, from, len) = cx.pop3();

@@ -1,5 +1,5 @@
-//! One file per family of instructions. Each function emits one instruction: it takes its operands from the context's
-//! stack and puts its results there.
+//! One file per family of instructions. Each function emits one instruction: it pops its operands from the context's
+//! stack and pushes its results.
 
 pub mod array;
 pub mod atomic;

@@ -26,7 +26,7 @@ pub fn f64_const(cx: &mut FuncCx, bits: u64) {
     cx.push(v);
 }
 
-/// An instruction of Cranelift with one operand and a result of the same type.
+/// A Cranelift instruction with one operand and a result of the same type.
 pub fn unary(cx: &mut FuncCx, op: Opcode) {
     let a = cx.pop();
     let ty = cx.b.func.dfg.value_type(a);
@@ -35,7 +35,7 @@ pub fn unary(cx: &mut FuncCx, op: Opcode) {
     cx.push(v);
 }
 
-/// An instruction of Cranelift with one operand and a result of type `ty`.
+/// A Cranelift instruction with one operand and a result of type `ty`.
 pub fn convert(cx: &mut FuncCx, op: Opcode, ty: Type) {
     let a = cx.pop();
     let (inst, dfg) = cx.b.ins().Unary(op, ty, a);
@@ -43,7 +43,7 @@ pub fn convert(cx: &mut FuncCx, op: Opcode, ty: Type) {
     cx.push(v);
 }
 
-/// An instruction of Cranelift with two operands and a result of their type.
+/// A Cranelift instruction with two operands and a result of their type.
 pub fn binary(cx: &mut FuncCx, op: Opcode) {
     let (a, b) = cx.pop2();
     let ty = cx.b.func.dfg.value_type(a);
@@ -75,7 +75,7 @@ pub fn eqz(cx: &mut FuncCx) {
     push_bool(cx, v);
 }
 
-/// Sign-extends the low bits, `from` wide.
+/// Sign-extends the low bits, which have the width of `from`.
 pub fn extend_low(cx: &mut FuncCx, from: Type) {
     let a = cx.pop();
     let ty = cx.b.func.dfg.value_type(a);
@@ -90,7 +90,7 @@ pub fn reinterpret(cx: &mut FuncCx, to: Type) {
     cx.push(v);
 }
 
-/// A division or remainder. Cranelift's own traps serve where faults may be used.
+/// A division or remainder. If faults may be used, Cranelift's own traps are sufficient.
 pub fn divide(cx: &mut FuncCx, op: Opcode) {
     if !cx.env.settings.signals {
         let (a, b) = cx.pop2();
@@ -98,7 +98,7 @@ pub fn divide(cx: &mut FuncCx, op: Opcode) {
         if op == Opcode::Sdiv {
             let ty = cx.b.func.dfg.value_type(a);
             let min = 1i64 << (ty.bits() - 1);
-            // Sign-extended by hand: the immediate of an i32 is its unsigned value.
+            // Sign-extended here: the immediate of an i32 is its unsigned value.
             let min = if ty == I32 { i32::MIN as u32 as i64 } else { min };
             let least = cx.b.ins().iconst(ty, min);
             let is_least = cx.b.ins().icmp(IntCC::Equal, a, least);
@@ -112,8 +112,8 @@ pub fn divide(cx: &mut FuncCx, op: Opcode) {
     binary(cx, op);
 }
 
-/// A conversion to an integer that traps: `op` is the trapping instruction, `sat` the saturating one, used behind explicit
-/// checks where faults may not be used.
+/// A conversion to an integer that traps. `op` is the trapping instruction. If faults may not be used, `sat` is used,
+/// the saturating instruction, after explicit checks.
 pub fn truncate(cx: &mut FuncCx, op: Opcode, sat: Opcode, to: Type) {
     if cx.env.settings.signals {
         return convert(cx, op, to);
@@ -132,8 +132,8 @@ pub fn truncate(cx: &mut FuncCx, op: Opcode, sat: Opcode, to: Type) {
     convert(cx, sat, to);
 }
 
-/// The least float above the integer's range, and a bound below it with the comparison that means "too small". All are
-/// powers of two, so exact in both formats, but for -2^31 - 1, which only an f64 can hold.
+/// The smallest float above the integer's range, and a bound below it with the comparison that means "too small". All
+/// are powers of two and exact in both formats, except -2^31 - 1, which only an f64 can represent.
 fn truncate_bounds(signed: bool, from: Type, to: Type) -> (f64, f64, FloatCC) {
     let bits = to.bits() as i32;
     match (signed, from == F64 && to == I32) {
@@ -147,7 +147,7 @@ fn float(cx: &mut FuncCx, ty: Type, v: f64) -> Value {
     if ty == F32 { cx.b.ins().f32const(v as f32) } else { cx.b.ins().f64const(v) }
 }
 
-/// `i32.wrap_i64` and its like.
+/// `i32.wrap_i64` and similar instructions.
 pub fn wrap(cx: &mut FuncCx) {
     convert(cx, Opcode::Ireduce, I32);
 }

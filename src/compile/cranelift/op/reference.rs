@@ -1,4 +1,4 @@
-//! Reference instructions but casts (Wasm 3.0, 4.6.2 to 4.6.5).
+//! Reference instructions except casts (Wasm 3.0, 4.6.2 to 4.6.5).
 
 use crate::abi::vmstruct::VmImportedFunc;
 use crate::base::Trap;

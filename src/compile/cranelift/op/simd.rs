@@ -1,4 +1,4 @@
-//! Vector instructions (Wasm 3.0, 4.4.3). A line an opcode: its shape, and Cranelift's instruction for it.
+//! Vector instructions (Wasm 3.0, 4.4.3), one line per opcode: its shape, and Cranelift's instruction for it.
 
 use super::memory::store as store_value;
 use super::simd_lanes::*;

@@ -9,7 +9,7 @@ use cranelift_codegen::ir::types::*;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Value};
 use wasmparser::MemArg;
 
-/// One operand, a vector of type `ty`; the result is of type `to`.
+/// An operation on one vector of type `ty`; the result is of type `to`.
 pub fn convert(cx: &mut FuncCx, op: Opcode, ty: Type, to: Type) {
     let a = cx.pop_as(ty);
     let v = unary_value(cx, op, to, a);
@@ -44,7 +44,7 @@ pub fn fcompare(cx: &mut FuncCx, cc: FloatCC, ty: Type) {
     cx.push(v);
 }
 
-/// The count is an i32, of which the bits of a lane's width count.
+/// The count is an i32, taken modulo the lane's width.
 pub fn shift(cx: &mut FuncCx, op: Opcode, ty: Type) {
     let count = cx.pop();
     let a = cx.pop_as(ty);
@@ -54,7 +54,7 @@ pub fn shift(cx: &mut FuncCx, op: Opcode, ty: Type) {
     cx.push(v);
 }
 
-/// Two vectors of `from` to one of lanes half as wide.
+/// Narrows two vectors of type `from` to one with lanes half as wide.
 pub fn narrow(cx: &mut FuncCx, op: Opcode, from: Type) {
     let (a, b) = cx.pop2_as(from);
     let v = match op {
@@ -64,12 +64,12 @@ pub fn narrow(cx: &mut FuncCx, op: Opcode, from: Type) {
     cx.push(v);
 }
 
-/// Half of the lanes, widened. Cranelift derives the result from the operand's type.
+/// Widens half of the lanes. Cranelift derives the result type from the operand's type.
 pub fn widen(cx: &mut FuncCx, op: Opcode, from: Type) {
     convert(cx, op, from, from);
 }
 
-/// Products of widened halves.
+/// Multiplies widened halves.
 pub fn extmul(cx: &mut FuncCx, widen: Opcode, from: Type) {
     let (a, b) = cx.pop2_as(from);
     let (a, b) = (unary_value(cx, widen, from, a), unary_value(cx, widen, from, b));
@@ -103,7 +103,7 @@ pub fn splat(cx: &mut FuncCx, ty: Type) {
     cx.push(v);
 }
 
-/// A lane; narrow ones are extended by `extend`.
+/// Extracts a lane; `extend` extends narrow ones.
 pub fn extract(cx: &mut FuncCx, ty: Type, lane: u8, extend: Option<Opcode>) {
     let a = cx.pop_as(ty);
     let v = cx.b.ins().extractlane(a, lane);
@@ -138,7 +138,7 @@ pub fn swizzle(cx: &mut FuncCx) {
     cx.push(v);
 }
 
-/// `b` where it is below `a` (or above it), else `a`: the order matters for zeros and values that are not numbers.
+/// `b` if it is less than `a` (or greater, unless `below`), else `a`: the order matters for zeros and NaNs.
 pub fn pseudo(cx: &mut FuncCx, ty: Type, below: bool) {
     let (a, b) = cx.pop2_as(ty);
     let takes_b =
@@ -181,7 +181,7 @@ pub fn bitmask(cx: &mut FuncCx, ty: Type) {
     cx.push(v);
 }
 
-/// Two f64 lanes to two i32 lanes, the upper two zero.
+/// Converts two f64 lanes to two i32 lanes; the upper two lanes are zero.
 pub fn trunc_sat_zero(cx: &mut FuncCx, signed: bool) {
     let a = cx.pop_as(F64X2);
     let zero = cx.zero(I64X2);
@@ -221,7 +221,7 @@ pub fn load(cx: &mut FuncCx, m: &MemArg) {
 
 pub type Extend = fn(&mut FuncCx, MemFlagsData, Value, Offset32) -> Value;
 
-/// Eight bytes, each lane widened.
+/// Loads eight bytes and widens each lane.
 pub fn load_extend(cx: &mut FuncCx, m: &MemArg, extend: Extend) {
     let (flags, at, offset) = address(cx, m, 8);
     let v = extend(cx, flags, at, offset.into());

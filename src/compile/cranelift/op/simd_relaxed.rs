@@ -1,6 +1,8 @@
-//! Relaxed vector instructions (Wasm 3.0, 4.3.6): each has several results for some operands, of which an implementation chooses one
-//! for good. Here that is what the processor does at once, the same in both tiers; or, if the engine is to be deterministic, the
-//! specification's deterministic profile, which is the first choice of each.
+//! Relaxed vector instructions (Wasm 3.0, 4.3.6): for some operands they have several allowed results, of which an
+//! implementation must always choose the same. By default this is the result of the processor's own instruction, the
+//! same in both compilers. If the engine is deterministic, it is the specification's deterministic profile, which is
+//! the first choice of each instruction. The comments below give the result of x86 instructions, and the other one
+//! after "otherwise".
 
 use super::simd_lanes::*;
 use crate::base::Result;
@@ -10,12 +12,12 @@ use cranelift_codegen::ir::types::*;
 use cranelift_codegen::ir::{InstBuilder, Opcode, Value};
 use wasmparser::Operator;
 
-/// Whether the x86 instructions are to be used whose results differ from other processors'.
+/// Whether to use x86 instructions whose results differ from those of other processors.
 fn as_x86(cx: &FuncCx) -> bool {
     cfg!(target_arch = "x86_64") && !cx.env.settings.relaxed_deterministic
 }
 
-/// A lane index from 16 to 127 gives a lane by its low bits; otherwise 0, as `i8x16.swizzle`.
+/// A lane index from 16 to 127 selects a lane by its low bits; otherwise 0, as in `i8x16.swizzle`.
 fn relaxed_swizzle(cx: &mut FuncCx) {
     if !as_x86(cx) {
         return swizzle(cx);
@@ -25,7 +27,7 @@ fn relaxed_swizzle(cx: &mut FuncCx) {
     cx.push(v);
 }
 
-/// What is out of range gives the least integer; otherwise the nearest, or 0 for what is not a number.
+/// Values out of range become the smallest integer; otherwise the nearest integer, or 0 for NaN.
 fn relaxed_trunc(cx: &mut FuncCx) {
     if !as_x86(cx) {
         return convert(cx, Opcode::FcvtToSintSat, F32X4, I32X4);
@@ -35,7 +37,7 @@ fn relaxed_trunc(cx: &mut FuncCx) {
     cx.push(v);
 }
 
-/// As `relaxed_trunc`, for two lanes. Cranelift knows the pair of instructions as one.
+/// Like `relaxed_trunc`, for two lanes. Cranelift compiles this pair of instructions to one.
 fn relaxed_trunc_zero(cx: &mut FuncCx) {
     if !as_x86(cx) {
         return trunc_sat_zero(cx, true);
@@ -47,7 +49,7 @@ fn relaxed_trunc_zero(cx: &mut FuncCx) {
     cx.push(v);
 }
 
-/// `a * b + c`, rounded once where the processor can; otherwise twice.
+/// `a * b + c`, rounded once if the processor supports it; otherwise twice.
 fn relaxed_madd(cx: &mut FuncCx, ty: Type, negate: bool) {
     let c = cx.pop_as(ty);
     let (a, b) = cx.pop2_as(ty);
@@ -61,7 +63,7 @@ fn relaxed_madd(cx: &mut FuncCx, ty: Type, negate: bool) {
     cx.push(v);
 }
 
-/// Selected by the highest bit of each lane of the mask; otherwise by each bit.
+/// Selects by the highest bit of each lane of the mask; otherwise by each bit.
 fn relaxed_laneselect(cx: &mut FuncCx, ty: Type) {
     if !as_x86(cx) {
         return bitselect(cx);
@@ -69,7 +71,7 @@ fn relaxed_laneselect(cx: &mut FuncCx, ty: Type) {
     let mask = cx.pop_as(ty);
     let (a, b) = cx.pop2_as(ty);
     let v = if ty == I16X8 {
-        // There are blends for the other widths only.
+        // Blend instructions exist only for the other widths.
         let all = cx.b.ins().sshr_imm_s(mask, 15);
         let [all, a, b] = [all, a, b].map(|v| cx.cast(v, I8X16));
         cx.b.ins().blendv(all, a, b)
@@ -79,7 +81,7 @@ fn relaxed_laneselect(cx: &mut FuncCx, ty: Type) {
     cx.push(v);
 }
 
-/// The first operand where one is not a number, or both are zeros; otherwise as `min` and `max`.
+/// The first operand if one is NaN or both are zeros; otherwise like `min` and `max`.
 fn relaxed_min_max(cx: &mut FuncCx, ty: Type, min: bool) {
     if as_x86(cx) {
         return pseudo(cx, ty, min);
@@ -87,7 +89,7 @@ fn relaxed_min_max(cx: &mut FuncCx, ty: Type, min: bool) {
     binary(cx, if min { Opcode::Fmin } else { Opcode::Fmax }, ty);
 }
 
-/// -1 times -1 gives -1; otherwise the greatest below 1.
+/// -1 times -1 is -1; otherwise it is the largest number below 1.
 fn relaxed_q15mulr(cx: &mut FuncCx) {
     if !as_x86(cx) {
         return binary(cx, Opcode::SqmulRoundSat, I16X8);
@@ -97,12 +99,12 @@ fn relaxed_q15mulr(cx: &mut FuncCx) {
     cx.push(v);
 }
 
-/// Sums of two products, saturated. The second operand's lanes are without a sign; otherwise with one.
+/// Sums of two products, saturated. The lanes of the second operand are unsigned; otherwise signed.
 fn dot(cx: &mut FuncCx, a: Value, b: Value) -> Value {
     if as_x86(cx) {
         return cx.b.ins().x86_pmaddubsw(a, b);
     }
-    // Two products of -128 and -128 are more than 16 bits hold: added in 32 bits, and then narrowed.
+    // The sum of two products of -128 and -128 does not fit into 16 bits: it is computed in 32 bits and then narrowed.
     let (low, high) = products(cx, a, b, true);
     let [low, high] = [low, high].map(|v| {
         let (first, second) = (cx.b.ins().swiden_low(v), cx.b.ins().swiden_high(v));
@@ -111,7 +113,7 @@ fn dot(cx: &mut FuncCx, a: Value, b: Value) -> Value {
     cx.b.ins().snarrow(low, high)
 }
 
-/// The products of bytes, those of the second operand with or without a sign: which always fit.
+/// The products of bytes, with the second operand signed or unsigned. They always fit.
 fn products(cx: &mut FuncCx, a: Value, b: Value, signed: bool) -> (Value, Value) {
     let (a_low, a_high) = (cx.b.ins().swiden_low(a), cx.b.ins().swiden_high(a));
     let (b_low, b_high) = match signed {
@@ -132,7 +134,7 @@ fn relaxed_dot_add(cx: &mut FuncCx) {
     let c = cx.pop_as(I32X4);
     let (a, b) = cx.pop2_as(I8X16);
     let sums = if as_x86(cx) && cx.env.processor.vnni {
-        // Cranelift knows this as one instruction, which does not saturate in between.
+        // Cranelift compiles this to one instruction, which does not saturate in between.
         let (low, high) = products(cx, a, b, false);
         let [low, high] = [low, high].map(|v| {
             let (first, second) = (cx.b.ins().swiden_low(v), cx.b.ins().swiden_high(v));

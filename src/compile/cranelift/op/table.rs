@@ -1,4 +1,4 @@
-//! Table instructions (Wasm 3.0, 4.6.11). How elements are encoded is told at `VmTable`.
+//! Table instructions (Wasm 3.0, 4.6.11). `VmTable` documents the encoding of elements.
 
 use crate::abi::builtin::Builtin;
 use crate::abi::heap::SLOT_CARD_SHIFT;
@@ -14,7 +14,7 @@ use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use std::mem::offset_of;
 
-/// Where the table's `VmTable` is: an address and an offset.
+/// The address of the table's `VmTable`, as a base and an offset.
 fn place(cx: &mut FuncCx, t: TableIndex) -> (Value, u32) {
     let vmctx = cx.vmctx;
     match cx.env.info.defined_table(t) {
@@ -32,13 +32,13 @@ fn index_type(cx: &FuncCx, t: TableIndex) -> IndexType {
     cx.env.info.tables[t].ty.index
 }
 
-/// Takes an index off the stack, as a 64-bit number.
+/// Pops an index as a 64-bit number.
 pub fn pop_index(cx: &mut FuncCx, t: TableIndex) -> Value {
     let index = cx.pop();
     widen(cx, index, index_type(cx, t))
 }
 
-/// Elements, as a 64-bit number.
+/// The table's length as a 64-bit number.
 fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
     if cx.env.fixed_tables[t.index()] {
         let n = cx.env.info.tables[t].ty.limits.min;
@@ -48,8 +48,9 @@ fn length(cx: &mut FuncCx, t: TableIndex) -> Value {
     cx.load_vm(I64, base, offset + offset_of!(VmTable, length) as u32)
 }
 
-/// Where an element is, and the flags of its access; the 64-bit index is checked before or by the access. Where faults may be
-/// used the address is null for an index outside: unlike a trap, that is a value, which leaves a loop if the index does.
+/// The address of an element, and the flags for its access. The 64-bit index is checked before the access or by it. If
+/// faults may be used, the address is null for an index out of bounds. Unlike a trap, such an address is a value, which
+/// can be hoisted out of a loop if the index is invariant.
 fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> (MemFlagsData, Value) {
     let length = length(cx, t);
     let outside = cx.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
@@ -70,7 +71,7 @@ fn element_address(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: 
     (flags.with_trap_code(Some(trap_code(out_of_bounds))), address)
 }
 
-/// The address of the elements, or of the cards.
+/// The address of the elements or of the cards.
 fn array(cx: &mut FuncCx, t: TableIndex, field: usize) -> Value {
     let fixed = cx.env.fixed_tables[t.index()];
     let (base, offset) = place(cx, t);
@@ -78,7 +79,7 @@ fn array(cx: &mut FuncCx, t: TableIndex, field: usize) -> Value {
     cx.b.ins().load(I64, flags, base, offset as i32 + field as i32)
 }
 
-/// The element of a table of functions at a 64-bit index: a funcref, which may be the null function's.
+/// The element at a 64-bit index of a table of functions: a funcref, possibly the null function's.
 pub fn func_element(cx: &mut FuncCx, t: TableIndex, index: Value, out_of_bounds: Trap) -> Value {
     let (flags, address) = element_address(cx, t, index, out_of_bounds);
     let stored = cx.b.ins().load(I64, flags, address, 0);
@@ -170,7 +171,7 @@ pub fn copy(cx: &mut FuncCx, dst: TableIndex, src: TableIndex) {
     cx.call_builtin(Builtin::table_copy, &[dst, src, at, from, len]);
 }
 
-/// A segment's indexes are of 32 bits, whatever the table's are.
+/// The indexes of a segment are 32-bit numbers, whatever the table's index type is.
 pub fn init(cx: &mut FuncCx, t: TableIndex, elem: u32) {
     let (at, from, len) = cx.pop3();
     let at = widen(cx, at, index_type(cx, t));

@@ -1,4 +1,4 @@
-//! Wide arithmetic (the wide-arithmetic proposal): numbers of 128 bits as two halves, the lower one first.
+//! Wide arithmetic (the wide-arithmetic proposal): 128-bit numbers as two halves, the lower one first.
 
 use crate::compile::cranelift::func::FuncCx;
 use cranelift_codegen::ir::types::I128;
@@ -10,7 +10,7 @@ fn push_halves(cx: &mut FuncCx, v: Value) {
     cx.push(high);
 }
 
-/// A sum or a difference.
+/// A 128-bit sum or difference.
 pub fn binary128(cx: &mut FuncCx, op: Opcode) {
     let (b_low, b_high) = cx.pop2();
     let (a_low, a_high) = cx.pop2();
@@ -20,7 +20,8 @@ pub fn binary128(cx: &mut FuncCx, op: Opcode) {
     push_halves(cx, v);
 }
 
-/// A product of two halves, with or without a sign as `extend` says. Cranelift knows both extended as one instruction.
+/// The 128-bit product of two 64-bit numbers, which `extend` extends. Cranelift compiles the extensions and the product
+/// to one instruction.
 pub fn mul_wide(cx: &mut FuncCx, extend: Opcode) {
     let (a, b) = cx.pop2();
     let [a, b] = [a, b].map(|v| {
