@@ -1,7 +1,7 @@
 //! The artifact: a module's machine code and its tables. It is position-independent and contains no addresses. The
 //! tables are plain arrays, so that they can be saved and mapped.
 
-use crate::sys::shared::Plain;
+use crate::sys::mapped_slice::Plain;
 
 /// A function's machine code. Ranges of functions are sorted by `start` and do not overlap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -37,7 +37,7 @@ pub use crate::store::parts::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::store::run::abandoned::Abandoned;
 pub use crate::store::run::host_func::Direct;
 #[doc(hidden)]
-pub use crate::sys::scarcity::fail_nth;
+pub use crate::sys::fault_injection::fail_nth;
 pub use crate::wasm::features::{Feature, had as features};
 pub use crate::wasm::registry::{DefType, TypeDef, in_group};
 pub use crate::wasm::scope::TypeScope;

@@ -8,7 +8,7 @@ use crate::engine::pooling::arc_cache::{Offer, Share};
 use crate::sys::allocation;
 use crate::wasm::scope::TypeScope;
 use crate::wasm::types::ExternType;
-use crate::wasm::{decode, refusal};
+use crate::wasm::{decode, feature_diagnosis};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl Module {
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         allocation::fatal(|| {
             let (binary, features) = (text::binary(bytes)?, engine.0.config.features);
-            let refused = |e| text::place(refusal::explain(e, &binary, features), bytes, &binary);
+            let refused = |e| text::place(feature_diagnosis::explain(e, &binary, features), bytes, &binary);
             decode::validate(&binary, features).map_err(refused)
         })
     }

@@ -111,7 +111,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         // SAFETY: the pointer came from `into_raw` and is dropped once. Nothing of the store is running: a call borrows
         // the store's owner, and code called from it gets a `StoreMut`, from which the owner cannot be reached. In the
-        // C API, callbacks can reach the owner, so `capi::life` defers the deletion.
+        // C API, callbacks can reach the owner, so `capi::lifecycle` defers the deletion.
         drop(unsafe { Stable::from_raw(self.0.0) });
     }
 }

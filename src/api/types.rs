@@ -8,7 +8,7 @@ use crate::wasm::module::ModuleInfo;
 use crate::wasm::registry::DefType;
 use crate::wasm::scope::TypeScope;
 use crate::wasm::types::{ExternType, HeapType, SubType, TypeId, ValType};
-use crate::wasm::{decode, group, refusal};
+use crate::wasm::{decode, feature_diagnosis, rec_group};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl Engine {
         let binary = text_to_binary("(module\n", text, "\n)")?;
         let features = self.0.config.features;
         let decoded = decode::decode(&binary, &self.0.types, features);
-        let info = decoded.map_err(|e| refusal::explain(e, &binary, features))?.info;
+        let info = decoded.map_err(|e| feature_diagnosis::explain(e, &binary, features))?.info;
         let only_types = info.imports.is_empty()
             && info.exports.is_empty()
             && info.funcs.is_empty()
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Defines the members of a recursion group. They refer to each other through `in_group`.
     pub fn define_types(&self, members: Vec<SubType>) -> Result<Types> {
-        let types = group::define(&self.0.types, members)?;
+        let types = rec_group::define(&self.0.types, members)?;
         let scope = self.0.types.scope(types.clone(), FxHashMap::default());
         let scope = self.0.keep_host_types(&types, &scope);
         Ok(Types { types, names: Vec::new(), scope })

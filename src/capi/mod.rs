@@ -16,7 +16,7 @@ mod global;
 mod heap;
 mod instance;
 mod interrupt;
-mod life;
+mod lifecycle;
 mod linker;
 mod memory;
 mod module;

@@ -3,7 +3,7 @@
 use super::engine::wrt_engine_t;
 use super::entry::{entry, on_store, plain, running};
 use super::error::wrt_error_t;
-use super::life::Life;
+use super::lifecycle::Life;
 use super::own::{UserData, borrow, give, output, wrt_finalizer_t};
 use crate::api::{Abandoned, Gate, Growth, Limiter, Resource, Result, Store, StoreLimits, StoreMut};
 use crate::err;

@@ -15,8 +15,8 @@ use crate::engine::timer::Timer;
 use crate::err;
 use crate::gc::HeapConfig;
 use crate::gc::region::RegionPool;
-use crate::sys::barrier;
 use crate::sys::lock::{Mutex, section};
+use crate::sys::membarrier;
 use crate::sys::valgrind;
 use crate::wasm::features::FeatureSet;
 use crate::wasm::registry::{DefType, Group, TypeId, TypeRegistry};
@@ -111,7 +111,7 @@ impl Engine {
         }
         // Stores query this as well. Once the process has several threads, and a lazy module starts some, the first
         // query takes 10 ms.
-        barrier::is_available();
+        membarrier::is_available();
         let types = TypeRegistry::new()?;
         let any = FieldType { storage: StorageType::Val(ValType::ANYREF), mutable: true };
         let host_fields = types.register_group(vec![SubType::plain(CompositeType::Array(any))])?.remove(0);

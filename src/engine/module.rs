@@ -13,7 +13,7 @@ use crate::engine::pooling::image::Images;
 use crate::engine::pooling::template::Template;
 use crate::sys::mmap::Executable;
 use crate::wasm::module::{GlobalDecl, ModuleInfo};
-use crate::wasm::{decode, refusal};
+use crate::wasm::{decode, feature_diagnosis};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -38,7 +38,7 @@ enum Machine {
 impl Module {
     /// Validates and compiles a binary module. If the engine compiles lazily, functions are compiled later.
     pub fn new(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {
-        Module::make(engine, bytes).map_err(|e| refusal::explain(e, bytes, engine.config.features))
+        Module::make(engine, bytes).map_err(|e| feature_diagnosis::explain(e, bytes, engine.config.features))
     }
 
     fn make(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Module> {

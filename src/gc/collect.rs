@@ -10,7 +10,7 @@ use super::heap::{Heap, POISON};
 use super::object::*;
 use super::old::Use;
 use crate::abi::heap::*;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use crate::wasm::descriptor::KIND_ARRAY;
 use std::time::Instant;
 
@@ -380,7 +380,7 @@ impl Tracer<'_> {
             if small && stack.len() >= ZEAL_MARK_STACK {
                 self.overflow(r);
             } else if stack.len() < stack.capacity()
-                || scarcity::check().is_ok() && stack.try_reserve(stack.len().max(MARK_STACK)).is_ok()
+                || fault_injection::check().is_ok() && stack.try_reserve(stack.len().max(MARK_STACK)).is_ok()
             {
                 stack.push(r);
             } else {

@@ -282,7 +282,7 @@ impl Heap {
 
     fn alloc_large(&mut self, size: u64) -> Option<u32> {
         let size = u32::try_from(size).ok()?;
-        crate::sys::scarcity::check().ok()?;
+        crate::sys::fault_injection::check().ok()?;
         let r = self.old.alloc_large(self.region.as_mut()?, size)?;
         self.old.mark(r);
         self.limit_nursery();

@@ -2,7 +2,7 @@
 //! does not keep the object alive; when the object dies, its data is queued, and dropped at a safe point.
 
 use super::object::{Objects, is_young};
-use crate::sys::{callback, scarcity};
+use crate::sys::{callback, fault_injection};
 use crate::wasm::descriptor::HOST_NUMBER;
 use std::any::Any;
 use std::ffi::c_void;
@@ -65,7 +65,7 @@ impl Hosts {
     #[inline(always)]
     pub fn reserve(&mut self) -> bool {
         let room = self.alive + 1;
-        if self.entries.len() == self.entries.capacity() && scarcity::check().is_err() {
+        if self.entries.len() == self.entries.capacity() && fault_injection::check().is_err() {
             return false;
         }
         self.entries.try_reserve(1).is_ok() && self.young.try_reserve(1).is_ok() && self.dead.try_reserve(room).is_ok()

@@ -1,7 +1,7 @@
 //! Identity hashes: numbers that stay the same when objects move. An object gets its number when it is first requested.
 
 use super::object::{is_object, is_young};
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use rustc_hash::FxHashMap;
 
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Identities {
         if let Some(hash) = self.hashes.get(&bits) {
             return Some(*hash);
         }
-        scarcity::check().ok()?;
+        fault_injection::check().ok()?;
         let len = self.hashes.len() + 1;
         self.hashes.try_reserve(len).ok()?;
         self.young.try_reserve(1).ok()?;

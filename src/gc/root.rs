@@ -5,7 +5,7 @@
 //! lives until it is released or the heap is dropped.
 
 use super::object::is_young;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use std::backtrace::Backtrace;
 
 /// A rooted reference, not null. It has no lifetime: every use checks the generation.
@@ -73,7 +73,7 @@ impl Roots {
         let index = match self.free {
             NO_ENTRY => {
                 if self.entries.len() == self.entries.capacity() {
-                    scarcity::check().ok()?;
+                    fault_injection::check().ok()?;
                 }
                 self.entries.try_reserve(1).ok()?;
                 let index = u32::try_from(self.entries.len()).ok().filter(|i| *i != NO_ENTRY)?;

@@ -6,7 +6,7 @@ use super::identity::Identities;
 use super::object::{is_object, is_young};
 use crate::base::Slab;
 use crate::gc::Stale;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 
 /// A weak reference. It has no lifetime: every use checks the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,7 +30,7 @@ impl WeakRefs {
 
     /// Creates a weak reference. Returns `None` if there is no memory for it.
     pub fn add(&mut self, bits: u32) -> Option<Weak> {
-        scarcity::check().ok()?;
+        fault_injection::check().ok()?;
         if self.young.len() > 2 * self.refs.len() + 64 {
             self.forget_released();
         }

@@ -8,7 +8,7 @@
 //! Entering a section costs a few plain loads and stores: each thread says in a record of its own that it is in one, and the
 //! fork makes a barrier on all processors instead (`barrier`).
 
-use super::barrier;
+use super::membarrier;
 use super::thread;
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -92,7 +92,7 @@ fn take_record() -> &'static Record {
 /// Before the first section of any thread. Several threads may do it at the same time: the handlers may be there twice.
 fn set_handlers() {
     if !HAS_HANDLERS.load(Acquire) {
-        barrier::is_available();
+        membarrier::is_available();
         // SAFETY: functions of this type, which are never unloaded.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
         HAS_HANDLERS.store(true, Release);
@@ -122,7 +122,7 @@ unsafe extern "C" fn before_fork() {
         }
     }
     // Whoever enters a section from now on waits; who is in one is seen below.
-    barrier::all_threads();
+    membarrier::all_threads();
     let own = RECORD.get();
     for record in records().filter(|r| own.is_none_or(|own| !std::ptr::eq(*r, own))) {
         let mut rounds = 0;
@@ -212,7 +212,7 @@ impl Section {
 /// Between what this thread has said of itself and what it looks at.
 #[inline]
 fn order() {
-    match barrier::is_available() {
+    match membarrier::is_available() {
         true => compiler_fence(SeqCst),
         false => fence(SeqCst),
     }

@@ -3,7 +3,7 @@
 use super::lock::Mutex;
 #[cfg(miri)]
 use super::pretend::{madvise, mmap, mprotect, mremap, munmap};
-use super::{refused, scarcity, thread};
+use super::{fault_injection, refused, thread};
 #[cfg(not(miri))]
 use libc::{madvise, mmap, mprotect, mremap, munmap};
 use std::ffi::CStr;
@@ -48,7 +48,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(len: usize, prot: libc::c_int) -> io::Result<Mapping> {
-        scarcity::check()?;
+        fault_injection::check()?;
         let len = round_up(len.max(1));
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
@@ -64,7 +64,7 @@ impl Mapping {
         prot: libc::c_int,
         flags: libc::c_int,
     ) -> io::Result<Mapping> {
-        scarcity::check()?;
+        fault_injection::check()?;
         let len = len.max(1);
         // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
         let ptr = unsafe { mmap(ptr::null_mut(), len, prot, flags, file.as_raw_fd(), at as libc::off_t) };
@@ -123,7 +123,7 @@ impl Reservation {
         if len == 0 {
             return Ok(());
         }
-        scarcity::check()?;
+        fault_injection::check()?;
         let start = offset / page_size() * page_size();
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
@@ -134,7 +134,7 @@ impl Reservation {
         if len == 0 {
             return Ok(());
         }
-        scarcity::check()?;
+        fault_injection::check()?;
         self.0.protect(offset, len, libc::PROT_NONE)?;
         if self.try_discard(offset, len) { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
     }
@@ -142,7 +142,7 @@ impl Reservation {
     /// Makes it `len` bytes long, all as usable as it is now, with what is in it and zeros, possibly elsewhere. All of it must be committed, and
     /// no file mapped into it. It stays as it is if the system refuses, as it does when the host has changed a part of it.
     pub fn resize(&mut self, len: usize) -> io::Result<()> {
-        scarcity::check()?;
+        fault_injection::check()?;
         let len = round_up(len);
         // SAFETY: our own mapping, to which nobody has pointers (`&mut self`).
         let ptr = unsafe { mremap(self.0.ptr.cast(), self.0.len, len, libc::MREMAP_MAYMOVE) };
@@ -180,7 +180,7 @@ impl Reservation {
     /// Maps `len` bytes of a file from `at` over `offset`, copy-on-write. All are multiples of the page size.
     pub fn map_file_cow(&self, offset: usize, file: &impl AsRawFd, at: usize, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
-        scarcity::check()?;
+        fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
         let p = unsafe {
@@ -195,7 +195,7 @@ impl Reservation {
     /// Takes away what `map_file_cow` has mapped: `len` bytes from `offset` are committed, and zero.
     pub fn unmap_file(&self, offset: usize, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
-        scarcity::check()?;
+        fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees zeros.
         let p = unsafe {
@@ -297,7 +297,7 @@ impl CodeSpace {
         let writable = Mapping::of_file(&file, 0, self.code, prot, libc::MAP_SHARED)?;
         // SAFETY: as long as the code at most, and nobody else knows it.
         unsafe { ptr::copy_nonoverlapping(written.as_ptr(), writable.ptr, written.len()) };
-        scarcity::check()?;
+        fault_injection::check()?;
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         // SAFETY: replaces pages of our own mapping, by such as have the same in them where anything was written.
         let p = unsafe {
@@ -393,7 +393,7 @@ pub struct MemFd(libc::c_int);
 impl MemFd {
     /// A file that will have `len` bytes. The name is for people who look at the process's mappings.
     fn create(name: &CStr, len: usize, flags: libc::c_uint) -> io::Result<MemFd> {
-        scarcity::check()?;
+        fault_injection::check()?;
         check_file_size(len as u64)?;
         // SAFETY: a plain system call.
         match unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | flags) } {

@@ -1,18 +1,18 @@
 //! Floor 0: the operating system. No WebAssembly words here.
 
 pub mod allocation;
-pub mod barrier;
 pub mod callback;
+pub mod fault_injection;
 pub mod frame_info;
 pub mod handlers;
 pub mod lock;
+pub mod mapped_slice;
+pub mod membarrier;
 pub mod mmap;
 pub mod pagemap;
 #[cfg(miri)]
 mod pretend;
 pub mod refused;
-pub mod scarcity;
-pub mod shared;
 pub mod signals;
 pub mod sigpipe;
 pub mod stack;

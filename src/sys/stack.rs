@@ -1,7 +1,7 @@
 //! A large stack for what recurses deeply, whatever stack the host's thread has.
 
+use super::fault_injection;
 use super::lock::Mutex;
-use super::scarcity;
 use corosensei::stack::DefaultStack;
 use std::io;
 
@@ -14,7 +14,7 @@ static FREE: Mutex<Vec<DefaultStack>> = Mutex::new(Vec::new());
 
 /// Runs `f` on a large stack, on this thread. A panic of `f` goes on in the caller.
 pub fn on_large_stack<R>(f: impl FnOnce() -> R) -> io::Result<R> {
-    scarcity::check()?;
+    fault_injection::check()?;
     let kept = FREE.lock().pop();
     let mut stack = match kept {
         Some(stack) => stack,

@@ -127,11 +127,11 @@ pub const XMM15: Xmm = Xmm(15);
 pub struct Operands {
     pub stack: Vec<Operand>,
     /// This many operands from the bottom are constants or in their frame slots.
-    settled: usize,
+    spilled: usize,
     /// Stack positions of the operands that stack maps must list.
     references: Vec<u32>,
     /// This many of them from the bottom are in their frame slots.
-    settled_references: usize,
+    spilled_references: usize,
     /// This many of them from the bottom are unchanged since the last call.
     same_references: usize,
     /// By local: the stack position of the topmost operand that was pushed as this local since its last write, or
@@ -161,10 +161,10 @@ impl Operands {
     pub fn references_of_call(&mut self) -> (usize, Vec<u32>, Vec<u32>) {
         let same = self.same_references;
         let in_slot = |i: &u32| Some(self.stack[*i as usize]).filter(|o| o.loc == Loc::Slot).map(|o| o.slot);
-        let (settled, others) = self.references.split_at(self.settled_references);
-        let added = settled[same..].iter().filter_map(in_slot).collect();
+        let (spilled, others) = self.references.split_at(self.spilled_references);
+        let added = spilled[same..].iter().filter_map(in_slot).collect();
         let others = others.iter().filter_map(in_slot).collect();
-        self.same_references = settled.len();
+        self.same_references = spilled.len();
         (same, added, others)
     }
 
@@ -236,7 +236,7 @@ impl Cx<'_> {
     }
 
     /// Pushes an operand that is in its frame slot.
-    pub fn push_home(&mut self, repr: Repr) {
+    pub fn push_slot(&mut self, repr: Repr) {
         self.push(repr, Loc::Slot);
     }
 
@@ -245,10 +245,10 @@ impl Cx<'_> {
     pub fn pop(&mut self) -> Operand {
         let o = &mut self.operands;
         let top = o.stack.pop().expect("validated");
-        o.settled = o.settled.min(o.stack.len());
+        o.spilled = o.spilled.min(o.stack.len());
         if top.repr == Repr::Gc {
             o.references.pop();
-            o.settled_references = o.settled_references.min(o.references.len());
+            o.spilled_references = o.spilled_references.min(o.references.len());
             o.same_references = o.same_references.min(o.references.len());
         }
         if let Some((l, below)) = top.reads

@@ -7,9 +7,9 @@ use super::op::numeric::*;
 use super::op::{
     array, atomic, call, cast, control, exception, global, local, memory, object, reference, simd, table, wide,
 };
-use super::operand;
 use super::poll;
 use super::stack_check;
+use super::static_types;
 use super::work;
 use crate::base::Result;
 use crate::base::index::*;
@@ -79,7 +79,7 @@ pub fn translate(
     validator.read_locals(&mut reader).map_err(decode::invalid)?;
     let mut run: Option<(Type, Value)> = None;
     for i in ty.params().len() as u32..validator.len_locals() {
-        let repr = Repr::of(operand::local(&validator, i));
+        let repr = Repr::of(static_types::local(&validator, i));
         // Consecutive locals of the same type share a zero.
         let zero = match run {
             Some((last, zero)) if last == repr.clif => zero,
@@ -121,8 +121,8 @@ fn operators(
     while !ops.eof() {
         let offset = ops.original_position();
         let op = ops.read().map_err(decode::invalid)?;
-        if let Some(depth) = operand::inspected_operand(&op) {
-            cx.operand = operand::ref_type(validator, depth);
+        if let Some(depth) = static_types::inspected_operand(&op) {
+            cx.operand = static_types::ref_type(validator, depth);
         }
         validator.op(offset, &op).map_err(decode::invalid)?;
         cx.b.set_srcloc(SourceLoc::new(offset as u32));

@@ -1,7 +1,7 @@
 //! Compiles functions one after the other and reuses allocations.
 
 use super::body::{self, Source, Translated};
-use super::{checks, finished, stack_check, trampoline, work};
+use super::{checks, emit, stack_check, trampoline, work};
 use crate::abi::code::Trampolines;
 use crate::base::Result;
 use crate::base::index::*;
@@ -10,7 +10,7 @@ use crate::compile::driver::panicked;
 use crate::compile::env::ModuleEnv;
 use crate::err;
 use crate::sys::allocation::has_room;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use crate::wasm::decode::{self, Body};
 use crate::wasm::types::FuncType;
 use cranelift_codegen::Context;
@@ -101,7 +101,7 @@ impl FuncCompiler {
             return Ok(());
         }
         self.needed = 0;
-        if scarcity::check().is_err() || !has_room(bytes.max(AT_LEAST)) {
+        if fault_injection::check().is_err() || !has_room(bytes.max(AT_LEAST)) {
             let f = env.info.func_index(i).as_u32();
             return Err(err!(OutOfMemory, "no memory to compile function {f}: {bytes} bytes may be needed"));
         }
@@ -141,6 +141,6 @@ impl FuncCompiler {
             return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
         }
         let code = self.context.compiled_code().expect("just compiled");
-        finished::compiled(&self.context.func, code, facts, env.settings.signals)
+        emit::compiled(&self.context.func, code, facts, env.settings.signals)
     }
 }

@@ -95,7 +95,7 @@ pub struct FuncCx<'m, 'f> {
     pub checks_trap: bool,
     /// Whether there are such checks although faults may not be used.
     pub has_checks: bool,
-    /// The static type of the reference that the current instruction accesses or casts (`operand::inspected_operand`).
+    /// The static type of the reference that the current instruction accesses or casts (`static_types::inspected_operand`).
     pub operand: RefType,
     /// Whether the branch of the current instruction is likely, if its module has a hint.
     pub likely: Option<bool>,

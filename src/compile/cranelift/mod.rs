@@ -9,15 +9,15 @@ mod body;
 mod bounds;
 mod checks;
 mod compiler;
-mod finished;
+mod emit;
 mod func;
 pub mod gc;
 pub mod isa;
 mod layout;
 mod op;
-mod operand;
 mod poll;
 mod stack_check;
+mod static_types;
 mod trampoline;
 mod work;
 

@@ -1,6 +1,6 @@
 //! The trampolines between the host's calling convention and `tail`, for one function type.
 
-use super::finished::below_fp;
+use super::emit::below_fp;
 use super::func::{clif_type, constant, trusted, wasm_signature};
 use crate::abi::code::{TRAMPOLINE_ALIGN, TrampolineCode, Trampolines};
 use crate::abi::vmstruct::*;

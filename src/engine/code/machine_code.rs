@@ -7,8 +7,8 @@ use crate::base::{Frame, Result, Trap};
 use crate::engine::code::no_code::no_code;
 use crate::engine::code::registry::{self, CodeOwner};
 use crate::engine::pooling::image::Images;
+use crate::sys::mapped_slice::Shared;
 use crate::sys::mmap::Executable;
-use crate::sys::shared::Shared;
 use crate::wasm::module::ModuleInfo;
 use std::sync::Arc;
 

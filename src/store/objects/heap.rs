@@ -18,7 +18,7 @@ use crate::store::parts::global::Global;
 use crate::store::parts::limits::{Growth, Resource};
 use crate::store::parts::table::Table;
 use crate::store::store::Store;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_OBJECT_SIZE, HOST_TYPE, KIND_ARRAY};
 use crate::wasm::types::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -320,7 +320,7 @@ impl Store {
         // SAFETY: the caller's promise (invariant 1).
         let Some(funcref) = (unsafe { f.as_mut() }) else { return Ok(0) };
         if funcref.index == 0 {
-            if scarcity::check().is_err() || self.func_ids.try_reserve(2).is_err() {
+            if fault_injection::check().is_err() || self.func_ids.try_reserve(2).is_err() {
                 return Err(Trap::HeapExhausted);
             }
             if self.func_ids.is_empty() {

@@ -18,7 +18,7 @@ use crate::store::parts::global::Global;
 use crate::store::parts::owner::Keeper;
 use crate::store::parts::segment::RefSegment;
 use crate::store::store::Store;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 use crate::wasm::module::*;
 use crate::wasm::types::ValType;
 use std::alloc::{Layout, alloc, dealloc};
@@ -56,7 +56,7 @@ impl Context {
     /// A context with the values that all instances of its module share. Its funcrefs are not written yet.
     pub(crate) fn new(of: &ContextLayout, template: &Template) -> Result<Context> {
         let layout = Layout::from_size_align(of.size(), 16).map_err(|_| err!(Limit, "module declares too much"))?;
-        scarcity::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
+        fault_injection::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
         // SAFETY: a context never has size 0.
         let p = unsafe { alloc(layout) };
         if p.is_null() {

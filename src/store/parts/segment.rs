@@ -6,7 +6,7 @@ use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{NoGc, Stale};
 use crate::store::parts::const_eval::Val;
-use crate::sys::scarcity;
+use crate::sys::fault_injection;
 
 pub struct RefSegment {
     slots: Box<[RefSlot]>,
@@ -18,7 +18,7 @@ impl RefSegment {
     pub fn new(len: usize) -> Result<RefSegment, Trap> {
         let cards = len.div_ceil(1 << SLOT_CARD_SHIFT);
         let (mut s, mut c) = (Vec::new(), Vec::new());
-        scarcity::check().map_err(|_| Trap::HeapExhausted)?;
+        fault_injection::check().map_err(|_| Trap::HeapExhausted)?;
         s.try_reserve_exact(len).map_err(|_| Trap::HeapExhausted)?;
         c.try_reserve_exact(cards).map_err(|_| Trap::HeapExhausted)?;
         s.extend((0..len).map(|_| RefSlot::null()));

@@ -12,8 +12,8 @@ use crate::err;
 use crate::store::parts::func_table::Lazy;
 use crate::store::parts::limits::{Account, Growth, Resource};
 use crate::store::parts::owner::Keeper;
+use crate::sys::fault_injection;
 use crate::sys::mmap::page_size;
-use crate::sys::scarcity;
 use crate::wasm::types::{Limits, TableType, ValType};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
 
@@ -197,7 +197,7 @@ impl Table {
         // capacity is 0.
         unsafe {
             let vm = &mut *self.vm;
-            let new = match scarcity::check() {
+            let new = match fault_injection::check() {
                 Err(_) => return false,
                 Ok(()) if self.capacity == 0 => alloc_zeroed(layout),
                 Ok(()) if self.space.is_some() => copied(vm.elements, self.layout(self.capacity).size(), layout),

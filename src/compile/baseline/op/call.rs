@@ -98,7 +98,7 @@ fn push_results(cx: &mut Cx, results: &[(Repr, ArgLoc)], memory: u32) {
         match *dest {
             ArgLoc::Gpr(from) => cx.push_gpr(*repr, from),
             ArgLoc::Xmm(from) => cx.push_xmm(*repr, from),
-            ArgLoc::Stack(_) => cx.push_home(*repr),
+            ArgLoc::Stack(_) => cx.push_slot(*repr),
         }
     }
     let first = cx.operands.stack.len() - results.len();

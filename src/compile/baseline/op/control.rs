@@ -140,7 +140,7 @@ pub fn else_(cx: &mut Cx) {
         cx.asm.jmp(label);
     }
     cx.truncate(height);
-    params.iter().for_each(|k| cx.push_home(*k));
+    params.iter().for_each(|k| cx.push_slot(*k));
     cx.asm.bind(otherwise);
     cx.reachable = true;
 }
@@ -149,7 +149,7 @@ pub fn else_(cx: &mut Cx) {
 pub fn end(cx: &mut Cx) -> Result<(), Bailout> {
     if let FrameKind::Func = cx.control.last().expect("validated").kind {
         if cx.reachable {
-            move_results(cx);
+            return_values(cx);
         }
         return Ok(());
     }
@@ -180,7 +180,7 @@ pub fn end(cx: &mut Cx) -> Result<(), Bailout> {
     cx.truncate(frame.height);
     cx.reachable = reached;
     if reached {
-        frame.results.iter().for_each(|k| cx.push_home(*k));
+        frame.results.iter().for_each(|k| cx.push_slot(*k));
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ fn is_in_place(cx: &Cx, frame: usize) -> bool {
 
 /// Copies the top operands to the slots that the branch target expects. They also stay on the operand stack. Preserves
 /// the flags.
-fn take_along(cx: &mut Cx, frame: usize) {
+fn move_branch_operands(cx: &mut Cx, frame: usize) {
     if let FrameKind::Func = cx.control[frame].kind {
         return copy_results(cx);
     }
@@ -265,7 +265,7 @@ pub fn br(cx: &mut Cx, depth: u32) {
 /// Branches with the top operands, after `prepare`. The following code still has these operands.
 pub fn branch(cx: &mut Cx, depth: u32) {
     let frame = frame_of(cx, depth);
-    take_along(cx, frame);
+    move_branch_operands(cx, frame);
     let label = target(cx, frame);
     cx.asm.jmp(label);
 }
@@ -334,16 +334,16 @@ pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Bailout> {
 }
 
 pub fn return_(cx: &mut Cx) {
-    move_results(cx);
+    return_values(cx);
     let exit = cx.exit;
     cx.asm.jmp(exit);
     cx.reachable = false;
 }
 
 /// Moves the results to where they are returned.
-fn move_results(cx: &mut Cx) {
+fn return_values(cx: &mut Cx) {
     let results = cx.pop_many(cx.results.len());
-    travel_back(cx, &results);
+    move_results(cx, &results);
 }
 
 /// Like `move_results`, but the operands stay on the stack for the following code.
@@ -352,11 +352,11 @@ fn copy_results(cx: &mut Cx) {
     let results = cx.operands.stack[from..].to_vec();
     // The move releases the operands' registers, but they are still in use after it.
     let free = cx.free_registers();
-    travel_back(cx, &results);
+    move_results(cx, &results);
     cx.set_free_registers(free);
 }
 
-fn travel_back(cx: &mut Cx, results: &[Operand]) {
+fn move_results(cx: &mut Cx, results: &[Operand]) {
     let (locs, _) = abi::results(cx.results.iter().copied());
     let values: Vec<_> = results.iter().copied().zip(locs).collect();
     cx.load_result_memory(R11);

@@ -11,11 +11,11 @@ impl Cx<'_> {
         let lowest =
             self.operands.in_registers().filter(|(loc, _)| matches!(loc, Loc::Gpr(_)) == general).map(|(_, i)| i);
         let lowest = lowest.min().expect("no instruction takes all registers");
-        self.send_home(lowest);
+        self.spill_one(lowest);
     }
 
     /// Spills the `i`th operand to its frame slot.
-    fn send_home(&mut self, i: usize) {
+    fn spill_one(&mut self, i: usize) {
         let o = self.operands.stack[i];
         if o.loc == Loc::Slot {
             return;
@@ -29,14 +29,14 @@ impl Cx<'_> {
     /// Spills all operands except constants that are not references to objects, so that all registers are free.
     /// Preserves the flags, changes `rax`.
     pub fn spill_all(&mut self) {
-        for i in self.operands.settled..self.operands.stack.len() {
+        for i in self.operands.spilled..self.operands.stack.len() {
             let o = self.operands.stack[i];
             if !matches!(o.loc, Loc::Const(_)) || o.repr == Repr::Gc {
-                self.send_home(i);
+                self.spill_one(i);
             }
         }
-        self.operands.settled = self.operands.stack.len();
-        self.operands.settled_references = self.operands.references.len();
+        self.operands.spilled = self.operands.stack.len();
+        self.operands.spilled_references = self.operands.references.len();
     }
 
     /// Spills the operands that are in registers and leaves those that are in locals there. This is enough for calls
@@ -44,13 +44,13 @@ impl Cx<'_> {
     /// which are all that the call reads. Preserves the flags.
     pub fn spill_registers(&mut self, n: usize) {
         let found: Vec<usize> = self.operands.in_registers().map(|(_, i)| i).collect();
-        found.into_iter().for_each(|i| self.send_home(i));
+        found.into_iter().for_each(|i| self.spill_one(i));
         let below = self.operands.stack.len() - n;
-        while let Some(i) = self.operands.references.get(self.operands.settled_references)
+        while let Some(i) = self.operands.references.get(self.operands.spilled_references)
             && (*i as usize) < below
         {
-            self.send_home(*i as usize);
-            self.operands.settled_references += 1;
+            self.spill_one(*i as usize);
+            self.operands.spilled_references += 1;
         }
     }
 
@@ -58,7 +58,7 @@ impl Cx<'_> {
     pub fn spill_top(&mut self, n: usize) {
         self.spill_all();
         let len = self.operands.stack.len();
-        (len - n..len).for_each(|i| self.send_home(i));
+        (len - n..len).for_each(|i| self.spill_one(i));
     }
 
     /// Turns a condition on top of the stack into a number, because the next instruction changes the flags.

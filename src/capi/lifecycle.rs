@@ -1,7 +1,7 @@
 //! Decides when a store is destroyed that one thread may be using while another deletes it. A call pays for this with
 //! only a few plain loads and stores; the deleting thread issues a memory barrier on all processors instead.
 
-use crate::sys::barrier;
+use crate::sys::membarrier;
 use crate::sys::thread::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*, compiler_fence, fence};
@@ -30,7 +30,7 @@ impl Life {
     }
 
     fn alive() -> Life {
-        let has_barrier = barrier::is_available();
+        let has_barrier = membarrier::is_available();
         Life { depth: AtomicUsize::new(0), state: AtomicU8::new(ALIVE), has_barrier, process: process() }
     }
 
@@ -89,7 +89,7 @@ impl Life {
         }
         // From here on, every thread that reads the state sees that the store was deleted. A call that is about to
         // leave has either said so in `depth`, or will see it.
-        barrier::all_threads();
+        membarrier::all_threads();
         match self.depth.load(Acquire) {
             0 => true,
             1 => {
@@ -120,7 +120,7 @@ mod tests {
     /// thread has destroyed it.
     #[test]
     fn one_ends_it() {
-        for has_barrier in [barrier::is_available(), false] {
+        for has_barrier in [membarrier::is_available(), false] {
             for round in 0..300 {
                 let life = Arc::new(Life { has_barrier, ..Life::alive() });
                 let (ended, entered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
