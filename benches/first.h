@@ -92,7 +92,7 @@ static void read_file(job_t *job) {
     job->size = (size_t)ftell(file);
     rewind(file);
     job->bytes = malloc(job->size);
-    if (!job->bytes || fread(job->bytes, 1, job->size, file) != job->size) fail("the module can not be read");
+    if (!job->bytes || fread(job->bytes, 1, job->size, file) != job->size) fail("the module cannot be read");
     fclose(file);
 }
 

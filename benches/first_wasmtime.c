@@ -35,7 +35,7 @@ static void module_save(const char *out) {
     wasm_byte_vec_t bytes;
     check(wasmtime_module_serialize(module, &bytes), NULL);
     FILE *file = fopen(out, "wb");
-    if (!file || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file)) fail("the saved module can not be written");
+    if (!file || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file)) fail("the saved module cannot be written");
 }
 
 static wasm_trap_t *on_import(void *env, wasmtime_caller_t *caller, const wasmtime_val_t *args, size_t arg_count, wasmtime_val_t *results,

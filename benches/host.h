@@ -94,7 +94,7 @@ static job_t job_of(int argc, char **argv) {
     job.size = (size_t)ftell(file);
     rewind(file);
     job.bytes = malloc(job.size);
-    if (fread(job.bytes, 1, job.size, file) != job.size) fail("the module can not be read");
+    if (fread(job.bytes, 1, job.size, file) != job.size) fail("the module cannot be read");
     fclose(file);
     return job;
 }

@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
     size_t len = (size_t)ftell(file);
     rewind(file);
     char *text = malloc(len);
-    if (!text || fread(text, 1, len, file) != len) fail("can not read the module");
+    if (!text || fread(text, 1, len, file) != len) fail("cannot read the module");
     setup(text, len, strstr(argv[2], "pool") != NULL, strstr(argv[2], "resident") != NULL);
     double processor[MAX_REPEATS], elapsed[MAX_REPEATS], of_one[MAX_REPEATS], speeds[MAX_REPEATS], ignored;
     for (int i = 0; i < repeats; i++) {

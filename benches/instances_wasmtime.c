@@ -1,4 +1,4 @@
-/* Measures what instances cost in Wasmtime, through its C API. Its instances can not go before their store. */
+/* Measures what instances cost in Wasmtime, through its C API. Its instances cannot go before their store. */
 #include "instances.h"
 #include <wasmtime.h>
 

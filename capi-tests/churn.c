@@ -170,7 +170,7 @@ static void a_function_that_releases_itself(void) {
     world_end(&w);
 }
 
-/* The finalizer of a function can not use the store, whenever it is called. */
+/* The finalizer of a function cannot use the store, whenever it is called. */
 static wrt_store_t *closed;
 static int closings;
 

@@ -225,7 +225,7 @@ static void inner_then_deleted(void) {
     CHECK(finalized == 4);
 }
 
-/* Out of callbacks that can not use the store. */
+/* Out of callbacks that cannot use the store. */
 static int32_t limiter(void *userdata, const wrt_growth_t *growth) {
     (void)userdata, (void)growth;
     longjmp(back, 1);

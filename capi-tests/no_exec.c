@@ -515,7 +515,7 @@ int main(void) {
     save(PROGRAM, "program", program_file, sizeof program_file);
     snprintf(said_file, sizeof said_file, "%s/said", folder);
     everything_runs();
-    /* Valgrind's own memory is executable anonymous memory, all of it: it can not live where that is forbidden. */
+    /* Valgrind's own memory is executable anonymous memory, all of it: it cannot live where that is forbidden. */
     if (may_use_signals()) {
         if (is_refused_here()) {
             CHECK(!run(without_gain));

@@ -407,7 +407,7 @@ static void callbacks_have_scopes(void) {
     world_end(&w);
 }
 
-/* A finalizer can not use the store, but anything else. */
+/* A finalizer cannot use the store, but anything else. */
 static void careless(void *userdata) {
     wrt_val_t v;
     wrt_table_t none = {0, 0, 0};

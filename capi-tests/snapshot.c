@@ -157,7 +157,7 @@ typedef struct {
 static wrt_error_t *gather(void *userdata, const char *bytes, size_t size) {
     text_t *t = userdata;
     CHECK(size > 0);
-    /* The store can not be used meanwhile. */
+    /* The store cannot be used meanwhile. */
     wrt_ref_t r;
     BAD(wrt_i31_new(t->store, 1, &r));
     BAD(wrt_store_gc(t->store));

@@ -175,7 +175,7 @@ static void defined_types(wrt_engine_t *engine) {
     wrt_types_delete(k.types);
 }
 
-/* Each question about a type, with engines and types that it can not be asked of. */
+/* Each question about a type, with engines and types that it cannot be asked of. */
 static void questions_fail(const wrt_engine_t *engine, const wrt_type_t *t, uint8_t kind) {
     wrt_type_t out, any = plain_type(WRT_ANYREF, true);
     wrt_field_t field;

@@ -147,7 +147,7 @@ static void nothing_is_a_process(void) {
     CHECK(wrt_has_feature("wasi"));
 }
 
-/* A state that is given is taken, also when it can not be had; and a store may have none. */
+/* A state that is given is taken, also when it cannot be had; and a store may have none. */
 static void given_states_are_taken(void) {
     world_t world_of = world();
     int n = 0;

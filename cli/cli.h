@@ -106,7 +106,7 @@ typedef struct {
     size_t size;
 } input_t;
 
-/* Reads a file, or standard input for "-", and tells what it is. Complains about what can not be read. */
+/* Reads a file, or standard input for "-", and tells what it is. Complains about what cannot be read. */
 bool input_read(const char *path, input_t *out);
 void input_free(input_t *input);
 

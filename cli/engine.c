@@ -31,7 +31,7 @@ static bool configure(wrt_config_t *config, const engine_options_t *options) {
 wrt_engine_t *make_engine(const engine_options_t *options) {
     wrt_engine_t *engine = NULL;
     wrt_config_t *config = wrt_config_new();
-    if (configure(config, options) && failed(wrt_engine_new(config, &engine), "the engine can not start")) engine = NULL;
+    if (configure(config, options) && failed(wrt_engine_new(config, &engine), "the engine cannot start")) engine = NULL;
     wrt_config_delete(config);
     return engine;
 }

@@ -18,7 +18,7 @@ static bool preload_one(guest_t *g, const char *word) {
     if (ok) {
         wrt_error_t *error = wrt_linker_instantiate(g->linker, g->store, module, &instance);
         if (error) {
-            complain("%s: it can not be instantiated", input.shown);
+            complain("%s: it cannot be instantiated", input.shown);
             explain_guest_error(error, g->options->timeout);
             ok = false;
         }

@@ -97,7 +97,7 @@ static int take(run_options_t *o, int option, const char *value) {
     return ok ? STATUS_OK : STATUS_USAGE;
 }
 
-/* Kills a guest that the library can not stop, such as one that writes to a full pipe: it has had a second more. */
+/* Kills a guest that the library cannot stop, such as one that writes to a full pipe: it has had a second more. */
 static void on_alarm(int number) {
     static const char text[] = "wrt: stopped by force (--timeout)\n";
     (void)number;
@@ -254,6 +254,6 @@ const command_t command_run = {
     "FILE is the guest's.\n\n"
     "Arguments of --invoke: 42, -7, 0xff; 1.5, inf, nan; i32x4:1,2,3,4; null; a text for\n"
     "an externref, an exported function's name for a funcref, a number for an i31ref.\n\n"
-    "Exit status: the guest's; 1 when it can not run, 2 for a bad command line, 124 after\n"
+    "Exit status: the guest's; 1 when it cannot run, 2 for a bad command line, 124 after\n"
     "--timeout, 134 after a trap, 128 + N after signal N.",
     OPTIONS, run};

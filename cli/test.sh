@@ -279,9 +279,9 @@ wasi() {
   check "32|63|76" '!outside' run --dir dir "$w" c link.txt
   check "63|76" '!^outside' run --dir dir "$w" c "$PWD/outside.txt"
   check 44 '!content' run --dir dir "$w" c nosuch.txt
-  check 8 "the guest can not see 'dir/file.txt'.*--dir dir\|" run "$w" c dir/file.txt
-  check 8 "the guest can not see 'outside.txt'.*--dir \.\|" run "$w" c outside.txt
-  check 44 '!can not see' run --dir . "$w" c nosuch.txt
+  check 8 "the guest cannot see 'dir/file.txt'.*--dir dir\|" run "$w" c dir/file.txt
+  check 8 "the guest cannot see 'outside.txt'.*--dir \.\|" run "$w" c outside.txt
+  check 44 '!cannot see' run --dir . "$w" c nosuch.txt
   check 0 '^$' run --dir dir "$w" w made.txt
   holds 'the guest made a file' test -e dir/made.txt
   check 69 '^$' run --dir dir:ro "$w" w never.txt

@@ -152,7 +152,7 @@ void hint_about_files(const guest_t *g) {
         struct stat about;
         if (*path == '-' || stat(path, &about) || is_given(o, path)) continue;
         int len = slash == path ? 1 : slash ? (int)(slash - path) : 0;
-        complain("the guest can not see '%s': it has only the directories that it is given", show_name(path, strlen(path)));
+        complain("the guest cannot see '%s': it has only the directories that it is given", show_name(path, strlen(path)));
         advise("--dir %.*s", S_ISDIR(about.st_mode) ? (int)strlen(path) : len ? len : 1,
                S_ISDIR(about.st_mode) || len ? path : ".");
         return;

@@ -26,7 +26,7 @@ installed_program() {
 }
 # A minimal toolchain comes without them.
 if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
-  rustup component add rustfmt clippy >/dev/null 2>&1 || echo "no rustfmt or clippy, and rustup can not add them"
+  rustup component add rustfmt clippy >/dev/null 2>&1 || echo "no rustfmt or clippy, and rustup cannot add them"
 fi
 step "rustfmt" cargo fmt --check
 step "clippy" cargo clippy --all-targets -- -D warnings

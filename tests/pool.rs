@@ -236,7 +236,7 @@ fn modules_take_turns() {
     }
 }
 
-/// An element that can not be written comes before the data: who gets at the memory all the same finds zeros.
+/// An element that cannot be written comes before the data: who gets at the memory all the same finds zeros.
 #[test]
 fn data_comes_after_elements() {
     let engine = Engine::new(&Config::new()).unwrap();

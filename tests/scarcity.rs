@@ -17,7 +17,7 @@ fn scenario(engine: &Engine, store: &mut Store, module: &Module) -> Result<()> {
     for (name, arg) in [("grow", 3), ("tgrow", 500)] {
         let Some(Extern::Func(f)) = instance.export(store, name)? else { panic!("no {name}") };
         f.call(store, &[Val::I32(arg)], &mut out)?;
-        // What can not grow says -1, and nothing has changed.
+        // What cannot grow says -1, and nothing has changed.
         assert!(matches!(out[0], Val::I32(-1 | 2 | 4)), "{out:?}");
     }
     let Some(Extern::Table(t)) = instance.export(store, "t")? else { panic!("no t") };

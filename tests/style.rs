@@ -5,6 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+#[path = "style/cycles.rs"]
+mod cycles;
+#[path = "style/size.rs"]
+mod size;
+
 /// The layer of a folder under `src/`. Folders of one layer do not import each other. Unit tests may import what they like.
 const LAYERS: &[(&str, u32)] = &[
     ("base", 0),

@@ -1,4 +1,4 @@
-//! WASI preview 1: what guests can do, what they can not, and what odd arguments do. Each test calls the functions one by one
+//! WASI preview 1: what guests can do, what they cannot, and what odd arguments do. Each test calls the functions one by one
 //! through a module that passes them on (`wasi/guest.rs`).
 
 #[path = "wasi/files.rs"]

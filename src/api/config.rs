@@ -184,7 +184,7 @@ impl Config {
         }
         if self.0.max_memory64 > MAX_MEMORY64 {
             let got = self.0.max_memory64;
-            return Err(err!(InvalidArgument, "max_memory64 is {got} bytes, {MAX_MEMORY64} is the most"));
+            return Err(err!(InvalidArgument, "max_memory64 is {got} bytes, the maximum is {MAX_MEMORY64}"));
         }
         self.0.heap.check()?;
         let mut config = self.0.clone();

@@ -40,7 +40,7 @@ impl Ref {
         let (no_gc, object) = self.get(store)?;
         let types = &store.vm().engine.types;
         let id = no_gc.type_of(object).filter(|id| types.view().get(*id).kind == KIND_EXCEPTION);
-        let id = id.ok_or_else(|| err!(TypeMismatch, "the reference is to no exception"))?;
+        let id = id.ok_or_else(|| err!(TypeMismatch, "the reference is not to an exception"))?;
         Ok(Place { no_gc, object, def: types.get(id) })
     }
 

@@ -301,7 +301,7 @@ fn slots_for<T>(n: usize, few: &mut MaybeUninit<[T; FEW]>, many: &mut Vec<T>) ->
 fn check_type(ty: &FuncType) -> Result<()> {
     let count = ty.params().len().max(ty.results().len());
     if count > MAX_FUNC_VALUES {
-        return Err(err!(Limit, "a function type with {count} values, {MAX_FUNC_VALUES} are the most"));
+        return Err(err!(Limit, "a function type with {count} values, the maximum is {MAX_FUNC_VALUES}"));
     }
     Ok(())
 }

@@ -59,7 +59,9 @@ pub(super) mod defined {
 fn refused(store: &StoreMut<'_>, id: u64, what: &str) -> Error {
     match id {
         0 => err!(StaleHandle, "the {what} handle is empty"),
-        id if id == store.id() => err!(StaleHandle, "the handle names no {what} of this store, or no longer"),
+        id if id == store.id() => {
+            err!(StaleHandle, "the handle does not name a {what} of this store, or the {what} is gone")
+        }
         _ => err!(WrongStore, "the {what} belongs to store {id}, not to store {}", store.id()),
     }
 }

@@ -61,7 +61,7 @@ impl Memory {
         let i = self.check(store)?;
         let vm = store.vm_mut();
         let grown = vm.memories[i].grow(delta, &mut vm.account);
-        grown.ok_or_else(|| err!(Limit, "a memory of {} pages can not grow by {delta}", vm.memories[i].pages()))
+        grown.ok_or_else(|| err!(Limit, "a memory of {} pages cannot grow by {delta}", vm.memories[i].pages()))
     }
 
     /// The address of the `len` bytes from `at` on.

@@ -51,7 +51,7 @@ pub(super) fn mistaken(bytes: &[u8]) -> Error {
         return Error::new(ErrorKind::Malformed, "there are no bytes: an empty file, or an empty buffer, is no module");
     }
     if let Some((_, what, advice)) = KNOWN.iter().find(|(start, ..)| bytes.starts_with(start)) {
-        return err!(Malformed, "this is no WebAssembly module: it is {what}; {advice}");
+        return err!(Malformed, "this is not a WebAssembly module: it is {what}; {advice}");
     }
     if let Some(path) = as_path(bytes) {
         return err!(Malformed, "{} looks like a file's path, not like a module: read the file first", Quoted(path));

@@ -68,14 +68,14 @@ pub(super) fn holding<R>(store: &mut StoreMut<'_>, f: impl FnOnce(&mut StoreMut<
 /// The definition of a type that an object is created of. The store keeps it from now on.
 fn type_def(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let found = store.vm_mut().find_and_keep_type(ty).cloned();
-    found.ok_or_else(|| err!(InvalidArgument, "the type is none of this store's engine"))
+    found.ok_or_else(|| err!(InvalidArgument, "the type does not belong to this store's engine"))
 }
 
 fn struct_type(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Struct(_) => Ok(def),
-        _ => Err(err!(TypeMismatch, "{} is no structure type", super::types::text(store, def.heap_type()))),
+        _ => Err(err!(TypeMismatch, "{} is not a structure type", super::types::text(store, def.heap_type()))),
     }
 }
 
@@ -83,7 +83,7 @@ fn array_type(store: &mut StoreMut<'_>, ty: TypeId) -> Result<DefType> {
     let def = type_def(store, ty)?;
     match def.sub.composite {
         CompositeType::Array(_) => Ok(def),
-        _ => Err(err!(TypeMismatch, "{} is no array type", super::types::text(store, def.heap_type()))),
+        _ => Err(err!(TypeMismatch, "{} is not an array type", super::types::text(store, def.heap_type()))),
     }
 }
 
@@ -166,7 +166,7 @@ impl Ref {
     fn object<'s>(&self, store: &'s StoreMut<'_>) -> Result<Place<'s>> {
         let (no_gc, object) = self.get(store)?;
         let def = no_gc.type_of(object).and_then(|id| store.vm().type_of_object(id));
-        let def = def.ok_or_else(|| err!(TypeMismatch, "the reference is to no structure or array"))?;
+        let def = def.ok_or_else(|| err!(TypeMismatch, "the reference is not to a structure or an array"))?;
         Ok(Place { no_gc, object, def })
     }
 
@@ -326,7 +326,11 @@ impl Ref {
         let element = array_type(store, ty)?.fields()[0];
         let size = bytes_of_numbers(&element)?;
         if !bytes.len().is_multiple_of(size) {
-            return Err(err!(InvalidArgument, "{} bytes are no elements of {size} bytes", bytes.len()));
+            return Err(err!(
+                InvalidArgument,
+                "{} bytes are not a whole number of elements of {size} bytes",
+                bytes.len()
+            ));
         }
         let len = bytes.len() / size;
         let len = u32::try_from(len).map_err(|_| err!(Limit, "an array of {len} elements"))?;
@@ -434,7 +438,7 @@ impl Ref {
         if !fits {
             return Err(err!(
                 TypeMismatch,
-                "elements of type {} can not be copied into an array of {}",
+                "elements of type {} cannot be copied into an array of {}",
                 of.def.heap_type(),
                 to.def.heap_type()
             ));
@@ -501,7 +505,7 @@ fn bytes_of_numbers(element: &FieldType) -> Result<usize> {
 fn elements_in(element: &FieldType, bytes: usize) -> Result<u32> {
     let size = bytes_of_numbers(element)?;
     if !bytes.is_multiple_of(size) {
-        return Err(err!(InvalidArgument, "{bytes} bytes are no elements of {size} bytes"));
+        return Err(err!(InvalidArgument, "{bytes} bytes are not a whole number of elements of {size} bytes"));
     }
     // More elements than an array can have are out of its bounds.
     Ok(u32::try_from(bytes / size).unwrap_or(u32::MAX))

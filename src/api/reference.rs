@@ -128,7 +128,8 @@ impl Ref {
     /// Calls `f` with field `i` of a host object.
     fn with_host_fields<R>(&self, store: &StoreMut<'_>, i: u32, f: impl FnOnce(NoGc<'_>, Slots<'_>) -> R) -> Result<R> {
         let (no_gc, gc) = self.get(store)?;
-        let fields = no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
+        let fields =
+            no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is not to a host object"))?;
         let array = fields.load(no_gc, 0);
         // SAFETY: the fields of a host object are stored in an array of references.
         let slots = array.and_then(|a| unsafe { no_gc.array_slots(a, i, 1) });
@@ -182,7 +183,7 @@ impl Ref {
         if let Some(id) = ty.heap.concrete()
             && types.find(id).is_none_or(|def| def.heap_type() != ty.heap)
         {
-            return Err(err!(InvalidArgument, "the type is none of this store's engine"));
+            return Err(err!(InvalidArgument, "the type does not belong to this store's engine"));
         }
         let own = self.heap_type(store)?;
         if matches!(own, HeapType::ConcreteFunc(_)) || ty.top() == Top::Func {

@@ -262,7 +262,7 @@ impl StoreMut<'_> {
     /// on the stack.
     pub fn set_gc_hook(&mut self, hook: Option<GcHook>) -> Result<()> {
         if self.is_running() {
-            return Err(err!(InvalidArgument, "who is told of collections can not be changed while the store runs"));
+            return Err(err!(InvalidArgument, "the callback for collections cannot be changed while the store runs"));
         }
         let old = std::mem::replace(&mut self.vm_mut().gc_hook, hook);
         self.vm().vm.clone().closed_during(|| drop(old));
@@ -298,7 +298,7 @@ impl StoreMut<'_> {
     /// store runs, because the limiter itself may be on the stack.
     pub fn set_limiter(&mut self, limiter: Option<Limiter>) -> Result<()> {
         if self.is_running() {
-            return Err(err!(InvalidArgument, "the limiter can not be changed while the store runs"));
+            return Err(err!(InvalidArgument, "the limiter cannot be changed while the store runs"));
         }
         let old = std::mem::replace(&mut self.vm_mut().account.limiter, limiter);
         self.vm_mut().ask_for_heap();
@@ -408,7 +408,7 @@ impl StoreMut<'_> {
     pub fn set_deadline_callback(&mut self, callback: Option<DeadlineCallback>) -> Result<()> {
         self.check_interruption()?;
         if self.is_running() {
-            return Err(err!(InvalidArgument, "who gives more time can not be changed while the store runs"));
+            return Err(err!(InvalidArgument, "the deadline callback cannot be changed while the store runs"));
         }
         let vm = self.vm().vm.clone();
         let old = vm.set_deadline_callback(callback);
@@ -483,7 +483,7 @@ impl Gate {
         match self.0.pending_work().load(Relaxed) {
             bits if bits & PENDING_ABANDONED != 0 => Err(abandoned::error()),
             bits if bits & PENDING_CLOSED != 0 => {
-                Err(err!(InvalidArgument, "limiters and finalizers can not use their store"))
+                Err(err!(InvalidArgument, "limiters and finalizers cannot use their store"))
             }
             _ => Ok(()),
         }

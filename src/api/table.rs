@@ -145,7 +145,7 @@ impl Table {
             }
         };
         let len = store.vm().tables[i].len();
-        grown.map_err(Error::trap)?.ok_or_else(|| err!(Limit, "a table of {len} elements can not grow by {delta}"))
+        grown.map_err(Error::trap)?.ok_or_else(|| err!(Limit, "a table of {len} elements cannot grow by {delta}"))
     }
 
     /// Sets the elements `at..at + len` to `value`. Fails with `TypeMismatch` if it is not of the element type. Traps
@@ -178,7 +178,7 @@ impl Table {
         let (to, of) = (dst_table.ty().element, src_table.ty().element);
         if !types.ref_matches(of, to) {
             let [of, to] = [of, to].map(|t| super::types::val_text(store, ValType::Ref(t)));
-            return Err(err!(TypeMismatch, "elements of type {of} can not be copied into a table of {to}"));
+            return Err(err!(TypeMismatch, "elements of type {of} cannot be copied into a table of {to}"));
         }
         let shared = &store.vm().vm;
         let copied = match dst_table.is_gc() {

@@ -96,7 +96,7 @@ impl Engine {
 
     /// The definition of a type of this engine. Fails with `InvalidArgument` if it belongs to another engine.
     pub fn type_def(&self, id: TypeId) -> Result<DefType> {
-        self.0.types.find(id).ok_or_else(|| err!(InvalidArgument, "the type is none of this engine"))
+        self.0.types.find(id).ok_or_else(|| err!(InvalidArgument, "the type does not belong to this engine"))
     }
 
     /// The number of types, defined by modules and by the host.
@@ -108,7 +108,7 @@ impl Engine {
     /// is gone.
     pub fn type_of_generation(&self, id: TypeId, generation: u32) -> Result<DefType> {
         let found = self.0.types.find(id).filter(|def| def.generation == generation);
-        found.ok_or_else(|| err!(StaleHandle, "the type is gone: nothing keeps it any more"))
+        found.ok_or_else(|| err!(StaleHandle, "the type is gone: nothing refers to it any more"))
     }
 
     /// A scope that keeps these types alive. It has the names of scope `number`, if that contains all of them.
@@ -128,7 +128,7 @@ impl Engine {
         let ValType::Ref(r) = t else { return Ok(()) };
         match r.heap.concrete() {
             Some(id) if self.type_def(id)?.heap_type() != r.heap => {
-                Err(err!(InvalidArgument, "the type is none of this engine"))
+                Err(err!(InvalidArgument, "the type does not belong to this engine"))
             }
             _ => Ok(()),
         }

@@ -71,7 +71,9 @@ unsafe fn check_occupant(store: *mut wrt_store_t, before: usize, thread: usize, 
     match (before & !LENT == thread, before & LENT != 0) {
         (true, _) => {}
         (false, true) => return Ok(before),
-        (false, false) => return Err(err!(WrongThread, "another thread is using the store; one thread at a time may")),
+        (false, false) => {
+            return Err(err!(WrongThread, "another thread is using the store; only one thread at a time can"));
+        }
     }
     // SAFETY: the caller's promise.
     unsafe {

@@ -137,7 +137,7 @@ pub unsafe extern "C" fn wrt_externref_userdata(
         on_store(store, |s| {
             let out = out?;
             let found = given(*borrow(reference, "reference")?)?.pointer(s)?;
-            *out = found.ok_or_else(|| err!(TypeMismatch, "the reference is to no host object"))?;
+            *out = found.ok_or_else(|| err!(TypeMismatch, "the reference is not to a host object"))?;
             Ok(())
         })
     }

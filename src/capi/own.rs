@@ -104,7 +104,7 @@ pub unsafe fn path(p: *const c_char, len: usize, what: &str) -> Result<PathBuf> 
     // SAFETY: the caller's promise.
     let bytes = unsafe { slice(p.cast::<u8>(), len, what)? };
     if bytes.is_empty() || bytes.contains(&0) {
-        return Err(err!(InvalidArgument, "{what} is no path: it is empty or has a NUL"));
+        return Err(err!(InvalidArgument, "{what} is not a path: it is empty or contains a NUL"));
     }
     Ok(OsStr::from_bytes(bytes).into())
 }

@@ -250,7 +250,7 @@ pub unsafe extern "C" fn wrt_ref_func(
         let out = output(out_func, wrt_func_t::EMPTY, "out_func");
         on_store(store, |s| {
             let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
-            *out = r.as_func(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is to no function"))?.into();
+            *out = r.as_func(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is not to a function"))?.into();
             Ok(())
         })
     }
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn wrt_i31_get(
         let out = output(out_value, 0, "out_value");
         on_store(store, |s| {
             let (out, r) = (out?, given(*borrow(reference, "reference")?)?);
-            *out = r.as_i31(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is no i31"))?;
+            *out = r.as_i31(s)?.ok_or_else(|| err!(TypeMismatch, "the reference is not an i31"))?;
             Ok(())
         })
     }

@@ -195,7 +195,7 @@ unsafe fn add(
                         check_member(&builder.members, r.heap)?;
                         r.heap.concrete()
                     }
-                    _ => return Err(err!(TypeMismatch, "the supertype is no defined type")),
+                    _ => return Err(err!(TypeMismatch, "the supertype is not a defined type")),
                 },
             };
             let composite = composite(&mut naming)?;
@@ -294,7 +294,7 @@ pub unsafe extern "C" fn wrt_typebuilder_func(
             let mut all = |types: &[wrt_type_t]| {
                 let val = |t: &wrt_type_t| match naming.storage(t)? {
                     StorageType::Val(t) => Ok(t),
-                    _ => Err(err!(InvalidArgument, "a packed type is only one of fields")),
+                    _ => Err(err!(InvalidArgument, "a packed type is only for fields")),
                 };
                 types.iter().map(val).collect::<Result<Vec<_>>>()
             };
@@ -339,7 +339,7 @@ pub unsafe extern "C" fn wrt_val_null(kind: u8, out_value: *mut wrt_val_t) -> *m
                 if !e.is_null() {
                     // SAFETY: `wrt_type_top` has just returned it.
                     drop(unsafe { wrt_error_t::take(e) });
-                    return Err(err!(InvalidArgument, "kind {kind} is no reference type"));
+                    return Err(err!(InvalidArgument, "kind {kind} is not a reference type"));
                 }
                 top.kind
             }

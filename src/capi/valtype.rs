@@ -182,7 +182,7 @@ impl wrt_type_t {
         let t = match self.heap(engine.id())? {
             Some(heap) => ValType::Ref(RefType { nullable: self.nullable != 0, heap }),
             None if self.kind == WRT_I8 || self.kind == WRT_I16 => {
-                return Err(err!(InvalidArgument, "a packed type is only one of fields"));
+                return Err(err!(InvalidArgument, "a packed type is only for fields"));
             }
             None => type_of(self.kind)?,
         };
@@ -190,7 +190,7 @@ impl wrt_type_t {
             Some(id) => {
                 let def = engine.type_of_generation(id, self.generation)?;
                 if ValType::Ref(RefType { nullable: self.nullable != 0, heap: def.heap_type() }) != t {
-                    return Err(err!(InvalidArgument, "the type is none of this engine"));
+                    return Err(err!(InvalidArgument, "the type does not belong to this engine"));
                 }
                 Some(def)
             }
@@ -203,14 +203,14 @@ impl wrt_type_t {
     pub fn reference(&self, engine: &Engine) -> Result<Kept<RefType>> {
         match self.val(engine)? {
             Kept { ty: ValType::Ref(ty), by } => Ok(Kept { ty, by }),
-            number => Err(err!(TypeMismatch, "{} is no reference type", number.ty)),
+            number => Err(err!(TypeMismatch, "{} is not a reference type", number.ty)),
         }
     }
 
     /// Returns the defined type, which must belong to the engine.
     pub fn defined(&self, engine: &Engine) -> Result<DefType> {
         let found = self.reference(engine)?;
-        found.by.ok_or_else(|| err!(TypeMismatch, "{} is no defined type", found.ty.heap))
+        found.by.ok_or_else(|| err!(TypeMismatch, "{} is not a defined type", found.ty.heap))
     }
 
     /// Returns the type of a field in a group that is being built for an engine, and what keeps it.
@@ -289,7 +289,7 @@ pub unsafe extern "C" fn wrt_type_new(kind: u8, nullable: wrt_bool, out_type: *m
         let out = unsafe { output(out_type, wrt_type_t::EMPTY, "out_type")? };
         let is_ref = ABSTRACT.iter().any(|(k, _)| *k == kind);
         if !is_ref && !(WRT_I32..=WRT_V128).contains(&kind) && kind != WRT_I8 && kind != WRT_I16 {
-            return Err(err!(InvalidArgument, "kind {kind} is no type that needs no definition"));
+            return Err(err!(InvalidArgument, "kind {kind} is not a type without a definition"));
         }
         *out = wrt_type_t { kind, nullable: (is_ref && nullable.get()) as u8, ..wrt_type_t::EMPTY };
         Ok(())
@@ -308,7 +308,7 @@ pub unsafe extern "C" fn wrt_type_top(ty: *const wrt_type_t, out_type: *mut wrt_
             let out = output(out_type, wrt_type_t::EMPTY, "out_type")?;
             (ty?, out)
         };
-        let heap = ty.heap(ty.engine)?.ok_or_else(|| err!(TypeMismatch, "the type is no reference type"))?;
+        let heap = ty.heap(ty.engine)?.ok_or_else(|| err!(TypeMismatch, "the type is not a reference type"))?;
         *out = wrt_type_t::of_top(heap.top());
         Ok(())
     })
@@ -517,7 +517,7 @@ pub unsafe extern "C" fn wrt_type_functype(
             )
         };
         let def = ty.defined(engine)?;
-        let func = def.func().ok_or_else(|| err!(TypeMismatch, "the type is no function type"))?;
+        let func = def.func().ok_or_else(|| err!(TypeMismatch, "the type is not a function type"))?;
         *out = super::own::give(wrt_functype_t::new((**func).clone(), Some(origin(engine, &def, ty.names))));
         Ok(())
     })

@@ -195,7 +195,7 @@ pub fn link(compiled: &[Arc<CompiledFunc>]) -> Result<Code> {
     let mut code = Code::default();
     let size: usize = compiled.iter().map(|f| f.text.len().next_multiple_of(ALIGN)).sum();
     if size > i32::MAX as usize {
-        return Err(err!(Limit, "the module has {size} bytes of machine code, 2 GiB is the most"));
+        return Err(err!(Limit, "the module has {size} bytes of machine code, the maximum is 2 GiB"));
     }
     fallible(|| code.text.try_reserve_exact(size))
         .map_err(|_| err!(OutOfMemory, "no memory for {size} bytes of machine code"))?;

@@ -83,7 +83,7 @@ pub fn compile_for_good(
         let (f, budget) = (env.info.func_index(i).as_u32(), env.settings.optimization_budget);
         err!(
             Limit,
-            "function {f} takes more work to optimize than the budget of {budget}, and the baseline compiler can not compile it here"
+            "function {f} takes more work to optimize than the budget of {budget}, and the baseline compiler cannot compile it here"
         )
     })
 }

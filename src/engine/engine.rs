@@ -155,7 +155,7 @@ impl Engine {
     /// As `trampoline`. A trampoline lives as long as its type.
     pub fn trampoline_of(&self, ty: &DefType) -> Result<Arc<Trampoline>> {
         ty.attached(|| {
-            let func = ty.func().ok_or_else(|| err!(Internal, "a trampoline of what is no function type"))?;
+            let func = ty.func().ok_or_else(|| err!(Internal, "a trampoline of what is not a function type"))?;
             let text = TrampolineText::new(self.compiler.trampoline(func)?, self.runtime.personality);
             let text =
                 text.map_err(|e| no_code(&format!("calls of the type {func}, which no loaded module has"), e))?;

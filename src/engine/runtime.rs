@@ -38,5 +38,5 @@ impl Runtime {
 }
 
 fn refused(e: std::io::Error) -> Error {
-    err!(Io, "can not install signal handlers: {e}")
+    err!(Io, "cannot install signal handlers: {e}")
 }

@@ -177,7 +177,7 @@ impl Store {
     /// Fails if the store is poisoned.
     pub fn check_sound(&self) -> Result<()> {
         if self.poisoned {
-            return Err(err!(Internal, "the store is poisoned: a bug of the engine was met while it ran"));
+            return Err(err!(Internal, "the store is poisoned: the engine ran into a bug of its own"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Calls of the host's callbacks. Exceptions of C++ (and of others that unwind alike) that come out of one can not be caught by anybody:
+//! Calls of the host's callbacks. Exceptions of C++ (and of others that unwind alike) that come out of one cannot be caught by anybody:
 //! WebAssembly's frames are not unwound. So the process ends, and says whose they are.
 
 use std::ffi::c_void;

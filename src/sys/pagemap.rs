@@ -132,7 +132,7 @@ impl Written {
 }
 
 /// The pages of `len` bytes from `base` that hold something of their own: that is neither zeros nor what a file has. Looks until
-/// it meets more than `most` bytes of them. `None` where the system can not tell.
+/// it meets more than `most` bytes of them. `None` where the system cannot tell.
 pub fn written(base: *const u8, len: usize, most: usize) -> Option<Written> {
     let mut found = Written { runs: [Region::default(); RUNS], count: 0, base: base as usize, end: 0 };
     let mut arg = ScanArg {

@@ -142,7 +142,7 @@ pub fn readable_below(sp: usize, most: usize) -> usize {
     let page = page_size();
     let mut low = sp & !(page - 1);
     while low > page && sp - (low - page) <= most {
-        // SAFETY: the kernel reads eight bytes at any address, or says that it can not. It changes nothing.
+        // SAFETY: the kernel reads eight bytes at any address, or says that it cannot. It changes nothing.
         let refused = unsafe {
             let nothing: *mut libc::c_void = std::ptr::null_mut();
             libc::syscall(libc::SYS_rt_sigprocmask, NO_SUCH_CHANGE, low - page, nothing, 8usize)

@@ -52,7 +52,7 @@ impl Strings {
     /// Adds a string composed of parts. All strings together must fit into the guest's address space.
     fn push(&mut self, parts: &[&[u8]], what: &str) -> Result<()> {
         if parts.iter().any(|p| p.contains(&0)) {
-            return Err(err!(InvalidArgument, "the {what} has a NUL in it"));
+            return Err(err!(InvalidArgument, "the {what} contains a NUL"));
         }
         let start = self.bytes.len();
         let len = parts.iter().map(|p| p.len()).sum::<usize>() + 1;
@@ -114,7 +114,7 @@ impl Wasi {
     /// or contains `=`, or if name or value contain a NUL.
     pub fn add_env(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
         if name.is_empty() || name.contains(&b'=') {
-            return Err(err!(InvalidArgument, "the name of an environment variable is empty or has a '=' in it"));
+            return Err(err!(InvalidArgument, "the name of an environment variable is empty or contains a '='"));
         }
         // The old variable is removed last, so that it is still there if adding fails.
         let before = self.environ.starts.len();
@@ -202,11 +202,11 @@ impl Wasi {
     /// `InvalidArgument` if the name is empty or contains a NUL.
     pub fn add_dir(&mut self, host: &Path, guest: &[u8], read_only: bool) -> Result<()> {
         if guest.is_empty() || guest.contains(&0) {
-            return Err(err!(InvalidArgument, "the guest's name of a directory is empty or has a NUL in it"));
+            return Err(err!(InvalidArgument, "the guest's name of a directory is empty or contains a NUL"));
         }
         let dir = open_host_dir(host).map_err(|e| io("opening the directory", host, e))?;
         let added = self.table.insert(Descriptor::preopen(dir, guest, read_only));
-        added.map(|_| ()).map_err(|_: Errno| err!(Limit, "the guest can not have more descriptors"))
+        added.map(|_| ()).map_err(|_: Errno| err!(Limit, "the guest cannot have more descriptors"))
     }
 
     /// Sets the guest's clock: a callback that returns nanoseconds for a clock id and cannot use the store. Returns the

@@ -137,7 +137,7 @@ fn walk<'a>(
     mut f: impl FnMut(Payload<'a>, Option<(Body, FunctionBody<'a>)>) -> Result<()>,
 ) -> Result<()> {
     if bytes.len() > MAX_MODULE_SIZE {
-        return Err(err!(Limit, "the module has {} bytes, {MAX_MODULE_SIZE} is the most", bytes.len()));
+        return Err(err!(Limit, "the module has {} bytes, the maximum is {MAX_MODULE_SIZE}", bytes.len()));
     }
     let mut validator = Validator::new_with_features(features);
     for payload in payloads(bytes, features) {

@@ -153,7 +153,7 @@ impl Form {
 
     fn limit(&mut self, what: &str, found: u64, most: u64, at: u64) {
         if found > most && self.excess.is_none() {
-            self.excess = Some(err!(Limit, "the module has {found} {what}, {most} is the most").at(at));
+            self.excess = Some(err!(Limit, "the module has {found} {what}, the maximum is {most}").at(at));
         }
     }
 

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 63;
 /// Checks the members of a group, which refer to each other by `registry::in_group`, and registers them.
 pub fn define(types: &TypeRegistry, group: Vec<SubType>) -> Result<Vec<DefType>> {
     if group.len() > MAX_MEMBERS {
-        return Err(err!(Limit, "a recursion group of {} types, {MAX_MEMBERS} are the most", group.len()));
+        return Err(err!(Limit, "a recursion group of {} types, the maximum is {MAX_MEMBERS}", group.len()));
     }
     let check = Check { types, group: &group };
     for n in 0..group.len() {
@@ -36,13 +36,13 @@ impl Check<'_> {
             CompositeType::Func(f) => {
                 let count = f.params().len().max(f.results().len());
                 if count > MAX_FUNC_VALUES {
-                    return Err(err!(Limit, "{count} values, {MAX_FUNC_VALUES} are the most"));
+                    return Err(err!(Limit, "{count} values, the maximum is {MAX_FUNC_VALUES}"));
                 }
                 f.params().iter().chain(f.results()).try_for_each(|t| self.val(*t))?;
             }
             CompositeType::Struct(fields) => {
                 if fields.len() > MAX_FIELDS {
-                    return Err(err!(Limit, "{} fields, {MAX_FIELDS} are the most", fields.len()));
+                    return Err(err!(Limit, "{} fields, the maximum is {MAX_FIELDS}", fields.len()));
                 }
                 fields.iter().try_for_each(|f| self.val(f.storage.unpacked()))?;
             }
@@ -57,14 +57,14 @@ impl Check<'_> {
             return Err(err!(TypeMismatch, "the supertype is final"));
         }
         if !self.composite_matches(&sub.composite, &above.composite) {
-            return Err(err!(TypeMismatch, "it is no subtype of what it is declared to be one of"));
+            return Err(err!(TypeMismatch, "it is not a subtype of its declared supertype"));
         }
         let (mut depth, mut at) = (0, sub.supertype);
         while let Some(s) = at.and_then(|s| self.get(s)) {
             (depth, at) = (depth + 1, s.supertype);
         }
         if depth > MAX_DEPTH {
-            return Err(err!(Limit, "{depth} supertypes, {MAX_DEPTH} are the most"));
+            return Err(err!(Limit, "{depth} supertypes, the maximum is {MAX_DEPTH}"));
         }
         Ok(())
     }

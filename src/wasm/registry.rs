@@ -410,7 +410,7 @@ fn exception_type(func: &DefType) -> SubType {
 
 #[cold]
 fn gone() -> crate::base::Error {
-    err!(InvalidArgument, "it names a type that is not there any more")
+    err!(InvalidArgument, "it names a type that is gone")
 }
 
 fn outside(t: TypeId, ids: &[TypeId]) -> TypeId {

@@ -41,7 +41,7 @@ pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
         }
         calls.push("state".into());
     }
-    // Functions whose arguments can not be made have no caller; their places are filled.
+    // Functions whose arguments cannot be made have no caller; their places are filled.
     let void = b.ty(&[], &[]);
     while first + b.functions.len() < first_value {
         b.function(void, Function::new([]));

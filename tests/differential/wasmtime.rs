@@ -95,7 +95,7 @@ impl Wasmtime {
         // SAFETY: a library whose initialisers do nothing to this process; its functions have the types above.
         unsafe {
             let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-            assert!(!library.is_null(), "can not load {path}");
+            assert!(!library.is_null(), "cannot load {path}");
             let api = Api::load(library);
             let config = (api.wasm_config_new)();
             (api.wasmtime_config_parallel_compilation_set)(config, false);

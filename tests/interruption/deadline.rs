@@ -165,7 +165,7 @@ fn more_time_is_not_more_stack() {
     }
 }
 
-/// The callback can not be exchanged while it may be on the stack, nor where nothing is interrupted.
+/// The callback cannot be exchanged while it may be on the stack, nor where nothing is interrupted.
 #[test]
 fn where_a_callback_is_refused() {
     let mut plain = store(Config::new());

@@ -1,4 +1,4 @@
-//! A stack that the host has made: it shows how far down it was used, and ends at a page that can not be touched.
+//! A stack that the host has made: it shows how far down it was used, and ends at a page that cannot be touched.
 
 use std::num::NonZeroUsize;
 
@@ -84,7 +84,7 @@ impl Drop for Painted {
     }
 }
 
-// SAFETY: there is a page that can not be touched below; where the memory is a part of another stack, the tests look at what was written.
+// SAFETY: there is a page that cannot be touched below; where the memory is a part of another stack, the tests look at what was written.
 unsafe impl corosensei::stack::Stack for Painted {
     fn base(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.high()).unwrap()

@@ -124,7 +124,7 @@ fn rights_hold_and_are_inherited() {
     assert_eq!(g.done("fd_fdstat_set_rights", &[read.into(), rights & !(1 << 2), 0]), Ok(()));
     assert_eq!(g.seek(read, 1, 0), Err(errno::NOTCAPABLE));
     assert_eq!(g.done("fd_fdstat_set_rights", &[read.into(), rights, 0]), Err(errno::NOTCAPABLE));
-    // A directory whose descriptors can not write opens none that do.
+    // A directory whose descriptors cannot write opens none that do.
     let d = g.open("d", DIRECTORY, READ).unwrap();
     let (_, _, base, inheriting) = g.fdstat(d).unwrap();
     assert_eq!(inheriting, ALL);

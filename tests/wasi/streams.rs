@@ -111,7 +111,7 @@ fn callbacks() {
     assert_eq!((g.write(1, b"E"), g.write(1, b"L")), (Err(errno::AGAIN), Err(29)));
 }
 
-/// While a callback runs its store can not be used, and what it does with another is its own business.
+/// While a callback runs its store cannot be used, and what it does with another is its own business.
 #[test]
 fn callbacks_find_the_store_closed() {
     let mut wasi = Wasi::new();

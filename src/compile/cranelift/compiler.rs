@@ -138,7 +138,7 @@ impl FuncCompiler {
     fn generate(&mut self, env: &ModuleEnv<'_>, i: DefinedFuncIndex, facts: &Translated) -> Result<CompiledFunc> {
         if let Err(e) = self.context.compile(env.isa, &mut self.control) {
             let f = env.info.func_index(i);
-            return Err(err!(Unsupported, "function {} can not be compiled: {:?}", f.as_u32(), e.inner));
+            return Err(err!(Unsupported, "function {} cannot be compiled: {:?}", f.as_u32(), e.inner));
         }
         let code = self.context.compiled_code().expect("just compiled");
         emit::compiled(&self.context.func, code, facts, env.settings.signals)

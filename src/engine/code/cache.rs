@@ -32,7 +32,7 @@ impl CacheConfig {
     /// Creates the directory, accessible only to this user, if it does not exist.
     pub fn prepare(&self) -> Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
-        made.map_err(|e| err!(Io, "can not make the cache directory {}: {e}", self.directory.display()))
+        made.map_err(|e| err!(Io, "cannot create the cache directory {}: {e}", self.directory.display()))
     }
 
     fn file(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {

@@ -207,7 +207,7 @@ pub fn save_file(engine: &Engine, linked: &LinkedModule, path: &Path) -> Result<
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}-{}-{name:x}.{PART}", std::process::id(), COUNT.fetch_add(1, Relaxed)));
     let part = Path::new(&part);
-    let can_not = |e: io::Error| err!(Io, "can not write {}: {e}", path.display());
+    let can_not = |e: io::Error| err!(Io, "cannot write {}: {e}", path.display());
     check_file_size(pieces.len()).map_err(can_not)?;
     let mut file = File::create_new(part).map_err(can_not)?;
     let written = pieces.each(|piece| file.write_all(piece)).and_then(|()| fs::rename(part, path));
@@ -283,7 +283,7 @@ pub fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Module> {
     // If it is a pipe, opening it must not wait for a writer.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
     let file = file.and_then(FileMapping::new);
-    let file = file.map_err(|e| err!(Io, "can not read {}: {e}", path.display()))?;
+    let file = file.map_err(|e| err!(Io, "cannot read {}: {e}", path.display()))?;
     load_from(engine, Place::File(Arc::new(file)))
 }
 
@@ -322,9 +322,6 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let trampolines: Shared<TrampolineCode> = place.shared(trampolines).ok_or_else(damaged)?;
     let places: Shared<u32> = place.shared(places).ok_or_else(damaged)?;
     let facts: Shared<u32> = place.shared(facts).filter(|f: &Shared<u32>| f.len() == FACTS).ok_or_else(damaged)?;
-    // The bodies are not validated again, so this engine must support every feature that they could use.
-    let saved_with = FeatureSet::from_bits(facts[1] as u64 | (facts[2] as u64) << 32);
-    let beyond = saved_with.beyond(engine.config.features);
     let records: Shared<ImageRecord> = place.shared(records).ok_or_else(damaged)?;
     // Decoding the declarations is safe even if the bytes are damaged, and takes about as long as the check for damage.
     let (is_whole, decoded) = std::thread::scope(|scope| {
@@ -340,28 +337,9 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     if !is_whole {
         return Err(damaged());
     }
-    if !beyond.is_empty() {
-        let (s, is) = if beyond.len() > 1 { ("s", "are") } else { ("", "is") };
-        return Err(err!(
-            Unsupported,
-            "the module was saved with the feature{s} {}, which {is} off here (wrt_config_set_feature)",
-            beyond.join(" and ")
-        ));
-    }
+    check_features(engine, &facts)?;
     let info = decoded?.info;
-    let slots = tables.stack_slots.len() as u64;
-    let is_part = |(i, p): (usize, &StackPart)| {
-        p.first as u64 + p.count as u64 <= slots && (p.below == NO_PART || (p.below as usize) < i)
-    };
-    let handlers = tables.handlers.len() as u64;
-    let caught = |t: &TrySite| t.first as u64 + t.count as u64 <= handlers;
-    let sound = tables.funcs.len() == info.bodies.len()
-        && tables.funcs.iter().all(|f| f.start as u64 + f.len as u64 <= text.len as u64)
-        && tables.stack_parts.iter().enumerate().all(is_part)
-        && tables.stack_maps.iter().all(|m| (m.part as usize) < tables.stack_parts.len())
-        && tables.tries.iter().all(caught)
-        && tables.handlers.iter().all(|h| (h.at as u64) < text.len as u64)
-        && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len())
+    let sound = are_sound(&tables, &info, text.len)
         && saved_trampolines::are_sound(&info, trampoline_text.len, &trampolines, &places);
     if !sound {
         return Err(damaged());
@@ -380,6 +358,38 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
     let source = Arc::new(Source { bytes, info, images });
     let linked = LinkedModule::of(&source, text, tables, facts[0] & USES_HEAP != 0);
     Ok(Module::of_linked(engine, source, linked))
+}
+
+/// An error if the bodies could use a feature that this engine does not support: they are not validated again.
+fn check_features(engine: &Engine, facts: &[u32]) -> Result<()> {
+    let saved_with = FeatureSet::from_bits(facts[1] as u64 | (facts[2] as u64) << 32);
+    let beyond = saved_with.beyond(engine.config.features);
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let (s, is) = if beyond.len() > 1 { ("s", "are") } else { ("", "is") };
+    Err(err!(
+        Unsupported,
+        "the module was saved with the feature{s} {}, which {is} off here (wrt_config_set_feature)",
+        beyond.join(" and ")
+    ))
+}
+
+/// Whether all offsets and indices in the tables are within what they refer to. The module's code has `text` bytes.
+fn are_sound(tables: &Tables, info: &ModuleInfo, text: usize) -> bool {
+    let slots = tables.stack_slots.len() as u64;
+    let is_part = |(i, p): (usize, &StackPart)| {
+        p.first as u64 + p.count as u64 <= slots && (p.below == NO_PART || (p.below as usize) < i)
+    };
+    let handlers = tables.handlers.len() as u64;
+    let caught = |t: &TrySite| t.first as u64 + t.count as u64 <= handlers;
+    tables.funcs.len() == info.bodies.len()
+        && tables.funcs.iter().all(|f| f.start as u64 + f.len as u64 <= text as u64)
+        && tables.stack_parts.iter().enumerate().all(is_part)
+        && tables.stack_maps.iter().all(|m| (m.part as usize) < tables.stack_parts.len())
+        && tables.tries.iter().all(caught)
+        && tables.handlers.iter().all(|h| (h.at as u64) < text as u64)
+        && tables.handlers.iter().all(|h| h.tag == CATCH_ALL || (h.tag as usize) < info.tags.len())
 }
 
 /// The images, used where they are stored. `None` if they do not fit this system's page size.
@@ -440,7 +450,7 @@ fn not_saved(bytes: &[u8]) -> Error {
     } else if bytes.trim_ascii_start().starts_with(b"(") {
         err!(Malformed, "this is WebAssembly text, not a compiled module: use wrt_module_new")
     } else {
-        err!(Malformed, "these bytes are no compiled module: one is made by wrt_module_save or wrt compile")
+        err!(Malformed, "these bytes are not a compiled module, which wrt_module_save or wrt compile creates")
     }
 }
 

@@ -169,7 +169,7 @@ impl Pool {
         let counted = self.in_use.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1));
         match counted {
             Ok(_) => Ok(Some(Counted(self.in_use.clone()))),
-            Err(_) => Err(err!(Limit, "{most} memories are in use, which is the most that the engine's pool allows")),
+            Err(_) => Err(err!(Limit, "{most} memories are in use, the maximum of the engine's pool")),
         }
     }
 

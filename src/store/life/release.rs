@@ -56,7 +56,7 @@ fn not_kept(what: &str) -> Error {
 
 #[cold]
 fn of_instance(what: &str) -> Error {
-    err!(InvalidArgument, "the {what} is an instance's, and lives as long as that")
+    err!(InvalidArgument, "the {what} belongs to an instance, and lives as long as the instance")
 }
 
 impl Store {

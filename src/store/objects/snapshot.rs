@@ -73,7 +73,7 @@ struct Graph {
 }
 
 fn no_memory<E>(_: E) -> Error {
-    err!(OutOfMemory, "no memory for a picture of the heap")
+    err!(OutOfMemory, "no memory for a heap snapshot")
 }
 
 impl Graph {
@@ -115,33 +115,7 @@ impl Store {
     }
 
     fn draw(&self, heap: &Heap, graph: &mut Graph) -> Result<()> {
-        // References into the heap, grouped by their holders.
-        let mut groups: Vec<(Group, Vec<(String, u32)>)> = Vec::new();
-        let mut places: FxHashMap<Group, usize> = FxHashMap::default();
-        let mut add = |group: Group, name: String, to: u32| {
-            let i = *places.entry(group).or_insert_with(|| {
-                groups.push((group, Vec::new()));
-                groups.len() - 1
-            });
-            groups[i].1.push((name, to));
-        };
-        let mut n = 0;
-        let references = |r: u32| {
-            if r & 1 == 0 {
-                add(Group::References, format!("reference {n}"), r);
-            }
-            n += 1;
-        };
-        // SAFETY: no root is created while they are listed.
-        unsafe { heap.each_root(references) };
-        roots::each_root(self, heap, |r, holder| match holder {
-            Holder::Table(t, i) => add(Group::Table(t), format!("{i}"), r),
-            Holder::Global(i, g) => add(Group::Instance(i), format!("own global {}", g.index()), r),
-            Holder::HostGlobal(g) => add(Group::Globals, format!("global {g}"), r),
-            Holder::Segment(i, s, e) => add(Group::Instance(i), format!("segment {s}, element {e}"), r),
-            Holder::Tag(i, t) => add(Group::Instance(i), format!("tag {}", t.index()), r),
-            Holder::Frame => add(Group::Frames, "local".into(), r),
-        });
+        let groups = self.roots_by_holder(heap);
         let mut of_object: FxHashMap<u32, u32> = FxHashMap::default();
         for (i, (group, _)) in groups.iter().enumerate() {
             let name = graph.strings.of(self.group_name(*group));
@@ -186,6 +160,37 @@ impl Store {
             result?;
         }
         Ok(())
+    }
+
+    /// The references into the heap, grouped by their holders, each with its name there.
+    fn roots_by_holder(&self, heap: &Heap) -> Vec<(Group, Vec<(String, u32)>)> {
+        let mut groups: Vec<(Group, Vec<(String, u32)>)> = Vec::new();
+        let mut places: FxHashMap<Group, usize> = FxHashMap::default();
+        let mut add = |group: Group, name: String, to: u32| {
+            let i = *places.entry(group).or_insert_with(|| {
+                groups.push((group, Vec::new()));
+                groups.len() - 1
+            });
+            groups[i].1.push((name, to));
+        };
+        let mut n = 0;
+        let references = |r: u32| {
+            if r & 1 == 0 {
+                add(Group::References, format!("reference {n}"), r);
+            }
+            n += 1;
+        };
+        // SAFETY: no root is created while they are listed.
+        unsafe { heap.each_root(references) };
+        roots::each_root(self, heap, |r, holder| match holder {
+            Holder::Table(t, i) => add(Group::Table(t), format!("{i}"), r),
+            Holder::Global(i, g) => add(Group::Instance(i), format!("own global {}", g.index()), r),
+            Holder::HostGlobal(g) => add(Group::Globals, format!("global {g}"), r),
+            Holder::Segment(i, s, e) => add(Group::Instance(i), format!("segment {s}, element {e}"), r),
+            Holder::Tag(i, t) => add(Group::Instance(i), format!("tag {}", t.index()), r),
+            Holder::Frame => add(Group::Frames, "local".into(), r),
+        });
+        groups
     }
 
     fn group_name(&self, group: Group) -> String {

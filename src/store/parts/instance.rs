@@ -55,7 +55,7 @@ pub(crate) struct Context(*mut VmContext, Layout);
 impl Context {
     /// A context with the values that all instances of its module share. Its funcrefs are not written yet.
     pub(crate) fn new(of: &ContextLayout, template: &Template) -> Result<Context> {
-        let layout = Layout::from_size_align(of.size(), 16).map_err(|_| err!(Limit, "module declares too much"))?;
+        let layout = Layout::from_size_align(of.size(), 16).map_err(|_| err!(Limit, "the module declares too much"))?;
         fault_injection::check().map_err(|_| err!(OutOfMemory, "no memory for an instance"))?;
         // SAFETY: a context never has size 0.
         let p = unsafe { alloc(layout) };

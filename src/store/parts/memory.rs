@@ -98,13 +98,13 @@ impl Memory {
         let Some(bytes) = ty.min_bytes().filter(|_| min <= ty.max_pages()) else {
             // A valid 64-bit memory may have 2^64 bytes, a number that does not fit here.
             return Err(if ty.index.is_64() && ty.limits.max.is_none_or(|max| min <= max) {
-                err!(Limit, "a 64-bit memory of {min} pages; {} bytes is the most of this engine", plan.most)
+                err!(Limit, "a 64-bit memory of {min} pages; the maximum of this engine is {} bytes", plan.most)
             } else {
                 err!(InvalidArgument, "memory of {min} pages")
             });
         };
         if bytes > plan.most {
-            return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; {} is the most of this engine", plan.most));
+            return Err(err!(Limit, "a 64-bit memory of {bytes} bytes; the maximum of this engine is {}", plan.most));
         }
         let counted = engine.pool.count()?;
         let growth = Growth { resource: Resource::Memory, current: 0, desired: bytes };

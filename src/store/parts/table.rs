@@ -47,7 +47,7 @@ impl Table {
     ) -> Result<Stable<Table>> {
         let min = ty.limits.min;
         if min > MAX_TABLE_ELEMENTS {
-            return Err(err!(Limit, "table of {min} elements, {MAX_TABLE_ELEMENTS} is the most"));
+            return Err(err!(Limit, "table of {min} elements, the maximum is {MAX_TABLE_ELEMENTS}"));
         }
         let growth = Growth { resource: Resource::Table, current: 0, desired: min };
         if !account.take(growth) {

@@ -150,7 +150,10 @@ impl Store {
     pub fn release_tag(&mut self, place: u32) -> Result<()> {
         let tag = &mut self.tags[place];
         if !tag.is_hosts {
-            return Err(err!(InvalidArgument, "the tag is an instance's, and lives as long as something refers to it"));
+            return Err(err!(
+                InvalidArgument,
+                "the tag belongs to an instance, and lives as long as something refers to it"
+            ));
         }
         let (Some(root), Some(heap)) = (tag.root.take(), &mut self.heap) else {
             return Err(err!(StaleHandle, "the tag was released before"));

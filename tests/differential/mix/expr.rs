@@ -162,7 +162,7 @@ impl Body<'_> {
                     _ => self.s().i64_mul(),
                 };
             }
-            // What can not become a NaN.
+            // What cannot become a NaN.
             ValType::F32 => {
                 self.exprs(&[ValType::F32, ValType::F32], depth);
                 match self.random.one_in(2) {

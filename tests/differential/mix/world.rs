@@ -112,7 +112,7 @@ impl World {
         world
     }
 
-    /// A structure, sometimes an extension of an earlier one. References that can not be null are to earlier ones, so that each
+    /// A structure, sometimes an extension of an earlier one. References that cannot be null are to earlier ones, so that each
     /// can be made.
     fn random_struct(&self, random: &mut Random, before: &[SubType], i: usize) -> SubType {
         let mut fields: Vec<FieldType> = Vec::new();

@@ -292,7 +292,7 @@ pub fn branch_if(cx: &mut Cx, cc: Cc, depth: u32) {
 pub fn br_table(cx: &mut Cx, table: &BrTable<'_>) -> Result<(), Bailout> {
     let index = cx.pop();
     let depths: Result<Vec<u32>, _> = table.targets().collect();
-    let depths = depths.map_err(|_| Bailout("a table of branches that can not be read"))?;
+    let depths = depths.map_err(|_| Bailout("a table of branches that cannot be read"))?;
     cx.move_to(index, RCX);
     let all = depths.iter().copied().chain([table.default()]);
     let widest = all.max_by_key(|d| arity(cx, frame_of(cx, *d)));

@@ -237,16 +237,11 @@ pub fn truncate(cx: &mut Cx, what: Truncation) {
     let x = cx.xmm_of(a);
     let r = cx.gpr();
     let done = cx.asm.label();
-    let least = match (what.signed, to) {
-        (false, _) => 0,
-        (true, W32) => i32::MIN as u32 as u64,
-        (true, W64) => i64::MIN as u64,
-    };
-    let most = match (what.signed, to) {
-        (false, W32) => u32::MAX as u64,
-        (false, W64) => u64::MAX,
-        (true, W32) => i32::MAX as u64,
-        (true, W64) => i64::MAX as u64,
+    let (least, most) = match (what.signed, to) {
+        (false, W32) => (0, u32::MAX as u64),
+        (false, W64) => (0, u64::MAX),
+        (true, W32) => (i32::MIN as u32 as u64, i32::MAX as u64),
+        (true, W64) => (i64::MIN as u64, i64::MAX as u64),
     };
     // Called for NaN, for values that are too large, and for values that are too small.
     let refuse = |cx: &mut Cx, cc: Cc, trap: Trap, saturated: u64| {

@@ -10,7 +10,7 @@ use crate::wasm::registry::DefType;
 const CODES: usize = 11;
 const PLACES: usize = 12;
 
-/// Five types: four function types, which have three shapes, and one that is no function type.
+/// Five types: four function types, which have three shapes, and one that is not a function type.
 const WAT: &str = "(module (type $f (func (param i32) (result i64))) (type (struct)) (import \"\" \"\" (func (param externref)))
     (func (export \"a\") (type $f) (i64.const 1)) (func (export \"b\") (param anyref)) (type $unused (func (result f64))))";
 
