@@ -81,7 +81,7 @@ def svg(groups, tables, versions):
                     used += [peer] if peer not in used else []
                 y += ROW
     y += 8
-    title = [text(14, 24, "Time of wrt over the time of others", "head"), text(14, 42, "below 1: wrt is faster; medians of ratios within a round, bars from the least to the greatest", "pale"),
+    title = [text(14, 24, "wrt's time over the peers' times", "head"), text(14, 42, "below 1, wrt is faster; medians of the ratios within a round, bars from the minimum to the maximum", "pale"),
              text(14, 58, versions, "small pale")]
     parts = [f'<rect width="{WIDTH}" height="{y + 26:.0f}" class="back"/>', *title, *legend([p for p in PEERS if p in used], 74), *grid(top, y), *body]
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 26:.0f}" width="{WIDTH}" height="{y + 26:.0f}">\n<style>{STYLE}</style>\n' + "\n".join(parts) + "\n</svg>\n"
