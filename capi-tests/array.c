@@ -1,5 +1,5 @@
-/* Arrays that the host makes and uses. Each test runs plainly and with a collection at every allocation, and at every other
- * one. */
+/* Arrays that the host creates and uses. Each test runs normally, with a collection at every allocation, and with one at every second
+ * allocation. */
 #include "kinds.h"
 
 /* Arrays of each kind: made in each way, read, written, filled, copied within themselves. */

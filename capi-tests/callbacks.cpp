@@ -1,5 +1,5 @@
-// Exceptions that come out of callbacks end the process with one line that names the callback, whichever kind it is. Those that a
-// callback catches itself are nobody's business.
+// An exception that leaves a callback ends the process with one line that names the callback, for every kind of callback. Exceptions that a
+// callback catches itself have no effect.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -1,5 +1,5 @@
-/* The end of what the host made itself, of many instances one after the other, and what limits count. Each test runs plainly
- * and with a collection at every allocation, and at every other one. */
+/* Lifetimes: of parts that the host created itself, of many successive instances, and what limits count. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-/* Exceptions as objects: made and looked into. Each test runs plainly and with a collection at every allocation, and at every
- * other one. How they are thrown and caught is tested in throw.c, where they can be held in exnref.c. */
+/* Exceptions as objects: creating and inspecting them. Each test runs normally, with a collection at every allocation, and with one at
+ * every second allocation. throw.c tests throwing and catching, exnref.c tests storing references to exceptions. */
 #include "exceptions.h"
 #include "kinds.h"
 

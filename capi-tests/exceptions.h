@@ -1,4 +1,4 @@
-/* What the tests of tags and exceptions share. */
+/* Shared by the tests of tags and exceptions. */
 #ifndef EXCEPTIONS_H
 #define EXCEPTIONS_H
 

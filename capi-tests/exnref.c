@@ -1,5 +1,5 @@
-/* References to exceptions: their types, and wherever a reference can be. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* References to exceptions: their types, and every place where a reference can be stored. Each test runs normally, with a collection at
+ * every allocation, and with one at every second allocation. */
 #include "exceptions.h"
 #include "kinds.h"
 

@@ -1,4 +1,4 @@
-/* Proposals by name: listed, turned on and off, and modules that are refused by them. */
+/* Proposals by name: listing them, turning them on and off, and modules that are rejected because of them. */
 #include "test.h"
 
 static const char TAIL[] = "(module (func $f (export \"f\") (return_call $f)))";

@@ -1,4 +1,4 @@
-/* What a store tells of its heap: statistics, pauses, and the census of objects and of what refers to them. */
+/* What a store reports about its heap: statistics, pauses, and the census of objects and of the references to them. */
 #include "heap.h"
 
 /* Sizes as they would be if only the size was set. */

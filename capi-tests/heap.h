@@ -1,4 +1,4 @@
-/* What the tests of the heap share: lists of nodes, and what the store tells. */
+/* Shared by the tests of the heap: lists of nodes, and the store's reports. */
 #ifndef HEAP_H
 #define HEAP_H
 #include "refs.h"

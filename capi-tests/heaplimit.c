@@ -1,5 +1,4 @@
-/* How a store's heap is limited and tuned, and who is asked and told: the nursery, growth, limits, the limiter, callbacks after
- * collections. */
+/* Limits and tuning of a store's heap, and its callbacks: the nursery, growth, limits, the limiter, callbacks after collections. */
 #include "heap.h"
 
 static void nursery(void) {

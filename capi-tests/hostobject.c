@@ -1,5 +1,5 @@
-/* References to functions, conversions between the hierarchies, and objects of the host that refer to others. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* References to functions, conversions between the hierarchies, and host objects that refer to other objects. Each test runs normally, with
+ * a collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
 static const wrt_ref_t none;

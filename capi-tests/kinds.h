@@ -1,4 +1,4 @@
-/* What tests of structures and arrays share: types with a field of each kind, and values for them. */
+/* Shared by tests of structures and arrays: types with a field of each kind, and values for them. */
 #ifndef KINDS_H
 #define KINDS_H
 

@@ -1,4 +1,4 @@
-/* Modules that compile while they run, files of compiled modules, and a cache of them. */
+/* Modules that are compiled while they run, files of compiled modules, and the cache. */
 #include "test.h"
 #include <dirent.h>
 #include <sys/stat.h>

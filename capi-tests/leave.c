@@ -1,5 +1,5 @@
-/* Callbacks that the host leaves by longjmp: the store is refused from then on, and can be deleted. Calls on other stacks are not taken
- * for that. Each case is a process of its own, since what is skipped may leak. */
+/* Callbacks that the host leaves by longjmp: from then on every use of the store is an error, and it can be deleted. Calls on other stacks
+ * are not mistaken for this. Each case runs in a separate process, since skipped code may leak. */
 #define _GNU_SOURCE
 #include "refs.h"
 #include <setjmp.h>

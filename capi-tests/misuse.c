@@ -1,4 +1,4 @@
-/* What programs do wrong: every one is an error, none is a crash. */
+/* Incorrect uses of the API: each returns an error, none crashes. */
 #include "test.h"
 
 #define BAD(call) FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, call)

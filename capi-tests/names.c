@@ -1,4 +1,4 @@
-/* Names of modules may hold any character, NUL included: they come out as they are, with their length, and find what they name. */
+/* Names in modules can contain any character, including NUL: they are returned unchanged, with their length, and can be looked up. */
 #include "test.h"
 
 static wrt_error_t *forty_two(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count, wrt_val_t *results,

@@ -1,6 +1,5 @@
-/* Where executable memory is forbidden: saved modules run completely from files, whose code the system maps; what is not from a file
- * fails with an error that says so. Where only memory that was writable may not become executable, everything works. Each case is a
- * process of its own. */
+/* If executable memory is forbidden, saved modules run completely from files, whose code the system maps; other modules fail with an error
+ * that says so. If only making writable memory executable is forbidden, everything works. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <dirent.h>

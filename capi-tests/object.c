@@ -1,5 +1,5 @@
-/* Structures that the host makes and uses, and objects that go to WebAssembly code and come from it. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* Structures that the host creates and uses, and objects that are passed to WebAssembly and returned from it. Each test runs normally, with
+ * a collection at every allocation, and with one at every second allocation. */
 #include "kinds.h"
 
 static void structures(void) {

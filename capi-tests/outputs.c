@@ -1,5 +1,5 @@
-/* Outputs are written also when a call fails, whatever else is NULL; nothing is lost when there is no place for an output; and
- * callers may give any byte as a bool. (tests/ctypes_outputs.py tries the outputs of all functions.) */
+/* Outputs are written even if a call fails, whichever other arguments are NULL; nothing is leaked if an output pointer is NULL; and callers
+ * can pass any byte as a bool. (tests/ctypes_outputs.py tests the outputs of all functions.) */
 #include "refs.h"
 #include <stddef.h>
 

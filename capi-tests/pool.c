@@ -1,4 +1,4 @@
-/* What an engine keeps of instances that have ended: options, statistics, and that the next instance sees nothing of it. */
+/* The pool, which keeps parts of deleted instances: options, statistics, and that the next instance sees nothing of the previous one. */
 #include "test.h"
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-/* One store, two threads at once: the second gets an error, whatever it does; and what is no race is none. */
+/* Two threads use a store at the same time: the second gets an error, whatever it does. Uses that are no race are not mistaken for one. */
 #include "refs.h"
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,4 +1,4 @@
-/* Reading and writing the slots of anything, and the comparison of a whole store with its model after a collection. */
+/* Reads and writes the slots of every kind of item, and compares a whole store with its model after a collection. */
 #ifndef RANDOM_CHECK_H
 #define RANDOM_CHECK_H
 

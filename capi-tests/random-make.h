@@ -1,4 +1,4 @@
-/* How random.c makes objects, parts of the store, and instances. */
+/* Creates objects, parts of the store, and instances for random.c. */
 #ifndef RANDOM_MAKE_H
 #define RANDOM_MAKE_H
 

@@ -1,4 +1,4 @@
-/* What random.c does that must fail, and the choice of all it does. */
+/* Operations of random.c that must fail, and the choice of the next operation. */
 #ifndef RANDOM_MISUSE_H
 #define RANDOM_MISUSE_H
 

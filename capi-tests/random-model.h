@@ -1,4 +1,4 @@
-/* What random.c knows of a store: a graph of everything in it, the handles that lead there, and what must be alive. */
+/* The model of a store in random.c: a graph of everything in it, the handles to its nodes, and what must be alive. */
 #ifndef RANDOM_MODEL_H
 #define RANDOM_MODEL_H
 

@@ -1,4 +1,4 @@
-/* The WebAssembly that random.c runs: a plugin that holds things, and one that also stores and makes them. */
+/* The WebAssembly modules of random.c: a plugin that holds references, and one that also stores and creates objects. */
 #ifndef RANDOM_MODULE_H
 #define RANDOM_MODULE_H
 

@@ -1,5 +1,5 @@
-/* References to objects: who owns them, how long they live, and that nothing leaks on any path that stores one. Each test
- * runs plainly and with a collection at every allocation. */
+/* References to objects: ownership, lifetime, and that no path that stores one leaks. Each test runs normally and with a collection at
+ * every allocation. */
 #include "test.h"
 
 static uint32_t zeal;

@@ -1,4 +1,4 @@
-/* What tests of objects share: stores under zeal, objects of the host that are counted, and values. */
+/* Shared by tests of objects: stores that collect often (zeal), counted host objects, and values. */
 #ifndef REFS_H
 #define REFS_H
 

@@ -1,6 +1,6 @@
-/* What the host gives up: instances, functions, tables, memories and globals live as long as something refers to them, are
- * gone after a full collection then, and their handles are stale. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* What the host releases: instances, functions, tables, memories and globals live as long as something refers to them. The next full
+ * collection frees them, and their handles are then stale. Each test runs normally, with a collection at every allocation, and with one at
+ * every second allocation. */
 #include "refs.h"
 
 /* Everything of it can be imported. It holds an object of the host, so that its end can be seen. */

@@ -1,4 +1,4 @@
-/* The report of references: how many are alive, and where they were made. */
+/* The report of references: how many are alive, and where they were created. */
 #include "heap.h"
 
 /* Text that was written. */

@@ -9,7 +9,7 @@ mkdir -p "$out"
 passed=0 failed=()
 flags=(-g -O1 -Wall -Wextra -I"$dist/include")
 libs=(-L"$dist/lib" -lwrt -lpthread)
-# RUNPATH, which LD_LIBRARY_PATH goes before.
+# RUNPATH, over which LD_LIBRARY_PATH takes precedence.
 libs+=(-Wl,--enable-new-dtags,-rpath,"$dist/lib")
 [ "$mode" = asan ] && flags+=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 for source in *.c *.cpp; do

@@ -1,5 +1,5 @@
-/* Signal handlers: ours stay in place whatever the host installs, the host's get everything that is no trap, and threads that block
- * our signals are told. Each case is a process of its own. */
+/* Signal handlers: ours stay in place whatever the host installs, the host's receive every signal that is not a trap, and threads that
+ * block our signals get an error. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <pthread.h>

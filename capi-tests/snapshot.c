@@ -1,5 +1,5 @@
-/* The picture of the heap: its format, read with a small parser here, and what it says of objects that are known. Each test
- * runs plainly and with a collection at every allocation, and at every other one. */
+/* The heap snapshot: its format, read with a small parser, and its contents for known objects. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
 /* A value of JSON. Lists and objects have their members in a row of `next`. */

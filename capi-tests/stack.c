@@ -1,5 +1,5 @@
-/* Stacks of all kinds: of the first thread under several limits, of threads, and such as the host has made itself, described or
- * not. On each of them endless recursion is a trap, and the store goes on. */
+/* Stacks of all kinds: of the first thread under several limits, of other threads, and stacks that the host has created itself,
+ * described or not. On each of them endless recursion is a trap, and the store stays usable. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <pthread.h>

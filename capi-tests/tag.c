@@ -1,5 +1,5 @@
-/* Tags: made by the host, exported, imported, compared, released. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* Tags: created by the host, exported, imported, compared, released. Each test runs normally, with a collection at every allocation, and
+ * with one at every second allocation. */
 #include "exceptions.h"
 
 static const char *const MODULE =

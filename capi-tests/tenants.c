@@ -1,4 +1,4 @@
-/* Types by handle: whose names they have, and what becomes of handles of types that are gone. */
+/* Type handles: which module's names they show, and what happens to handles of freed types. */
 #include "test.h"
 
 static void text_is(wrt_engine_t *engine, const wrt_type_t *type, const char *expected) {

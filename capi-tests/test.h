@@ -1,4 +1,4 @@
-/* What every test file uses: checks that print where they fail, and the few lines that each test starts with. */
+/* Used by every test file: checks that print where they fail, and the setup of each test. */
 #ifndef TEST_H
 #define TEST_H
 

@@ -1,5 +1,5 @@
-/* What other threads may do to a store: release what belongs to it, delete it while it runs, and have it handed over; and
- * stores that are deleted by their own callbacks and finalizers. */
+/* What other threads can do to a store: release items of it, delete it while it runs, and take it over; and stores that are deleted by
+ * their own callbacks and finalizers. */
 #include "refs.h"
 #include <pthread.h>
 #include <sched.h>

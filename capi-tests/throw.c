@@ -1,5 +1,5 @@
-/* Exceptions on their way: thrown and caught by WebAssembly and by the host, in nested calls. Each test runs plainly and with a
- * collection at every allocation, and at every other one, with a function of the host on values and on raw slots. */
+/* Exceptions thrown and caught by WebAssembly and by the host, in nested calls. Each test runs normally, with a collection at every
+ * allocation, and with one at every second allocation, with a host function on values and with one on raw slots. */
 #include "throw.h"
 
 static void caught_by_the_host(void) {

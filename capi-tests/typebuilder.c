@@ -1,4 +1,4 @@
-/* Recursion groups that are put together one by one: the same types as a module's, with the same rules. */
+/* Recursion groups built type by type: the same types as a module's, with the same rules. */
 #include "refs.h"
 
 static wrt_typebuilder_t *builder_of(const wrt_engine_t *engine) {

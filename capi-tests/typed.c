@@ -1,5 +1,5 @@
-/* Functions, tables, globals and linkers with any types of an engine. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* Functions, tables, globals and linkers with any types of an engine. Each test runs normally, with a collection at every allocation, and
+ * with one at every second allocation. */
 #include "refs.h"
 
 static const char *const TYPES = "(type $s (struct (field (mut i32)))) (type $a (array (mut i32))) (type $f (func (result i32)))";

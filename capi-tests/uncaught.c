@@ -1,5 +1,5 @@
-/* Errors that hold exceptions: what they say and keep, and on which threads they end; and errors that are none. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* Errors that hold exceptions: their messages, what they keep alive, and the threads that delete them; and errors that hold none. Each test
+ * runs normally, with a collection at every allocation, and with one at every second allocation. */
 #include "throw.h"
 #include <pthread.h>
 #include <stdatomic.h>

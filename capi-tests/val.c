@@ -1,4 +1,4 @@
-/* Values: bit patterns survive, unknown kinds do not. */
+/* Values: bit patterns are preserved, unknown kinds are rejected. */
 #include "test.h"
 
 static wrt_val_t through(world_t *w, uint8_t kind, uint64_t bits) {

@@ -1,5 +1,5 @@
-/* Types as values: made, compared, asked for what they are; lists of types from text and of modules; and functions, tables,
- * globals and linkers with any types. */
+/* Types as values: creating, comparing and inspecting them; lists of types from text and from modules; and functions, tables, globals and
+ * linkers with any types. */
 #include "refs.h"
 
 static const char *const TYPES =

@@ -1,4 +1,4 @@
-/* WASI: what a host gives a guest, and what it gets back. What guests can do is tested in tests/wasi.rs. */
+/* WASI: what a host passes to a guest, and what it gets back. tests/wasi.rs tests what guests can do. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
-/* Weak references, hashes, questions about types, conversions, references to functions, and fields of objects of the host.
- * Each test runs plainly and with a collection at every allocation, and at every other one. */
+/* Weak references, hashes, type queries, conversions, references to functions, and fields of host objects. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
 static const char *const TYPES = "(type $base (sub (struct (field i32)))) (type $derived (sub $base (struct (field i32 i64))))"

@@ -1,5 +1,5 @@
-//! Little address space: memories that get less of it and move when they grow beyond, engines and stores that start nevertheless, and
-//! errors that say how much was needed and what sets less.
+//! Limited address space: memories reserve less of it, and move when they outgrow the reservation; engines and stores still start; and
+//! errors say how much was needed, and which setting reduces it.
 
 use std::process::Command;
 use wrt::api::*;

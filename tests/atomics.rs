@@ -1,5 +1,5 @@
-//! Atomic instructions where the specification's tests do not look: operands wider than the access, and accesses that are wrong in
-//! two ways at once. In all ways that code is made.
+//! Atomic instructions in cases that the specification's tests do not cover: operands wider than the access, and accesses that are
+//! invalid in two ways. In code of every compiler and mode.
 
 use std::fmt::Write;
 use wrt::api::*;

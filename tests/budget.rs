@@ -1,5 +1,5 @@
-//! Functions that are too much work to optimize stay baseline code, in eager engines too: a module has functions of both kinds, and
-//! they call one another, throw to one another, and are collected, saved and named in backtraces as functions of one kind.
+//! Functions that are too expensive to optimize stay baseline code, in eager engines too. A module with functions of both kinds behaves
+//! like any other: they call each other, throw to each other, and are collected, saved, and named in backtraces.
 
 use wrt::api::*;
 

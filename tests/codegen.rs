@@ -1,4 +1,4 @@
-//! Machine code where it is easy to get wrong: results in memory, interruption, threads of the compiler, frames.
+//! Parts of machine code that are easy to get wrong: results in memory, interruption, compiler threads, frames.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! What a host relies on: saved modules in another process, small stacks, threads, nothing left behind, tables whose
-//! elements are written late.
+//! What a host relies on: saved modules in another process, small stacks, threads, no leaks, tables whose elements are initialized lazily.
 
 use std::process::Command;
 use wrt::api::*;

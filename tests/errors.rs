@@ -1,5 +1,5 @@
-//! Errors: which kind a refused module has, whatever its names are, and that every message is one line of bounded length that says what it
-//! is about.
+//! Errors: the kind of error for each rejected module, whatever its names are; and every message is one line of bounded length that names
+//! its subject.
 
 use wasm_encoder as enc;
 use wrt::api::*;

@@ -1,6 +1,6 @@
-//! Exceptions (Wasm 3.0, 4.6.13) beyond the specification's tests: what catches and what does not, the host on both sides, what
-//! lives and dies with them, and extremes. Plainly, with collections at every allocation, with explicit checks, and with code
-//! that is compiled while it runs.
+//! Exceptions (Wasm 3.0, 4.6.13) beyond the specification's tests: which clauses catch, the host on both sides, what exceptions keep
+//! alive, and extremes. Runs normally, with collections at every allocation, with explicit checks, and with code that is compiled while
+//! it runs.
 
 #[path = "exceptions/catching.rs"]
 mod catching;

@@ -1,4 +1,5 @@
-//! Each proposal on and off: a module that needs it is compiled with it, and refused without it by its name and the place.
+//! Each proposal on and off: with it, a module that needs it is compiled; without it, the module is rejected, and the error names the
+//! proposal and the location.
 
 use std::fs;
 use wrt::api::*;

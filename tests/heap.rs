@@ -1,5 +1,5 @@
-//! The heap as its users see it: large and deep structures, fragmentation, limits, many stores, stacks full of references,
-//! exact results while everything moves.
+//! The heap as its users see it: large and deep structures, fragmentation, limits, many stores, stacks full of references, and exact
+//! results while all objects move.
 
 use wrt::api::*;
 

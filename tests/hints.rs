@@ -1,4 +1,4 @@
-//! Branch hints: they move code, they change no result, and whatever is in their section, no module is refused for it.
+//! Branch hints move code and never change a result. No module is rejected because of the contents of the hints' section.
 
 use wrt::api::*;
 

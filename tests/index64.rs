@@ -1,5 +1,5 @@
-//! Memories and tables with 64-bit indexes, and memories with pages of one byte: every instruction that has to do with one, at every
-//! edge, also mixed with 32-bit ones, in all ways that code is made.
+//! Memories and tables with 64-bit indexes, and memories with pages of one byte: every instruction that uses one, at every boundary, also
+//! mixed with 32-bit ones, in code of every compiler and mode.
 
 use wrt::api::*;
 

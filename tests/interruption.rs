@@ -1,5 +1,5 @@
-//! Interrupts and deadlines: until when they are pending, how soon they stop work in bulk, and who may extend a deadline. In code of
-//! both compilers, with signals and with explicit checks. Bounds are on work, never on time.
+//! Interrupts and deadlines: how long they stay pending, how soon they stop bulk operations, and how a deadline is extended. In code of
+//! both compilers, with signals and with explicit checks. Tests limit the amount of work, never the time.
 
 #[path = "interruption/bulk.rs"]
 mod bulk;

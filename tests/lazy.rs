@@ -1,5 +1,5 @@
-//! Modules that compile while they run: the same results, errors and backtraces as when everything is compiled first, and in the
-//! end the same code.
+//! Modules that are compiled while they run: the same results, errors and backtraces as modules that are compiled eagerly, and finally the
+//! same code.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

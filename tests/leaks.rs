@@ -1,6 +1,6 @@
-//! Nothing leaks and nothing vanishes: every path that stores a reference is walked with objects of the host that count how
-//! many of them have died. What is stored lives through collections; what is forgotten dies with the next full one; at the
-//! end of the store all are dead. Plainly, with collections at every allocation, and with explicit checks.
+//! Nothing leaks, and nothing is freed too early. Every path that stores a reference is tested with host objects that count how many of
+//! them were freed. Stored objects survive collections; objects that are no longer referenced are freed by the next full collection; all
+//! are freed when the store is deleted. Runs normally, with collections at every allocation, and with explicit checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,6 +1,7 @@
-//! Random modules. Ten thousand mutated ones: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
-//! and at least half still validate. And a thousand with objects, which have the same results whether nothing is collected or
-//! everything at every allocation, and whether all is compiled first or each function when it is called. Seeds are fixed, so a failure can be repeated: it names its seed.
+//! Random modules. Ten thousand mutated modules: each is rejected with an error, or compiled, instantiated and run; none crashes or hangs,
+//! and at least half still validate. And a thousand modules with objects: they have the same results without collections and with a
+//! collection at every allocation, compiled eagerly and compiled lazily. Seeds are fixed, and a failure names its seed, so it can be
+//! repeated.
 
 use std::time::Duration;
 use wasm_mutate::WasmMutate;

@@ -1,5 +1,5 @@
-//! References in stores without a heap: nulls and i31s need none, so every operation on them gives what it gives beside objects.
-//! Each program has a store of its own, since any that makes the heap would hide what the others do without one.
+//! References in stores without a heap: nulls and i31s need no heap, so every operation on them has the same result as in a store with
+//! objects. Each program has its own store, since a program that creates the heap would hide what the others do without one.
 
 use wrt::api::*;
 

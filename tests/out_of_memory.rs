@@ -1,5 +1,5 @@
-//! Memory that ends while a module is compiled is an error, or ends the process with one line: never by a signal, and nothing waits
-//! for ever, also where panics make backtraces. Each attempt is a process of its own, this program again.
+//! Running out of memory while a module is compiled is an error, or ends the process with one line. It never raises a signal or hangs, even
+//! if panics print backtraces. Each attempt runs in a separate process, which is this program again.
 
 use std::io::Read;
 use std::process::{Command, Stdio};

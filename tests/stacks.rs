@@ -1,5 +1,5 @@
-//! Stacks: however small one is, WebAssembly that recurses ends in a trap, on threads, on stacks that the host has made, and on both
-//! in turn; and the reserve below the limit is enough for what runs there.
+//! Stacks: endless recursion in WebAssembly ends in a trap, however small the stack is, on threads, on stacks that the host has created,
+//! and on both alternately. The reserve below the limit is enough for the code that runs there.
 
 #[path = "stacks/foreign.rs"]
 mod foreign;

@@ -1,11 +1,11 @@
-//! Rules about the sources that the compiler does not check: floors, where `unsafe` may be, the C boundary, and that the
-//! documentation names only what exists.
+//! Rules about the sources that the compiler does not check: layers, where `unsafe` is allowed, the C boundary, and that the documentation
+//! names only things that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The floor of a folder under `src/`. Siblings on one floor do not import each other.
+/// The layer of each folder under `src/`. Folders on the same layer do not import each other.
 const FLOORS: &[(&str, u32)] = &[
     ("base", 0),
     ("sys", 0),

@@ -1,4 +1,4 @@
-//! Tail calls take no stack: between modules, through tables and references, and to functions of the host.
+//! Tail calls use no stack: between modules, through tables and references, and to host functions.
 
 use wrt::api::*;
 

@@ -1,5 +1,5 @@
-//! What modules of one engine have to do with each other: nothing. Types and names of one are not seen through another, and
-//! what is gone leaves nothing behind.
+//! Modules of one engine do not affect each other: types and names of one are not visible through another, and a deleted module leaves
+//! nothing behind.
 
 use wrt::api::*;
 

@@ -1,5 +1,5 @@
-//! Every vector and atomic instruction in code of one pass gives, bit for bit, what it gives in code of Cranelift's: with its
-//! operands in locals, in registers while there are too many others, in the frame, and as constants.
+//! Every vector and atomic instruction returns the same bits in baseline code as in optimized code: with its operands in locals, in
+//! registers while there are too many other operands, in frame slots, and as constants.
 
 use std::fmt::Write;
 use wrt::api::*;

@@ -1,4 +1,4 @@
-//! How calls, tail calls and exceptions carry values: many of all kinds, between code of both compilers and the host.
+//! How calls, tail calls and exceptions pass values: many values of all kinds, between code of both compilers and the host.
 
 use std::fmt::Write;
 use wrt::api::*;

@@ -1,4 +1,4 @@
-//! Corners of the compiler of one pass, each of which was wrong once.
+//! Regression tests for the baseline compiler.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};

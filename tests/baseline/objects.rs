@@ -1,5 +1,5 @@
-//! Objects in functions that are compiled while somebody waits: each program gives what it gives when everything is compiled
-//! first, with room in the nursery and without, by faults and by explicit checks.
+//! Objects in baseline code: each program returns the same as optimized code, with space in the nursery and without, using faults (signals)
+//! and using explicit checks.
 
 #[path = "objects/arrays.rs"]
 mod arrays;

@@ -1,4 +1,4 @@
-//! Exceptions between functions of both compilers: modules that were compiled as a whole, and one that is compiled while it runs.
+//! Exceptions between functions of both compilers: modules that were compiled eagerly, and one that is compiled while it runs.
 
 use wrt::api::*;
 

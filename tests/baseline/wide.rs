@@ -1,4 +1,4 @@
-//! Wide arithmetic, with operands in registers, at home, constants and locals.
+//! Wide arithmetic, with operands in registers, frame slots, constants and locals.
 
 use wrt::api::*;
 

@@ -1,6 +1,6 @@
-//! A module in the making, and functions in it that write what they see into a log.
+//! Builds a module, with functions that write the values they see to a log.
 //!
-//! The log is a memory: the number of words, a hash of all of them, then the words, as many as there is room for.
+//! The log is a memory. It contains the number of words, a hash of all words, then as many of the words as fit.
 
 use crate::shape::{Shape, Top};
 use wasm_encoder::*;

@@ -1,4 +1,4 @@
-//! Many jobs, each by all engines, and what differs.
+//! Runs many jobs, each on all engines, and reports differences.
 
 use crate::explain::explained;
 use crate::job::{Answer, Job, RESOURCE};

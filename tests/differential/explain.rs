@@ -1,5 +1,5 @@
-//! Where Wasmtime may give something else, and why that is no fault of either. A job with such an instruction is run and compared as
-//! all others; only how Wasmtime differs then is counted apart.
+//! Instructions for which Wasmtime can return different results without an error in either engine, and why. A job with such an instruction
+//! is run and compared like all others, but differences to Wasmtime are counted separately.
 
 use wasmparser::{Operator, Parser, Payload};
 

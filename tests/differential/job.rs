@@ -1,4 +1,4 @@
-//! What both engines are given, and how it travels to their processes.
+//! The input for both engines, and its encoding for their processes.
 
 use std::io::{self, Read, Write};
 

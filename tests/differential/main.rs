@@ -1,9 +1,9 @@
-//! The same modules give the same results here and in Wasmtime, and here in every configuration: random modules by wasm-smith,
-//! and programs by a generator of our own. Seeds are fixed.
+//! The same modules have the same results in this engine and in Wasmtime, and in every configuration of this engine. The modules are random
+//! ones by wasm-smith, and programs by our own generator. Seeds are fixed.
 //!
-//! Without arguments, the tests: each seed here in two configurations. `cargo test --test differential -- random 0..100000` runs a range of
-//! seeds, with `all` behind it in all configurations; with one seed, what each engine gives is shown and the modules are written to
-//! `target/differential`.
+//! Without arguments, runs the tests: each seed in two configurations of this engine. `cargo test --test differential -- random 0..100000`
+//! runs a range of seeds; with `all` at the end, in all configurations. With a single seed, the results of each engine are shown, and the
+//! modules are written to `target/differential`.
 
 mod builder;
 mod campaign;

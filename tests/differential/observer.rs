@@ -1,5 +1,5 @@
-//! A module that imports everything another one exports, calls its functions, and logs what it sees (`builder.rs`): so hosts need
-//! neither make nor look at values, and references and exceptions are looked at by WebAssembly itself.
+//! A module that imports everything another module exports, calls its functions, and logs their results (`builder.rs`). So hosts need
+//! neither create nor inspect values, and WebAssembly itself inspects references and exceptions.
 
 use crate::builder::{Builder, Depth, Ladder, Seer, begin, log_memory, store_all};
 use crate::random::Random;

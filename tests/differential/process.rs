@@ -1,4 +1,4 @@
-//! An engine in a process of its own: what it does to signals, and how it ends, is nobody else's business.
+//! Runs an engine in a separate process, so that its signal handlers, or a crash, do not affect others.
 
 use crate::job::{self, Answer, Job};
 use crate::wasmtime::Wasmtime;

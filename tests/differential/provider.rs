@@ -1,4 +1,4 @@
-//! A module that exports what another one imports, under the names `i0`, `i1` and so on.
+//! A module that exports everything another module imports, under the names `i0`, `i1` and so on.
 
 use crate::random::Random;
 use crate::shape::Shape;

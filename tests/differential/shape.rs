@@ -1,4 +1,4 @@
-//! What a module imports and has, read from its bytes; and the module with everything exported.
+//! A module's imports and contents, read from its bytes; and the same module with everything exported.
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::*;

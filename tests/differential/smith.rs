@@ -1,4 +1,4 @@
-//! Random modules by wasm-smith, with what they import and what looks at them.
+//! Random modules by wasm-smith, each with a provider of its imports and an observer.
 
 use crate::job::{Job, Part};
 use crate::observer::observer;

@@ -1,4 +1,4 @@
-//! Constant instructions that make a value of a type, as good for a global as for an argument.
+//! Constant instructions that produce a value of a given type, for globals and for arguments.
 
 use crate::random::Random;
 use crate::shape::Shape;

@@ -1,5 +1,5 @@
-//! The second engine: Wasmtime's library, loaded into a process of its own. Its C API is declared here as far as it is used;
-//! `wasmtime-c-api-impl` 50.0.1 has the headers.
+//! The second engine: Wasmtime's library, loaded into a separate process. This file declares the parts of its C API that are used; the
+//! headers are in `wasmtime-c-api-impl` 50.0.1.
 
 use crate::job::{EXCEPTION, INVALID, Job, LINK, Lines, OK, RESOURCE, log_line};
 use std::ffi::{CString, c_char, c_void};

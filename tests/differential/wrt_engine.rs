@@ -1,4 +1,4 @@
-//! The engine that is tested, in several configurations that must not differ.
+//! The engine under test, in several configurations whose results must not differ.
 
 use crate::job::{Answer, EXCEPTION, INVALID, Job, LINK, Lines, OK, RESOURCE, log_line};
 use wrt::api::*;

@@ -1,4 +1,4 @@
-//! Who catches what, and what is there then.
+//! Which clause catches which exception, and the values it receives.
 
 use super::{World, configs, instance};
 use wrt::api::*;

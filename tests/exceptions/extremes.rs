@@ -1,4 +1,4 @@
-//! Deep stacks, deep nesting, and no room.
+//! Deep stacks, deep nesting, and no space in the heap or on the stack.
 
 use super::{World, configs, with_stack};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! The host on both sides: it throws and catches in activations within activations.
+//! The host on both sides: it throws and catches, in nested activations.
 
 use super::{World, call, configs, func, instance, ty};
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! What lives with exceptions and tags, and what dies.
+//! What exceptions and tags keep alive, and when it is freed.
 
 use super::{World, configs, instance, ty};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Modules with exceptions that were saved.
+//! Saved modules with exceptions.
 
 use super::{World, call, func};
 use wrt::api::*;

@@ -1,5 +1,5 @@
-//! Loads and stores of all kinds. What they do inside of a memory is what they do in a 32-bit one with the same bytes, which the
-//! specification's tests look after; here it is where they trap, and that they reach the right place.
+//! Loads and stores of all kinds: where they trap, and that they access the right address. Otherwise they behave as in 32-bit memories,
+//! which the specification's tests cover.
 
 use super::*;
 use std::fmt::Write;

@@ -1,5 +1,4 @@
-//! `memory.size`, `grow`, `fill`, `copy` and `init`, of one memory and between two of the same or different widths, against a
-//! model.
+//! `memory.size`, `grow`, `fill`, `copy` and `init` against a model: on one memory, and between two of the same or different index widths.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Memories whose indexes need more than 32 bits, and what is kept of 64-bit memories for others.
+//! Memories whose indexes need more than 32 bits, and 64-bit memories in the pool.
 
 use super::*;
 

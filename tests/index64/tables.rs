@@ -1,5 +1,5 @@
-//! Every table instruction, of tables of functions and of references to objects, and between two of the same or different widths,
-//! against a model. An element is a number: of a function, or in an object.
+//! Every table instruction against a model: on tables of functions and of references to objects, and between two tables of the same or
+//! different index widths. Each element stands for a number: a function's index, or a number in an object.
 
 use super::*;
 

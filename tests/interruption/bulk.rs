@@ -1,4 +1,5 @@
-//! Work in bulk: after an interrupt one piece at most is done, 256 KiB of a memory or 4096 elements, and where bounds are broken, nothing.
+//! Bulk operations: after an interrupt they process at most one more chunk (256 KiB of a memory, or 4096 elements). An operation that is
+//! out of bounds processes nothing.
 
 use super::*;
 

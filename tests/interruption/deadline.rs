@@ -1,4 +1,4 @@
-//! A deadline's callback: when it is asked, and that the guest goes on as if nothing had happened.
+//! The deadline callback: when it is called, and that the guest then continues unaffected.
 
 use super::*;
 

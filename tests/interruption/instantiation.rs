@@ -1,4 +1,4 @@
-//! Interrupts while instances are made.
+//! Interrupts during instantiation.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Until when an interrupt is pending.
+//! How long an interrupt stays pending.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! On stacks that the host has made: described for the store or for the call, and not described.
+//! Stacks that the host has created: described for the store, described for the call, or not described.
 
 use super::painted::{Painted, here};
 use super::*;

@@ -1,5 +1,5 @@
-//! Calls of one store that nest on different stacks: each has the limit of its own stack, and the outer one has its own again
-//! afterwards.
+//! Nested calls of one store on different stacks: each call has the limit of its own stack, and the outer call has its limit again after
+//! the inner one.
 
 use super::painted::Painted;
 use super::*;

@@ -1,4 +1,4 @@
-//! A stack that the host has made: it shows how far down it was used, and ends at a page that can not be touched.
+//! A stack created by the host, which records how deep it was used, and ends at a guard page.
 
 use std::num::NonZeroUsize;
 

@@ -1,4 +1,4 @@
-//! Text and binaries that are nested deeply, on threads with small stacks: an error or a module, in every case an answer.
+//! Deeply nested text and binaries, on threads with small stacks: always an error or a module, never a crash.
 
 use super::*;
 

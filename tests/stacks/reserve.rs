@@ -1,5 +1,5 @@
-//! What the runtime needs below the stack limit: every builtin, collections, first calls, host functions and WASI, each done at every
-//! level of an endless recursion and so also with nothing left above the limit. What was written shows how far it went.
+//! The stack that the runtime needs below the stack limit: every builtin, collections, first calls, host functions and WASI, each at every
+//! level of an endless recursion, and so also with no stack left above the limit. The written part of the stack shows how deep they went.
 
 use super::painted::{Painted, here};
 use super::*;

@@ -1,4 +1,4 @@
-//! On the stack of a thread nothing is to be done by the host.
+//! On the stack of a thread, the host does not need to describe anything.
 
 use super::painted::here;
 use super::*;

@@ -1,4 +1,4 @@
-//! A guest whose every WASI call is the test's.
+//! A guest that makes exactly the WASI calls that the test asks for.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Odd arguments: errors, never a crash, and no effect.
+//! Invalid arguments: an error, never a crash, and no effect.
 
 use super::guest::*;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Arguments, environment, clocks, random bytes, the end of a process, and who may call what.
+//! Arguments, environment, clocks, random bytes, the exit of a process, and which instances can call which functions.
 
 use super::guest::*;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! A guest does not leave its directories, and changes nothing in those that are to be read only.
+//! A guest cannot leave its directories, and cannot change anything in read-only ones.
 
 use super::guest::*;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Waiting, and what ends it.
+//! Functions that wait, and what ends the wait.
 
 use super::files::rustix_mkfifo;
 use super::guest::*;

@@ -1,4 +1,4 @@
-//! Expressions that reach something else: casts, calls, fields, elements.
+//! Expressions that access something: casts, calls, fields, elements.
 
 use super::body::{Body, Callee};
 use super::world::*;

@@ -1,4 +1,4 @@
-//! One function in the making. What is written is valid at every point: expressions leave one value more, statements none.
+//! Builds one function. Its code is valid at every point: an expression pushes one value, a statement none.
 
 use super::world::{BUDGET, World};
 use crate::builder::{Depth, Seer};

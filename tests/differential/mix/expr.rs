@@ -1,4 +1,4 @@
-//! Expressions: each leaves one value of the type that is wanted.
+//! Expressions: each pushes one value of the requested type.
 
 use super::body::{Body, Callee};
 use super::world::*;

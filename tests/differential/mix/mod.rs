@@ -1,8 +1,8 @@
-//! Programs that mix exceptions, tail calls, objects and tables, so that a collection meets each of them in the hands of the others.
-//! Well typed and terminating by construction: a global is a budget that calls and iterations use up.
+//! Programs that mix exceptions, tail calls, objects and tables, so that collections happen in all combinations of them. They are well
+//! typed and terminate by construction: calls and iterations use up a budget in a global.
 //!
-//! Four modules: `base` has what all share and logs; two programs call each other, directly and through a table; the last one has
-//! the functions that the host calls.
+//! Each program has four modules: `base` has the shared parts and the log; two modules call each other, directly and through a table; the
+//! last one has the functions that the host calls.
 
 mod access;
 mod attempt;

@@ -1,4 +1,4 @@
-//! Statements: each leaves the stack as it was.
+//! Statements: each leaves the stack unchanged.
 
 use super::body::{Body, Callee};
 use super::world::*;

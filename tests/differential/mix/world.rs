@@ -1,4 +1,4 @@
-//! What all modules of a program share: types, tags, globals and tables.
+//! The types, tags, globals and tables that all modules of a program share.
 
 use crate::builder::{EXN, nullable};
 use crate::random::Random;
