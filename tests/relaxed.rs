@@ -3,12 +3,12 @@
 
 use wrt::api::*;
 
-/// A lane-wise model: name, number of operands, what a lane is, and the result by choice.
+/// A lane-wise model: name, number of operands, the kind of lane, and the result for each choice.
 struct Op {
     name: &'static str,
     operands: usize,
     shape: Shape,
-    /// Of operands as bytes and a choice; `None` where there is no such choice.
+    /// Takes the operands as bytes, and a choice; returns `None` if there is no such choice.
     model: fn([[u8; 16]; 3], usize) -> Option<[u8; 16]>,
 }
 
@@ -99,7 +99,7 @@ select!(select_64, i64s, of_i64s, 64);
 
 macro_rules! least {
     ($name:ident, $of:ident, $make:ident, $t:ty, $greatest:expr) => {
-        /// Choice 1 gives the first operand where the comparison does not tell.
+        /// Choice 1 returns the first operand if the operands are neither less nor greater.
         fn $name([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
             let (a, b) = ($of(a), $of(b));
             let lane = |a: $t, b: $t| {
@@ -179,7 +179,7 @@ const OPS: [Op; 20] = [
     Op { name: "i32x4.relaxed_dot_i8x16_i7x16_add_s", operands: 3, shape: Shape::Bits, model: dot_add },
 ];
 
-/// Whether two results are the same but for the bits of what is not a number.
+/// Whether two results are equal, apart from the bits of NaNs.
 fn same(shape: Shape, a: [u8; 16], b: [u8; 16]) -> bool {
     match shape {
         Shape::Bits => a == b,
@@ -188,7 +188,7 @@ fn same(shape: Shape, a: [u8; 16], b: [u8; 16]) -> bool {
     }
 }
 
-/// Operands that are odd in every way: corners of all lane types, and noise.
+/// Unusual operands: edge cases of all lane types, and random bits.
 fn operands(seed: u64) -> [[u8; 16]; 3] {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -271,7 +271,7 @@ fn the_deterministic_profile_is_the_first_choice() {
     }
 }
 
-/// Functions are compiled twice when they are lazy, by two compilers: the results are the same.
+/// Functions of lazy modules are compiled twice, by two compilers: the results are the same.
 #[test]
 fn one_choice_explains_every_result() {
     let full = choices(Config::new());
@@ -283,7 +283,7 @@ fn one_choice_explains_every_result() {
     }
 }
 
-/// Code of one setting is not loaded under the other.
+/// Code of one setting is not loaded with the other.
 #[test]
 fn saved_modules_keep_the_setting() {
     let [fast, exact] = [false, true].map(|on| Engine::new(&Config::new().relaxed_simd_deterministic(on)).unwrap());
