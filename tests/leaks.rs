@@ -405,7 +405,7 @@ fn callbacks_have_scopes() {
 }
 
 /// Constant expressions with objects in globals, tables' first elements, active and passive segments; and `table.init`,
-/// `array.new_elem`, `array.init_elem` from what a passive one holds. All with collections in the middle.
+/// `array.new_elem` and `array.init_elem` from a passive segment. All with collections in between.
 #[test]
 fn constant_expressions_with_collections_inside() {
     let text = r#"(module
@@ -519,7 +519,7 @@ fn passive_segments_hold_until_they_are_dropped() {
     }
 }
 
-/// Memory of the host makes collections happen.
+/// The host's memory counts toward when collections run.
 #[test]
 fn external_bytes_count() {
     let mut w = World::new(Config::new());
@@ -537,7 +537,7 @@ fn external_bytes_count() {
     assert!(w.store.heap_statistics().external <= 20 << 20);
 }
 
-/// Finalizers run on the host's way in and out, also while WebAssembly goes on for long.
+/// Finalizers run when the host enters and leaves the library, and also during a long run of WebAssembly.
 #[test]
 fn finalizers_run_at_callbacks() {
     let engine = Engine::new(&Config::new().nursery_size(16 << 10, 16 << 10)).unwrap();

@@ -3,7 +3,7 @@
 
 use wasmparser::{Operator, Parser, Payload};
 
-/// Instructions, and why.
+/// Instructions, and the reason for each.
 struct Explained {
     is: fn(&Operator) -> bool,
     reason: &'static str,
@@ -17,7 +17,7 @@ const EXPLAINED: &[Explained] = &[Explained {
     reason: "relaxed multiplication and addition: Wasmtime's deterministic profile rounds once, wrt's twice (docs/features.md)",
 }];
 
-/// Why Wasmtime may differ in a module.
+/// Why Wasmtime's results can differ for a module.
 pub fn explained(wasm: &[u8]) -> Option<&'static str> {
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload.expect("a module") {

@@ -75,7 +75,7 @@ impl Shape {
         }
     }
 
-    /// Everything the module has: name under which it is exported, kind, index, type.
+    /// Everything the module defines or imports: exported name, kind, index, type.
     pub fn exports(&self) -> Vec<(String, ExportKind, u32, EntityType)> {
         let mut all = Vec::new();
         let mut list = |letter: &str, kind: ExportKind, types: Vec<EntityType>| {
