@@ -233,7 +233,7 @@ fn neither_collections_nor_compiling_late_change_a_result() {
     assert!(interesting >= 500, "only {interesting} modules gave results");
 }
 
-/// With a proposal turned off, a valid module is accepted, or rejected with the proposal's name, but never invalid; and accepted with it on.
+/// With a proposal off, a valid module is accepted, or rejected with the proposal's name, but never invalid; with it on, it is accepted.
 #[test]
 fn valid_modules_are_refused_by_name_only() {
     let all = Engine::new(&config()).unwrap();
