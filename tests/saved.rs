@@ -128,7 +128,7 @@ fn each_flipped_bit_is_found() {
     let path = folder.0.join("module.wrt");
     let engine = engine();
     let good = Module::new(&engine, WAT.as_bytes()).unwrap().save().unwrap();
-    // Every bit of meaningful bytes; one bit in each eight bytes of padding zeros.
+    // Every bit of meaningful bytes; of padding zeros, every bit of one byte in eight.
     for at in 0..good.len() {
         let bits = if good[at] == 0 && at % 8 != 0 { 0..0 } else { 0..8 };
         for bit in bits {

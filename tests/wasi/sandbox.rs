@@ -254,7 +254,7 @@ fn read_only_is_read_only() {
         assert_eq!(g.done("path_create_directory", &[fd, b, bl]), Err(errno::ROFS));
         assert_eq!(g.done("path_symlink", &[a, al, fd, b, bl]), Err(errno::ROFS));
         assert_eq!(g.done("path_filestat_set_times", &[fd, 1, a, al, 1, 1, 5]), Err(errno::ROFS));
-        // Descriptor 4 is writable: no move or link between it and read-only ones.
+        // Descriptor 4 is writable. Nothing is moved or linked into or out of the read-only directory.
         for (from, to) in [(fd, fd), (fd, 4), (4, fd)] {
             assert_eq!(g.done("path_rename", &[from, a, al, to, b, bl]), Err(errno::ROFS));
             assert_eq!(g.done("path_link", &[from, 0, a, al, to, b, bl]), Err(errno::ROFS));
