@@ -84,7 +84,7 @@ static void statistics(void) {
     s = stats_of(w.store);
     CHECK(s.live_bytes < 1000 * NODE_LEAST / 2);
     if (!zeal) {
-        /* Young objects are counted without being moved, and garbage costs only minor collections. */
+        /* Young objects are included without a collection, and garbage costs only minor collections. */
         CHECK(s.nursery_used_bytes == 0 && s.nursery_bytes >= 64 << 10);
         run(&l, "garbage", 100);
         before = s, s = stats_of(w.store);

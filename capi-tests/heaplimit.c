@@ -38,7 +38,7 @@ static void growth(void) {
     world_t w = world();
     wrt_store_t *rarely = other_store(&w), *often = other_store(&w);
     wrt_store_t *stores[] = {w.store, rarely, often};
-    /* The check for a full collection happens when the nursery is full, so often. */
+    /* A small nursery, since the check for a full collection happens when the nursery is full. */
     for (int i = 0; i < 3; i++) OK(wrt_store_set_nursery_max(stores[i], 64 << 10));
     OK(wrt_store_set_heap_growth(rarely, 100000, (size_t)1 << 30));
     OK(wrt_store_set_heap_growth(often, 0, 256 << 10));
@@ -270,7 +270,7 @@ static void gc_callbacks(void) {
     else CHECK(t.minor > 0 && (uint64_t)t.minor <= s.minor_collections);
     CHECK(t.nanoseconds >= s.full_nanoseconds && t.used >= s.live_bytes && t.used >= (uint64_t)n * NODE_LEAST);
     CHECK(t.finalized == 0);
-    /* Replaces the limiter. */
+    /* Replaces the callback. */
     OK(wrt_store_set_gc_callback(w.store, told, &second, told_end));
     CHECK(t.finalized == 1);
     int before = t.full + t.minor;
@@ -282,7 +282,7 @@ static void gc_callbacks(void) {
     CHECK(second.finalized == 0);
     OK(wrt_store_gc(w.store));
     CHECK(second.full == 2);
-    /* Removes the limiter. */
+    /* Removes the callback. */
     OK(wrt_store_set_gc_callback(w.store, NULL, &finalized, count_call));
     CHECK(second.finalized == 1 && finalized == 1);
     OK(wrt_store_gc(w.store));

@@ -343,8 +343,8 @@ int main(void) {
                  {"left_from_below", left_from_below}, {"out_of_limiter_of_host", out_of_limiter_of_host},
                  {"used_from_below", used_from_below}, {"other_stacks", other_stacks}, {"left_on_other_stack", left_on_other_stack}};
     int failed = 0;
-    /* Valgrind knows neither other stacks nor where the first one ends, and reports what is read of frames that are gone, and the leak of what
-       they owned; the sanitizer knows no longjmp on another stack. */
+    /* Valgrind knows neither other stacks nor the end of the first one, and reports reads of frames that were left, and leaks of what
+       they owned; the sanitizer does not support longjmp on another stack. */
     size_t count = sizeof cases / sizeof *cases - (may_use_signals() ? CANNOT_LONGJMP_ON_OTHERS : 5);
     for (size_t i = 0; i < count; i++) {
         pid_t child = fork();

@@ -323,7 +323,7 @@ static void without_gain(void) {
 #define IS(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
 #define HAS(bits, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (yes), (no))
 
-/* What fails with EPERM from now on: creating anonymous files; also making memory executable that is no file's; also that of files. */
+/* Calls that fail with EPERM from now on: creating anonymous files; also making memory executable, except a file's; or all of this. */
 enum { ANONYMOUS_FILES, ANONYMOUS_CODE, ALL_CODE };
 
 static void forbid(int what) {

@@ -118,8 +118,8 @@ static void second_is_refused(void) {
     wrt_engine_delete(s.w.engine);
 }
 
-/* A child has only the thread that forked: if a callback forks, the child continues in the callback. If another thread forks, the child finds
- * the store in use by a thread that does not exist there. */
+/* A child has only the thread that forked: if a callback forks, the child continues in the callback. If another thread forks, the child
+ * finds the store in use by a thread that does not exist there. */
 static wrt_error_t *forks(void *userdata, wrt_caller_t *caller, wrt_raw_t *slots, size_t n) {
     (void)slots, (void)n;
     int32_t out;

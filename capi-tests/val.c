@@ -19,7 +19,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         wrt_val_t v = through(&w, WRT_I64, patterns[i]);
         CHECK(!memcmp(&v.of, &patterns[i], 8));
-        /* Signalling NaNs among them. */
+        /* Including signaling NaNs. */
         v = through(&w, WRT_F64, patterns[i]);
         CHECK(!memcmp(&v.of, &patterns[i], 8));
         v = through(&w, WRT_F32, patterns[i]);
