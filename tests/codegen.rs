@@ -213,8 +213,8 @@ fn text_in(saved: &[u8]) -> &[u8] {
     &saved[word(text)..][..word(text + 1)]
 }
 
-/// With explicit checks, a jump is found by its distance to what it leads to. A constant with the bytes of such a jump is left alone, and
-/// the function checks all the same. What it does besides makes it long enough for such checks.
+/// With explicit checks, the jump of a check is recognized in the code by the distance to its target. A constant with the bytes of such a
+/// jump must not be changed, and the function must still be checked. The additions make the function long enough for such checks.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn bytes_that_look_like_a_check_are_left_alone() {
@@ -263,7 +263,7 @@ fn wide_arithmetic_uses_the_carry() {
         let gets: String = (0..n).map(|i| format!("(local.get {i})")).collect();
         text_of(&format!("(module (func (export \"f\") (param {}) (result i64 i64) {gets} {op}))", "i64 ".repeat(n)))
     };
-    // With a REX prefix of 64 bits: opcode, and what of the byte behind it counts.
+    // Instructions with a 64-bit REX prefix, one of the opcodes, and the opcode extension in the next byte, if there is one.
     let count = |code: &[u8], opcodes: [u8; 2], extension: Option<u8>| {
         let is = |w: &[u8]| {
             (0x48..0x50).contains(&w[0]) && opcodes.contains(&w[1]) && extension.is_none_or(|e| w[2] >> 3 & 7 == e)

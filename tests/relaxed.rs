@@ -130,7 +130,7 @@ fn q15mulr([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     (choice < 2).then(|| of_i16s(|i| lane(i16s(a)[i], i16s(b)[i])))
 }
 
-/// The product of two bytes: of the second one the sign counts, or not.
+/// The product of two bytes, the second of which is signed or unsigned.
 fn product(a: i8, b: i8, choice: usize) -> i32 {
     a as i32 * if choice == 0 { b as i32 } else { b as u8 as i32 }
 }
@@ -141,7 +141,7 @@ fn dot([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     (choice < 2).then(|| of_i16s(|i| pair(2 * i).clamp(-32768, 32767) as i16))
 }
 
-/// Choice 2 does not saturate in between: what processors with an instruction for all of it do, and the tests allow.
+/// Choice 2 does not saturate the intermediate sums: processors with a single instruction for this do so, and the tests allow it.
 fn dot_add([a, b, c]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     let (a8, b8, c) = (i8s(a), i8s(b), i32s(c));
     let exact = |i: usize| (4 * i..4 * i + 4).map(|j| product(a8[j], b8[j], choice)).sum::<i32>();

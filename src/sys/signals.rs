@@ -15,13 +15,13 @@ pub type Decide = fn(pc: usize, fp: usize) -> Option<Resume>;
 mod registers {
     use super::Resume;
 
-    /// The place of an interrupted thread, as (pc, frame pointer).
+    /// The location of an interrupted thread, as (pc, frame pointer).
     pub fn pc_and_fp(c: &libc::ucontext_t) -> (usize, usize) {
         let r = &c.uc_mcontext.gregs;
         (r[libc::REG_RIP as usize] as usize, r[libc::REG_RBP as usize] as usize)
     }
 
-    /// Lets an interrupted thread go on elsewhere.
+    /// Makes an interrupted thread continue elsewhere.
     pub fn resume_in(c: &mut libc::ucontext_t, to: &Resume) {
         let r = &mut c.uc_mcontext.gregs;
         r[libc::REG_RIP as usize] = to.pc as i64;
@@ -34,12 +34,12 @@ mod registers {
 mod registers {
     use super::Resume;
 
-    /// The place of an interrupted thread, as (pc, frame pointer).
+    /// The location of an interrupted thread, as (pc, frame pointer).
     pub fn pc_and_fp(c: &libc::ucontext_t) -> (usize, usize) {
         (c.uc_mcontext.pc as usize, c.uc_mcontext.regs[29] as usize)
     }
 
-    /// Lets an interrupted thread go on elsewhere.
+    /// Makes an interrupted thread continue elsewhere.
     pub fn resume_in(c: &mut libc::ucontext_t, to: &Resume) {
         c.uc_mcontext.pc = to.pc as u64;
         c.uc_mcontext.sp = to.sp as u64;

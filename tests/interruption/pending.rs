@@ -176,7 +176,7 @@ fn exceptions_while_interrupted() {
         let guest = instance(&mut store, &text, &[host]);
         assert_interrupted(call(&mut store, guest, "caught, loop"), "loop");
         store.set_deadline(None).unwrap();
-        // The entry of what throws, or the trap behind it if it has no check: no frame, nothing is called.
+        // Stops at the entry of the function that throws or, if that has no check (no frame, no call), at the trap after it.
         let kind = call(&mut store, guest, "caught, call").unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::Interrupted | ErrorKind::Trap), "{kind:?}");
         store.set_deadline(None).unwrap();

@@ -84,7 +84,7 @@ fn odd_descriptions_are_refused() {
     refused(world.store.on_stack(low, size, |s| call(s, instance, "seven").map(|_| ())));
     stack.run(|| refused(world.store.on_stack(here() & !0xf_ffff, 48 << 10, |_| Ok(()))));
     assert_eq!(stack.run(|| world.store.on_stack(low, size, |s| call(s, instance, "seven"))).unwrap(), 7);
-    // An error inside does not leave the description behind.
+    // An error inside removes the description as well.
     let e = stack.run(|| world.store.on_stack(low, size, |s| call(s, instance, "outside"))).unwrap_err();
     assert_eq!(e.trap_code(), Some(Trap::MemoryOutOfBounds));
     world.exercise("afterwards");
