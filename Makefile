@@ -1,5 +1,5 @@
-# wrt: `make run` shows it at work, `make test` tests everything. Both first install the programs they need (scripts/setup.sh);
-# `make build` installs nothing and needs no network but for cargo's crates.
+# `make run` runs examples, `make test` runs all tests. Both first install the programs they need (scripts/setup.sh). `make build` installs
+# nothing, and needs the network only for cargo's crates.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -16,8 +16,8 @@ build: dist
 setup:
 	@bash scripts/setup.sh
 
-# The static library, whose only global symbols are the API's; the shared one, linked from it with symbol versions (which cargo's own
-# link step cannot give it); and the command-line program.
+# The static library, whose only global symbols are those of the API; the shared library, linked from it with symbol versions (cargo's own
+# link step cannot add them); and the command-line program.
 dist:
 	cargo build --release --lib $(CARGO_FLAGS)
 	bash scripts/link-static.sh $(RELEASE)/libwrt.a $(DIST)/lib
@@ -34,21 +34,22 @@ test: setup
 	$(MAKE) dist
 	bash scripts/test.sh $(DIST)
 
-# What takes too long for `make test`.
+# Tests that take too long for `make test`.
 test-full:
 	bash scripts/test-full.sh
 
 headers:
 	WRT_BLESS=1 cargo test --test header
 
-# From what `make build` left in target/dist; needs neither cargo nor a network.
+# Installs the results of `make build` from target/dist. Needs neither cargo nor a network.
 install:
 	bash scripts/install.sh $(DIST) "$(PREFIX)" $(VERSION) "$(DESTDIR)"
 
 uninstall:
 	bash scripts/uninstall.sh "$(PREFIX)" "$(DESTDIR)"
 
-# All groups against Wasmtime and V8, or those of GROUPS="gc calls"; ROUNDS=1 only tries whether everything runs. docs/performance.md.
+# Compares all groups with Wasmtime and V8, or only those in GROUPS="gc calls". ROUNDS=1 only checks that everything runs. See
+# docs/performance.md.
 GROUPS ?=
 ROUNDS ?= 5
 bench: dist

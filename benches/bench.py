@@ -3,11 +3,11 @@
 
 usage: bench.py DIST [GROUP...] [--rounds N] [--only NAME]... [--other NAME=DIST] [--peers DIR] [--interrupts] [--draw] [--to FILE]
 
-Writes target/bench/results.json (a group's results replace its former ones), results.md and results.svg there, and prints the tables.
-One round is the quick mode: smallest arguments, to see that everything runs; its results are kept apart, in quick.json.
---only: lines of the groups, by name; may be said several times. --other measures another build of wrt as well, where hosts in C are
-compared. --interrupts: in compute and compile, code that can be interrupted (epochs in Wasmtime). --draw: measures nothing, writes tables
-and chart anew. --to: writes them to FILE.md and FILE.svg as well. Peers are kept in target/bench, or DIR; they need registries.
+Writes results.json, results.md and results.svg in target/bench, and prints the tables. A group's results replace its previous ones.
+One round is the quick mode: the smallest arguments, to check that everything runs. Its results are kept separately, in quick.json.
+--only: lines of the groups, by name; can be repeated. --other: also measures another build of wrt, in groups that compare C hosts.
+--interrupts: interruptible code (epochs in Wasmtime) in compute and compile. --draw: measures nothing; writes the tables and the chart
+again. --to: also writes them to FILE.md and FILE.svg. Peers are downloaded from package registries and kept in target/bench, or DIR.
 """
 import argparse, datetime, importlib, json, os, platform, subprocess, sys
 
@@ -18,7 +18,7 @@ GROUPS = ["compute", "memory64", "control", "compile", "baseline", "first_result
 
 
 class Bench:
-    """What a group is asked to do."""
+    """What a group is to measure."""
 
     def __init__(self, args):
         self.dist, self.rounds, self.quick = os.path.abspath(args.dist), args.rounds, args.rounds == 1
@@ -40,7 +40,7 @@ def machine():
 
 
 def built(dist):
-    """Version of wrt, and the last change of what is measured, not of the benches."""
+    """The version of wrt, and the last commit that changed its sources (not the benchmarks)."""
     sources = ["src", "Cargo.toml", "Cargo.lock"]
     commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", *sources], cwd=os.path.dirname(peers.BENCHES), capture_output=True, text=True).stdout
     return f"wrt {os.path.basename(os.path.realpath(os.path.join(dist, 'lib', 'libwrt.so'))).split('.so.')[1]} ({commit.strip()})"
@@ -52,7 +52,7 @@ def versions():
 
 
 def run(name, bench, save):
-    """Measures a group. Its tables are printed and saved as they are done."""
+    """Measures a group. Prints and saves each table as soon as it is complete."""
     group = importlib.import_module("groups." + name)
     load = os.getloadavg()[0]
     tables = []
@@ -69,8 +69,10 @@ def run(name, bench, save):
 def write(results, name, also=None):
     groups = [results["groups"][g] for g in GROUPS if g in results["groups"]]
     tables = [[rounds.of_data(t) for t in g["tables"]] for g in groups]
-    head = f"# Figures\n\nRatios are times of wrt over the peer's: below 1 wrt is faster. Medians over rounds of the ratio within a round, least " \
-           f"and greatest in brackets.\n\nPeers: {results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
+    head = "# Figures\n\nA ratio is wrt's time over the peer's: below 1, wrt is faster. It is the median over the rounds of the ratio within a\n" \
+           "round, with the minimum and maximum over the rounds in brackets. \"Met\" compares the median with a target. The groups are\n" \
+           "from several runs, on the dates and with the builds given. [performance.md](performance.md) describes the method.\n\n" \
+           f"Peers: {results['versions']}.\n{results['machine']}.\n\n![chart]({name}.svg)\n"
     for ending, text in {"md": "\n".join([head, *map(report.group, groups, tables)]), "svg": chart.svg(groups, tables, results["versions"])}.items():
         for path in filter(None, [os.path.join(peers.OUT, name), also]):
             with open(f"{path}.{ending}", "w") as f:

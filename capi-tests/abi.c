@@ -1,4 +1,4 @@
-/* The structs of the header are the structs of the library. */
+/* The structs in the header have the layout of the structs in the library. */
 #include "test.h"
 
 static void is(const char *item, size_t expected) {

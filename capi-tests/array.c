@@ -1,8 +1,8 @@
-/* Arrays that the host makes and uses. Each test runs plainly and with a collection at every allocation, and at every other
- * one. */
+/* Arrays that the host creates and uses. Each test runs normally, with a collection at every allocation, and with one at every second
+ * allocation. */
 #include "kinds.h"
 
-/* Arrays of each kind: made in each way, read, written, filled, copied within themselves. */
+/* Arrays of each kind: created in each way, read, written, filled, copied within themselves. */
 static void arrays(void) {
     kit_t k = kit();
     for (int kind = 0; kind < KINDS; kind++) {
@@ -26,7 +26,7 @@ static void arrays(void) {
         }
         OK(wrt_array_new_of(k.s, &t, many, 5, &of));
         for (int i = 0; i < 5; i++) CHECK(many[i].kind == WRT_EMPTY);
-        /* To the right, then to the left, over itself: 0 1 2 3 4, 0 0 1 2 3, 0 1 2 3 3. */
+        /* Overlapping copies, to the right, then to the left: 0 1 2 3 4, 0 0 1 2 3, 0 1 2 3 3. */
         OK(wrt_array_copy(k.s, &of, 1, &of, 0, 4));
         OK(wrt_array_copy(k.s, &of, 1, &of, 2, 3));
         OK(wrt_array_copy(k.s, &r, 995, &of, 0, 5));
@@ -46,7 +46,7 @@ static void arrays(void) {
         for (int i = 0; i < 5; i++) CHECK(is_value(&k, kind, i == 0 ? 0 : i == 4 ? 2 : 1, all[i], &kept[i == 0 ? 0 : i == 4 ? 2 : 1]));
         for (int i = 0; i < 5 && kind == 8; i++) OK(wrt_ref_release(k.s, &kept[i]));
         OK(wrt_ref_release(k.s, &of));
-        /* Zeros, and nothing at all. */
+        /* Zeros, and no elements. */
         of = array_default(&k, ARRAYS[kind], 5);
         OK(wrt_array_get(k.s, &of, 4, &v));
         CHECK(is_zero(v));
@@ -71,7 +71,7 @@ static void arrays(void) {
     kit_end(&k);
 }
 
-/* Bytes of numbers go in and come out as the elements that they are. */
+/* The bytes of numbers are copied in and out unchanged. */
 static void bytes(void) {
     kit_t k = kit();
     static const size_t sizes[] = {1, 2, 4, 8, 4, 8, 16};
@@ -118,7 +118,7 @@ static void bytes(void) {
                  stale = stale_ref(k.s), none = {0, 0};
     wrt_store_t *other = other_store(&k.w);
     wrt_ref_t elsewhere = i31_of(other, 0);
-    /* Immutable arrays can be made of bytes, and read. */
+    /* Immutable arrays can be created from bytes, and read. */
     OK(wrt_array_new_bytes(k.s, &fixed, in, 8, &r));
     OK(wrt_array_read(k.s, &r, 0, out, 8));
     CHECK(memcmp(in, out, 8) == 0);
@@ -152,7 +152,7 @@ static void bytes(void) {
     kit_end(&k);
 }
 
-/* Lengths that no heap has room for, or that wrap around when they are added up. */
+/* Lengths that exceed every heap, or that overflow when they are added. */
 static void huge(void) {
     kit_t k = kit();
     wrt_type_t i8 = T(&k, "i8"), v128 = T(&k, "v128"), any = T(&k, "any");
@@ -171,7 +171,7 @@ static void huge(void) {
             CHECK(v.kind == WRT_EMPTY && is_empty_ref(r));
         }
     }
-    /* One that takes a good part of it works. */
+    /* A length that takes a large part of the heap succeeds. */
     r = array_default(&k, "i8", 10 << 20);
     v = i32_val(-1);
     OK(wrt_array_fill(k.s, &r, 1, &v, (10 << 20) - 1));
@@ -235,7 +235,7 @@ static void made_wrongly(void) {
     many[0] = value(&k, 9, 0), many[2] = value(&k, 9, 0);
     FOREIGN(wrt_array_new_of(k.s, &anys, many, 3, &out));
     CHECK(many[0].kind == WRT_EMPTY && many[1].kind == WRT_ANYREF && many[2].kind == WRT_EMPTY);
-    /* The same reference twice is taken twice, and stands in both places. */
+    /* The same reference twice: both are taken, and it is stored in both places. */
     many[0] = many[1] = value(&k, 8, 0);
     OK(wrt_array_new_of(k.s, &externs, many, 2, &out));
     CHECK(many[0].kind == WRT_EMPTY && many[1].kind == WRT_EMPTY && alive(k.s, &k.counts) == 1);
@@ -308,7 +308,7 @@ static void used_wrongly(void) {
     TRAPS(WRT_TRAP_ARRAY_OUT_OF_BOUNDS, wrt_array_copy(k.s, &r, 2, &r, 0, 2));
     TRAPS(WRT_TRAP_ARRAY_OUT_OF_BOUNDS, wrt_array_copy(k.s, &r, 0, &r, 2, 2));
     MISMATCH(wrt_array_copy(k.s, &constant, 0, &constant, 0, 0));
-    /* Elements of a subtype may be copied, not those of a supertype. */
+    /* Elements of a subtype can be copied, those of a supertype cannot. */
     wrt_ref_t anys = array_default(&k, "any", 2), eqs = array_default(&k, "eq", 2), bytes = array_default(&k, "i8", 2),
               shorts = array_default(&k, "i16", 2), ints = array_default(&k, "i32", 2);
     v = value(&k, 9, 6);

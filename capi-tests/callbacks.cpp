@@ -1,5 +1,5 @@
-// Exceptions that come out of callbacks end the process with one line that names the callback, whichever kind it is. Those that a
-// callback catches itself are nobody's business.
+// An exception that leaves a callback ends the process with one line that names the callback, for every kind of callback. Exceptions that a
+// callback catches itself have no effect.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -38,7 +38,7 @@ int64_t stream(void *, uint8_t *, size_t) { boom(); }
 int32_t the_clock(void *, uint32_t, uint64_t *) { boom(); }
 int32_t random_source(void *, uint8_t *, size_t) { boom(); }
 
-// A callback that keeps its exceptions to itself.
+// A callback that catches its own exceptions.
 wrt_error_t *careful(void *, wrt_caller_t *, wrt_raw_t *slots, size_t) {
     try {
         boom();
@@ -121,7 +121,7 @@ void raw_in_store() {
     ok(wrt_func_new_raw(w.store, type_of("()"), raw, nullptr, nullptr, &f));
     w.call(f);
 }
-// A callback of a callback: the inner one is named.
+// A callback inside of a callback: the inner one is named.
 wrt_error_t *calls_on(void *userdata, wrt_caller_t *caller, wrt_raw_t *, size_t) {
     return wrt_func_call_raw(wrt_caller_store(caller), static_cast<wrt_func_t *>(userdata), nullptr, 0);
 }
@@ -201,7 +201,7 @@ void wasi_random() {
          " (func (export \"run\") (drop (call $r (i32.const 0) (i32.const 8)))))");
 }
 
-// Runs a case as a process, which has to abort with one line that has this text.
+// Runs a case in a process, which must abort with one line that contains this text.
 void dies(const char *name, void (*f)(), const char *text) {
     int ends[2];
     CHECK(!pipe(ends));

@@ -1,9 +1,9 @@
-/* The end of what the host made itself, of many instances one after the other, and what limits count. Each test runs plainly
- * and with a collection at every allocation, and at every other one. */
+/* Lifetimes: of parts that the host created itself, of many successive instances, and what limits count. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 #include <unistd.h>
 
-/* One of each, which the host made. The table and the global hold the object of the host. */
+/* One of each part, created by the host. The table and the global hold the host object. */
 typedef struct {
     wrt_func_t func;
     wrt_table_t table;
@@ -79,7 +79,7 @@ static void what_the_host_made(void) {
     wrt_val_t v;
     STALE(wrt_global_get(w.store, &i.global, &v));
     releases_fail(w.store, i, WRT_ERROR_KIND_STALE_HANDLE, true);
-    /* What is not released ends with the store, once as well. */
+    /* Parts that are not released are deleted with the store, also exactly once. */
     made(w.store, &counts, &finalized);
     world_end(&w);
     CHECK(counts.created == counts.dropped && finalized == 2);
@@ -105,7 +105,7 @@ static void misused(void) {
     BAD(wrt_memory_release(w.store, NULL));
     BAD(wrt_global_release(NULL, &mine.global));
     BAD(wrt_global_release(w.store, NULL));
-    /* Those of an instance are not the host's to release. */
+    /* The host cannot release an instance's parts. */
     instance = instance_of(w.engine, w.store,
                            "(module (func (export \"f\")) (table (export \"t\") 1 funcref) (memory (export \"m\") 1)"
                            " (global (export \"g\") i32 (i32.const 0)))");
@@ -122,7 +122,7 @@ static void misused(void) {
     CHECK(counts.created == counts.dropped && finalized == 2);
 }
 
-/* Also when nothing in the store ever was an object. */
+/* Also if the store never contained an object. */
 static void without_objects(void) {
     world_t w = gc_world();
     int finalized = 0;
@@ -199,7 +199,7 @@ static void finalizers_of_functions(void) {
     OK(wrt_store_gc(w.store));
     CHECK(closings == 1);
     host_func(w.store, nothing, NULL, careless);
-    /* It may delete the store, which ends when the call returns. */
+    /* It can delete the store, which ends when the call returns. */
     OK(wrt_store_new(w.engine, &closings, count_call, &closed));
     f = host_func(closed, nothing, NULL, deletes);
     OK(wrt_func_release(closed, &f));
@@ -210,7 +210,7 @@ static void finalizers_of_functions(void) {
     CHECK(closings == 4);
 }
 
-/* A linker's functions live as long as something refers to them, and their userdata as long as the linker, too. */
+/* A linker's functions live as long as something refers to them; their userdata also lives as long as the linker. */
 static void functions_of_linkers(void) {
     world_t w = gc_world();
     int finalized = 0;
@@ -240,7 +240,7 @@ static void functions_of_linkers(void) {
     CHECK(finalized == 1);
 }
 
-/* Limits count what lives: what was released makes room. */
+/* Limits count live parts: releasing some allows new ones. */
 static void limits_count_what_lives(void) {
     world_t w = gc_world();
     wrt_limits_t limits;
@@ -259,7 +259,7 @@ static void limits_count_what_lives(void) {
     OK(wrt_instance_new(w.store, module, NULL, 0, &instances[2]));
     OK(wrt_instance_release(w.store, &instances[1]));
     OK(wrt_instance_release(w.store, &instances[2]));
-    /* Also for what the host makes itself. */
+    /* Also for parts that the host creates itself. */
     for (int i = 0; i < 5; i++) {
         wrt_val_t null = null_val(WRT_FUNCREF);
         two.min = 2;
@@ -275,7 +275,7 @@ static void limits_count_what_lives(void) {
 }
 
 #ifdef __SANITIZE_ADDRESS__
-/* What was freed is free: it is not kept to find later uses of it. */
+/* Freed memory is reused: it is not retained to detect later uses. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "quarantine_size_mb=1"; }
 #endif
@@ -288,14 +288,14 @@ static long resident_pages(void) {
     return resident;
 }
 
-/* Runs some rounds to warm up, then many, and looks at how much memory there is more. */
+/* Runs some rounds to warm up, then many, and measures how much memory was added. */
 static void stays_small(world_t *w, void (*round)(world_t *, void *), void *arg, int rounds) {
     int warm = rounds / 10;
     for (int i = 0; i < warm; i++) round(w, arg);
     long before = resident_pages();
     for (int i = 0; i < rounds; i++) round(w, arg);
     long more = (resident_pages() - before) * sysconf(_SC_PAGESIZE);
-    /* Valgrind's own book-keeping counts, too. */
+    /* Valgrind's own bookkeeping is included. */
     if (may_use_signals() && more > 16 << 20) fprintf(stderr, "%ld bytes more after %d rounds\n", more, rounds);
     CHECK(!may_use_signals() || more <= 16 << 20);
 }
@@ -333,7 +333,7 @@ static void many(void) {
     wrt_module_delete(module);
     i31_of(w.store, 0);
     stays_small(&w, made_round, &finalized, quick ? 1000 : 20000);
-    CHECK(finalized > (quick ? 500 : 10000)); /* on the way, although nobody asked for a collection */
+    CHECK(finalized > (quick ? 500 : 10000)); /* on the way, without a call that asks for a collection */
     OK(wrt_store_gc(w.store));
     CHECK(finalized == (quick ? 1100 : 22000));
     world_end(&w);

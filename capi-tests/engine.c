@@ -23,7 +23,7 @@ static void bounds_are_checked(void) {
     wrt_engine_delete(engine);
 }
 
-/* A module and a store go on when all engine pointers are gone. */
+/* A module and a store stay usable when all engine pointers are deleted. */
 static void parents_are_kept(void) {
     wrt_engine_t *engine, *copy;
     wrt_store_t *store;

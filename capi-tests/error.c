@@ -29,7 +29,7 @@ static void made_by_the_host(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_error_new_trap(250));
 }
 
-/* An error of the host's is the host's, whatever its kind: the store goes on. */
+/* A host error remains the host's, whatever its kind: the store stays usable. */
 static uint8_t kind_to_fail_with;
 static wrt_error_t *fails(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t n, wrt_val_t *results, size_t m) {
     (void)userdata, (void)caller, (void)args, (void)n, (void)results, (void)m;
@@ -90,7 +90,7 @@ static void backtraces(bool signals) {
         CHECK(frame.func_index == i && frame.module_offset != UINT32_MAX && frame.func_offset < frame.module_offset);
     }
     wrt_error_delete(e);
-    /* The store goes on. */
+    /* The store stays usable. */
     OK(call_i32(w.store, &top, 1, 8, 0, &got));
     CHECK(got == 2);
     world_end(&w);

@@ -1,9 +1,9 @@
-/* Exceptions as objects: made and looked into. Each test runs plainly and with a collection at every allocation, and at every
- * other one. How they are thrown and caught is tested in throw.c, where they can be held in exnref.c. */
+/* Exceptions as objects: creating and inspecting them. Each test runs normally, with a collection at every allocation, and with one at
+ * every second allocation. throw.c tests throwing and catching, exnref.c tests storing references to exceptions. */
 #include "exceptions.h"
 #include "kinds.h"
 
-/* What a tag of all kinds carries: the fields of $all from the third on, which are no packed ones, and an exception. */
+/* The values of a tag of all kinds: the fields of $all from the third on, which are not packed, and an exception. */
 enum { FIRST = 2, LAST = 10, CARRIED = LAST - FIRST + 2 };
 
 static wrt_tag_t tag_of_all(kit_t *k) {
@@ -22,7 +22,7 @@ static wrt_tag_t tag_of_all(kit_t *k) {
     return tag;
 }
 
-/* An exception of all kinds; `kept` becomes a reference to the object of the host in it. */
+/* An exception of all kinds; `kept` becomes a reference to the host object in it. */
 static wrt_ref_t exception_of_all(kit_t *k, wrt_tag_t tag, int n, wrt_ref_t inner, wrt_ref_t *kept) {
     wrt_val_t v[CARRIED];
     wrt_ref_t r;
@@ -116,7 +116,7 @@ static void wrong_values(void) {
     v[0] = i32_val(1), v[1].kind = 77;
     BAD(wrt_exception_new(k.s, &tag, v, 2, &r));
     BAD(wrt_exception_new(k.s, &tag, NULL, 2, &r));
-    /* What belongs to another store stays where it is. */
+    /* Values of another store keep their owner. */
     foreign = object(other, &k.counts);
     VALUES(i32_val(1), ref_val(WRT_EXTERNREF, foreign));
     FOREIGN(wrt_exception_new(k.s, &tag, v, 2, &r));
@@ -126,7 +126,7 @@ static void wrong_values(void) {
     kit_end(&k);
 }
 
-/* An exception is nothing that any or extern takes, and nothing else is one. */
+/* An exception is neither an any nor an extern, and no other reference is an exception. */
 static void wrong_references(void) {
     kit_t k = kit();
     wrt_ref_t r;
@@ -218,7 +218,7 @@ static void misused(void) {
     BAD(wrt_error_new_exception(NULL, &r));
     BAD(wrt_error_new_exception(k.s, NULL));
     CHECK(carried_number(k.s, r) == 6);
-    /* The reference may stand where the answer goes. */
+    /* The reference can be in the memory that the result is written to. */
     v = ref_val(WRT_EXNREF, r);
     OK(wrt_exception_value(k.s, &v.of.ref, 0, &v));
     CHECK(v.kind == WRT_I32 && v.of.i32 == 6);

@@ -1,4 +1,4 @@
-/* What the tests of tags and exceptions share. */
+/* Shared by the tests of tags and exceptions. */
 #ifndef EXCEPTIONS_H
 #define EXCEPTIONS_H
 
@@ -59,7 +59,7 @@ static inline int32_t carried_number(wrt_store_t *store, wrt_ref_t exception) {
     return v.of.i32;
 }
 
-/* The exception of an error that must hold one. */
+/* The exception of an error, which must hold one. */
 static inline wrt_ref_t exception_of(wrt_store_t *store, const wrt_error_t *error) {
     wrt_ref_t r;
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_EXCEPTION);

@@ -1,5 +1,5 @@
-/* References to exceptions: their types, and wherever a reference can be. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* References to exceptions: their types, and every place where a reference can be stored. Each test runs normally, with a collection at
+ * every allocation, and with one at every second allocation. */
 #include "exceptions.h"
 #include "kinds.h"
 
@@ -45,7 +45,7 @@ static void references_to_exceptions(void) {
     OK(wrt_store_gc(k.s));
     OK(wrt_weak_get(k.s, &weak, &r));
     CHECK(is_empty_ref(r));
-    /* A field of an object of the host takes any reference. */
+    /* A field of a host object accepts any reference. */
     wrt_ref_t host;
     OK(wrt_externref_new_with_fields(k.s, NULL, NULL, 0, 1, &host));
     OK(wrt_externref_set_field(k.s, &host, 0, &other));
@@ -160,7 +160,7 @@ static void held_everywhere(void) {
     kit_end(&k);
 }
 
-/* A callback: gives back what it got, or what userdata points to. */
+/* A callback: returns its argument, or the value that userdata points to. */
 static wrt_error_t *passes(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                            wrt_val_t *results, size_t result_count) {
     (void)caller;
@@ -212,14 +212,14 @@ static void passed_in_calls(void) {
         OK(wrt_func_call_raw(k.s, &f, &slot, 1));
         CHECK(same_ref(k.s, slot.ref, r));
     }
-    /* Null is an exnref, but no (ref exn). */
+    /* Null has type exnref, but not (ref exn). */
     wrt_func_t wasm = func_of(k.s, &i, "wasm"), some = func_of(k.s, &i, "some"), any = func_of(k.s, &i, "any");
     wrt_func_t changed = func_of(k.s, &i, "instead");
     v = null_val(WRT_EXNREF);
     OK(wrt_func_call(k.s, &wasm, &v, 1, &result, 1));
     CHECK(result.kind == WRT_EXNREF && is_empty_ref(result.of.ref));
     MISMATCH(wrt_func_call(k.s, &some, &v, 1, &result, 1));
-    /* What is said to be an exception, and is none; and an exception that is said to be something else. */
+    /* Values with the kind of an exception that are none, and an exception with another kind. */
     v = ref_val(WRT_EXNREF, i31_of(k.s, 1));
     MISMATCH(wrt_func_call(k.s, &wasm, &v, 1, &result, 1));
     v = ref_val(WRT_ANYREF, r);
@@ -231,7 +231,7 @@ static void passed_in_calls(void) {
     v = ref_val(WRT_EXNREF, r);
     MISMATCH(wrt_any_convert_extern(&v, &result));
     MISMATCH(wrt_extern_convert_any(&v, &result));
-    /* The same of a callback's results. */
+    /* The same for a callback's results. */
     instead = null_val(WRT_EXNREF);
     OK(wrt_func_call(k.s, &changed, &v, 1, &result, 1));
     CHECK(result.kind == WRT_EXNREF && is_empty_ref(result.of.ref));

@@ -1,4 +1,4 @@
-/* Proposals by name: listed, turned on and off, and modules that are refused by them. */
+/* Proposals by name: listing them, turning them on and off, and modules that are rejected because of them. */
 #include "test.h"
 
 static const char TAIL[] = "(module (func $f (export \"f\") (return_call $f)))";
@@ -27,7 +27,7 @@ static void all_are_listed(void) {
     wrt_config_delete(config);
 }
 
-/* What builds upon a proposal goes with it. */
+/* Turning a proposal off also turns off the proposals that depend on it. */
 static void sets_are_closed(void) {
     wrt_config_t *config = wrt_config_new();
     CHECK(is_on(config, "gc") && is_on(config, "bulk-memory"));
@@ -58,7 +58,7 @@ static void bad_names(void) {
     wrt_config_delete(config);
 }
 
-/* A module is taken with the proposal and refused without it; so is one that was saved. */
+/* A module is accepted with the proposal and rejected without it, also if it was saved. */
 static void modules_are_refused(void) {
     uint8_t *saved = NULL;
     size_t saved_len = 0;
@@ -89,7 +89,7 @@ static void modules_are_refused(void) {
     }
 }
 
-/* 0x1p-37 if the product is not rounded, which it is in the deterministic profile. */
+/* 0x1p-37 if the product is not rounded; the deterministic profile rounds it. */
 static void relaxed_instructions_can_be_exact(void) {
     static const char text[] =
         "(module (func (export \"f\") (param f32 f32 f32) (result f32)"

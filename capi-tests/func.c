@@ -75,7 +75,7 @@ static wrt_error_t *raw_sum(void *userdata, wrt_caller_t *caller, wrt_raw_t *slo
     return NULL;
 }
 
-/* What the host function below does next. */
+/* The next action of the host function below. */
 enum { FAIL, WRONG_KIND, EXIT, TRAP, RECURSE };
 
 static wrt_error_t *host(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
@@ -135,7 +135,7 @@ static void host_functions(world_t *w) {
     TRAPS(WRT_TRAP_NULL_REFERENCE, call_i32(w->store, &f, 2, TRAP, 0, &got));
     OK(call_i32(w->store, &f, 2, RECURSE, 10, &got));
     CHECK(got == 10);
-    /* Through host and guest alternately, the stack's end is still found. */
+    /* A recursion that alternates between host and guest also finds the end of the stack. */
     TRAPS(WRT_TRAP_STACK_OVERFLOW, call_i32(w->store, &f, 2, RECURSE, 1000000, &got));
     OK(call_i32(w->store, &f, 2, RECURSE, 10, &got));
 }
@@ -148,7 +148,7 @@ static void raw_host_functions(world_t *w) {
     OK(wrt_functype_new(two, 2, two, 1, &type));
     OK(wrt_func_new_raw(w->store, type, raw_sum, &base, NULL, &sum));
     wrt_functype_delete(type);
-    /* The host can call its own function as well. */
+    /* The host can also call its own function. */
     wrt_val_t args[2], result;
     memset(args, 0, sizeof args);
     args[0].kind = args[1].kind = WRT_I64;

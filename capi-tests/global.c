@@ -25,7 +25,7 @@ int main(void) {
     value = i32_val(1);
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_global_new(w.store, 99, true, &value, &g));
 
-    /* An immutable one stays as it is; a guest sees what the host gave it, and the other way round. */
+    /* An immutable global stays unchanged; the guest sees the host's values, and vice versa. */
     wrt_extern_t items[2];
     memset(items, 0, sizeof items);
     items[0].kind = items[1].kind = WRT_EXTERN_GLOBAL;

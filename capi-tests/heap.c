@@ -1,12 +1,12 @@
-/* What a store tells of its heap: statistics, pauses, and the census of objects and of what refers to them. */
+/* What a store reports about its heap: statistics, pauses, and the census of objects and of the references to them. */
 #include "heap.h"
 
-/* Sizes as they would be if only the size was set. */
+/* The expected sizes if only one size was set. */
 static void is_empty_but_for_size(const void *filled, size_t size) {
     for (size_t i = sizeof(size_t); i < size; i++) CHECK(((const unsigned char *)filled)[i] == 0);
 }
 
-/* Histogram, sum, last and longest pause of one kind of collection agree. */
+/* The histogram, sum, last and longest pause of one kind of collection are consistent. */
 static void pauses_agree(uint64_t collections, uint64_t last, uint64_t longest, uint64_t all, const uint64_t *classes) {
     uint64_t sum = 0, least = 0, most = 0, log2 = 0;
     for (int i = 0; i < 32; i++) {
@@ -37,7 +37,7 @@ static void statistics(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
     wrt_heap_stats_t s = stats_of(w.store), before;
-    /* Nothing is there yet. */
+    /* The heap is empty. */
     is_empty_but_for_size(&s, sizeof s);
     lists_t l = lists_in(w.engine, w.store);
     wrt_instance_t second = instance_of(w.engine, w.store, "(module)");
@@ -50,10 +50,10 @@ static void statistics(void) {
     CHECK(s.instances == 1 && s.full_collections >= 1 && s.nursery_used_bytes == 0);
     CHECK(s.live_bytes >= 1000 * NODE_LEAST && s.live_bytes <= 1000 * NODE_MOST + 128);
     CHECK(s.used_bytes >= s.live_bytes);
-    /* Zeal may have promoted all of it earlier, but promoted it was, once. */
+    /* Zeal may have promoted all of it earlier, but it was promoted exactly once. */
     CHECK(s.promoted_bytes >= 1000 * NODE_LEAST && s.promoted_bytes <= 1000 * NODE_MOST);
     CHECK(s.references == 0 && s.host_objects == 0 && s.external_bytes == 0 && s.weak_references == 0);
-    /* References, objects of the host, weak references. */
+    /* References, host objects, weak references. */
     wrt_ref_t r[5], copy;
     wrt_weak_t weak[2];
     for (int i = 0; i < 5; i++) {
@@ -71,20 +71,20 @@ static void statistics(void) {
     CHECK(alive(w.store, &counts) == 4);
     s = stats_of(w.store);
     CHECK(s.references == 5 && s.host_objects == 4 && s.external_bytes == 4006);
-    /* A collection is counted, once. */
+    /* A collection is counted once. */
     before = stats_of(w.store);
     OK(wrt_store_gc(w.store));
     s = stats_of(w.store);
     stats_agree(&s);
     CHECK(s.full_collections == before.full_collections + 1 && s.promoted_bytes == before.promoted_bytes);
     CHECK(s.last_full_nanoseconds == s.full_nanoseconds - before.full_nanoseconds);
-    /* What is forgotten is not alive any more. */
+    /* Unreferenced objects are no longer counted as live. */
     run(&l, "forget", -1);
     OK(wrt_store_gc(w.store));
     s = stats_of(w.store);
     CHECK(s.live_bytes < 1000 * NODE_LEAST / 2);
     if (!zeal) {
-        /* Young objects are seen where they are, and garbage costs minor collections only. */
+        /* Young objects are included without a collection, and garbage costs only minor collections. */
         CHECK(s.nursery_used_bytes == 0 && s.nursery_bytes >= 64 << 10);
         run(&l, "garbage", 100);
         before = s, s = stats_of(w.store);
@@ -100,7 +100,7 @@ static void statistics(void) {
     CHECK(counts.created == counts.dropped);
 }
 
-/* An older caller knows less of a struct: all it knows is filled in, and nothing beyond is written. */
+/* For a caller with an older, smaller struct, all its fields are filled in, and nothing is written beyond them. */
 static void sizes_of_structs(void) {
     world_t w = gc_world();
     lists_t l = lists_in(w.engine, w.store);
@@ -164,20 +164,20 @@ static void census_of_objects(void) {
     OK(wrt_store_gc(w.store));
     c = census_of(w.store);
     CHECK(is_tally(c.young, 0, 0) && is_tally(c.old, 10, 4000) && is_tally(c.large, 0, 0));
-    /* More than 8 KiB, and less. */
+    /* More than 8 KiB, and fewer bytes. */
     OK(wrt_array_new_default(w.store, &row, 2100, &large));
     OK(wrt_array_new_default(w.store, &row, 2000, &r[0]));
     c = census_of(w.store);
     CHECK(is_tally(c.large, 1, 8400) && c.references == 12);
     OK(wrt_store_gc(w.store));
     c = census_of(w.store);
-    /* What r[0] was is an unreleased reference as well. */
+    /* The old value of r[0] is also an unreleased reference. */
     CHECK(is_tally(c.large, 1, 8400) && is_tally(c.old, 11, 12000) && is_tally(c.young, 0, 0));
     OK(wrt_ref_release(w.store, &large));
     OK(wrt_ref_release(w.store, &r[0]));
     for (int i = 1; i < 5; i++) OK(wrt_ref_release(w.store, &r[i]));
     c = census_of(w.store);
-    CHECK(c.references == 6 && is_tally(c.large, 1, 8400) && is_tally(c.old, 11, 12000)); /* dead, and not collected */
+    CHECK(c.references == 6 && is_tally(c.large, 1, 8400) && is_tally(c.old, 11, 12000)); /* dead, but not yet collected */
     OK(wrt_store_gc(w.store));
     c = census_of(w.store);
     CHECK(is_tally(c.large, 0, 0) && is_tally(c.old, 6, 2400) && c.references == 6);
@@ -195,7 +195,7 @@ static wrt_error_t *count_now(void *userdata, wrt_caller_t *caller, const wrt_va
     return NULL;
 }
 
-/* What refers to objects, by kind. */
+/* References to objects, by kind. */
 static void census_of_roots(bool collects) {
     world_t w = gc_world();
     wrt_linker_t *linker;
@@ -231,7 +231,7 @@ static void census_of_roots(bool collects) {
     CHECK(c.table_elements == 2 && c.globals == 1 && c.segment_elements == 3);
     OK(wrt_func_call(w.store, &global, NULL, 0, NULL, 0));
     CHECK(census_of(w.store).globals == 2);
-    /* Of the host's making: a table and two globals, of which one holds null. */
+    /* Created by the host: a table and two globals, one of which holds null. */
     counts_t counts = {0, 0};
     wrt_size_limits_t three = {3, 0, 0};
     wrt_table_t table;

@@ -1,4 +1,4 @@
-/* What the tests of the heap share: lists of nodes, and what the store tells. */
+/* Shared by the tests of the heap: lists of nodes, and the store's reports. */
 #ifndef HEAP_H
 #define HEAP_H
 #include "refs.h"
@@ -9,12 +9,12 @@
 static const char *const LISTS =
     "(module (type $node (struct (field (mut (ref null $node))) (field i64)))"
     " (global $kept (mut (ref null $node)) (ref.null $node))"
-    /* A list of so many nodes, which is garbage then. */
+    /* Creates a list of this many nodes, which is then garbage. */
     " (func (export \"fill\") (param $n i32) (result i32) (local $l (ref null $node))"
     "  (loop $next (local.set $l (struct.new $node (local.get $l) (i64.const 7)))"
     "   (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
     "  (ref.is_null (local.get $l)))"
-    /* One that stays. */
+    /* Creates a list that stays. */
     " (func (export \"keep\") (param $n i32) (result i32)"
     "  (loop $next (global.set $kept (struct.new $node (global.get $kept) (i64.const 7)))"
     "   (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
@@ -31,7 +31,7 @@ static const char *const LISTS =
     "   (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
     "  (i32.const 0)))";
 
-/* A node takes its two fields, 4 and 8 bytes, at least, and not more than this. */
+/* The minimum and maximum size of a node, which has fields of 4 and 8 bytes. */
 enum { NODE_LEAST = 12, NODE_MOST = 32 };
 
 /* An instance of the lists in a store. */

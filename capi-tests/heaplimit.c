@@ -1,12 +1,11 @@
-/* How a store's heap is limited and tuned, and who is asked and told: the nursery, growth, limits, the limiter, callbacks after
- * collections. */
+/* Limits and tuning of a store's heap, and its callbacks: the nursery, growth, limits, the limiter, callbacks after collections. */
 #include "heap.h"
 
 static void nursery(void) {
     world_t w = world();
     wrt_store_t *small = other_store(&w), *later = other_store(&w);
     enum { LEAST = 64 << 10, ROUNDS = 8 };
-    /* Before there is a heap, and when there is one. */
+    /* Before and after the heap is created. */
     OK(wrt_store_set_nursery_max(small, LEAST));
     lists_t a = lists_in(w.engine, w.store), b = lists_in(w.engine, small), c = lists_in(w.engine, later);
     for (int i = 0; i < ROUNDS; i++) {
@@ -24,7 +23,7 @@ static void nursery(void) {
         BAD(wrt_store_set_nursery_max(NULL, LEAST));
         BAD(wrt_store_set_nursery_max(s, 0));
         BAD(wrt_store_set_nursery_max(s, 100));
-        BAD(wrt_store_set_nursery_max(s, LEAST - 1)); /* less than it begins with */
+        BAD(wrt_store_set_nursery_max(s, LEAST - 1)); /* less than the initial size */
         BAD(wrt_store_set_nursery_max(s, (32 << 20) + 1));
         BAD(wrt_store_set_nursery_max(s, SIZE_MAX));
         if (!i) wrt_store_delete(s);
@@ -39,7 +38,7 @@ static void growth(void) {
     world_t w = world();
     wrt_store_t *rarely = other_store(&w), *often = other_store(&w);
     wrt_store_t *stores[] = {w.store, rarely, often};
-    /* Whether a full collection is due is asked when the nursery is full: often. */
+    /* A small nursery, since the check for a full collection happens when the nursery is full. */
     for (int i = 0; i < 3; i++) OK(wrt_store_set_nursery_max(stores[i], 64 << 10));
     OK(wrt_store_set_heap_growth(rarely, 100000, (size_t)1 << 30));
     OK(wrt_store_set_heap_growth(often, 0, 256 << 10));
@@ -48,11 +47,11 @@ static void growth(void) {
     CHECK(stats_of(rarely).full_collections == 0);
     CHECK(stats_of(w.store).full_collections <= 4 && stats_of(often).full_collections > 2 * stats_of(w.store).full_collections);
     CHECK(stats_of(often).full_collections >= 5);
-    /* The other way round, when there is a heap. */
+    /* The opposite, when the heap exists. */
     uint64_t before = stats_of(often).full_collections;
     OK(wrt_store_set_heap_growth(often, 100000, (size_t)1 << 30));
     OK(wrt_store_set_heap_growth(rarely, 0, 256 << 10));
-    /* What was decided at the last collection may still happen. */
+    /* A collection that was already decided on can still happen. */
     for (int i = 0; i < 8; i++) run(&b, "fill", 50000), run(&c, "fill", 50000);
     CHECK(stats_of(often).full_collections <= before + 1 && stats_of(rarely).full_collections >= 3);
     for (int i = 0; i < 3; i++) {
@@ -75,7 +74,7 @@ static void limit_heap(wrt_store_t *store, uint64_t bytes) {
     OK(wrt_store_set_limits(store, &limits));
 }
 
-/* A store comes to its limit, another one of the same engine does not. */
+/* One store reaches its limit, another store of the same engine does not. */
 static void limited(bool early) {
     world_t w = gc_world();
     wrt_store_t *other = other_store(&w);
@@ -91,10 +90,10 @@ static void limited(bool early) {
     for (int i = 0; i < 3; i++) {
         TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "fill", n, &got));
         CHECK(run(&o, "fill", n) == 0);
-        /* It goes on with what fits. */
+        /* It continues with smaller objects. */
         CHECK(run(&l, "fill", 100) == 0 && stats_of(w.store).used_bytes <= least);
     }
-    /* The host is limited as well. */
+    /* The host is subject to the limit as well. */
     counts_t counts = {0, 0};
     wrt_types_t *types = types_of(w.engine, "(type $row (array (mut i64)))");
     wrt_type_t row = type_named(types, "row");
@@ -103,11 +102,11 @@ static void limited(bool early) {
     CHECK(is_empty_ref(r));
     OK(wrt_array_new_default(other, &row, (uint32_t)least / 8, &r));
     OK(wrt_ref_release(other, &r));
-    /* More of it: the same goes on. */
+    /* A higher limit: the same guest continues. */
     limit_heap(w.store, 32 * MIB);
     CHECK(run(&l, "fill", n) == 0 && run(&l, "keep", n) == 0);
     OK(wrt_store_gc(w.store));
-    /* Less than is there: that stays, and nothing is made. */
+    /* A limit below the current size: existing objects stay, and no new ones can be created. */
     limit_heap(w.store, least);
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "fill", n, &got));
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, wrt_array_new_default(w.store, &row, 10, &r));
@@ -117,11 +116,11 @@ static void limited(bool early) {
     CHECK(counts.dropped == 1);
     limit_heap(w.store, UINT64_MAX);
     CHECK(run(&l, "fill", n) == 0 && run(&l, "count", -1) == n);
-    /* What is forgotten makes room below the limit. */
+    /* Unreferenced objects make space below the limit. */
     limit_heap(w.store, least);
     run(&l, "forget", -1);
     CHECK(run(&l, "fill", 100) == 0);
-    /* None at all. */
+    /* A limit of zero. */
     limit_heap(w.store, 0);
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "keep", 1, &got));
     limit_heap(w.store, UINT64_MAX);
@@ -131,7 +130,7 @@ static void limited(bool early) {
     world_end(&w);
 }
 
-/* The engine's limit holds as well. */
+/* The engine's limit applies as well. */
 static void limit_of_engine(void) {
     wrt_config_t *config = wrt_config_new();
     world_t w;
@@ -154,7 +153,7 @@ static void limit_of_engine(void) {
 typedef struct {
     wrt_store_t *store;
     int asked, finalized;
-    /* How many of the questions are answered with yes. */
+    /* The number of requests that are granted. */
     int yes;
     uint64_t least, granted, limit;
 } asked_t;
@@ -179,27 +178,27 @@ static void limiter_of_heap(void) {
     asked_t a = {w.store, 0, 0, 0, 0, 0, UINT64_MAX};
     OK(wrt_store_set_limiter(w.store, heap_asked, &a, asked_end));
     lists_t l = lists_in(w.engine, w.store);
-    /* Little is not asked about, nor is garbage. */
+    /* Small growth needs no permission, and neither does garbage. */
     CHECK(run(&l, "fill", 100000) == 0 && run(&l, "garbage", 250000) == 0 && a.asked == 0);
-    /* No. */
+    /* Denied. */
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "fill", 250000, &got));
     CHECK(a.asked == 1);
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "fill", 250000, &got));
     CHECK(a.asked == 2 && run(&l, "fill", 100000) == 0 && a.asked == 2);
-    /* Yes, as far as it must. */
+    /* Granted, as far as needed. */
     a.yes = 100;
     CHECK(run(&l, "keep", 250000) == 0);
     OK(wrt_store_gc(w.store));
     CHECK(a.asked > 2 && a.granted >= stats_of(w.store).live_bytes && a.granted < 8 * stats_of(w.store).live_bytes);
-    /* What was granted is not asked about again. */
+    /* Granted memory needs no new permission. */
     int before = a.asked;
     run(&l, "forget", -1);
     CHECK(run(&l, "fill", 250000) == 0 && a.asked == before);
-    /* Then no again. */
+    /* Denied again. */
     a.yes = 0;
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&l, "fill", (int32_t)(a.granted / NODE_LEAST), &got));
     CHECK(a.asked == before + 1);
-    /* The host asks the same. */
+    /* The host's allocations need the same permission. */
     wrt_types_t *types = types_of(w.engine, "(type $row (array (mut i64)))");
     wrt_type_t row = type_named(types, "row");
     wrt_ref_t r;
@@ -208,7 +207,7 @@ static void limiter_of_heap(void) {
     OK(wrt_array_new_default(w.store, &row, (uint32_t)a.granted / 8, &r));
     CHECK(a.asked > before);
     OK(wrt_ref_release(w.store, &r));
-    /* The limit goes before: beyond, nobody is asked. */
+    /* The limit takes precedence: beyond it, the limiter is not called. */
     wrt_store_t *second = other_store(&w);
     asked_t b = {second, 0, 0, 100, 0, 0, 6 << 20};
     limit_heap(second, 6 << 20);
@@ -216,7 +215,7 @@ static void limiter_of_heap(void) {
     lists_t m = lists_in(w.engine, second);
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, try_run(&m, "fill", 400000, &got));
     CHECK(b.asked == 1 && b.granted == 6 << 20);
-    /* Without a limiter there is only the limit. */
+    /* Without a limiter, only the limit applies. */
     limit_heap(second, UINT64_MAX);
     OK(wrt_store_set_limiter(second, NULL, NULL, NULL));
     CHECK(b.finalized == 1 && run(&m, "fill", 400000) == 0 && b.asked == 1);
@@ -271,19 +270,19 @@ static void gc_callbacks(void) {
     else CHECK(t.minor > 0 && (uint64_t)t.minor <= s.minor_collections);
     CHECK(t.nanoseconds >= s.full_nanoseconds && t.used >= s.live_bytes && t.used >= (uint64_t)n * NODE_LEAST);
     CHECK(t.finalized == 0);
-    /* Another one instead. */
+    /* Replaces the callback. */
     OK(wrt_store_set_gc_callback(w.store, told, &second, told_end));
     CHECK(t.finalized == 1);
     int before = t.full + t.minor;
     OK(wrt_store_gc(w.store));
     CHECK(second.full == 1 && t.full + t.minor == before);
-    /* It is refused while the store runs, and the one that is there stays. */
+    /* This is an error while the store runs, and the current one stays. */
     wrt_func_t f = host_func(w.store, change_while_running, NULL, NULL);
     OK(wrt_func_call(w.store, &f, NULL, 0, NULL, 0));
     CHECK(second.finalized == 0);
     OK(wrt_store_gc(w.store));
     CHECK(second.full == 2);
-    /* Nobody. */
+    /* Removes the callback. */
     OK(wrt_store_set_gc_callback(w.store, NULL, &finalized, count_call));
     CHECK(second.finalized == 1 && finalized == 1);
     OK(wrt_store_gc(w.store));
@@ -291,7 +290,7 @@ static void gc_callbacks(void) {
     CHECK(second.full == 2 && t.full + t.minor == before);
     BAD(wrt_store_set_gc_callback(NULL, told, &finalized, count_call));
     CHECK(finalized == 2);
-    /* The end of the store is its end. */
+    /* It is finalized with the store. */
     OK(wrt_store_set_gc_callback(w.store, told, &t, told_end));
     world_end(&w);
     CHECK(t.finalized == 2 && second.finalized == 1 && finalized == 2);
@@ -299,7 +298,7 @@ static void gc_callbacks(void) {
 
 int main(void) {
     for (zeal = 0; zeal < 3; zeal++) gc_callbacks();
-    /* Much is made here: zeal that comes at each object would never end. */
+    /* Many objects are created here: a collection at each of them would take forever. */
     for (int i = 0; i < 2; i++) {
         zeal = i ? 20000 : 0;
         limited(i);

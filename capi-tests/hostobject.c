@@ -1,5 +1,5 @@
-/* References to functions, conversions between the hierarchies, and objects of the host that refer to others. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* References to functions, conversions between the hierarchies, and host objects that refer to other objects. Each test runs normally, with
+ * a collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
 static const wrt_ref_t none;
@@ -44,7 +44,7 @@ static void references_to_functions(void) {
     STALE(wrt_ref_func(w.store, &stale, &got));
     FOREIGN(wrt_ref_func(w.store, &elsewhere, &got));
     CHECK(EMPTY_HANDLE(got));
-    /* It is no value of WebAssembly's: every way in is closed. */
+    /* It is not a WebAssembly value: every function that would pass it in rejects it. */
     v = ref_val(WRT_ANYREF, r);
     MISMATCH(wrt_func_call(w.store, &take, &v, 1, NULL, 0));
     slot.ref = r;
@@ -144,7 +144,7 @@ static void fields(void) {
     got = none;
     OK(wrt_externref_set_field(w.store, &r, 499, &got));
     CHECK(alive(w.store, &counts) == 2);
-    /* An object without fields, and one in a field of its own. */
+    /* An object without fields, and one that is in its own field. */
     BAD(wrt_externref_get_field(w.store, &r, 500, &got));
     v = with_fields(w.store, &counts, 0);
     BAD(wrt_externref_get_field(w.store, &v, 0, &got));
@@ -155,7 +155,7 @@ static void fields(void) {
     OK(wrt_ref_release(w.store, &r));
     CHECK(alive(w.store, &counts) == 1);
     OK(wrt_ref_release(w.store, &plain));
-    /* The object and the value may stand in one slot. */
+    /* The object and the value can be in the same slot. */
     r = with_fields(w.store, &counts, 1);
     OK(wrt_externref_set_field(w.store, &r, 0, &r));
     CHECK(is_empty_ref(r) && alive(w.store, &counts) == 0);
@@ -198,7 +198,7 @@ static void fields_misused(void) {
     FOREIGN(wrt_externref_set_field(w.store, &r, 0, &v));
     CHECK(memcmp(&v, &elsewhere, sizeof v) == 0);
     CHECK(alive(w.store, &counts) == 2);
-    /* Failing calls run the finalizer, too. */
+    /* Failing calls also run the finalizer. */
     BAD(wrt_externref_new_with_fields(NULL, &finalized, count_call, 0, 1, &out));
     BAD(wrt_externref_new_with_fields(w.store, &finalized, count_call, 0, 1, NULL));
     TRAPS(WRT_TRAP_HEAP_EXHAUSTED, wrt_externref_new_with_fields(w.store, &finalized, count_call, 0, UINT32_MAX, &out));
@@ -208,7 +208,7 @@ static void fields_misused(void) {
     CHECK(counts.created == counts.dropped && finalized == 3);
 }
 
-/* What a finalizer sees: the store is closed to it, and afterwards weak references to what died are empty. */
+/* In a finalizer, the store cannot be used; afterwards, weak references to the dead objects are empty. */
 typedef struct {
     wrt_store_t *store;
     wrt_weak_t weak;
@@ -231,7 +231,7 @@ static wrt_error_t *looks(void *userdata, wrt_caller_t *caller, const wrt_val_t 
     wrt_ref_t r;
     (void)args, (void)arg_count, (void)results, (void)result_count;
     OK(wrt_weak_get(wrt_caller_store(caller), &e->weak, &r));
-    /* Whoever sees an empty weak reference sees that the finalizer ran, since it runs before the host goes on. */
+    /* When a weak reference is seen to be empty, the finalizer has run, since it runs before the host continues. */
     CHECK(is_empty_ref(r) == (e->calls == 1));
     return NULL;
 }

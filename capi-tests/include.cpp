@@ -1,4 +1,4 @@
-// The header is C++, and what it declares links.
+// The header is valid C++, and its functions can be linked.
 #include <wrt.h>
 
 #include <cstring>

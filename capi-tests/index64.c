@@ -11,7 +11,7 @@ static wrt_memory_options_t memory_options(uint64_t min, uint64_t max, bool is_6
     return o;
 }
 
-/* Calls a function of one i64 with a result of i32. */
+/* Calls a function with one i64 parameter and an i32 result. */
 static wrt_error_t *call_i64(wrt_store_t *store, const wrt_func_t *func, uint64_t a, int32_t *out) {
     wrt_val_t arg = {.kind = WRT_I64}, result;
     arg.of.i64 = (int64_t)a;
@@ -128,7 +128,7 @@ static void pages_of_a_byte(world_t *w) {
     CHECK(got == 15);
 }
 
-/* The most that a 64-bit memory may have is the engine's. */
+/* The engine's setting is the maximum size of a 64-bit memory. */
 static void configured(void) {
     world_t w;
     wrt_config_t *config = wrt_config_new();
@@ -152,7 +152,7 @@ static void configured(void) {
     OK(wrt_memory_new_with(w.store, &o, &m));
     FAILS(WRT_ERROR_KIND_LIMIT, wrt_memory_grow(w.store, &m, 1, &n));
     OK(wrt_memory_grow(w.store, &m, 0, &n));
-    /* Others have nothing to do with it. */
+    /* Other memories are unaffected. */
     o.is_64 = 0;
     OK(wrt_memory_new_with(w.store, &o, &m));
     OK(wrt_memory_grow(w.store, &m, 95, NULL));
@@ -169,7 +169,7 @@ static const char *const TABLE_64 =
     " (func (export \"clear\") (param i64) (result i32) (table.set $t (local.get 0) (ref.null extern)) (i32.const 0))"
     " (func (export \"move\") (param i64) (result i32) (table.copy (i64.const 0) (local.get 0) (i64.const 2)) (i32.const 0)))";
 
-/* A table owns what it is given, whatever its indexes. */
+/* A table owns the values that are stored in it, whatever its index type. */
 static void table_of_references(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
@@ -279,7 +279,7 @@ static void misuse(world_t *w) {
     BAD(wrt_memory_new_with(w->store, &bad, &m2));
     bad = memory_options(65537, 65537, false, 65536);
     BAD(wrt_memory_new_with(w->store, &bad, &m2));
-    /* A size of 2^32 pages could not be told. */
+    /* A size of 2^32 pages could not be represented. */
     bad = memory_options((uint64_t)1 << 32, (uint64_t)1 << 32, false, 1);
     BAD(wrt_memory_new_with(w->store, &bad, &m2));
     CHECK(EMPTY_HANDLE(m2));

@@ -58,16 +58,16 @@ static void interrupts(bool signals) {
     ualarm(20000, 0);
     TRAPS(WRT_TRAP_INTERRUPTED, call_i32(w.store, &loop, 0, 0, 0, &got));
     go_on(&w, &instance);
-    /* One that comes early waits for the next call. */
+    /* An early interrupt waits for the next call. */
     wrt_interrupt_trigger(interrupt);
     TRAPS(WRT_TRAP_INTERRUPTED, call_i32(w.store, &loop, 0, 0, 0, &got));
     go_on(&w, &instance);
-    /* Or it is forgotten. */
+    /* Or it is cleared. */
     wrt_interrupt_trigger(interrupt);
     OK(wrt_store_set_deadline(w.store, 0));
     go_on(&w, &instance);
     world_end(&w);
-    /* The object outlives the store harmlessly. */
+    /* The interrupt object can outlive the store. */
     wrt_interrupt_trigger(interrupt);
     wrt_interrupt_delete(interrupt);
 }
@@ -81,7 +81,7 @@ static void deadlines(bool signals) {
     TRAPS(WRT_TRAP_INTERRUPTED, call_i32(w.store, &loop, 0, 0, 0, &got));
     OK(wrt_store_set_deadline(w.store, 0));
     go_on(&w, &instance);
-    /* A deadline that was removed does not come. */
+    /* A deadline that was removed does not take effect. */
     OK(wrt_store_set_deadline(w.store, 1000000));
     OK(wrt_store_set_deadline(w.store, 0));
     usleep(20000);
@@ -91,7 +91,7 @@ static void deadlines(bool signals) {
     world_end(&w);
 }
 
-/* Swallows the error of a nested call that was interrupted. */
+/* Ignores the error of a nested call that was interrupted. */
 static wrt_func_t nested;
 static int nested_calls;
 
@@ -109,7 +109,7 @@ static wrt_error_t *swallow(void *unused, wrt_caller_t *caller, const wrt_val_t 
     return NULL;
 }
 
-/* The calls around a nested one are interrupted as well, whatever the host makes of its error. */
+/* The calls around a nested one are interrupted as well, whatever the host does with its error. */
 static void all_the_way_out(bool signals) {
     world_t w = world_with(signals, true);
     wrt_instance_t instance = instance_of(w.engine, w.store, FOREVER), outer;
@@ -140,7 +140,7 @@ typedef struct {
     int asked, finalized;
 } asker_t;
 
-/* Gives a millisecond twice. */
+/* Grants a millisecond twice. */
 static uint64_t more_time(void *userdata) {
     asker_t *a = userdata;
     uint64_t pages;
@@ -171,19 +171,19 @@ static void deadline_callbacks(bool signals) {
     OK(wrt_store_set_deadline(w.store, 1000000));
     TRAPS(WRT_TRAP_INTERRUPTED, call_i32(w.store, &loop, 0, 0, 0, &got));
     CHECK(a.asked == 3 && a.finalized == 0 && wrt_store_time_left(w.store) == UINT64_MAX);
-    /* A trigger asks nobody. */
+    /* An explicit interrupt does not call the callback. */
     OK(wrt_interrupt_new(w.store, &interrupt));
     wrt_interrupt_trigger(interrupt);
     TRAPS(WRT_TRAP_INTERRUPTED, call_i32(w.store, &loop, 0, 0, 0, &got));
     CHECK(a.asked == 3);
-    /* A new deadline does not forget a trigger; removing it does. */
+    /* A new deadline does not clear an explicit interrupt; removing it does. */
     wrt_interrupt_trigger(interrupt);
     OK(wrt_store_set_deadline(w.store, 3600 * UINT64_C(1000000000)));
     CHECK(wrt_store_interrupted(w.store));
     OK(wrt_store_set_deadline(w.store, 0));
     CHECK(!wrt_store_interrupted(w.store));
     wrt_interrupt_delete(interrupt);
-    /* Finalizers: replaced, gone with the store, refused. */
+    /* Finalizers: when the callback is replaced, when the store is deleted, and when the call fails. */
     OK(wrt_store_set_deadline_callback(w.store, more_time, &b, asker_end));
     CHECK(a.finalized == 1);
     world_end(&w);
@@ -196,7 +196,7 @@ static void deadline_callbacks(bool signals) {
     world_end(&w);
 }
 
-/* Functions that copy in bulk stop after a piece. */
+/* Bulk operations stop after a chunk. */
 static void in_bulk(void) {
     world_t w = world_with(true, true);
     wrt_memory_t memory;
@@ -211,7 +211,7 @@ static void in_bulk(void) {
     CHECK(!memchr(out, 7, sizeof out));
     wrt_interrupt_trigger(interrupt);
     TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, wrt_memory_write(w.store, &memory, 31 << 16, bytes, sizeof bytes));
-    /* A piece is not interrupted. */
+    /* A single chunk is not interrupted. */
     OK(wrt_memory_write(w.store, &memory, 0, bytes, 1 << 18));
     OK(wrt_store_set_deadline(w.store, 0));
     wrt_interrupt_delete(interrupt);

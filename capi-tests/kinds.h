@@ -1,4 +1,4 @@
-/* What tests of structures and arrays share: types with a field of each kind, and values for them. */
+/* Shared by tests of structures and arrays: types with a field of each kind, and values for them. */
 #ifndef KINDS_H
 #define KINDS_H
 
@@ -40,7 +40,7 @@ static inline kit_t kit(void) {
     return k;
 }
 
-/* Nothing of the host's is left behind, whatever failed in between. */
+/* Checks that no host object is left, whatever failed before. */
 static inline void kit_end(kit_t *k) {
     wrt_types_delete(k->types);
     world_end(&k->w);
@@ -63,7 +63,7 @@ static inline wrt_ref_t array_default(kit_t *k, const char *name, uint32_t len) 
     return r;
 }
 
-/* A value of one of the kinds of fields, different for different numbers. References are new ones. */
+/* A value of a kind of field, different for different numbers. References are new. */
 static inline wrt_val_t value(kit_t *k, int kind, int n) {
     wrt_val_t v = i32_val(n);
     switch (kind) {
@@ -83,7 +83,7 @@ static inline wrt_val_t value(kit_t *k, int kind, int n) {
     return v;
 }
 
-/* Whether it is the value of that number; takes references. `kept` is the reference of an object of the host. */
+/* Whether a value is the one for that number; takes references. `kept` is the reference to a host object in it. */
 static inline bool is_value(kit_t *k, int kind, int n, wrt_val_t v, const wrt_ref_t *kept) {
     wrt_val_t want;
     int32_t got;

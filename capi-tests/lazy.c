@@ -1,4 +1,4 @@
-/* Modules that compile while they run, files of compiled modules, and a cache of them. */
+/* Modules that are compiled while they run, files of compiled modules, and the cache. */
 #include "test.h"
 #include <dirent.h>
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ static wrt_engine_t *engine_with(bool lazy, const char *cache) {
     return engine_in(lazy, true, cache);
 }
 
-/* Threads of this process. */
+/* The number of threads of this process. */
 static int threads(void) {
     int n = 0;
     DIR *tasks = opendir("/proc/self/task");
@@ -58,10 +58,10 @@ static int32_t call(wrt_store_t *store, const wrt_instance_t *instance, const ch
     return result.of.i32;
 }
 
-/* A child compiles for itself, and changes nothing of its parent's code; also when threads have compiled some. They have ended then:
- * what threads have in hand is lost in a child. */
+/* A child compiles by itself, and does not change its parent's code, even if threads have compiled some. The threads have ended then, since
+ * functions that threads are compiling are lost in a child. */
 static void forked(bool background) {
-    /* Those of engines that are gone end when they have compiled what they had in hand. */
+    /* The threads of deleted engines end when they have finished their current function. */
     while (threads() > 1) usleep(1000);
     wrt_engine_t *engine = engine_in(true, background, NULL);
     wrt_module_t *module = module_of(engine, "(module (func (export \"a\") (result i32) (i32.const 1))"
@@ -105,7 +105,7 @@ static int files_in(const char *folder) {
     return count;
 }
 
-/* Functions that are more work than the budget are not optimized: nothing with a budget of 0, and what is long by default. */
+/* Functions whose work exceeds the budget are not optimized: with a budget of 0, none; by default, very long ones. */
 static void budgets(void) {
     char loops[20000], *p = loops;
     p += sprintf(p, "(module (func (export \"fib\") (param i32) (result i32) (local");
@@ -184,7 +184,7 @@ int main(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_config_set_cache(NULL, cache, 1, 1));
     wrt_engine_delete(engine);
 
-    /* A cache, which two engines share. */
+    /* A cache that two engines share. */
     for (int i = 0; i < 2; i++) {
         engine = engine_with(i == 0, cache);
         module = module_of(engine, FIB);
@@ -196,7 +196,7 @@ int main(void) {
         wrt_engine_delete(engine);
         CHECK(files_in(cache) == 1);
     }
-    /* Without threads. All of the module is compiled by who asks for it. */
+    /* Without threads. The thread that asks for the whole module compiles it. */
     engine = engine_in(true, false, NULL);
     while (threads() > 1) usleep(1000);
     module = module_of(engine, FIB);

@@ -1,5 +1,5 @@
-/* Callbacks that the host leaves by longjmp: the store is refused from then on, and can be deleted. Calls on other stacks are not taken
- * for that. Each case is a process of its own, since what is skipped may leak. */
+/* Callbacks that the host leaves by longjmp: from then on every use of the store is an error, and it can be deleted. Calls on other stacks
+ * are not mistaken for this. Each case runs in a separate process, since skipped code may leak. */
 #define _GNU_SOURCE
 #include "refs.h"
 #include <setjmp.h>
@@ -42,14 +42,14 @@ static wrt_error_t *raw(void *userdata, wrt_caller_t *caller, wrt_raw_t *slots, 
     return NULL;
 }
 
-/* A store with something to finalize: its own data, an object, and host functions. */
+/* A store with items to finalize: its own data, an object, and host functions. */
 static void begin(void) {
     wrt_config_t *config = wrt_config_new();
     wrt_linker_t *linker;
     wrt_instance_t instance;
     wrt_ref_t ref;
     OK(wrt_config_set_signals(config, may_use_signals()));
-    /* No guest recurses here, and on stacks that are not the thread's the limit is the host's affair. */
+    /* No guest recurses here; on stacks that do not belong to the thread, the limit is the host's responsibility. */
     OK(wrt_config_set_max_wasm_stack(config, SIZE_MAX / 2));
     OK(wrt_engine_new(config, &engine));
     wrt_config_delete(config);
@@ -75,7 +75,7 @@ static void is_refused(wrt_error_t *error) {
     wrt_error_delete(error);
 }
 
-/* Nothing can be done with the store, but it can be deleted, and all that it has is finalized. */
+/* The store can no longer be used, but it can be deleted, and everything in it is finalized. */
 static void end(void) {
     int32_t out;
     wrt_ref_t ref;
@@ -109,7 +109,7 @@ static void out_of(int func) {
 static void out_of_checked(void) { out_of(CHECKED); }
 static void out_of_raw(void) { out_of(RAW); }
 
-/* The next use of the store is its end. */
+/* The next use of the store is its deletion. */
 static void deleted_at_once(void) {
     for (which = CHECKED; which <= RAW; which++) {
         begin();
@@ -166,7 +166,7 @@ static void used_from_below(void) {
     }
 }
 
-/* A call inside of a callback is left, and the callback goes on: it is told, and so is who called it. */
+/* A call inside of a callback is left, and the callback continues: it gets an error, and so does the caller of the outer call. */
 static int depth;
 static int32_t leaves_inner(wrt_store_t *s, int32_t argument) {
     if (depth++) longjmp(inner_back, 1);
@@ -209,7 +209,7 @@ static void inner_and_outer(void) {
         finalized = 0;
     }
 }
-/* A callback deletes its store after that, which ends when the callback has. */
+/* After that, a callback deletes its store, which ends when the callback has returned. */
 static int32_t deletes(wrt_store_t *s, int32_t argument) {
     leaves_inner(s, argument);
     wrt_store_delete(s);
@@ -292,7 +292,7 @@ static void other_stacks(void) {
     stacks = mmap(NULL, 3 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stacks != MAP_FAILED);
     first();
-    /* The middle one of three, from which calls go to the one above and the one below. */
+    /* The middle one of three stacks, from which calls go to the ones above and below. */
     ucontext_t here;
     CHECK(!getcontext(&first_context));
     first_context.uc_stack.ss_sp = stacks + STACK;
@@ -308,7 +308,7 @@ static void other_stacks(void) {
     CHECK(finalized == 4);
 }
 
-/* Out of a callback on a stack that is not the thread's own, to where the call was made: known where the stack is. */
+/* Out of a callback on another stack than the thread's own, to the caller: detected if the stack's bounds are known. */
 static void leaves_on_other(void) {
     behaviour = jumps;
     int32_t out;
@@ -343,8 +343,8 @@ int main(void) {
                  {"left_from_below", left_from_below}, {"out_of_limiter_of_host", out_of_limiter_of_host},
                  {"used_from_below", used_from_below}, {"other_stacks", other_stacks}, {"left_on_other_stack", left_on_other_stack}};
     int failed = 0;
-    /* Valgrind knows neither other stacks nor where the first one ends, and reports what is read of frames that are gone, and the leak of what
-       they owned; the sanitizer knows no longjmp on another stack. */
+    /* Valgrind knows neither other stacks nor the end of the first one, and reports reads of frames that were left, and leaks of what
+       they owned; the sanitizer does not support longjmp on another stack. */
     size_t count = sizeof cases / sizeof *cases - (may_use_signals() ? CANNOT_LONGJMP_ON_OTHERS : 5);
     for (size_t i = 0; i < count; i++) {
         pid_t child = fork();

@@ -108,7 +108,7 @@ static void instances_as_modules(void) {
     int32_t got;
     OK(call_i32(w.store, &f, 2, 64, 1234, &got));
     CHECK(got == 1234);
-    /* Objects of this store do not serve another. */
+    /* Items of this store cannot be used in another. */
     wrt_store_t *other;
     OK(wrt_store_new(w.engine, NULL, NULL, &other));
     wrt_error_t *error = wrt_linker_instantiate(linker, other, module, &instance);

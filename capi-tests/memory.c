@@ -53,7 +53,7 @@ static void checked_access(world_t *w) {
     TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(w->store, &get, 1, 65536, 0, &got));
     TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(w->store, &get, 1, -1, 0, &got));
     TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(w->store, &far, 1, -1, 0, &got));
-    /* Growing shows at once, on both sides. */
+    /* Growth is visible immediately on both sides. */
     OK(wrt_memory_grow(w->store, &m, 1, NULL));
     OK(call_i32(w->store, &get, 1, 65536, 0, &got));
     CHECK(got == 0);

@@ -1,4 +1,4 @@
-/* What programs do wrong: every one is an error, none is a crash. */
+/* Incorrect uses of the API: each returns an error, none crashes. */
 #include "test.h"
 
 #define BAD(call) FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, call)
@@ -262,7 +262,7 @@ static void nulls_in_a_store(world_t *w, items_t *i) {
     wrt_module_delete(module);
 }
 
-/* Every use of a handle, with handles that must fail with this kind. */
+/* Every use of a handle, with handles for which it must fail with this kind of error. */
 static void all_uses(world_t *w, items_t *i, uint8_t kind) {
     wrt_store_t *s = w->store;
     wrt_val_t v = i32_val(1), null = func_val(NULL);
@@ -313,7 +313,7 @@ static void foreign_and_stale_handles(world_t *w, items_t *good) {
     all_uses(w, &items, WRT_ERROR_KIND_WRONG_STORE);
     wrt_func_t f = items.f;
     world_end(&other);
-    /* The numbers of stores are not used again. */
+    /* The numbers of stores are not reused. */
     all_uses(w, &items, WRT_ERROR_KIND_WRONG_STORE);
     wrt_val_t v = func_val(&f);
     FAILS(WRT_ERROR_KIND_WRONG_STORE, wrt_table_set(w->store, &good->t, 0, &v));
@@ -330,7 +330,7 @@ static void foreign_and_stale_handles(world_t *w, items_t *good) {
     all_uses(w, &items, WRT_ERROR_KIND_STALE_HANDLE);
 }
 
-/* A small real module, so that damage reaches every section. */
+/* A small real module, so that damage affects every section. */
 static const uint8_t BINARY[] = {
     0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x07, 0x01, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7f,
     0x03, 0x02, 0x01, 0x00, 0x04, 0x04, 0x01, 0x70, 0x00, 0x02, 0x05, 0x03, 0x01, 0x00, 0x01, 0x06, 0x06,
@@ -347,7 +347,7 @@ static uint32_t random_u32(void) {
     return random_state ^= random_state << 5;
 }
 
-/* An error, or a module that can be instantiated or not; in any case we are still here. */
+/* An error, or a module that can be instantiated or not; in any case the process survives. */
 static bool try_module(world_t *w, const uint8_t *bytes, size_t len) {
     wrt_module_t *module;
     wrt_error_t *error = wrt_module_new(w->engine, bytes, len, &module);
@@ -356,7 +356,7 @@ static bool try_module(world_t *w, const uint8_t *bytes, size_t len) {
         wrt_error_delete(error);
         return false;
     }
-    /* A store of its own: address space for memories is not without end. */
+    /* A separate store, since the address space for memories is limited. */
     wrt_store_t *store;
     wrt_instance_t instance;
     OK(wrt_store_new(w->engine, NULL, NULL, &store));
@@ -369,7 +369,7 @@ static bool try_module(world_t *w, const uint8_t *bytes, size_t len) {
 static void truncated_and_random_modules(world_t *w) {
     CHECK(try_module(w, BINARY, sizeof BINARY));
     for (size_t len = 0; len < sizeof BINARY; len++) {
-        /* A copy of exactly this size: reading past its end would show. */
+        /* A copy of exactly this size, so that a read past its end is detected. */
         uint8_t *cut = malloc(len + !len);
         memcpy(cut, BINARY, len);
         try_module(w, cut, len);
@@ -420,7 +420,7 @@ static int32_t deleting_limiter(void *userdata, const wrt_growth_t *growth) {
     return 1;
 }
 
-/* Limiters and finalizers run while the store is in the middle of something. */
+/* Limiters and finalizers run while an operation on the store is in progress. */
 static void stores_in_limiters_and_finalizers(world_t *w) {
     wrt_memory_t memory;
     wrt_size_limits_t limits = {1, 0, 0};

@@ -65,7 +65,7 @@ static void bad_modules(world_t *w) {
     uint64_t offset;
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_INVALID_MODULE && wrt_error_offset(error, &offset) && offset > 8);
     wrt_error_delete(error);
-    /* Of text, the message begins with line and column: of the instruction, or of a function that ends wrongly. */
+    /* For text, the message begins with the line and column of the instruction, or of a function that ends incorrectly. */
     static const char *const places[] = {"(module\n (func)\n (func (result i32)\n  (i32.add (i32.const 1)\n   (i64.const 1))))",
                                          "4:4: ", "(module\n (func (result i32)\n  nop))", "2:3: "};
     for (int i = 0; i < 4; i += 2) {
@@ -92,13 +92,13 @@ static void save_and_load(world_t *w) {
     OK(call_i32(w->store, &f, 1, 14, 0, &got));
     CHECK(got == 42);
     wrt_module_delete(module);
-    /* Every truncation is refused. */
+    /* Every truncation is rejected. */
     for (size_t cut = 0; cut < len; cut += 1 + len / 100) {
         wrt_error_t *error = wrt_module_load(w->engine, bytes, cut, &module);
         CHECK(error && !module);
         wrt_error_delete(error);
     }
-    /* So is every damage. */
+    /* So is every damaged byte. */
     for (size_t i = 0; i < len; i += 1 + len / 97) {
         bytes[i] ^= 0x10;
         wrt_error_t *error = wrt_module_load(w->engine, bytes, len, &module);

@@ -1,4 +1,4 @@
-/* Names of modules may hold any character, NUL included: they come out as they are, with their length, and find what they name. */
+/* Names in modules can contain any character, including NUL: they are returned unchanged, with their length, and can be looked up. */
 #include "test.h"
 
 static wrt_error_t *forty_two(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count, wrt_val_t *results,
@@ -13,7 +13,7 @@ static bool is(const char *name, size_t len, const char *expected, size_t expect
 }
 #define IS(name, len, literal) CHECK(is((name), (len), TEXT(literal)))
 
-/* Two exports whose names once came out the same. */
+/* Two exports whose names were once returned as the same. */
 static const char *const GUEST =
     "(module $\"m\\00od\" (import \"a\\00b\" \"\\00\" (func $h (result i32)))"
     " (func (export \"x\\00y\") (result i32) (call $h))"
@@ -40,7 +40,7 @@ static void names_keep_their_bytes(world_t *w) {
     OK(wrt_module_import(module, 0, &import));
     IS(import.module, import.module_len, "a\0b");
     IS(import.name, import.name_len, "\0");
-    /* What the module asks for by name can be defined by that name. */
+    /* An import can be defined by the name that the module reports. */
     OK(wrt_linker_new(w->engine, &linker));
     wrt_error_t *missing =
         test_fails(WRT_ERROR_KIND_LINK, wrt_linker_instantiate(linker, w->store, module, &instance), "", __FILE__, __LINE__);
@@ -69,7 +69,7 @@ static void names_keep_their_bytes(world_t *w) {
     wrt_error_delete(error);
 }
 
-/* Names that nothing has: an error kind of their own, apart from arguments that are no names. */
+/* Names that nothing has: a separate kind of error from arguments that are not names. */
 static void names_not_found(world_t *w) {
     wrt_module_t *module = module_of(w->engine, "(module (type $t (struct (field $x i32))) (memory (export \"m\") 1))");
     wrt_instance_t instance;

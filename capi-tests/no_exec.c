@@ -1,6 +1,5 @@
-/* Where executable memory is forbidden: saved modules run completely from files, whose code the system maps; what is not from a file
- * fails with an error that says so. Where only memory that was writable may not become executable, everything works. Each case is a
- * process of its own. */
+/* If executable memory is forbidden, saved modules run completely from files, whose code the system maps; other modules fail with an error
+ * that says so. If only making writable memory executable is forbidden, everything works. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <dirent.h>
@@ -17,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Headers of older systems do not have them. */
+/* Headers of older systems do not define them. */
 enum { SET_MDWE = 65, REFUSE_EXEC_GAIN = 1 };
 
 static const char *const GUEST =
@@ -27,7 +26,7 @@ static const char *const GUEST =
     " (import \"host\" \"object\" (func $object (param externref) (result externref)))"
     " (import \"host\" \"fail\" (func $fail))"
     " (tag $e (export \"e\") (param i32)) (memory (export \"memory\") 1) (global $started (export \"started\") (mut i32) (i32.const 0))"
-    /* Of types that no other function has: one that the host gets out of the table, one that the guest gives. */
+    /* Functions with unique types: one that the host gets from the table, and one that the guest passes to the host. */
     " (table $t (export \"table\") 4 funcref) (elem (i32.const 0) $add $twice)"
     " (func $add (param f32 f32) (result f32) (f32.add (local.get 0) (local.get 1)))"
     " (func $wide (param v128) (result v128) (i32x4.add (local.get 0) (local.get 0))) (elem declare func $wide)"
@@ -65,7 +64,7 @@ typedef struct {
     wrt_tag_t *tag;
 } host_t;
 
-/* Negative numbers are thrown; others are doubled by the guest, once there is an instance, and made one more. */
+/* Negative numbers are thrown; others are doubled by the guest, once there is an instance, and incremented. */
 static wrt_error_t *checked(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count, wrt_val_t *results,
                             size_t result_count) {
     host_t *h = userdata;
@@ -104,7 +103,7 @@ static wrt_error_t *fail(void *userdata, wrt_caller_t *caller, wrt_raw_t *slots,
     return wrt_error_new(WRT_ERROR_KIND_HOST, TEXT("no"));
 }
 
-/* Ends the thread, which the unwinder does: it asks the code that has called about its frame. */
+/* Ends the thread, for which the unwinder asks the calling code about its frame. */
 static wrt_error_t *leaves(void *userdata, wrt_caller_t *caller, wrt_raw_t *slots, size_t slot_count) {
     (void)userdata, (void)caller, (void)slots, (void)slot_count;
     pthread_exit(NULL);
@@ -192,7 +191,7 @@ static void tables(wrt_store_t *s, const wrt_instance_t *i, host_t *h) {
     f32s[0].of.f32 = 1.5f, f32s[1].of.f32 = 2;
     OK(wrt_func_call(s, &v.of.func, f32s, 2, &sum, 1));
     CHECK(sum.of.f32 == 3.5f);
-    /* A function of the host, made when the module is there. */
+    /* A host function, created after the module. */
     wrt_functype_t *type;
     wrt_func_t made, indirect = func_of(s, i, "indirect");
     OK(wrt_functype_parse(TEXT("(i32) -> i32"), &type));
@@ -225,7 +224,7 @@ static void program(const wrt_linker_t *linker, wrt_store_t *s, const wrt_module
     CHECK(len == 6 && !memcmp(bytes, "hello\n", 6));
 }
 
-/* Everything a module can do, by these two, which are taken. */
+/* Everything a module can do. Takes ownership of both arguments. */
 static void runs(wrt_engine_t *engine, wrt_module_t *take_guest, wrt_module_t *take_program) {
     wrt_store_t *s;
     wrt_instance_t i;
@@ -273,7 +272,7 @@ static wrt_module_t *loaded(const wrt_engine_t *engine, const char *file) {
 
 static void saved_modules_run(void) {
     wrt_engine_t *engine = engine_with(false);
-    /* Twice: the second time their types have trampolines. */
+    /* Twice: the second time, trampolines for their types exist. */
     for (int round = 0; round < 2; round++) runs(engine, loaded(engine, guest_file), loaded(engine, program_file));
     wrt_engine_delete(engine);
 }
@@ -309,7 +308,7 @@ static void everything_runs(void) {
     modules_in_memory_run();
 }
 
-/* The prctl of systemd's MemoryDenyWriteExecute: what was writable does not become executable. False where the system has none. */
+/* The prctl of systemd's MemoryDenyWriteExecute: writable memory cannot become executable. False if the system does not have it. */
 static bool refuse_gain(void) { return prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) == 0; }
 
 static void without_gain(void) {
@@ -324,7 +323,7 @@ static void without_gain(void) {
 #define IS(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes), (no))
 #define HAS(bits, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (yes), (no))
 
-/* What fails with EPERM from now on: making anonymous files; also making memory executable that is no file's; also that of files. */
+/* Calls that fail with EPERM from now on: creating anonymous files; also making memory executable, except a file's; or all of this. */
 enum { ANONYMOUS_FILES, ANONYMOUS_CODE, ALL_CODE };
 
 static void forbid(int what) {
@@ -346,7 +345,7 @@ static void forbid(int what) {
     CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter));
 }
 
-/* The error says for what there is no executable memory, which calls were refused, and what helps. */
+/* The error says what needs executable memory, which calls were refused, and what to do. */
 static void is_forbidden(wrt_error_t *error, const char *what) {
     error = test_fails(WRT_ERROR_KIND_IO, error, what, __FILE__, __LINE__);
     const char *message = wrt_error_message(error, NULL);
@@ -359,14 +358,14 @@ static void is_forbidden(wrt_error_t *error, const char *what) {
     wrt_error_delete(error);
 }
 
-/* Pages and descriptors of this process. */
+/* The numbers of pages and descriptors of this process. */
 static int held(void) {
     int n = 0;
     DIR *descriptors = opendir("/proc/self/fd");
     CHECK(descriptors);
     while (readdir(descriptors)) n++;
     closedir(descriptors);
-/* AddressSanitizer keeps what is freed for a while, and so maps more and more. What is not freed it finds itself. */
+/* AddressSanitizer retains freed memory for a while, and so maps more and more. It detects leaks itself. */
 #ifndef __SANITIZE_ADDRESS__
     int pages;
     FILE *sizes = fopen("/proc/self/statm", "r");
@@ -384,7 +383,7 @@ static void refusals(bool lazy) {
     for (int round = 0; round < 40; round++) {
         is_forbidden(wrt_module_new(engine, GUEST, strlen(GUEST), &module), "machine code");
         CHECK(!module);
-        /* By then everything that is made once is there. */
+        /* By then, everything that is created only once exists. */
         if (round == 9) before = held();
     }
     CHECK(held() == before);
@@ -401,7 +400,7 @@ static void refused_functions(void) {
     OK(wrt_functype_parse(TEXT("(i32) -> i32"), &type));
     is_forbidden(wrt_func_new(s, type, checked, &finalized, count_call, &f), "calls of the type (i32) -> i32, which no loaded module has");
     CHECK(finalized == 1);
-    /* With a module that has the type it can be made. */
+    /* If a module has the type, it can be created. */
     wrt_module_t *module = loaded(engine, guest_file);
     OK(wrt_func_new(s, type, checked, &finalized, count_call, &f));
     wrt_module_delete(module);
@@ -429,7 +428,7 @@ static void forbidden(void) {
     saved_modules_run();
 }
 
-/* As `forbidden` begins; then a function of the host ends the process, as one line on standard error says. */
+/* Begins like `forbidden`; then a host function ends the process, with one line on standard error. */
 static void left(void) {
     wrt_engine_t *engine = engine_with(false);
     wrt_store_t *s;
@@ -445,7 +444,7 @@ static void left(void) {
     OK(wrt_func_call_raw(s, &f, slots, 2));
 }
 
-/* As on a file system of which nothing may be executed. */
+/* As on a file system mounted noexec. */
 static void forbidden_files(void) {
     wrt_engine_t *engine = engine_with(false);
     wrt_module_t *module;
@@ -455,13 +454,13 @@ static void forbidden_files(void) {
     wrt_engine_delete(engine);
 }
 
-/* Lazy modules use anonymous files; without them, they are compiled first. */
+/* Lazy modules need anonymous files; without them, they are compiled eagerly. */
 static void without_files(void) {
     forbid(ANONYMOUS_FILES);
     everything_runs();
 }
 
-/* Runs a case as a process; returns the signal that has ended it, or 0 if it came to its end. */
+/* Runs a case in a process; returns the signal that ended it, or 0 if it exited. */
 static int run(void (*f)(void)) {
     fflush(NULL);
     pid_t child = fork();
@@ -471,7 +470,7 @@ static int run(void (*f)(void)) {
         setrlimit(RLIMIT_CORE, &none);
         alarm(120);
         f();
-        /* Not _exit: a leak checker looks at the end. */
+        /* Not _exit, since a leak checker runs at exit. */
         exit(0);
     }
     int status;

@@ -1,5 +1,5 @@
-/* Structures that the host makes and uses, and objects that go to WebAssembly code and come from it. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* Structures that the host creates and uses, and objects that are passed to WebAssembly and returned from it. Each test runs normally, with
+ * a collection at every allocation, and with one at every second allocation. */
 #include "kinds.h"
 
 static void structures(void) {
@@ -45,7 +45,7 @@ static void structures(void) {
     kit_end(&k);
 }
 
-/* Structures are given their types' defaults, immutable fields stay, and what does not fit is refused and taken. */
+/* New structures have their types' defaults, immutable fields stay unchanged, and values of the wrong type are rejected and released. */
 static void structures_misused(void) {
     kit_t k = kit();
     wrt_store_t *other = other_store(&k.w);
@@ -84,7 +84,7 @@ static void structures_misused(void) {
     MISMATCH(wrt_struct_new(k.s, &t, fields, 2, &out)); /* too few */
     CHECK(fields[0].kind == WRT_EMPTY && fields[1].kind == WRT_EMPTY);
     fields[0] = null_val(WRT_ANYREF);
-    MISMATCH(wrt_struct_new(k.s, &some, fields, 1, &out)); /* null where none may be */
+    MISMATCH(wrt_struct_new(k.s, &some, fields, 1, &out)); /* null in a non-nullable field */
     fields[0] = value(&k, 8, 0);
     MISMATCH(wrt_struct_new(k.s, &some, fields, 1, &out)); /* extern for any */
     CHECK(fields[0].kind == WRT_EMPTY);
@@ -97,7 +97,7 @@ static void structures_misused(void) {
     STALE(wrt_struct_new(k.s, &some, fields, 1, &out));
     CHECK(fields[0].kind == WRT_EMPTY);
     memset(fields, 0, sizeof fields);
-    BAD(wrt_struct_new(k.s, &some, fields, 1, &out)); /* the empty value is no value */
+    BAD(wrt_struct_new(k.s, &some, fields, 1, &out)); /* the empty value is invalid */
     fields[0].kind = 99;
     BAD(wrt_struct_new(k.s, &some, fields, 1, &out));
     CHECK(alive(k.s, &k.counts) == 1);
@@ -140,7 +140,7 @@ static void structures_misused(void) {
     v = ref_val(WRT_ANYREF, elsewhere);
     FOREIGN(wrt_struct_set(k.s, &r, 9, &v));
     CHECK(v.kind == WRT_ANYREF && v.of.ref.root == elsewhere.root);
-    /* A reference to a function is no value of WebAssembly's. */
+    /* A reference to a function is not a WebAssembly value. */
     OK(wrt_ref_of_func(k.s, &k.funcs[0], &f));
     TAKES(TYPE, ref_val(WRT_ANYREF, f), wrt_struct_set(k.s, &r, 9, &v));
     OK(wrt_ref_of_func(k.s, &k.funcs[0], &f));
@@ -152,7 +152,7 @@ static void structures_misused(void) {
     kit_end(&k);
 }
 
-/* The same types in a module, which reads what the host made and makes what the host reads. */
+/* The same types in a module, which reads objects of the host and creates objects that the host reads. */
 static const char *const READER =
     "(func (export \"fields\") (param (ref $all)) (result i32 i32 i32 i64 f32 f64 v128 funcref externref anyref i64)"
     "  (struct.get_s $all 0 (local.get 0)) (struct.get_u $all 1 (local.get 0)) (struct.get $all 2 (local.get 0))"
@@ -192,7 +192,7 @@ static void given_to_and_got_from_webassembly(void) {
     CHECK(results[0].of.i32 == (int8_t)200);
     for (int i = 1; i < 10; i++) CHECK(is_value(&k, i, 200, results[i], &kept));
     CHECK(is_value(&k, 3, 200, results[10], NULL));
-    /* Another type's object is refused at the door, and so is null. */
+    /* An object of another type is rejected when it is passed in, and so is null. */
     args[0].of.ref = new_default(&k, "none");
     MISMATCH(wrt_func_call(k.s, &f, args, 1, results, FIELDS - 1));
     args[0] = null_val(WRT_ANYREF);
@@ -239,7 +239,7 @@ static void given_to_and_got_from_webassembly(void) {
     kit_end(&k);
 }
 
-/* Types by a module's own list, of a module that was never told to the host otherwise. */
+/* Types from a module's own list, without any other information about the module. */
 static void types_of_a_module(void) {
     kit_t k = kit();
     wrt_module_t *module = module_of(k.w.engine, "(module (type $point (struct (field $x (mut i64)) (field $y f32)))"
@@ -261,7 +261,7 @@ static void types_of_a_module(void) {
     kit_end(&k);
 }
 
-/* What is made in a callback ends with it, unless it is the result; an object keeps what is in it. */
+/* References created in a callback end with it, except its result; an object keeps its contents alive. */
 static wrt_ref_t left;
 
 static wrt_error_t *makes(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
@@ -303,7 +303,7 @@ static void made_in_callbacks(void) {
     kit_end(&k);
 }
 
-/* Making objects may collect: finalizers have run when the call returns. */
+/* Creating objects can collect: finalizers have run when the call returns. */
 static void finalizers_run_when_objects_are_made(void) {
     kit_t k = kit();
     wrt_type_t none = T(&k, "none"), i8 = T(&k, "i8");

@@ -1,5 +1,5 @@
-/* Outputs are written also when a call fails, whatever else is NULL; nothing is lost when there is no place for an output; and
- * callers may give any byte as a bool. (tests/ctypes_outputs.py tries the outputs of all functions.) */
+/* Outputs are written even if a call fails, whichever other arguments are NULL; nothing is leaked if an output pointer is NULL; and callers
+ * can pass any byte as a bool. (tests/ctypes_outputs.py tests the outputs of all functions.) */
 #include "refs.h"
 #include <stddef.h>
 
@@ -12,13 +12,13 @@ static void a_type_without_a_top(void) {
     memset(&out, 0xa5, sizeof out);
     MISMATCH(wrt_type_top(&number, &out));
     CHECK(out.kind == 0 && out.engine == 0);
-    /* The type may be where its top is to be. */
+    /* The type can be in the memory that its top type is written to. */
     OK(wrt_type_new(WRT_STRUCTREF, false, &out));
     OK(wrt_type_top(&out, &out));
     CHECK(out.kind == WRT_ANYREF && out.nullable);
 }
 
-/* The length of a text of nothing. */
+/* The length of an empty text. */
 static void texts_of_nothing(const world_t *w) {
     size_t len = 77;
     CHECK(!strcmp(wrt_functype_text(NULL, &len), "") && len == 0);
@@ -34,7 +34,7 @@ static void texts_of_nothing(const world_t *w) {
     wrt_module_delete(nameless);
 }
 
-/* One output is missing: the others are written nevertheless. */
+/* One output is NULL: the others are written nevertheless. */
 static void one_of_two(const world_t *w) {
     wrt_module_t *module = module_of(w->engine, "(module)");
     uint64_t total = 77;
@@ -58,7 +58,7 @@ static void structs_of_a_known_size(const world_t *w) {
     BAD(wrt_store_heap_census(NULL, &census));
     CHECK(census.young.objects == 0 && census.tags == 0);
     BAD(wrt_engine_pool_stats(NULL, &pool));
-    /* No further than the caller knows the struct. */
+    /* No further than the caller's size of the struct. */
     CHECK(pool.memories_in_use == 0 && pool.memories_made == 0 && pool.tables_kept == 0xa5a5a5a5a5a5a5a5u);
     memset(&pool, 0xa5, sizeof pool), pool.size = 3;
     BAD(wrt_engine_pool_stats(w->engine, &pool));
@@ -83,7 +83,7 @@ static void bytes(const world_t *w) {
     CHECK(!memcmp(out, "\0\0\0\0", 4));
 }
 
-/* Without a place for it nothing is made: what was would be lost, and the leak checker tells. */
+/* If the output is NULL, nothing is created: it would be leaked, and the leak checker would report it. */
 static void no_place(void) {
     world_t w = world_with(true, true);
     wrt_interrupt_t *interrupt = NULL;
@@ -93,7 +93,7 @@ static void no_place(void) {
     world_end(&w);
 }
 
-/* Functions that take a bool, as a caller sees them that knows it to be a byte. */
+/* Functions that take a bool, as seen by a caller that treats it as a byte. */
 typedef void (*any_t)(void);
 typedef wrt_error_t *(*set_byte_t)(wrt_config_t *, uint8_t);
 typedef wrt_error_t *(*set_feature_t)(wrt_config_t *, const char *, size_t, uint8_t);

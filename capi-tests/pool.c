@@ -1,10 +1,10 @@
-/* What an engine keeps of instances that have ended: options, statistics, and that the next instance sees nothing of it. */
+/* The pool, which keeps parts of deleted instances: options, statistics, and that the next instance sees nothing of the previous one. */
 #include "test.h"
 #include <pthread.h>
 
 #define BAD(call) FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, call)
 
-/* A memory with data and one without; what an instance has written shows up in `sum` of a later one if anything does. */
+/* A memory with data and one without; anything an instance has written would show in the `sum` of a later one. */
 #define MODULE \
     "(module (memory $m (export \"m\") 2 10) (data (i32.const 60000) \"abc\") (data (i32.const 80000) \"xyz\")" \
     " (memory $zero 1) (table (export \"t\") 20000 30000 funcref) (elem (i32.const 1) $f) (global $g (mut i32) (i32.const 0))" \
@@ -42,7 +42,7 @@ static wrt_pool_stats_t stats_of(const wrt_engine_t *engine) {
     return stats;
 }
 
-/* Makes an instance, looks whether it is new, and leaves as much as it can. */
+/* Creates an instance, checks that it is pristine, and leaves as many traces as it can. */
 static wrt_instance_t use(wrt_store_t *store, const wrt_module_t *module, bool traps) {
     wrt_instance_t instance;
     int32_t sum;
@@ -77,7 +77,7 @@ static void options(void) {
     o.size = 0;
     BAD(wrt_config_set_pool(config, &o));
     wrt_config_delete(config);
-    /* As much and as little as can be said. */
+    /* The largest and smallest values of the settings. */
     for (int most = 0; most < 2; most++) {
         memset(&o, most ? 0xff : 0, sizeof o);
         o.size = sizeof o;
@@ -114,7 +114,7 @@ static void statistics(void) {
     wrt_instance_t instance = use(store, module, false);
     s = stats_of(engine);
     CHECK(s.memories_in_use == 2 && s.memories_made == 2 && s.memories_kept == 0);
-    /* A released one gives its memories back when it is found. */
+    /* A released instance returns its memories when a collection finds it. */
     OK(wrt_instance_release(store, &instance));
     OK(wrt_store_gc(store));
     s = stats_of(engine);
@@ -137,7 +137,7 @@ static void statistics(void) {
     BAD(wrt_engine_pool_stats(engine, &s));
     s.size = sizeof s + 8;
     BAD(wrt_engine_pool_stats(engine, &s));
-    /* A caller that knows less of it. */
+    /* A caller with a smaller struct. */
     memset(&s, 0xff, sizeof s);
     s.size = offsetof(wrt_pool_stats_t, memories_made);
     OK(wrt_engine_pool_stats(engine, &s));
@@ -191,7 +191,7 @@ static void *churn(void *rounds) {
     return NULL;
 }
 
-/* Threads that make instances; modules and engines may go in any order. */
+/* Threads that create instances; modules and engines can be deleted in any order. */
 static void threads(void) {
     int rounds = may_use_signals() ? 20 : 4;
     for (int kept = 0; kept < 8; kept += 7) {

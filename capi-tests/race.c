@@ -1,4 +1,4 @@
-/* One store, two threads at once: the second gets an error, whatever it does; and what is no race is none. */
+/* Two threads use a store at the same time: the second gets an error, whatever it does. Uses that are no race are not mistaken for one. */
 #include "refs.h"
 #include <pthread.h>
 #include <semaphore.h>
@@ -60,7 +60,7 @@ static void *calls(void *data) {
     return NULL;
 }
 
-/* Everything that takes a store is refused; nothing is changed. */
+/* Every function on a store returns an error; nothing is changed. */
 static void all_refused(shared_t *s) {
     wrt_store_t *store = s->w.store;
     int32_t out;
@@ -106,7 +106,7 @@ static void second_is_refused(void) {
         OK(call_i32(s.w.store, &s.one, 0, 0, 0, &out));
         CHECK(out == 1);
     }
-    /* Releases are legal from anywhere, and so is the end of the store. */
+    /* Releases are legal from any thread, and so is deleting the store. */
     CHECK(!pthread_create(&thread, NULL, calls, &s));
     sem_wait(&s.inside);
     wrt_ref_drop(&s.ref);
@@ -118,8 +118,8 @@ static void second_is_refused(void) {
     wrt_engine_delete(s.w.engine);
 }
 
-/* A child has the thread that made it: one that a callback makes goes on in it. One made by another thread finds the store as it
- * was, in use by a thread that the child does not have. */
+/* A child has only the thread that forked: if a callback forks, the child continues in the callback. If another thread forks, the child
+ * finds the store in use by a thread that does not exist there. */
 static wrt_error_t *forks(void *userdata, wrt_caller_t *caller, wrt_raw_t *slots, size_t n) {
     (void)slots, (void)n;
     int32_t out;
@@ -167,7 +167,7 @@ static void forked(void) {
 
 int main(void) {
     second_is_refused();
-    /* In the child, Valgrind reports what threads of the parent had as lost. */
+    /* In the child, Valgrind reports memory of the parent's threads as lost. */
     if (may_use_signals()) forked();
     return 0;
 }

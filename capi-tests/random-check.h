@@ -1,10 +1,10 @@
-/* Reading and writing the slots of anything, and the comparison of a whole store with its model after a collection. */
+/* Reads and writes the slots of every kind of item, and compares a whole store with its model after a collection. */
 #ifndef RANDOM_CHECK_H
 #define RANDOM_CHECK_H
 
 #include "random-model.h"
 
-/* Reads a slot of a node; `ref` leads to it if it is an object. */
+/* Reads a slot of a node; `ref` is a reference to the node if it is an object. */
 static inline wrt_error_t *read_slot(side_t *s, int32_t node, const wrt_ref_t *ref, uint32_t i, wrt_val_t *out) {
     const node_t *n = &s->nodes[node];
     switch (n->kind) {
@@ -39,7 +39,7 @@ static inline void see(int32_t node, wrt_ref_t ref) {
     seen_nodes[seen_count++] = node;
 }
 
-/* Reads all slots of a node and checks them; what they lead to is looked at later. */
+/* Reads and checks all slots of a node; the nodes they refer to are checked later. */
 static inline void check_slots(side_t *s, int32_t node, const wrt_ref_t *ref) {
     const node_t *n = &s->nodes[node];
     if (is_part(n) && n->kind != TABLE && n->kind != GLOBAL) return;
@@ -60,7 +60,7 @@ static inline void check_slots(side_t *s, int32_t node, const wrt_ref_t *ref) {
     }
 }
 
-/* Walks through everything that can be reached, and compares. */
+/* Walks all reachable nodes and compares them. */
 static inline void check_all(side_t *s) {
     OK(wrt_scope_open(s->store));
     memset(seen, 0, sizeof seen);
@@ -98,7 +98,7 @@ static inline void check_all(side_t *s) {
     OK(wrt_scope_close(s->store));
 }
 
-/* What has no owner any more is not there for anybody. */
+/* Parts that no longer have an owner cannot be used. */
 static inline void check_gone(side_t *s, const node_t *n) {
     uint64_t size;
     wrt_val_t v;
@@ -143,7 +143,7 @@ static inline void collect(side_t *s) {
     OK(wrt_store_gc(s->store));
     mark(s, true);
     if (!s->running) {
-        /* Nothing is kept for being looked at by mistake. */
+        /* No stack is scanned, so exactly the nodes that the model can reach are alive. */
         mark(s, false);
         for (int32_t i = 1; i < s->end; i++) s->nodes[i].maybe = s->nodes[i].live;
     } else {

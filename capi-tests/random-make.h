@@ -1,4 +1,4 @@
-/* How random.c makes objects, parts of the store, and instances. */
+/* Creates objects, parts of the store, and instances for random.c. */
 #ifndef RANDOM_MAKE_H
 #define RANDOM_MAKE_H
 
@@ -102,14 +102,14 @@ static void make_part(side_t *s, uint8_t kind) {
     was_taken(&init);
 }
 
-/* An instance that imports what there is; gives its node. */
+/* An instance that imports existing parts; returns its node. */
 static int32_t make_instance(side_t *s, const wrt_module_t *module, const wrt_func_t *fourth) {
     static const char *const tables[] = {"te", "ta", "tf"}, *const globals[] = {"ge", "ga", "gf"},
                       *const funcs[] = {"id", "id1", "other"};
     static const uint8_t kinds[] = {WRT_EXTERNREF, WRT_ANYREF, WRT_FUNCREF};
     value_t f = value(0, 0);
     int32_t t = 0, g = 0;
-    /* A chain of imported functions is not longer than a stack. */
+    /* A chain of imported functions must not overflow the stack. */
     if (s->main) f = one_in(4) ? pick_func(s) : value(s->main, 0);
     else f = value(pick_part(s, FUNC), 0);
     if (s->nodes[f.node].kind == INSTANCE && f.sub == 2 && f.node != s->main) f.sub = 1;

@@ -1,8 +1,8 @@
-/* What random.c does that must fail, and the choice of all it does. */
+/* Operations of random.c that must fail, and the choice of the next operation. */
 #ifndef RANDOM_MISUSE_H
 #define RANDOM_MISUSE_H
 
-/* What must fail, and change nothing. */
+/* Operations that must fail, and change nothing. */
 static void misuse(side_t *s) {
     side_t *other = s == &sides[0] ? &sides[1] : &sides[0];
     wrt_ref_t ref, stale = s->stale_refs[below(MAX_STALE)];
@@ -51,7 +51,7 @@ static void misuse(side_t *s) {
         CHECK(v.kind == 0);
         break;
     case 4:
-        /* A value of another kind is taken, and no more. */
+        /* A value of another kind is released, and nothing else happens. */
         if (!pick_place(s, &p, true) || s->nodes[p.node].kind == HOST) break;
         v = pick(s, slot_kind(&s->nodes[p.node], p.slot) == WRT_EXTERNREF ? WRT_ANYREF : WRT_EXTERNREF).val;
         FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, write_slot(s, p.node, &p.ref, p.slot, &v));

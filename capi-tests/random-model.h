@@ -1,13 +1,13 @@
-/* What random.c knows of a store: a graph of everything in it, the handles that lead there, and what must be alive. */
+/* The model of a store in random.c: a graph of everything in it, the handles to its nodes, and what must be alive. */
 #ifndef RANDOM_MODEL_H
 #define RANDOM_MODEL_H
 
 #include "test.h"
 
-/* What a node is. Those from TABLE on are parts of the store, the others objects in its heap. */
+/* The kind of a node. Those from TABLE on are parts of the store, the others objects in its heap. */
 enum { HOST, BOX, ROW, FUNCS, HELD, TABLE, GLOBAL, INSTANCE, FUNC };
 
-/* What a slot holds. `node` is 0 for null, I31 for the number `sub`, otherwise a node; `sub` is which function of an
+/* The contents of a slot. `node` is 0 for null, I31 for the number `sub`, otherwise a node; `sub` is which function of an
  * instance. */
 #define I31 (-1)
 typedef struct {
@@ -18,13 +18,13 @@ typedef struct {
     uint8_t kind;
     /* The kind of the values in a table or global. */
     uint8_t slots;
-    /* Whether it is in use; whether the host holds it; whether it must be alive, or may be. */
+    /* Whether it is in use; whether the host holds it; whether it must be alive; whether it can be. */
     bool used, kept, live, maybe;
-    /* Never used again. Finalizers get it. */
+    /* Never reused. Passed to finalizers. */
     uint32_t id;
-    /* A table's or global's instance, which it keeps. */
+    /* The instance of a table or global, which it keeps alive. */
     int32_t owner;
-    /* Of an object that was asked for it. */
+    /* The hash, if the test has read it. */
     uint64_t hash;
     uint32_t count;
     value_t *edges;
@@ -61,25 +61,25 @@ typedef struct {
     /* The last id before it began. */
     uint32_t first_id;
     node_t nodes[MAX_NODES];
-    /* Where the first free one may be, and behind the last used one. */
+    /* Where the first free node may be; and the end of the used ones. */
     int32_t free, end;
     int used;
     handle_t handles[MAX_HANDLES + 8];
     int handle_count;
     weak_t weaks[MAX_WEAKS];
     int weak_count;
-    /* Handles of what is gone. */
+    /* Handles of freed items. */
     wrt_ref_t stale_refs[MAX_STALE];
     node_t stale_parts[MAX_STALE];
     int stale_ref_count, stale_part_count;
     uint32_t depth, base;
-    /* Handles of scopes further out are not given away. */
+    /* Handles of outer scopes are not given away. */
     uint32_t giving;
-    /* Calls of WebAssembly in progress, and what their frames hold. */
+    /* Calls of WebAssembly in progress, and the references in their frames. */
     int running;
     value_t frames[MAX_FRAMES];
     int frame_count;
-    /* What the last callback returned. */
+    /* The result of the last callback. */
     value_t returned[2];
     bool failed, quiet;
 } side_t;
@@ -94,11 +94,11 @@ static inline uint64_t next_random(void) {
     return z ^ z >> 31;
 }
 
-/* Below n. */
+/* A number below n. */
 static inline uint32_t below(uint32_t n) { return (uint32_t)((next_random() >> 32) * n >> 32); }
 static inline bool one_in(uint32_t n) { return below(n) == 0; }
 
-/* By id: the finalizers that ran, and the store (from 1) that an id with a finalizer is of. */
+/* By id: the finalizers that ran, and the store (from 1) to which an id with a finalizer belongs. */
 static uint8_t *died, *made_in;
 static uint32_t ids, id_room;
 
@@ -113,7 +113,7 @@ static inline uint32_t new_id(void) {
     return ids;
 }
 
-/* Runs once for each object and function of the host that the model says is dead, and for no other. */
+/* Runs once for each host object and host function that is dead in the model, and for no other. */
 static void dies(void *userdata) {
     uint32_t id = (uint32_t)(uintptr_t)userdata;
     CHECK(id != 0 && id <= ids && made_in[id] != 0);
@@ -145,7 +145,7 @@ static inline uint8_t slot_kind(const node_t *n, uint32_t i) {
     }
 }
 
-/* Room for another; there is always some, since whoever makes one asks `has_room`. */
+/* Whether nodes can be added. Every operation that creates nodes checks this first. */
 static inline bool has_room(const side_t *s) { return s->used < MAX_NODES - 64; }
 
 static inline int32_t new_node(side_t *s, uint8_t kind, uint32_t count) {
@@ -187,7 +187,7 @@ static inline void mark_value(side_t *s, int32_t i, bool maybe) {
     mark_queue[mark_count++] = i;
 }
 
-/* Finds what must be alive; or, with `maybe`, what may be while frames of WebAssembly keep what they could lead to. */
+/* Finds what must be alive; or, with `maybe`, what can be alive because of frames of WebAssembly. */
 static inline void mark(side_t *s, bool maybe) {
     mark_count = 0;
     for (int32_t i = 1; i < s->end; i++) *(maybe ? &s->nodes[i].maybe : &s->nodes[i].live) = false;
@@ -217,20 +217,20 @@ static inline void add_handle(side_t *s, wrt_ref_t ref, value_t v) {
 
 static inline void note_stale(side_t *s, wrt_ref_t ref) { s->stale_refs[s->stale_ref_count++ % MAX_STALE] = ref; }
 
-/* The reference is no handle any more: it was given away, released, or its scope has ended. */
+/* The reference is no longer a handle: it was given away, released, or its scope has ended. */
 static inline void forget_handle(side_t *s, int i) {
     note_stale(s, s->handles[i].ref);
     s->handles[i] = s->handles[--s->handle_count];
 }
 
-/* Closes scopes down to so many. */
+/* Closes scopes down to the given number. */
 static inline void forget_scopes(side_t *s, uint32_t depth) {
     for (int i = s->handle_count - 1; i >= 0; i--)
         if (s->handles[i].depth > depth) forget_handle(s, i);
     s->depth = depth;
 }
 
-/* What a function gives that takes nothing and gives a number. */
+/* The result of a function that takes nothing and returns a number. */
 static inline int32_t number_of(const side_t *s, value_t f) {
     const node_t *n = &s->nodes[f.node];
     if (n->kind == INSTANCE && f.sub == 2) return number_of(s, n->edges[6]);
@@ -244,13 +244,13 @@ static inline wrt_val_t empty_val(uint8_t kind) {
     return v;
 }
 
-/* Checks that a function handle is what the model says. */
+/* Checks that a function handle agrees with the model. */
 static inline void check_func(side_t *s, const wrt_func_t *f, value_t v) {
     if (v.node == 0) CHECK(f->store == 0);
     else CHECK(is_func(s, v) && wrt_func_equal(f, &s->nodes[v.node].funcs[v.sub]));
 }
 
-/* Checks that a reference leads to what the model says. */
+/* Checks that a reference refers to the object in the model. */
 static inline void check_ref(side_t *s, const wrt_ref_t *ref, value_t v) {
     int32_t number;
     uint32_t len;

@@ -1,4 +1,4 @@
-/* The WebAssembly that random.c runs: a plugin that holds things, and one that also stores and makes them. */
+/* The WebAssembly modules of random.c: a plugin that holds references, and one that also stores and creates objects. */
 #ifndef RANDOM_MODULE_H
 #define RANDOM_MODULE_H
 
@@ -53,7 +53,7 @@ static const char *const MAIN =
     " (func (export \"gf set\") (param funcref) (global.set $gf (local.get 0)))"
     " (func (export \"it set\") (param externref i32) (table.set $it (local.get 1) (local.get 0)))"
     " (func (export \"ig set\") (param externref) (global.set $ig (local.get 0)))"
-    /* What the frame holds is used after the callback. */
+    /* The references in the frame are used after the callback. */
     " (func (export \"pass\") (param externref anyref) (result externref anyref externref anyref)"
     "   (local $e externref) (local $a anyref)"
     "   (call $callback (local.get 0) (local.get 1)) (local.set $a) (local.set $e)"

@@ -9,7 +9,7 @@ typedef struct {
     wrt_ref_t ref;
 } place_t;
 
-/* Somewhere to read from, or to write to. False if there is nothing. */
+/* Something to read from, or to write to. False if there is nothing. */
 static bool pick_place(side_t *s, place_t *p, bool to_write) {
     memset(p, 0, sizeof *p);
     if (one_in(2)) {
@@ -36,7 +36,7 @@ static void read_one(side_t *s) {
     take_val(s, &v, slot_kind(n, p.slot), n->edges[p.slot]);
 }
 
-/* The function of the module that writes to such a place, or -1. */
+/* The module's function that writes to such a place, or -1. */
 static int writer(const side_t *s, const place_t *p) {
     static const int of_box[] = {BOX_A, BOX_E, BOX_F};
     const node_t *n = &s->nodes[p->node], *m = &s->nodes[s->main];
@@ -48,7 +48,7 @@ static int writer(const side_t *s, const place_t *p) {
     return -1;
 }
 
-/* The place may be named by the very handle that is given away: it ends only afterwards. */
+/* The handle that is given away can be the one that names the place: it ends only afterwards. */
 static void write_one(side_t *s) {
     place_t p;
     if (!pick_place(s, &p, true)) return;
@@ -212,14 +212,14 @@ static int kept_parts(const side_t *s) {
     return kept;
 }
 
-/* Parts are released; they go on as long as something refers to them. */
+/* Parts are released; they live as long as something refers to them. */
 static void release_part(side_t *s) {
     uint8_t of = (uint8_t)(TABLE + below(4));
     int32_t i = pick_part(s, of);
     for (int tries = 0; tries < 4 && i && !s->nodes[i].kept; tries++) i = pick_part(s, of);
     if (!i || i == s->main) return;
     node_t *n = &s->nodes[i], copy = *n;
-    /* Whoever was released before, or is an instance's, is not released. */
+    /* Parts that were already released, or that belong to an instance, are not released. */
     uint8_t kind = n->owner ? WRT_ERROR_KIND_INVALID_ARGUMENT : n->kept ? 0 : WRT_ERROR_KIND_STALE_HANDLE;
     wrt_error_t *error = n->kind == TABLE    ? wrt_table_release(s->store, &copy.table)
                          : n->kind == GLOBAL ? wrt_global_release(s->store, &copy.global)
@@ -246,7 +246,7 @@ static wrt_error_t *pass_raw(side_t *s, const wrt_val_t *args, wrt_val_t *result
 }
 
 static void pass(side_t *s) {
-    /* They are only lent. */
+    /* They are only borrowed. */
     s->giving = UINT32_MAX;
     given_t e = pick(s, WRT_EXTERNREF), a = pick(s, WRT_ANYREF);
     s->giving = 0;
@@ -284,7 +284,7 @@ static void pass_func(side_t *s) {
     }
 }
 
-/* Calls a function that is somewhere; what runs stays, also if it is forgotten meanwhile. */
+/* Calls a function from any place; running code stays alive, even if it becomes unreachable in the meantime. */
 static void call_number(side_t *s) {
     int b = pick_handle(s, BOX);
     uint32_t i = below(4), way = below(3);

@@ -21,7 +21,7 @@ static void release_handle(side_t *s, int i) {
     forget_handle(s, i);
 }
 
-/* The caller's from now on: kept as a handle, or released. */
+/* Owned by the caller from now on: kept as a handle, or released. */
 static void take_ref(side_t *s, wrt_ref_t *ref, value_t v) {
     check_ref(s, ref, v);
     if (v.node == 0) return;
@@ -48,7 +48,7 @@ static int pick_handle(side_t *s, uint8_t kind) {
     return -1;
 }
 
-/* A part that the host holds, or that must live otherwise; 0 if none is found. */
+/* A part that the host holds, or that must live for another reason; 0 if none is found. */
 static int32_t pick_part(side_t *s, uint8_t kind) {
     for (int tries = 0; tries < 40; tries++) {
         int32_t i = 1 + (int32_t)below((uint32_t)s->end - 1);
@@ -65,7 +65,7 @@ static value_t pick_func(side_t *s) {
     return value(i, s->nodes[i].kind == INSTANCE ? (int32_t)below(3) : 0);
 }
 
-/* A value for a slot of this kind, which the caller gives away. */
+/* A value for a slot of this kind, whose ownership the caller passes on. */
 static given_t pick(side_t *s, uint8_t kind) {
     given_t g = {value(0, 0), empty_val(kind)};
     if (one_in(8)) return g;
@@ -83,7 +83,7 @@ static given_t pick(side_t *s, uint8_t kind) {
     value_t v = s->handles[i].value;
     if (kind != 0 && v.node > 0 && s->nodes[v.node].kind == HELD) return g;
     g.value = v;
-    /* A callback gives what it made itself. */
+    /* A callback returns references that it created itself. */
     if (s->handles[i].borrowed || s->handles[i].depth < s->giving || one_in(2)) {
         OK(wrt_ref_clone(s->store, &s->handles[i].ref, &g.val.of.ref));
     } else {
@@ -93,7 +93,7 @@ static given_t pick(side_t *s, uint8_t kind) {
     return g;
 }
 
-/* It was only lent. */
+/* It was only borrowed. */
 static void drop_given(side_t *s, given_t *g) {
     if (g->val.kind != WRT_FUNCREF) OK(wrt_ref_release(s->store, &g->val.of.ref));
 }
@@ -114,7 +114,7 @@ static void hold(side_t *s, value_t v) {
     s->frames[s->frame_count++] = v;
 }
 
-/* Operations by somebody who was called. */
+/* Operations inside of a callback. */
 static void nested(side_t *s) {
     if (s->quiet || nesting >= MAX_CALLS) return;
     uint32_t base = s->base;
@@ -131,7 +131,7 @@ static wrt_error_t *callback(void *userdata, wrt_caller_t *caller, const wrt_val
     side_t *s = userdata;
     uint32_t depth = s->depth++;
     CHECK(wrt_caller_store(caller) == s->store && arg_count == 2 && result_count == 2);
-    /* What they are the frame knows best. */
+    /* The test does not know the references in the frame. */
     for (int i = 0; i < 2; i++) {
         value_t v = s->frames[s->frame_count - 2 + i];
         if (is_func(s, v)) v = value(0, 0);
@@ -154,14 +154,14 @@ static wrt_error_t *callback(void *userdata, wrt_caller_t *caller, const wrt_val
     return s->failed ? wrt_error_new(WRT_ERROR_KIND_IO, TEXT("asked to")) : NULL;
 }
 
-/* A function of the host that gives a number. */
+/* A host function that returns a number. */
 static wrt_error_t *numbered(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                              wrt_val_t *results, size_t result_count) {
     side_t *s = wrt_caller_store(caller) == sides[0].store ? &sides[0] : &sides[1];
     uint32_t id = (uint32_t)(uintptr_t)userdata, depth = s->depth++;
     (void)args;
     CHECK(arg_count == 0 && result_count == 1 && !died[id]);
-    /* It runs on, although nothing refers to it any more. */
+    /* It continues to run, although nothing refers to it any more. */
     if (!s->quiet && one_in(4)) {
         int32_t i = 1;
         while (i < s->end && !(s->nodes[i].used && s->nodes[i].id == id)) i++;
@@ -176,7 +176,7 @@ static wrt_error_t *numbered(void *userdata, wrt_caller_t *caller, const wrt_val
     return NULL;
 }
 
-/* Asks for the hash, so that later ones are compared with it. */
+/* Reads the hash, so that later ones are compared with it. */
 static void hash(side_t *s, const wrt_ref_t *ref, value_t v) {
     uint64_t hash;
     OK(wrt_ref_hash(s->store, ref, &hash));
@@ -224,7 +224,7 @@ static void begin(side_t *s, uint32_t zeal) {
     wrt_module_delete(main_module);
 }
 
-/* Nothing outlives the store, also what lived until then. */
+/* Nothing outlives the store, even what was alive until then. */
 static void end(side_t *s) {
     CHECK(s->base == 0 && s->running == 0 && s->frame_count == 0);
     if (one_in(2)) collect(s);

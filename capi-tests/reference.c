@@ -1,5 +1,5 @@
-/* References to objects: who owns them, how long they live, and that nothing leaks on any path that stores one. Each test
- * runs plainly and with a collection at every allocation. */
+/* References to objects: ownership, lifetime, and that no path that stores one leaks. Each test runs normally and with a collection at
+ * every allocation. */
 #include "test.h"
 
 static uint32_t zeal;
@@ -16,7 +16,7 @@ static world_t gc_world(void) {
     return w;
 }
 
-/* How many objects of the host were made, and how many finalizers ran. */
+/* The number of host objects that were created, and of finalizers that ran. */
 typedef struct {
     int created, dropped;
 } counts_t;
@@ -39,7 +39,7 @@ static wrt_val_t null_ref(uint8_t kind) {
     return v;
 }
 
-/* How many objects live, after a collection. */
+/* The number of live objects, after a collection. */
 static int alive(wrt_store_t *store, const counts_t *counts) {
     OK(wrt_store_gc(store));
     return counts->created - counts->dropped;
@@ -228,7 +228,7 @@ static void global_init_table_init_segments_and_cycles(void) {
     CHECK(counts.created == counts.dropped && rings.created == rings.dropped);
 }
 
-/* Calls that fail have taken what they were given all the same, and keep nothing. */
+/* Calls that fail have still taken ownership of their arguments, and keep nothing. */
 static void failures_take(void) {
     world_t w = gc_world();
     items_t i = items_of(&w);
@@ -249,7 +249,7 @@ static void failures_take(void) {
     FAILS(WRT_ERROR_KIND_TYPE_MISMATCH, wrt_table_fill(w.store, &i.t, 0, &v, 1));
     CHECK(v.kind == WRT_EMPTY && alive(w.store, &counts) == 0);
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_table_fill(w.store, &i.t, 0, NULL, 1));
-    /* Foreign ones stay. */
+    /* References of another store are not taken. */
     world_t other = gc_world();
     v = object(other.store, &counts);
     FAILS(WRT_ERROR_KIND_WRONG_STORE, wrt_table_set(w.store, &i.t, 0, &v));
@@ -318,7 +318,7 @@ static void values_in_calls(void) {
     OK(wrt_ref_equal(w.store, &results[0].of.ref, &args[0].of.ref, &equal));
     OK(wrt_externref_userdata(w.store, &results[0].of.ref, &userdata));
     CHECK(equal && userdata == &counts);
-    /* Arguments are borrowed, results given. */
+    /* Arguments are borrowed, results are owned by the caller. */
     OK(wrt_ref_release(w.store, &args[0].of.ref));
     CHECK(alive(w.store, &counts) == 1);
     wrt_raw_t raw[2];
@@ -453,7 +453,7 @@ static void statistics(void) {
     CHECK(counts.dropped == 1);
 }
 
-/* The heap's limit is an error, and the store goes on. */
+/* Exceeding the heap's limit is an error, and the store stays usable. */
 static void limits(void) {
     wrt_config_t *config = wrt_config_new();
     wrt_engine_t *engine;

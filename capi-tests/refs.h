@@ -1,4 +1,4 @@
-/* What tests of objects share: stores under zeal, objects of the host that are counted, and values. */
+/* Shared by tests of objects: stores that collect often (zeal), counted host objects, and values. */
 #ifndef REFS_H
 #define REFS_H
 
@@ -12,7 +12,7 @@
 enum { ARGUMENT = WRT_ERROR_KIND_INVALID_ARGUMENT, TYPE = WRT_ERROR_KIND_TYPE_MISMATCH };
 enum { GONE = WRT_ERROR_KIND_STALE_HANDLE, OTHER = WRT_ERROR_KIND_WRONG_STORE };
 
-/* A call that fails and takes the value, which stands in `v`. */
+/* A call that fails and takes ownership of the value, which is in `v`. */
 #define TAKES(error, value, call)   \
     do {                            \
         v = (value);                \
@@ -20,7 +20,7 @@ enum { GONE = WRT_ERROR_KIND_STALE_HANDLE, OTHER = WRT_ERROR_KIND_WRONG_STORE };
         CHECK(v.kind == WRT_EMPTY); \
     } while (0)
 
-/* Every how many allocations everything is collected; 0 for never. */
+/* A full collection happens every `zeal` allocations; 0 for never. */
 static uint32_t zeal;
 
 static inline world_t gc_world(void) {
@@ -36,14 +36,14 @@ static inline world_t gc_world(void) {
     return w;
 }
 
-/* Another store of the same engine, which `wrt_store_delete` ends. */
+/* Another store of the same engine; the caller deletes it with `wrt_store_delete`. */
 static inline wrt_store_t *other_store(const world_t *w) {
     wrt_store_t *store;
     OK(wrt_store_new(w->engine, NULL, NULL, &store));
     return store;
 }
 
-/* How many objects of the host were made, and how many finalizers ran. */
+/* The number of host objects that were created, and of finalizers that ran. */
 typedef struct {
     int created, dropped;
 } counts_t;
@@ -57,7 +57,7 @@ static inline wrt_ref_t object(wrt_store_t *store, counts_t *counts) {
     return r;
 }
 
-/* How many objects live, after a collection. */
+/* The number of live objects, after a collection. */
 static inline int alive(wrt_store_t *store, const counts_t *counts) {
     OK(wrt_store_gc(store));
     return counts->created - counts->dropped;
@@ -131,7 +131,7 @@ static inline wrt_func_t host_func(wrt_store_t *store, wrt_func_callback_t callb
     return f;
 }
 
-/* A handle that its slot was emptied of. */
+/* A handle whose slot was emptied. */
 #define EMPTY_HANDLE(h) ((h).store == 0 && (h).index == 0 && (h).generation == 0)
 
 #endif

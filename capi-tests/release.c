@@ -1,9 +1,9 @@
-/* What the host gives up: instances, functions, tables, memories and globals live as long as something refers to them, are
- * gone after a full collection then, and their handles are stale. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* What the host releases: instances, functions, tables, memories and globals live as long as something refers to them. The next full
+ * collection frees them, and their handles are then stale. Each test runs normally, with a collection at every allocation, and with one at
+ * every second allocation. */
 #include "refs.h"
 
-/* Everything of it can be imported. It holds an object of the host, so that its end can be seen. */
+/* All its parts can be imported. It holds a host object, so that its deletion is visible. */
 static const char *const PLUGIN =
     "(module (type $f (func (result i32))) (memory (export \"memory\") 1) (data (i32.const 8) \"\\2a\")"
     " (global (export \"global\") (mut i32) (i32.const 1)) (global (export \"held\") (mut externref) (ref.null extern))"
@@ -38,7 +38,7 @@ typedef struct {
     wrt_instance_t holder;
 } kit_t;
 
-/* What the plugin exports. */
+/* The plugin's exports. */
 typedef struct {
     wrt_instance_t instance;
     wrt_func_t f;
@@ -147,11 +147,11 @@ static void released_instances_go(void) {
     OK(wrt_instance_release(k.s, &slot));
     CHECK(EMPTY_HANDLE(slot));
     slot = p.instance;
-    STALE(wrt_instance_release(k.s, &slot)); /* twice, before it is gone */
+    STALE(wrt_instance_release(k.s, &slot)); /* twice, before it is freed */
     if (zeal != 1) OK(call_i32(k.s, &p.f, 0, 0, 0, &got)); /* a collection is what frees it */
     CHECK(alive(k.s, &k.counts) == 0);
     uses_are_stale(&k, &p);
-    /* Its places are used again; the old handles stay stale. */
+    /* Its slots are reused; the old handles stay stale. */
     again = plugin(&k);
     uses_are_stale(&k, &p);
     OK(call_i32(k.s, &again.f, 0, 0, 0, &got));
@@ -182,7 +182,7 @@ static void functions_in_objects_keep_instances(void) {
     kit_end(&k);
 }
 
-/* A reference to a function, one in a field of an object of the host, an element of an array of the host's. */
+/* A reference to a function, one in a field of a host object, an element of an array of the host. */
 static void references_keep_instances(void) {
     kit_t k = kit();
     wrt_types_t *types = types_of(k.w.engine, "(type $row (array (mut funcref)))");
@@ -255,7 +255,7 @@ static void a_running_frame_keeps_its_instance(void) {
     wrt_instance_t handle = k.holder;
     OK(wrt_instance_release(k.s, &p.instance));
     OK(wrt_instance_release(k.s, &handle));
-    OK(wrt_func_call(k.s, &frame, &arg, 1, &result, 1)); /* collects in the middle */
+    OK(wrt_func_call(k.s, &frame, &arg, 1, &result, 1)); /* collects during the call */
     CHECK(result.kind == WRT_I32 && result.of.i32 == 43);
     CHECK(alive(k.s, &k.counts) == 0);
     STALE(wrt_func_call(k.s, &frame, &arg, 1, &result, 1));

@@ -1,7 +1,7 @@
-/* The report of references: how many are alive, and where they were made. */
+/* The report of references: how many are alive, and where they were created. */
 #include "heap.h"
 
-/* Text that was written. */
+/* The text that was written. */
 typedef struct {
     char *text;
     size_t size;
@@ -62,7 +62,7 @@ static text_t report_of(wrt_store_t *store) {
     return t;
 }
 
-/* Whether a report has lines for a place: so many references, made in the function. */
+/* Whether a report has lines for a place: this many references, created in the function. */
 static bool has_place(const char *report, int n, const char *func) {
     char start[40];
     snprintf(start, sizeof start, "\n%d made here", n);
@@ -73,7 +73,7 @@ static bool has_place(const char *report, int n, const char *func) {
     return false;
 }
 
-/* Standard error goes to a file meanwhile. */
+/* In the meantime, standard error goes to a file. */
 static int to_file(FILE *file) {
     fflush(stderr);
     int old = dup(2);
@@ -104,12 +104,12 @@ static void reports(void) {
     OK(wrt_func_call(w.store, &f, NULL, 0, NULL, 0));
     f = host_func(w.store, leaks_from_a_callback, &escaped, NULL);
     OK(wrt_func_call(w.store, &f, NULL, 0, NULL, 0));
-    /* Collections do not forget it. */
+    /* Collections do not change it. */
     OK(wrt_store_gc(w.store));
     t = report_of(w.store);
     CHECK(has_place(t.text, 2, "leaks_an_object") && has_place(t.text, 5, "leaks_an_i31"));
     CHECK(has_place(t.text, 1, "leaks_from_a_callback") && strstr(t.text, "8 "));
-    /* Most first. */
+    /* Sorted by number, largest first. */
     CHECK(strstr(t.text, "leaks_an_i31") < strstr(t.text, "leaks_an_object"));
     CHECK(strstr(t.text, "leaks_an_object") < strstr(t.text, "leaks_from_a_callback"));
     free(t.text);
@@ -119,7 +119,7 @@ static void reports(void) {
     CHECK(has_place(t.text, 1, "leaks_an_i31") && has_place(t.text, 2, "leaks_an_object"));
     CHECK(!strstr(t.text, "leaks_from_a_callback") && strstr(t.text, "leaks_an_object") < strstr(t.text, "leaks_an_i31"));
     free(t.text);
-    /* What the callback fails with is what it fails with. */
+    /* If the callback fails, its error is returned. */
     t = (text_t){NULL, 0, 0, 1, w.store};
     wrt_error_t *error = wrt_store_write_reference_report(w.store, gather, &t);
     CHECK(wrt_error_kind(error) == WRT_ERROR_KIND_IO && !strcmp(wrt_error_message(error, NULL), "the disk is full"));
@@ -128,7 +128,7 @@ static void reports(void) {
     BAD(wrt_store_write_reference_report(NULL, gather, &t));
     BAD(wrt_store_write_reference_report(w.store, NULL, &t));
     CHECK(t.pieces == 1);
-    /* At the end, what is left is told. */
+    /* When the store is deleted, the remaining references are reported. */
     FILE *file = tmpfile();
     CHECK(file);
     int old = to_file(file);
@@ -138,7 +138,7 @@ static void reports(void) {
     (void)few;
 }
 
-/* Nothing is told at the end where nothing leaks, or nobody asked for it. */
+/* Nothing is reported at the end if nothing leaks, or if no report was requested. */
 static void silent_ends(void) {
     for (int on = 0; on < 2; on++) {
         world_t w = debug_world(on);

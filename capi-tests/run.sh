@@ -9,7 +9,7 @@ mkdir -p "$out"
 passed=0 failed=()
 flags=(-g -O1 -Wall -Wextra -I"$dist/include")
 libs=(-L"$dist/lib" -lwrt -lpthread)
-# RUNPATH, which LD_LIBRARY_PATH goes before.
+# RUNPATH, over which LD_LIBRARY_PATH takes precedence.
 libs+=(-Wl,--enable-new-dtags,-rpath,"$dist/lib")
 [ "$mode" = asan ] && flags+=(-fsanitize=address,undefined -fno-sanitize-recover=all)
 for source in *.c *.cpp; do
@@ -20,10 +20,10 @@ for source in *.c *.cpp; do
   esac
   if [ "$mode" = valgrind ]; then
     export WRT_TEST_NO_SIGNALS=1
-    # As in a user's program: the library that is installed, without symbols, and no suppressions.
+    # As in a user's program: the installed library, without symbols or suppressions.
     run=(valgrind -q --show-leak-kinds=definite,indirect --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect)
   else
-    # Faults of machine code are ours to handle.
+    # The library handles faults of machine code.
     export ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0
     run=()
   fi
@@ -33,7 +33,7 @@ for source in *.c *.cpp; do
     failed+=("$name")
   fi
 done
-# The header asks for no more than C99.
+# The header requires only C99.
 if echo '#include <wrt.h>' | gcc -std=c99 -pedantic -Wall -Wextra -Werror -I"$dist/include" -fsyntax-only -xc -; then
   passed=$((passed + 1))
 else

@@ -1,5 +1,5 @@
-/* Signal handlers: ours stay in place whatever the host installs, the host's get everything that is no trap, and threads that block
- * our signals are told. Each case is a process of its own. */
+/* Signal handlers: ours stay in place whatever the host installs, the host's receive every signal that is not a trap, and threads that
+ * block our signals get an error. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <pthread.h>
@@ -34,7 +34,7 @@ static guest_t guest_of(world_t w) {
 
 static guest_t guest(void) { return guest_of(world()); }
 
-/* One trap for each signal that code raises. */
+/* One trap for each signal that machine code raises. */
 static void traps(guest_t *g) {
     int32_t out;
     TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(g->w.store, &g->load, 1, -1, 0, &out));
@@ -44,12 +44,12 @@ static void traps(guest_t *g) {
     CHECK(out == 1);
 }
 
-/* What processes of the cases tell this one. */
+/* What the cases' processes report to this one. */
 static struct {
     volatile int calls, others, code;
 } * seen;
 
-/* Runs a case as a process; returns the signal that has ended it, or 0 if it came to its end. */
+/* Runs a case in a process; returns the signal that ended it, or 0 if it exited. */
 static int run(void (*f)(void)) {
     memset((void *)seen, 0, sizeof *seen);
     fflush(NULL);
@@ -80,7 +80,7 @@ static void install_all(void (*f)(int, siginfo_t *, void *), int flags) {
     for (int i = 0; i < COUNT; i++) install(SIGNALS[i], f, flags);
 }
 
-/* Whether our handlers are in place: those that were, to begin with. */
+/* Whether our handlers are in place, compared with those in `first`. */
 static struct sigaction first[COUNT];
 static bool is_first(int i) {
     struct sigaction now;
@@ -101,13 +101,13 @@ static void count(int signal, siginfo_t *info, void *context) {
     seen->code = info->si_code;
 }
 
-/* A fault of the host's own. */
+/* A fault in the host's own code. */
 static void fault(void) {
     volatile int *nowhere = (int *)8;
     *nowhere = 1;
 }
 
-/* The host's handlers, installed before: traps are ours, its own faults are the host's, again and again. */
+/* The host's handlers, installed before ours: traps are ours, faults in the host's code go to the host's handlers, repeatedly. */
 static void handlers_before(void) {
     install_all(jump, 0);
     guest_t g = guest();
@@ -120,7 +120,7 @@ static void handlers_before(void) {
     CHECK(seen->calls == 3);
 }
 
-/* The host's handlers, installed afterwards, and found by what `look` does. */
+/* The host's handlers, installed after ours, and noticed by the action `look`. */
 static void handlers_after(void (*look)(guest_t *)) {
     guest_t g = guest();
     traps(&g);
@@ -182,7 +182,7 @@ static void after_instance(void) {
     CHECK(!seen->calls);
 }
 
-/* A handler of one signal only, which is not SIGSEGV: found by what looks at all. */
+/* A handler of only one signal, which is not SIGSEGV: noticed by actions that check all signals. */
 static void only_one(void) {
     guest_t g = guest();
     for (int i = 1; i < COUNT; i++) {
@@ -199,8 +199,8 @@ static void only_one(void) {
     CHECK(!seen->calls);
 }
 
-/* A handler that passes everything on to the one that it displaced, ours: called once for each signal that is not a trap, however
- * often both are installed again, and the default action at the end of the chain is taken. */
+/* A handler that passes everything on to the one it displaced, ours: called once for each signal that is not a trap, however
+ * many times both are installed again; at the end of the chain, the default action is taken. */
 static struct sigaction displaced;
 static void pass_on(int signal, siginfo_t *info, void *context) {
     seen->calls++;
@@ -226,7 +226,7 @@ static void chained(void) {
     fault();
 }
 
-/* The host takes its handler away as it was told to: what was displaced comes back, and is one of ours. */
+/* The host removes its handler as documented: the displaced handler is restored, which is one of ours. */
 static void toggled(void) {
     guest_t g = guest();
     struct sigaction action, old;
@@ -244,7 +244,7 @@ static void toggled(void) {
     fault();
 }
 
-/* Signals that were sent are none of ours, also while a guest runs; and our handlers stay. */
+/* Signals that were sent are passed on to the host, even while a guest runs; and our handlers stay. */
 static void send(int how) {
     union sigval value = {0};
     switch (how) {
@@ -287,13 +287,13 @@ static void fault_default(void) {
     traps(&g);
     fault();
 }
-/* The system ignores no fault. */
+/* The system never ignores a fault. */
 static void fault_ignored(void) {
     signal(SIGSEGV, SIG_IGN);
     fault_default();
 }
 
-/* Signals that come while a guest's code runs, at any instruction. */
+/* Signals that arrive while a guest's code runs, at any instruction. */
 static volatile bool stop;
 static pthread_t target;
 static void *shoot(void *data) {
@@ -308,7 +308,7 @@ static void sent_while_running(void) {
     int32_t out;
     target = pthread_self();
     CHECK(!pthread_create(&thread, NULL, shoot, NULL));
-    /* The system merges a signal with a fault of the same number that waits to be handled, so not all of them arrive. */
+    /* The system merges a signal with a pending fault of the same number, so not all of them arrive. */
     while (seen->calls < 500) {
         OK(call_i32(g.w.store, &g.load, 1, 65532, 0, &out));
         TRAPS(WRT_TRAP_MEMORY_OUT_OF_BOUNDS, call_i32(g.w.store, &g.load, 1, 65533, 0, &out));
@@ -318,7 +318,7 @@ static void sent_while_running(void) {
     traps(&g);
 }
 
-/* Handlers find what they were installed with: their mask, and only once. */
+/* Handlers run with the options they were installed with: their mask, and SA_RESETHAND. */
 static void look_at_mask(int signal, siginfo_t *info, void *context) {
     sigset_t now;
     count(signal, info, context);
@@ -352,7 +352,7 @@ static void only_once(void) {
     raise(SIGSEGV);
 }
 
-/* The second kind of handler, which takes the number alone. */
+/* The second kind of handler, which takes only the signal's number. */
 static void old_style(int signal) {
     seen->calls++;
     seen->code = signal;
@@ -411,7 +411,7 @@ static void blocked(void) {
         on_thread(all_blocked, &g);
         traps(&g);
         on_thread(all_blocked_but_ours, &g);
-        /* A thread that the system mostly gives the place of the one before. */
+        /* A thread that mostly gets the stack of the previous one from the system. */
         on_thread(all_blocked, &g);
         traps(&g);
     }
@@ -423,7 +423,7 @@ static void *blocked_without_signals(void *data) {
     traps(data);
     return NULL;
 }
-/* The handlers that a process begins with: sanitizers have some. */
+/* The handlers that a process starts with: sanitizers install some. */
 static struct sigaction begun[COUNT];
 static void no_handlers(void) {
     struct sigaction now;
@@ -437,7 +437,7 @@ static void setting_off(void) {
     on_thread(blocked_without_signals, &g);
     no_handlers();
 }
-/* The environment turns signals off, whatever the host sets. */
+/* The environment variable turns signals off, whatever the host configures. */
 static void environment_off(void) {
     setenv("WRT_SIGNALS", "off", 1);
     guest_t g = guest();
@@ -482,7 +482,7 @@ int main(void) {
     CHECK(run(only_once) == SIGSEGV && seen->calls == 1);
     CHECK(run(fault_default) == SIGSEGV && run(fault_ignored) == SIGSEGV);
     for (how = 0; how < 4; how++) CHECK(run(sent_default) == SIGSEGV && seen->others == 1);
-    /* `first` is what the first engine of a process installs. */
+    /* `first` describes what the first engine of a process installs. */
     OK(wrt_signals_install());
     for (int i = 0; i < COUNT; i++) CHECK(!sigaction(SIGNALS[i], NULL, &first[i]));
     CHECK(run(toggled) == SIGSEGV && seen->calls == 0);

@@ -1,8 +1,8 @@
-/* The picture of the heap: its format, read with a small parser here, and what it says of objects that are known. Each test
- * runs plainly and with a collection at every allocation, and at every other one. */
+/* The heap snapshot: its format, read with a small parser, and its contents for known objects. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
-/* A value of JSON. Lists and objects have their members in a row of `next`. */
+/* A JSON value. The members of lists and objects are linked by `next`. */
 typedef struct json {
     enum { NUMBER, STRING, LIST, MEMBERS } kind;
     uint64_t number;
@@ -34,7 +34,7 @@ static char *read_string(reader_t *r) {
     for (;;) {
         CHECK(r->at < r->end && to < text + 4000);
         unsigned char c = (unsigned char)*r->at++;
-        CHECK(c >= ' '); /* control characters have to be escaped */
+        CHECK(c >= ' '); /* control characters must be escaped */
         if (c == '"') break;
         if (c != '\\') {
             *to++ = (char)c;
@@ -118,7 +118,7 @@ static json_t *member(const json_t *v, const char *name) {
     exit(1);
 }
 
-/* Where a word stands in a list of words. */
+/* The index of a word in a list of words. */
 static size_t place_of(const json_t *list, const char *word) {
     size_t i = 0;
     for (json_t *e = list->first; e; e = e->next, i++)
@@ -134,7 +134,7 @@ typedef struct {
 } node_t;
 
 typedef struct {
-    const char *type, *name; /* of an element, no name */
+    const char *type, *name; /* NULL as the name of an element */
     uint64_t index;
     size_t to;
 } edge_t;
@@ -182,7 +182,7 @@ static uint64_t *numbers(const json_t *list, size_t *count) {
     return all;
 }
 
-/* The name of a type, which the list of types of the first field has. */
+/* The name of a type, from the list of types of the first field. */
 static const char *type_name(const json_t *types, uint64_t i) {
     json_t *t = types->first->first;
     CHECK(types->first->kind == LIST && i < types->first->count);
@@ -227,7 +227,7 @@ static graph_t graph_of_text(const char *text, size_t size) {
         const uint64_t *at = edges + i * per_edge;
         edge_t *edge = &g.edges[i];
         edge->type = type_name(edge_types, at[type]);
-        /* A node is known by its place among the numbers. */
+        /* A node is identified by its index in the list of numbers. */
         CHECK(at[to] % per_node == 0 && at[to] < n);
         edge->to = at[to] / per_node, edge->index = at[name];
         if (strcmp(edge->type, "element") && strcmp(edge->type, "hidden")) {
@@ -244,7 +244,7 @@ static int by_number(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* What holds of every picture: numbers are unique, and everything is reached from the first node. */
+/* What is true for every snapshot: numbers are unique, and every node is reachable from the first. */
 static void graph_is_sound(const graph_t *g) {
     uint64_t *ids = malloc(g->node_count * sizeof *ids);
     size_t *stack = malloc(g->node_count * sizeof *stack), top = 0, reached = 1;
@@ -283,7 +283,7 @@ static graph_t picture(wrt_store_t *store) {
     return g;
 }
 
-/* Where an edge of this name (of an element, NULL and its number) leads. */
+/* The target of the edge with this name (for an element, NULL and its index). */
 static size_t follow(const graph_t *g, size_t from, const char *name, uint64_t index) {
     const node_t *n = &g->nodes[from];
     for (size_t i = n->first_edge; i < n->first_edge + n->edge_count; i++) {
@@ -300,7 +300,7 @@ static size_t count_named(const graph_t *g, const char *name) {
     return n;
 }
 
-/* The only node whose name begins so. */
+/* The only node whose name begins with this text. */
 static size_t only(const graph_t *g, const char *start) {
     size_t found = SIZE_MAX;
     for (size_t i = 0; i < g->node_count; i++) {
@@ -320,7 +320,7 @@ static bool is_node(const graph_t *g, size_t at, const char *type, const char *n
     return is;
 }
 
-/* Also of a store in which nothing ever was an object. */
+/* Also for a store that never contained an object. */
 static void nothing_at_all(void) {
     world_t w = gc_world();
     for (int i = 0; i < 2; i++) {
@@ -332,7 +332,7 @@ static void nothing_at_all(void) {
     world_end(&w);
 }
 
-/* table -> array -> structure -> object of the host -> structure. */
+/* table -> array -> structure -> host object -> structure. */
 static void known_graph(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
@@ -369,13 +369,13 @@ static void known_graph(void) {
     OK(wrt_func_call(w.store, &make, &v, 1, NULL, 0));
     OK(wrt_func_call(w.store, &garbage, NULL, 0, NULL, 0));
     OK(wrt_ref_release(w.store, &owner));
-    /* A reference to an object of the host, and a global of the host. */
+    /* A reference to a host object, and a global of the host. */
     q = object(w.store, &counts);
     wrt_global_t global;
     v = ref_val(WRT_EXTERNREF, object(w.store, &counts));
     OK(wrt_global_new(w.store, WRT_EXTERNREF, true, &v, &global));
     graph_t g = picture(w.store);
-    /* A shelf, three items, the owner with its fields, a pair, two more objects. What is dead is not there. */
+    /* A shelf, three items, the owner with its fields, a pair, two more objects. Dead objects are not included. */
     CHECK(count_named(&g, "$item") == 3 && count_named(&g, "$shelf") == 1 && count_named(&g, "$pair") == 1);
     CHECK(count_named(&g, "host object") == 3);
     size_t table = only(&g, "table "), instance = only(&g, "instance "), shelf = follow(&g, table, "3", 0);
@@ -385,16 +385,16 @@ static void known_graph(void) {
     CHECK(is_node(&g, item, "object", "$item", 24) && is_node(&g, other, "object", "$item", 24) && item != other);
     CHECK(g.nodes[item].edge_count == 2 && follow(&g, item, "next", 0) == item);
     size_t of_host = follow(&g, item, "owner", 0);
-    /* What lives with it outside of the heap is its own. */
+    /* Its external memory counts as its own. */
     CHECK(is_node(&g, of_host, "native", "host object", 5000) && g.nodes[of_host].edge_count == 1);
     size_t fields = follow(&g, of_host, "fields", 0);
     CHECK(is_node(&g, fields, "array", g.nodes[fields].name, 12) && g.nodes[fields].name[0]);
     CHECK(g.nodes[fields].edge_count == 1 && is_node(&g, follow(&g, fields, NULL, 2), "object", "$pair", 8));
-    /* A field without a name goes by its number. */
+    /* A field without a name is identified by its index. */
     CHECK(g.nodes[other].edge_count == 1);
     const char *unnamed = g.edges[g.nodes[other].first_edge].name;
     CHECK(unnamed && strchr(unnamed, '3') && follow(&g, other, unnamed, 0) == shelf);
-    /* Instances are named as their modules, and have their globals and segments. */
+    /* Instances have their modules' names, and edges to their globals and segments. */
     CHECK(strstr(g.nodes[instance].name, "shop") && g.nodes[instance].edge_count == 2);
     bool has_global = false, has_segment = false;
     for (size_t i = 0; i < 2; i++) {
@@ -408,14 +408,14 @@ static void known_graph(void) {
     CHECK(g.nodes[0].edge_count == 4 && g.node_count == 1 + 4 + 1 + 3 + 3 + 1 + 1);
     size_t a = g.edges[g.nodes[references].first_edge].to, b = g.edges[g.nodes[globals].first_edge].to;
     CHECK(a != b && a != of_host && b != of_host && is_node(&g, a, "native", "host object", 8));
-    /* All sizes together are what the census says, but for what is outside. */
+    /* The sum of all sizes is the census's, apart from external memory. */
     wrt_heap_census_t c;
     c.size = sizeof c;
     OK(wrt_store_heap_census(w.store, &c));
     uint64_t bytes = 0;
     for (size_t i = 0; i < g.node_count; i++) bytes += g.nodes[i].size;
     CHECK(bytes == c.young.bytes + c.old.bytes + c.large.bytes + 5000 && c.old.objects == g.node_count - 5);
-    /* A second picture of the same is the same. */
+    /* A second snapshot of the same heap is equal. */
     graph_t again = picture(w.store);
     CHECK(again.node_count == g.node_count && again.edge_count == g.edge_count);
     graph_end(&again);
@@ -433,7 +433,7 @@ static wrt_error_t *take_picture(void *userdata, wrt_caller_t *caller, const wrt
     return NULL;
 }
 
-/* What frames hold is there, too. */
+/* References in frames are included. */
 static void frames(void) {
     world_t w = gc_world();
     graph_t g;
@@ -471,7 +471,7 @@ static void awkward_names(void) {
     for (int i = 0; i < NAMES; i++) {
         char quoted[200], text[3000], more[200] = "", *to = quoted;
         for (const char *c = names[i]; *c; c++) to += sprintf(to, "\\%02x", (unsigned char)*c);
-        /* A type of its own for each: names belong to types, and equal types are one. */
+        /* A separate type for each, since names belong to types, and equal types are one. */
         for (int n = 0; n < i; n++) strcat(more, "(field i32) ");
         snprintf(text, sizeof text,
                 "(module $\"m%s\" (type $\"t%s\" (struct (field $\"f%s\" (mut anyref)) %s))"
@@ -508,7 +508,7 @@ static void awkward_names(void) {
     world_end(&w);
 }
 
-/* More than a piece; and what the callback fails with. */
+/* More than one piece; and the callback's error is returned. */
 static void many_objects(void) {
     world_t w = gc_world();
     wrt_types_t *types = types_of(w.engine, "(type $row (array (mut anyref))) (type $leaf (struct (field i32)))");
@@ -543,7 +543,7 @@ static void many_objects(void) {
     BAD(wrt_store_write_heap_snapshot(NULL, gather, &t));
     BAD(wrt_store_write_heap_snapshot(w.store, NULL, &t));
     CHECK(t.pieces == 0);
-    /* The store is as it was. */
+    /* The store is unchanged. */
     uint32_t len;
     OK(wrt_array_len(w.store, &list, &len));
     CHECK(len == (uint32_t)n);

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # usage: snippets.sh DIST
-# Builds the snippets of each document into one program and runs it under AddressSanitizer. They share what is set up here.
+# Builds the snippets of each document as one program and runs it under AddressSanitizer. The snippets share the setup in this file.
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 out=target/snippets
 mkdir -p "$out"
 
-# program NAME: what the document docs/NAME.md shows, between what is given: declarations, and the end.
+# program NAME BEGIN END: the snippets of docs/NAME.md, between the declarations in BEGIN and the cleanup in END.
 program() {
   local name=$1 begin=$2 end=$3
   {

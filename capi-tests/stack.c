@@ -1,5 +1,5 @@
-/* Stacks of all kinds: of the first thread under several limits, of threads, and such as the host has made itself, described or
- * not. On each of them endless recursion is a trap, and the store goes on. */
+/* Stacks of all kinds: of the first thread under several limits, of other threads, and stacks that the host has created itself,
+ * described or not. On each of them endless recursion is a trap, and the store stays usable. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <pthread.h>
@@ -24,7 +24,7 @@ typedef struct {
     wrt_engine_t *engine;
     wrt_store_t *store;
     wrt_instance_t instance;
-    wrt_func_t again; /* what the host function calls */
+    wrt_func_t again; /* the function that the host function calls */
     void (*before)(void);
 } guest_t;
 
@@ -97,7 +97,7 @@ static void no_signal_stack(void) {
     CHECK(!sigaltstack(&off, NULL));
 }
 
-/* The first thread's stack, which has what the limit says at the start of the program. */
+/* The first thread's stack, whose size is the limit at the start of the program. */
 
 static void run_with_limit(const char *program, rlim_t limit, const char *how) {
     pid_t child = fork();
@@ -119,7 +119,7 @@ static void run_with_limit(const char *program, rlim_t limit, const char *how) {
     }
 }
 
-/* Hides /proc, if the process may. */
+/* Hides /proc, if the process is allowed to. */
 static void hide_proc(void) {
     char empty[] = "/tmp/wrt-empty-XXXXXX";
     CHECK(mkdtemp(empty));
@@ -163,7 +163,7 @@ static void threads(void) {
     }
 }
 
-/* Stacks of the host's own. */
+/* Stacks created by the host. */
 
 enum { APART = 4 << 20 };
 
@@ -182,7 +182,7 @@ static void co_main(void) {
     swapcontext(&current->co, &current->host);
 }
 
-/* Far from all others, so that Valgrind does not take a change of stacks for a large frame. */
+/* Far from all others, so that Valgrind does not mistake a change of stacks for a large frame. */
 static void co_new(co_t *co, size_t size) {
     memset(co, 0, sizeof *co);
     co->size = size;
@@ -265,7 +265,7 @@ static void described_by_call(void) {
 }
 
 static void not_described(void) {
-    /* Valgrind takes what is below the stack pointer for closed, and says so when that is looked at. */
+    /* Valgrind treats memory below the stack pointer as inaccessible, and reports reads of it. */
     if (!may_use_signals()) return;
     for (int mode = 0; mode < MODES; mode++) {
         for (size_t size = 128 << 10; size <= 1 << 20; size *= 8) {
@@ -281,7 +281,7 @@ static void not_described(void) {
     }
 }
 
-/* A callback goes on on another stack: of a coroutine, and of a thread. */
+/* A callback continues on another stack: of a coroutine, and of a thread. */
 
 static guest_t *nested;
 
@@ -319,7 +319,7 @@ static void *nest(void *unused) {
         nested = &g;
         for (int i = 0; i < 2; i++) {
             g.before = go_elsewhere;
-            /* The outer call goes on with the limit of its stack: it recurses through the host until that. */
+            /* The outer call continues with the limit of its own stack, and recurses through the host until it reaches that. */
             TRAPS(WRT_TRAP_STACK_OVERFLOW, wrt_func_call(g.store, &g.again, NULL, 0, NULL, 0));
             CHECK(!g.before);
         }
@@ -329,7 +329,7 @@ static void *nest(void *unused) {
     return NULL;
 }
 
-/* Odd arguments. */
+/* Invalid arguments. */
 
 static void misuse(void) {
     guest_t g;
@@ -355,7 +355,7 @@ static void misuse(void) {
     end(&g);
 }
 
-/* Text on a small thread: nested as deeply as anybody likes. */
+/* Text on a small thread, nested arbitrarily deeply. */
 
 static char *nest_text(const char *open, const char *close, size_t times) {
     size_t a = strlen(open), b = strlen(close);
@@ -401,13 +401,13 @@ static void *parse(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    /* Valgrind has stacks of its own, and knows of no others. */
+    /* Valgrind has its own stacks, and does not know others. */
     if (!may_use_signals()) return 0;
     if (argc > 1) {
         if (!strcmp(argv[1], "without-proc")) hide_proc();
         no_signal_stack();
         all_modes();
-        /* Without /proc, nothing that looks for leaks works. */
+        /* Without /proc, leak checkers do not work. */
         _exit(0);
     }
     misuse();

@@ -12,7 +12,7 @@ static void userdata_and_finalizer(void) {
     CHECK(wrt_store_id(store) != wrt_store_id(other));
     wrt_store_delete(store);
     CHECK(finalized == 1);
-    /* Also when nothing came of it. */
+    /* Also if the function fails. */
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_store_new(NULL, &finalized, count_call, &store));
     CHECK(finalized == 2 && !store);
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_store_new(engine, &finalized, count_call, NULL));
@@ -90,7 +90,7 @@ static void limiter(void) {
     CHECK(l.finalized == 1);
     OK(call_i32(w.store, &grow, 1, 1, 0, &got));
     CHECK(got == 4 && l.asked == asked);
-    /* The store's end is the limiter's. */
+    /* The limiter is finalized with the store. */
     OK(wrt_store_set_limiter(w.store, small_only, &l, limiter_end));
     world_end(&w);
     CHECK(l.finalized == 2);
@@ -105,7 +105,7 @@ static wrt_error_t *delete_store(void *userdata, wrt_caller_t *caller, const wrt
     return NULL;
 }
 
-/* A store that is deleted while it runs lives until the outermost call is over. */
+/* A store that is deleted while it runs lives until the outermost call returns. */
 static void deleted_while_running(void) {
     world_t w = world();
     int finalized = 0;

@@ -28,7 +28,7 @@ static void elements(void) {
     TRAPS(WRT_TRAP_TABLE_OUT_OF_BOUNDS, wrt_table_get(w.store, &t, 4, &value));
     CHECK(value.kind == WRT_EMPTY);
 
-    /* Values that are stored are taken. */
+    /* Storing a value takes ownership of it. */
     value = func_val(&a);
     OK(wrt_table_set(w.store, &t, 3, &value));
     CHECK(value.kind == WRT_EMPTY);
@@ -93,7 +93,7 @@ static void made_by_the_host(void) {
     world_end(&w);
 }
 
-/* A value of another store is refused and stays with its owner. */
+/* A value of another store is rejected and stays with its owner. */
 static void foreign_values_stay(void) {
     world_t w = world(), other = world();
     wrt_instance_t instance = instance_of(w.engine, w.store, DISPATCH);
@@ -111,7 +111,7 @@ static void foreign_values_stay(void) {
     world_end(&w);
 }
 
-/* Small references that WebAssembly has put into a table need no heap, and are copied before there is one. */
+/* i31 references that WebAssembly has put in a table need no heap, and are copied before there is one. */
 static void small_references_without_a_heap(void) {
     static const char *const SMALL =
         "(module (table (export \"t\") 4 i31ref) (table $a (export \"a\") 4 anyref)"

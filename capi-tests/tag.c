@@ -1,5 +1,5 @@
-/* Tags: made by the host, exported, imported, compared, released. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* Tags: created by the host, exported, imported, compared, released. Each test runs normally, with a collection at every allocation, and
+ * with one at every second allocation. */
 #include "exceptions.h"
 
 static const char *const MODULE =
@@ -25,7 +25,7 @@ static void made_by_the_host(void) {
     has_type(w.store, none, "()");
     OK(wrt_store_gc(w.store));
     has_type(w.store, b, "(i32, exnref, externref)");
-    /* Two are not one, whatever their types. */
+    /* Two tags are different, whatever their types. */
     CHECK(wrt_tag_equal(&a, &a) && !wrt_tag_equal(&a, &b) && !wrt_tag_equal(&a, &none));
     CHECK(!wrt_tag_equal(&empty, &empty) && !wrt_tag_equal(NULL, &a) && !wrt_tag_equal(&a, NULL));
     OK(wrt_functype_parse(TEXT("(i32) -> i32"), &type));
@@ -97,7 +97,7 @@ static void types_of_tags(void) {
     world_end(&w);
 }
 
-/* By place, by name, and all exports of an instance. */
+/* By index, by name, and through all exports of an instance. */
 static void imported(void) {
     world_t w = gc_world();
     static const char *const text = "(module (import \"m\" \"e\" (tag $e (param i32))) (export \"x\" (tag $e)))";
@@ -164,7 +164,7 @@ static void released(void) {
     slot = tag;
     STALE(wrt_tag_release(w.store, &slot));
     CHECK(EMPTY_HANDLE(slot));
-    /* The exception keeps it. */
+    /* The exception keeps it alive. */
     OK(wrt_store_gc(w.store));
     has_type(w.store, tag, "(i32)");
     OK(wrt_exception_tag(w.store, &exception, &of_exception));
@@ -178,7 +178,7 @@ static void released(void) {
     is_stale(w.store, tag);
     slot = tag;
     STALE(wrt_tag_release(w.store, &slot));
-    /* So does an instance that imports it, or made it. */
+    /* So does an instance that imports it, or that created it. */
     tag = slot = tag_of_type(w.store, "(i32)");
     wrt_extern_t item = tag_item(tag);
     wrt_instance_t i = linked(&w, "(module (import \"m\" \"e\" (tag $e (param i32))) (export \"x\" (tag $e)))", &item, 1);
@@ -205,7 +205,7 @@ static void of_a_released_instance(void) {
     OK(wrt_store_gc(w.store));
     STALE(wrt_instance_get_tag(w.store, &copy, TEXT("e"), &slot));
     is_stale(w.store, never);
-    /* The error holds the exception, and that its tag; both outlive the instance. */
+    /* The error keeps the exception alive, and that its tag; both outlive the instance. */
     wrt_ref_t r = exception_of(w.store, error);
     OK(wrt_exception_tag(w.store, &r, &slot));
     CHECK(wrt_tag_equal(&slot, &tag) && carried_number(w.store, r) == 3);
@@ -218,7 +218,7 @@ static void of_a_released_instance(void) {
     world_end(&w);
 }
 
-/* Places are used again: tags that come and go take no more room. */
+/* Slots are reused: creating and releasing tags uses no more memory. */
 static void many(void) {
     world_t w = gc_world();
     wrt_tag_t kept = tag_of_type(w.store, "(i64)"), old = kept;
@@ -285,7 +285,7 @@ static void misused(void) {
     world_end(&w);
 }
 
-/* The store's own ways to know its tags are no references of the host's. */
+/* The store's internal references to its tags do not count as references of the host. */
 static void not_counted(void) {
     world_t w = gc_world();
     wrt_heap_stats_t stats;

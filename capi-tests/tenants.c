@@ -1,4 +1,4 @@
-/* Types by handle: whose names they have, and what becomes of handles of types that are gone. */
+/* Type handles: which module's names they show, and what happens to handles of freed types. */
 #include "test.h"
 
 static void text_is(wrt_engine_t *engine, const wrt_type_t *type, const char *expected) {
@@ -17,7 +17,7 @@ static wrt_type_t type_of(wrt_module_t *module, size_t index) {
     return type;
 }
 
-/* Two modules have equal types with other names: each has its own. */
+/* Two modules have equal types with different names: each module has its own names. */
 static void names_are_the_modules(void) {
     world_t w = world();
     wrt_module_t *first = module_of(w.engine, "(module (type $t (struct (field $balance (mut i32)) (field $owner (mut i32)))))");
@@ -35,7 +35,7 @@ static void names_are_the_modules(void) {
     text_is(w.engine, &a, "(ref null $t)");
     text_is(w.engine, &b, "(ref null $acct)");
     text_is(w.engine, &c, "(ref null (struct (mut i32) (mut i32)))");
-    /* Names end with what they were got from; the type is still there. */
+    /* Names are deleted with their source; the type still exists. */
     wrt_module_delete(first);
     FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_type_find_field(w.engine, &a, TEXT("balance"), &index));
     text_is(w.engine, &a, "(ref null (struct (mut i32) (mut i32)))");
@@ -44,7 +44,7 @@ static void names_are_the_modules(void) {
     world_end(&w);
 }
 
-/* Signatures have the names of the module that they were got from, and so do the types in them. */
+/* Signatures, and the types in them, have the names of the module that they come from. */
 static void signatures_have_names(void) {
     world_t w = world();
     wrt_module_t *module = module_of(
@@ -62,7 +62,7 @@ static void signatures_have_names(void) {
     OK(wrt_functype_param_type(f, 0, &param));
     text_is(w.engine, &param, "(ref $point)");
     OK(wrt_type_find_field(w.engine, &param, TEXT("x"), &index));
-    /* A type made of such ones has their names. */
+    /* A type built from such types has their names. */
     wrt_functype_t *functype;
     OK(wrt_functype_of(w.engine, &param, 1, NULL, 0, &functype));
     CHECK(!strcmp(wrt_functype_text(functype, NULL), "((ref $point))"));
@@ -71,7 +71,7 @@ static void signatures_have_names(void) {
     OK(wrt_externtype_type(import.type, &whole));
     text_is(w.engine, &whole, "(ref (func ((ref struct)) -> (ref null struct)))");
     wrt_module_delete(module);
-    /* It keeps its types, and their names. */
+    /* It keeps its types and their names alive. */
     OK(wrt_functype_param_type(functype, 0, &made_of));
     text_is(w.engine, &made_of, "(ref $point)");
     wrt_functype_delete(functype);
@@ -79,7 +79,7 @@ static void signatures_have_names(void) {
     world_end(&w);
 }
 
-/* A handle of a type that is gone is an error, also when its number is another type's. */
+/* The use of a handle of a freed type is an error, even if its number is in use for another type. */
 static void stale_handles(void) {
     world_t w = world();
     size_t before = wrt_engine_type_count(w.engine);
@@ -89,7 +89,7 @@ static void stale_handles(void) {
     wrt_functype_t *functype;
     OK(wrt_type_functype(w.engine, &func, &functype));
     wrt_module_delete(module);
-    /* The function type keeps what it names. */
+    /* The function type keeps the types that it names alive. */
     OK(wrt_functype_param_type(functype, 0, &out));
     CHECK(wrt_type_equal(&out, &out) && out.index == old.index && out.generation == old.generation);
     wrt_functype_delete(functype);
@@ -123,7 +123,7 @@ static void stale_handles(void) {
     OK(wrt_typebuilder_new(w.engine, &builder));
     field = (wrt_field_t){.type = old};
     FAILS(WRT_ERROR_KIND_STALE_HANDLE, wrt_typebuilder_struct(builder, &field, 1, true, NULL, NULL));
-    /* What a builder was given stays until it is finished. */
+    /* Types that were passed to a builder live until it is finished. */
     field.type = now;
     OK(wrt_typebuilder_struct(builder, &field, 1, true, NULL, NULL));
     wrt_module_delete(module);
@@ -137,7 +137,7 @@ static void stale_handles(void) {
     world_end(&w);
 }
 
-/* Objects, globals and tables of a type keep it as long as their store. */
+/* Objects, globals and tables of a type keep it alive as long as their store. */
 static void stores_keep_types(void) {
     world_t w = world();
     size_t before = wrt_engine_type_count(w.engine);
@@ -163,7 +163,7 @@ static void stores_keep_types(void) {
     world_end(&w);
 }
 
-/* Whatever comes and goes, the number of types is what it was. */
+/* However many types are created and freed, their number returns to the same value. */
 static void nothing_is_left(void) {
     world_t w = world();
     size_t before = wrt_engine_type_count(w.engine);

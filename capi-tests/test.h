@@ -1,4 +1,4 @@
-/* What every test file uses: checks that print where they fail, and the few lines that each test starts with. */
+/* Used by every test file: checks that print where they fail, and the setup of each test. */
 #ifndef TEST_H
 #define TEST_H
 
@@ -118,10 +118,10 @@ static inline wrt_error_t *call_i32(wrt_store_t *store, const wrt_func_t *func, 
     return error;
 }
 
-/* Valgrind reports each fault of machine code as an error, and where it was only roughly: there, checks are explicit. */
+/* Valgrind reports each fault of machine code as an error, and only its approximate location; under Valgrind, checks are explicit. */
 static inline bool may_use_signals(void) { return getenv("WRT_TEST_NO_SIGNALS") == NULL; }
 
-/* An engine and a store, and their end. */
+/* Creates and deletes an engine and a store. */
 typedef struct {
     wrt_engine_t *engine;
     wrt_store_t *store;

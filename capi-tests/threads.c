@@ -1,5 +1,5 @@
-/* What other threads may do to a store: release what belongs to it, delete it while it runs, and have it handed over; and
- * stores that are deleted by their own callbacks and finalizers. */
+/* What other threads can do to a store: release items of it, delete it while it runs, and take it over; and stores that are deleted by
+ * their own callbacks and finalizers. */
 #include "refs.h"
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +15,7 @@ static const char *const MODULE =
     "  (loop $l (drop (struct.new $s (i32.const 1))) (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
     "  (i32.const 6)))";
 
-/* Runs `f` on a thread of its own, to the end. */
+/* Runs `f` on a new thread, and waits for it. */
 static void on_thread(void *(*f)(void *), void *data) {
     pthread_t thread;
     CHECK(!pthread_create(&thread, NULL, f, data));
@@ -51,7 +51,7 @@ static wrt_heap_stats_t stats_of(wrt_store_t *store) {
     return s;
 }
 
-/* A store that does nothing: it takes effect when it is used again, and not before. */
+/* A release for an idle store takes effect when the store is next used, and not before. */
 static void idle_store(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
@@ -68,7 +68,7 @@ static void idle_store(void) {
     drops_t d = {r, N, weak, 1, &i};
     on_thread(drop_all, &d);
     CHECK(counts.dropped == 0);
-    /* The next use of the store: whatever it is. */
+    /* The next use of the store can be any function. */
     wrt_heap_stats_t s = stats_of(w.store);
     CHECK(s.references == 1 && s.weak_references == 2 && s.host_objects == N + 1 && counts.dropped == 0);
     for (int n = 0; n < N; n++) STALE(wrt_ref_clone(w.store, &copies[n], &out));
@@ -85,7 +85,7 @@ static void idle_store(void) {
     CHECK(counts.created == counts.dropped);
 }
 
-/* Empty ones, NULL, those that were released before, twice the same, made up ones. */
+/* Empty references, NULL, ones that were released before, duplicates, and invalid ones. */
 static void harmless_drops(void) {
     world_t w = gc_world();
     counts_t counts = {0, 0};
@@ -93,7 +93,7 @@ static void harmless_drops(void) {
               refs[] = {{0, 0}, r, r, r, {r.store, UINT64_MAX}, {r.store, r.root + 1}, {UINT64_MAX, r.root}, {r.store, 0}};
     wrt_weak_t a, b, weak[6];
     wrt_instance_t i = instance_of(w.engine, w.store, "(module)"), j = instance_of(w.engine, w.store, "(module)"), copy = i;
-    /* A reference that looks like another one is not made up. */
+    /* A reference with the same bits as another one is not invalid. */
     if (refs[5].root == kept.root) refs[5].root = 0;
     OK(wrt_weak_new(w.store, &kept, &a));
     OK(wrt_weak_new(w.store, &kept, &b));
@@ -115,7 +115,7 @@ static void harmless_drops(void) {
     wrt_instance_drop(&copy);
     CHECK(alive(w.store, &counts) == 1 && stats_of(w.store).references == 1 && stats_of(w.store).weak_references == 1);
     CHECK(stats_of(w.store).instances == 1);
-    /* Whoever has the place now is not released by an old reference. */
+    /* An old reference does not release the new owner of its slot. */
     wrt_ref_t old = r;
     wrt_weak_t old_weak = a, next_weak;
     later = object(w.store, &counts);
@@ -143,7 +143,7 @@ static void harmless_drops(void) {
     OK(wrt_scope_close(w.store));
     wrt_ref_drop(&r);
     CHECK(alive(w.store, &counts) == 0);
-    /* After the end of the store. */
+    /* After the store is deleted. */
     refs[0] = object(w.store, &counts), refs[1] = old;
     weak[0] = b, weak[1] = next_weak;
     world_end(&w);
@@ -153,7 +153,7 @@ static void harmless_drops(void) {
     CHECK(counts.created == counts.dropped);
 }
 
-/* A store whose function waits in a callback until another thread has done something. */
+/* A store whose function waits in a callback until another thread has done its work. */
 typedef struct {
     world_t w;
     wrt_store_t *store;
@@ -178,7 +178,7 @@ static wrt_error_t *wait_in(void *userdata, wrt_caller_t *caller, const wrt_val_
     atomic_store(&t->waits, true);
     while (!atomic_load(&t->go_on)) sched_yield();
     CHECK(t->store_finalized == 0 && t->func_finalized == 0);
-    /* The store is still there. */
+    /* The store still exists. */
     wrt_ref_t r = object(store, &t->counts);
     if (!t->deletes) {
         OK(wrt_store_gc(store));
@@ -213,7 +213,7 @@ static void waiter_begin(waiter_t *t, const wrt_engine_t *engine) {
     object(t->store, &t->counts);
 }
 
-/* While the store runs: the callback's own use of it is the next one. */
+/* While the store runs: the next use is the callback's own. */
 static void running_store(void) {
     world_t w = gc_world();
     for (int round = 0; round < 20; round++) {
@@ -224,7 +224,7 @@ static void running_store(void) {
         wrt_weak_t weak;
         OK(wrt_weak_new(t.store, &r[0], &weak));
         wrt_func_t wait = func_of(t.store, &t.instance, "wait");
-        /* Its frames keep the instance, which is dropped as well. */
+        /* Its frames keep the instance alive, which is dropped as well. */
         t.drops = (drops_t){r, 2, &weak, 1, &t.instance};
         pthread_t thread;
         int32_t got;
@@ -240,7 +240,7 @@ static void running_store(void) {
     world_end(&w);
 }
 
-/* Many references, from many threads, while the store makes more of them and collects. */
+/* Many references, from many threads, while the store creates more of them and collects. */
 enum { LOAD = 4000, DROPPERS = 3 };
 
 typedef struct {
@@ -298,7 +298,7 @@ static void deleted_while_it_waits(void) {
         int32_t got;
         CHECK(!pthread_create(&thread, NULL, other_side, &t));
         OK(call_i32(t.store, &wait, 0, 0, 0, &got));
-        /* The outermost call is over: so is the store. */
+        /* The outermost call has returned, and the store is deleted. */
         CHECK(got == 11 && t.store_finalized == 1 && t.func_finalized == 1 && t.counts.created == t.counts.dropped);
         CHECK(!pthread_join(thread, NULL));
     }
@@ -322,7 +322,7 @@ static void *delete_soon(void *data) {
     return NULL;
 }
 
-/* The call has begun: from now on the store may be deleted. */
+/* The call has begun: from now on the store can be deleted. */
 static wrt_error_t *has_begun(void *userdata, wrt_caller_t *caller, const wrt_val_t *args, size_t arg_count,
                               wrt_val_t *results, size_t result_count) {
     (void)caller, (void)args, (void)arg_count, (void)results, (void)result_count;
@@ -330,7 +330,7 @@ static wrt_error_t *has_begun(void *userdata, wrt_caller_t *caller, const wrt_va
     return NULL;
 }
 
-/* Another thread deletes a store at any moment of a call: in it, on its way out, and just after. */
+/* Another thread deletes a store at any moment of a call: during it, while it returns, and just after. */
 static void deleted_at_any_moment(const char *name) {
     bool forever = !strcmp(name, "loop"), allocates = !strcmp(name, "alloc");
     wrt_config_t *config = wrt_config_new();
@@ -383,7 +383,7 @@ static void deleted_at_any_moment(const char *name) {
     wrt_engine_delete(engine);
 }
 
-/* A store that is deleted by what it calls itself, and how often its finalizer and that of the callback ran. */
+/* A store that is deleted by a function that it calls itself, and the numbers of calls of its finalizer and the callback's. */
 typedef struct {
     wrt_store_t *store;
     int store_finalized, finalized, called;
@@ -393,12 +393,12 @@ typedef struct {
 static void own_store_end(void *userdata) {
     own_t *o = userdata;
     o->store_finalized++;
-    if (o->again) wrt_store_delete(o->store); /* once more: it is being deleted already */
+    if (o->again) wrt_store_delete(o->store); /* again: it is already being deleted */
 }
 
 static void own_end(void *userdata) { ((own_t *)userdata)->finalized++; }
 
-/* It is there, so far. */
+/* It still exists. */
 static void delete_own(own_t *o) {
     CHECK(o->store_finalized == 0);
     if (o->called++ == 0) wrt_store_delete(o->store);
@@ -411,7 +411,7 @@ static void deletes_as_finalizer(void *userdata) {
     delete_own(o);
 }
 
-/* Where nothing runs any more. */
+/* When no code of the store runs any more. */
 static void deletes_at_once(void *userdata) {
     own_t *o = userdata;
     o->finalized++;
@@ -440,7 +440,7 @@ static wrt_error_t *deletes_as_function(void *userdata, wrt_caller_t *caller, co
     (void)args, (void)arg_count, (void)results, (void)result_count;
     own_t *o = userdata;
     delete_own(o);
-    /* The store can still be used, until the outermost call is over. */
+    /* The store can still be used, until the outermost call returns. */
     wrt_store_t *store = wrt_caller_store(caller);
     wrt_ref_t r = i31_of(store, 4);
     int32_t n;
@@ -468,12 +468,12 @@ static void deleted_by_itself(bool again) {
     wrt_memory_t memory;
     wrt_size_limits_t one = {1, 0, 0};
     uint64_t pages;
-    /* By a function of the host. */
+    /* By a host function. */
     own_new(w.engine, &o, again);
     f = host_func(o.store, deletes_as_function, &o, own_end);
     OK(wrt_func_call(o.store, &f, NULL, 0, NULL, 0));
     CHECK(o.called == 1 && o.store_finalized == 1 && o.finalized == 2);
-    /* By the finalizer of an object: in a collection, and when the store is used next. */
+    /* By the finalizer of an object: in a collection, and when the store is next used. */
     for (int i = 0; i < 2; i++) {
         own_new(w.engine, &o, again);
         OK(wrt_externref_new(o.store, &o, deletes_as_finalizer, 0, &r));
@@ -485,7 +485,7 @@ static void deleted_by_itself(bool again) {
         OK(wrt_store_gc(o.store));
         CHECK(o.called == 1 + i && o.store_finalized == 1 && o.finalized == 1 + i);
     }
-    /* By the finalizer of one that lived to the end: it is being deleted already. */
+    /* By the finalizer of an object that lived until the end: it is already being deleted. */
     own_new(w.engine, &o, again);
     OK(wrt_externref_new(o.store, &o, deletes_as_finalizer, 0, &r));
     wrt_store_delete(o.store);
@@ -496,7 +496,7 @@ static void deleted_by_itself(bool again) {
     OK(wrt_func_release(o.store, &f));
     OK(wrt_store_gc(o.store));
     CHECK(o.called == 1 && o.store_finalized == 1 && o.finalized == 1);
-    /* By the limiter, which lets it grow, by what ends with the limiter, and when that was refused. */
+    /* By the limiter, which grants growth; by the limiter's finalizer; and by the finalizer if setting the limiter fails. */
     own_new(w.engine, &o, again);
     OK(wrt_memory_new(o.store, &one, &memory));
     OK(wrt_store_set_limiter(o.store, deletes_as_limiter, &o, own_end));
@@ -506,7 +506,7 @@ static void deleted_by_itself(bool again) {
     OK(wrt_store_set_limiter(o.store, deletes_as_limiter, &o, deletes_as_finalizer));
     OK(wrt_store_set_limiter(o.store, NULL, NULL, NULL));
     CHECK(o.called == 1 && o.store_finalized == 1 && o.finalized == 1);
-    /* By who is told of collections, of a full one and of one for an allocation of the host's. */
+    /* By the collection callback: after a full collection, and after one for an allocation of the host. */
     own_new(w.engine, &o, again);
     object(o.store, &(counts_t){0, 0});
     OK(wrt_store_set_gc_callback(o.store, deletes_as_gc_callback, &o, own_end));
@@ -519,12 +519,12 @@ static void deleted_by_itself(bool again) {
     while (!o.store_finalized) OK(wrt_array_new_default(o.store, &row, 500, &r));
     wrt_types_delete(types);
     CHECK(o.called >= 1 && o.store_finalized == 1 && o.finalized == 1);
-    /* By who takes a picture of it. */
+    /* By the callback of a snapshot. */
     own_new(w.engine, &o, again);
     object(o.store, &(counts_t){0, 0});
     OK(wrt_store_write_heap_snapshot(o.store, deletes_as_writer, &o));
     CHECK(o.called >= 1 && o.store_finalized == 1);
-    /* By the finalizer of what could not be made. */
+    /* By the finalizer of something that could not be created. */
     own_new(w.engine, &o, again);
     wrt_limits_t limits;
     wrt_limits_init(&limits);
@@ -535,7 +535,7 @@ static void deleted_by_itself(bool again) {
     world_end(&w);
 }
 
-/* One store, used by one thread after the other, in turns and from one to the next. */
+/* One store, used by several threads, in turns and handed over from one to the next. */
 typedef struct {
     world_t w;
     wrt_instance_t instance;

@@ -1,5 +1,5 @@
-/* Exceptions on their way: thrown and caught by WebAssembly and by the host, in nested calls. Each test runs plainly and with a
- * collection at every allocation, and at every other one, with a function of the host on values and on raw slots. */
+/* Exceptions thrown and caught by WebAssembly and by the host, in nested calls. Each test runs normally, with a collection at every
+ * allocation, and with one at every second allocation, with a host function on values and with one on raw slots. */
 #include "throw.h"
 
 static void caught_by_the_host(void) {
@@ -12,7 +12,7 @@ static void caught_by_the_host(void) {
     CHECK(wrt_error_frame_count(error) == 1);
     OK(wrt_error_frame(error, 0, &frame));
     CHECK(!strcmp(frame.func_name, "throw") && !strcmp(frame.module_name, "guest") && frame.module_offset != UINT32_MAX);
-    /* As often as it is asked, and after collections. */
+    /* As often as requested, and after collections. */
     wrt_ref_t a = exception_of(k.s, error);
     OK(wrt_store_gc(k.s));
     wrt_ref_t b = exception_of(k.s, error);
@@ -43,7 +43,7 @@ static void thrown_by_the_host(void) {
     end(&k);
 }
 
-/* Keeps what it throws. */
+/* Keeps the exceptions that it throws. */
 static wrt_error_t *throws_kept(void *kit, wrt_store_t *s, int32_t n, int32_t *out) {
     kit_t *k = kit;
     wrt_ref_t r, *kept = k->data;
@@ -64,14 +64,14 @@ static void the_same_object(void) {
     CHECK(same_ref(k.s, got, kept));
     wrt_error_delete(error);
     wrt_val_t v = i32_val(0), result;
-    /* What WebAssembly caught and gives as a value. */
+    /* WebAssembly caught it, and returns it as a value. */
     wrt_func_t give = func_of(k.s, &k.i, "give");
     OK(wrt_func_call(k.s, &give, &v, 1, &result, 1));
     CHECK(result.kind == WRT_EXNREF && same_ref(k.s, result.of.ref, kept));
     end(&k);
 }
 
-/* An error that was given by a call, is looked at and returned: throws the exception on. Or another one instead, or none. */
+/* Returning an error that a call returned, after inspecting it, rethrows the exception. Or another error is returned, or none. */
 static wrt_error_t *nests(void *kit, wrt_store_t *s, int32_t n, int32_t *out) {
     kit_t *k = kit;
     if (n == 0) return throws_e(k, s, 1, out);
@@ -80,7 +80,7 @@ static wrt_error_t *nests(void *kit, wrt_store_t *s, int32_t n, int32_t *out) {
     wrt_ref_t r = exception_of(s, error);
     int32_t carried = carried_number(s, r);
     switch (n % 5) {
-    case 0: /* one that was made anew of the same exception */
+    case 0: /* a new error for the same exception */
         wrt_error_delete(error);
         return wrt_error_new_exception(s, &r);
     case 1: /* the same error */
@@ -90,7 +90,7 @@ static wrt_error_t *nests(void *kit, wrt_store_t *s, int32_t n, int32_t *out) {
         wrt_error_delete(error);
         return second;
     }
-    case 3: /* caught and thrown by WebAssembly */
+    case 3: /* caught and rethrown by WebAssembly */
         wrt_error_delete(error);
         error = try_run(k, "throw", carried, out);
         CHECK(error);
@@ -116,7 +116,7 @@ static void nested(void) {
     end(&k);
 }
 
-/* At each level WebAssembly catches what comes from below, gives a number, and the host throws that. */
+/* At each level WebAssembly catches the exception from below and returns a number, and the host throws that. */
 static wrt_error_t *alternates(void *kit, wrt_store_t *s, int32_t n, int32_t *out) {
     kit_t *k = kit;
     int32_t got = 0;
@@ -138,7 +138,7 @@ static wrt_error_t *throws_foreign(void *kit, wrt_store_t *s, int32_t n, int32_t
     return throws_e(of, of->s, n, out);
 }
 
-/* One store's exception in another store: an error that nobody catches there, and an exception again where it belongs. */
+/* An exception of one store in another store: an error that cannot be caught there, and again an exception in its own store. */
 static void of_another_store(void) {
     kit_t home, abroad;
     begin(&home), begin(&abroad);
@@ -165,7 +165,7 @@ static wrt_error_t *releases_and_throws(void *kit, wrt_store_t *s, int32_t n, in
     return throws_e(kit, s, n, out);
 }
 
-/* The frames that an exception passes, and the one that catches, keep their instance. */
+/* The frames that an exception passes, and the one that catches it, keep their instances alive. */
 static void released_on_the_way(void) {
     for (int way = 0; way < 2; way++) {
         kit_t k;
@@ -201,7 +201,7 @@ static void start_functions(void) {
     end(&k);
 }
 
-/* The heap is full: a trap, which nobody catches, and no exception. */
+/* The heap is full: a trap, which cannot be caught, and not an exception. */
 static void no_room(void) {
     world_t w;
     wrt_config_t *config = wrt_config_new();
@@ -224,7 +224,7 @@ static void no_room(void) {
     int32_t got;
     for (int round = 0; round < 2; round++) {
         TRAPS(WRT_TRAP_HEAP_EXHAUSTED, call_i32(w.store, &fill, 0, 0, 0, &got));
-        /* The host is told so as well. */
+        /* The host gets the same error. */
         wrt_tag_t e = exported_tag(w.store, &i, "e");
         wrt_val_t v;
         wrt_ref_t r;
@@ -242,7 +242,7 @@ static void no_room(void) {
     world_end(&w);
 }
 
-/* A million that are caught by WebAssembly, and many by the host: nothing is left of them. */
+/* A million exceptions caught by WebAssembly, and many by the host: none of them is leaked. */
 static void churn(void) {
     kit_t k;
     begin(&k);

@@ -1,4 +1,4 @@
-/* What the tests of exceptions on their way share: a guest that throws and catches, and whose host does what a test says. */
+/* Shared by the tests that throw exceptions: a guest that throws and catches, and a host function whose action each test chooses. */
 #ifndef THROW_H
 #define THROW_H
 

@@ -1,4 +1,4 @@
-/* Recursion groups that are put together one by one: the same types as a module's, with the same rules. */
+/* Recursion groups built type by type: the same types as a module's, with the same rules. */
 #include "refs.h"
 
 static wrt_typebuilder_t *builder_of(const wrt_engine_t *engine) {
@@ -50,7 +50,7 @@ static void same_as_text(wrt_engine_t *engine) {
     wrt_type_t t;
     FAILS(WRT_ERROR_KIND_NOT_FOUND, wrt_types_find(built, TEXT("node"), &t)); /* these have no names */
     wrt_types_delete(text);
-    /* The next group begins at 0, may be empty, and may refer to types that there are. */
+    /* The next group begins at 0, can be empty, and can refer to existing types. */
     wrt_types_delete(built);
     OK(wrt_typebuilder_finish(b, &built));
     CHECK(built && wrt_types_count(built) == 0);
@@ -77,7 +77,7 @@ static void same_as_text(wrt_engine_t *engine) {
     wrt_typebuilder_delete(b);
 }
 
-/* A group that is refused, after which the builder is empty. */
+/* A group that is rejected, after which the builder is empty. */
 static void refused(wrt_typebuilder_t *b, uint8_t kind) {
     wrt_types_t *types;
     FAILS(kind, wrt_typebuilder_finish(b, &types));
@@ -93,19 +93,19 @@ static void groups_that_are_none(wrt_engine_t *engine) {
     wrt_type_t first = in_group(0, WRT_DEFINED_STRUCT, true), second = in_group(1, WRT_DEFINED_STRUCT, true),
                array = in_group(0, WRT_DEFINED_ARRAY, true);
     to = field(second, true);
-    OK(wrt_typebuilder_struct(b, &to, 1, true, NULL, NULL)); /* of a member that never comes */
+    OK(wrt_typebuilder_struct(b, &to, 1, true, NULL, NULL)); /* of a member that is never added */
     refused(b, ARGUMENT);
     to = field(array, true);
-    OK(wrt_typebuilder_struct(b, &to, 1, true, NULL, NULL)); /* a structure is no array */
+    OK(wrt_typebuilder_struct(b, &to, 1, true, NULL, NULL)); /* a structure is not an array */
     refused(b, ARGUMENT);
     OK(wrt_typebuilder_func(b, &second, 1, NULL, 0, true, NULL, NULL));
     refused(b, ARGUMENT);
-    OK(wrt_typebuilder_struct(b, &n, 1, false, &first, NULL)); /* below itself */
+    OK(wrt_typebuilder_struct(b, &n, 1, false, &first, NULL)); /* a subtype of itself */
     refused(b, ARGUMENT);
-    OK(wrt_typebuilder_struct(b, &n, 1, false, &second, NULL)); /* below a later one */
+    OK(wrt_typebuilder_struct(b, &n, 1, false, &second, NULL)); /* a subtype of a later one */
     OK(wrt_typebuilder_struct(b, &n, 1, false, NULL, NULL));
     refused(b, ARGUMENT);
-    OK(wrt_typebuilder_struct(b, &n, 1, true, NULL, NULL)); /* below a final one */
+    OK(wrt_typebuilder_struct(b, &n, 1, true, NULL, NULL)); /* a subtype of a final type */
     OK(wrt_typebuilder_struct(b, &n, 1, true, &first, NULL));
     refused(b, TYPE);
     OK(wrt_typebuilder_struct(b, &n, 1, false, NULL, NULL)); /* fewer fields */
@@ -117,14 +117,14 @@ static void groups_that_are_none(wrt_engine_t *engine) {
     OK(wrt_typebuilder_struct(b, &n, 1, false, NULL, NULL)); /* another kind */
     OK(wrt_typebuilder_array(b, &n, true, &first, NULL));
     refused(b, TYPE);
-    /* A supertype that the caller calls an array, but is a structure. */
+    /* A supertype that the caller declares as an array, but that is a structure. */
     OK(wrt_typebuilder_struct(b, &n, 1, false, NULL, NULL));
     BAD(wrt_typebuilder_struct(b, &n, 1, true, &array, NULL));
     wrt_types_t *types;
     OK(wrt_typebuilder_finish(b, &types));
     CHECK(wrt_types_count(types) == 1);
     wrt_types_delete(types);
-    /* Deep, but not too deep; wide, but not too wide. */
+    /* Deep and wide groups, at the limits and beyond. */
     for (uint32_t depth = 64; depth < 66; depth++) {
         for (uint32_t i = 0; i < depth; i++) {
             wrt_type_t above = in_group(i - (i > 0), WRT_DEFINED_STRUCT, true);
@@ -147,7 +147,7 @@ static void groups_that_are_none(wrt_engine_t *engine) {
     for (int i = 0; i < 1001; i++) values[i] = n.type;
     OK(wrt_typebuilder_func(b, values, 1001, NULL, 0, true, NULL, NULL));
     refused(b, WRT_ERROR_KIND_LIMIT);
-    /* A builder that is deleted in the middle. */
+    /* A builder that is deleted before it is finished. */
     OK(wrt_typebuilder_struct(b, many, 100, true, NULL, NULL));
     wrt_typebuilder_delete(b);
     wrt_typebuilder_delete(NULL);
@@ -196,7 +196,7 @@ static void misused(wrt_engine_t *engine) {
     BAD(wrt_typebuilder_finish(NULL, &types));
     CHECK(!types);
     BAD(wrt_typebuilder_finish(b, NULL));
-    /* Nothing of that was added. */
+    /* None of these types was added. */
     OK(wrt_typebuilder_finish(b, &types));
     CHECK(wrt_types_count(types) == 0);
     wrt_types_delete(types);
@@ -212,7 +212,7 @@ int main(void) {
     same_as_text(engine);
     groups_that_are_none(engine);
     misused(engine);
-    /* A builder keeps what it needs of its engine. */
+    /* A builder keeps what it needs of its engine alive. */
     wrt_typebuilder_t *b = builder_of(engine);
     wrt_engine_delete(engine);
     wrt_types_t *types;

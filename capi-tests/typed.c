@@ -1,5 +1,5 @@
-/* Functions, tables, globals and linkers with any types of an engine. Each test runs plainly and with a collection at every
- * allocation, and at every other one. */
+/* Functions, tables, globals and linkers with any types of an engine. Each test runs normally, with a collection at every allocation, and
+ * with one at every second allocation. */
 #include "refs.h"
 
 static const char *const TYPES = "(type $s (struct (field (mut i32)))) (type $a (array (mut i32))) (type $f (func (result i32)))";
@@ -78,9 +78,9 @@ static void functions(void) {
     arg = array(&k);
     MISMATCH(wrt_func_call(k.s, &f, &arg, 1, &result, 1));
     arg = structure(&k, 100);
-    MISMATCH(wrt_func_call(k.s, &f, &arg, 1, &result, 1)); /* the callback's fault */
+    MISMATCH(wrt_func_call(k.s, &f, &arg, 1, &result, 1)); /* an error of the callback */
     CHECK(result.kind == WRT_EMPTY);
-    /* By a linker, in WebAssembly, which has the same types. */
+    /* Through a linker, in WebAssembly, which has the same types. */
     wrt_linker_t *linker;
     wrt_instance_t i;
     int finalized = 0;
@@ -113,7 +113,7 @@ static void functions(void) {
     CHECK(finalized == 9 && EMPTY_HANDLE(f));
     wrt_functype_delete(far_type);
     wrt_functype_delete(type);
-    /* A type without defined ones serves every engine. */
+    /* A type without defined types is valid in every engine. */
     OK(wrt_functype_of(k.far.engine, &both[1], 1, &k.any, 1, &type));
     OK(wrt_func_new(k.s, type, next, &k, NULL, &f));
     wrt_functype_delete(type);

@@ -1,5 +1,5 @@
-/* Errors that hold exceptions: what they say and keep, and on which threads they end; and errors that are none. Each test runs
- * plainly and with a collection at every allocation, and at every other one. */
+/* Errors that hold exceptions: their messages, what they keep alive, and the threads that delete them; and errors that hold none. Each test
+ * runs normally, with a collection at every allocation, and with one at every second allocation. */
 #include "throw.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@ static wrt_error_t *gives_error(void *kit, wrt_store_t *s, int32_t n, int32_t *o
     }
 }
 
-/* Traps and other errors are no exceptions: nothing catches them. */
+/* Traps and other errors are not exceptions: they cannot be caught. */
 static void what_is_not_caught(void) {
     static const uint8_t kinds[] = {WRT_ERROR_KIND_TRAP, WRT_ERROR_KIND_EXIT, WRT_ERROR_KIND_HOST,
                                     WRT_ERROR_KIND_EXCEPTION, WRT_ERROR_KIND_INTERRUPTED};
@@ -34,7 +34,7 @@ static void what_is_not_caught(void) {
     end(&k);
 }
 
-/* An error that holds an exception that holds an object of the host. */
+/* An error that holds an exception that holds a host object. */
 static wrt_error_t *held_object(kit_t *k) {
     wrt_tag_t tag = tag_of_type(k->s, "(externref)");
     wrt_val_t v = ref_val(WRT_EXTERNREF, object(k->s, &k->counts));
@@ -68,7 +68,7 @@ static void errors_hold_exceptions(void) {
     CHECK(alive(k.s, &k.counts) == 1);
     deleted_elsewhere(error);
     CHECK(alive(k.s, &k.counts) == 0 && references(k.s) == 0);
-    /* Scopes have nothing to do with it. */
+    /* Scopes do not affect it. */
     OK(wrt_scope_open(k.s));
     error = held_object(&k);
     OK(wrt_scope_close(k.s));
@@ -157,7 +157,7 @@ static wrt_error_t *calls_throw(void *kit, wrt_store_t *s, int32_t n, int32_t *o
     return try_run(kit, "throw", n, out);
 }
 
-/* Frames of the throw, through a catch that does not fit, the host, and WebAssembly that throws again. */
+/* Frames of the throw, through a catch that does not match, the host, and WebAssembly that rethrows. */
 static void backtraces(void) {
     static const char *const names[] = {"throw", "call"};
     kit_t k;
@@ -165,7 +165,7 @@ static void backtraces(void) {
     k.host = calls_throw;
     int32_t got;
     wrt_frame_t frame;
-    /* A callback passes on the error of WebAssembly that it called: the frames of both activations, from the throw on. */
+    /* A callback returns the error of WebAssembly that it called: the frames of both activations, from the throw on. */
     wrt_error_t *error = try_run(&k, "call", 3, &got);
     CHECK(wrt_error_frame_count(error) == 2);
     for (size_t i = 0; i < 2; i++) {
@@ -181,7 +181,7 @@ static void backtraces(void) {
     OK(wrt_error_frame(error, 1, &frame));
     CHECK(!strcmp(frame.func_name, "catch f"));
     wrt_error_delete(error);
-    /* What is caught and thrown again: from there. */
+    /* An exception that was caught and rethrown: the frames from there. */
     error = try_run(&k, "rethrow", 3, &got);
     CHECK(wrt_error_frame_count(error) == 1);
     OK(wrt_error_frame(error, 0, &frame));

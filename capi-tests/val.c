@@ -1,4 +1,4 @@
-/* Values: bit patterns survive, unknown kinds do not. */
+/* Values: bit patterns are preserved, unknown kinds are rejected. */
 #include "test.h"
 
 static wrt_val_t through(world_t *w, uint8_t kind, uint64_t bits) {
@@ -19,7 +19,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         wrt_val_t v = through(&w, WRT_I64, patterns[i]);
         CHECK(!memcmp(&v.of, &patterns[i], 8));
-        /* Signalling NaNs among them. */
+        /* Including signaling NaNs. */
         v = through(&w, WRT_F64, patterns[i]);
         CHECK(!memcmp(&v.of, &patterns[i], 8));
         v = through(&w, WRT_F32, patterns[i]);

@@ -1,5 +1,5 @@
-/* Types as values: made, compared, asked for what they are; lists of types from text and of modules; and functions, tables,
- * globals and linkers with any types. */
+/* Types as values: creating, comparing and inspecting them; lists of types from text and from modules; and functions, tables, globals and
+ * linkers with any types. */
 #include "refs.h"
 
 static const char *const TYPES =
@@ -159,7 +159,7 @@ static void defined_types(wrt_engine_t *engine) {
     BAD(wrt_functype_result_type(NULL, 0, &t));
     BAD(wrt_functype_result_type(ft, 0, NULL));
     wrt_functype_delete(ft);
-    /* Text that is cut. */
+    /* Text that is truncated. */
     char text[9];
     size_t len;
     memset(text, 'x', sizeof text);
@@ -254,7 +254,7 @@ static void questions_misused(wrt_engine_t *engine) {
     wrt_types_delete(k.types);
 }
 
-/* Lists of types: equal types are the same, from wherever they come. */
+/* Lists of types: equal types are the same, whatever their source. */
 static void lists(wrt_engine_t *engine) {
     kit_t k = kit(engine);
     wrt_types_t *types;
@@ -303,12 +303,12 @@ static void lists(wrt_engine_t *engine) {
         CHECK(!types);
     }
     FAILS(WRT_ERROR_KIND_INVALID_MODULE, wrt_types_parse(engine, TEXT("(type $a (struct)) (type (sub $a (struct)))"), &types));
-    BAD(wrt_types_parse(engine, TEXT("(type $f (func)) (func (type $f))"), &types)); /* more than types */
+    BAD(wrt_types_parse(engine, TEXT("(type $f (func)) (func (type $f))"), &types)); /* not only types */
     BAD(wrt_types_parse(NULL, TEXT("(type (struct))"), &types));
     BAD(wrt_types_parse(engine, NULL, 3, &types));
     BAD(wrt_types_parse(engine, TEXT("(type (struct))"), NULL));
     CHECK(!types);
-    /* The list goes, the types stay. */
+    /* The list is deleted, the types stay valid. */
     wrt_types_delete(k.types);
     CHECK(has_text(&k, k.leaf, "(ref null $leaf)"));
 }

@@ -1,4 +1,4 @@
-/* WASI: what a host gives a guest, and what it gets back. What guests can do is tested in tests/wasi.rs. */
+/* WASI: what a host passes to a guest, and what it gets back. tests/wasi.rs tests what guests can do. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -28,11 +28,11 @@ static const char *const GUEST =
                         "(func (export \"clock\") (param i32) (result i32)"
                         " (call $clock_time_get (local.get 0) (i64.const 0) (i32.const 0)))"
                         "(func (export \"close\") (param i32) (result i32) (call $fd_close (local.get 0)))"
-                        /* Sleeps for so many seconds. */
+                        /* Sleeps for the given number of seconds. */
                         "(func (export \"sleep\") (param i32) (result i32)"
                         " (i64.store (i32.const 88) (i64.mul (i64.const 1000000000) (i64.extend_i32_u (local.get 0))))"
                         " (call $poll_oneoff (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 0)))"
-                        /* Opens a path of so many bytes in directory 3 to read (2) or write (64). */
+                        /* Opens a path of the given length in directory 3 to read (2) or write (64). */
                         "(func (export \"open\") (param i32 i32) (result i32)"
                         " (call $path_open (i32.const 3) (i32.const 0) (i32.const 512) (local.get 0) (i32.const 0)"
                         "  (i64.extend_i32_u (local.get 1)) (i64.const 0) (i32.const 0) (i32.const 0)))"
@@ -96,7 +96,7 @@ static int32_t write_text(guest_t *g, int32_t fd, const char *text) {
     return call(g, "write", 2, fd, (int32_t)strlen(text));
 }
 
-/* Whether the guest's data is this, of this length. */
+/* Whether the guest's data is this text. */
 static bool has_read(guest_t *g, const char *text) {
     char bytes[64] = {0};
     size_t len = strlen(text);
@@ -160,7 +160,7 @@ static void given_states_are_taken(void) {
     size_t len = 1;
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_store_wasi_output(world_of.store, 1, &bytes, &len));
     CHECK(!bytes && len == 0);
-    /* The next one takes its place, and the store's end takes the last. */
+    /* The next state replaces it, and the last one is deleted with the store. */
     for (int i = 0; i < 2; i++) {
         w = wasi();
         OK(wrt_wasi_set_stdio_callback(w, 1, (wrt_wasi_stream_callback_t)(void (*)(void))abort, &n, count_call));
@@ -209,7 +209,7 @@ static void exits(void) {
     world_end(&g.w);
 }
 
-/* A callback's data: what it gives, what it saw, and how often it was finalised. */
+/* A callback's data: its results, what it received, and how many times it was finalized. */
 typedef struct {
     wrt_store_t *store;
     int64_t gives;
@@ -265,7 +265,7 @@ static void callbacks(void) {
     CHECK(call(&g, "clock", 1, 1, 0) == 0 && word(&g, 0) == 1001);
     CHECK(call(&g, "random_get", 2, 1024, 4) == 0 && (uint32_t)word(&g, 1024) == 0x07070707);
     CHECK(in.was_closed && out.was_closed && time_of.was_closed && random_of.was_closed);
-    /* Errors: WASI's numbers, and what is none. */
+    /* Errors: WASI's numbers, and invalid ones. */
     const int64_t errors[][2] = {{-AGAIN, AGAIN}, {-77, IO}, {INT32_MIN, IO}, {-65535 - AGAIN, IO}};
     for (int i = 0; i < 4; i++) {
         in.gives = out.gives = time_of.gives = random_of.gives = errors[i][0];
@@ -294,14 +294,14 @@ static void refused_callbacks_are_finalized(void) {
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_wasi_set_random(w, NULL, &n, count_call));
     FAILS(WRT_ERROR_KIND_INVALID_ARGUMENT, wrt_wasi_set_random(NULL, random_callback, &n, count_call));
     CHECK(n == 7);
-    /* One that is replaced goes at once. */
+    /* A replaced one is finalized immediately. */
     OK(wrt_wasi_set_clock(w, clock_callback, &n, count_call));
     OK(wrt_wasi_set_clock(w, clock_callback, NULL, NULL));
     CHECK(n == 8);
     wrt_wasi_delete(w);
 }
 
-/* A callback that deletes the store it is called from: it dies when the call is over. */
+/* A callback that deletes its store: the store is deleted when the call returns. */
 static int64_t deleting(void *userdata, uint8_t *bytes, size_t len) {
     (void)bytes;
     callback_t *c = userdata;
@@ -310,7 +310,7 @@ static int64_t deleting(void *userdata, uint8_t *bytes, size_t len) {
     return (int64_t)len;
 }
 
-/* A finalizer may use the process while its clock or random source is replaced: each data is finalized once. */
+/* A finalizer can use the process while its clock or random source is replaced: each data is finalized once. */
 static wrt_wasi_t *replaced;
 static int finalized[4];
 static wrt_error_t *(*replace)(int32_t data);
@@ -433,7 +433,7 @@ static void directories(void) {
         write_file("file", "text");
         world_end(&g.w);
     }
-    /* As many as descriptors, then no more. */
+    /* As many as there are descriptors, then an error. */
     wrt_wasi_t *w = wasi();
     wrt_error_t *error = NULL;
     int count = 0;
@@ -454,7 +454,7 @@ static void inherited(void) {
     guest_t g = guest(w);
     CHECK(call(&g, "read", 2, 0, 60) == 0 && has_read(&g, "from a pipe"));
     CHECK(write_text(&g, 1, "to a file") == 0);
-    /* The guest closes its own only. */
+    /* The guest closes only its own. */
     CHECK(call(&g, "close", 1, 1, 0) == 0 && write_text(&g, 1, "x") == BADF);
     CHECK(write(1, "!", 1) == 1);
     world_end(&g.w);
@@ -487,7 +487,7 @@ static void *write_soon(void *end) {
     return NULL;
 }
 
-/* A standard input that does not block by itself is waited for, not asked again and again. */
+/* A standard input that would block is waited for, without polling. */
 static void inherited_without_blocking(void) {
     int saved = dup(0), ends[2];
     pthread_t thread;
@@ -517,7 +517,7 @@ static void *interrupt_soon(void *interrupt) {
     return NULL;
 }
 
-/* Sleeping, and reading from a pipe that stays empty, end soon after an interruption. */
+/* Sleeping, and reading from an empty pipe, end soon after an interrupt. */
 static void interrupted(void) {
     int saved = dup(0), ends[2];
     CHECK(pipe(ends) == 0 && dup2(ends[0], 0) == 0);
@@ -538,7 +538,7 @@ static void interrupted(void) {
         TRAPS(WRT_TRAP_INTERRUPTED,
               i % 2 ? try_call(&g, "read", 2, 0, 10, &none) : try_call(&g, "sleep", 1, 3600, 0, &none));
         double took = now() - start;
-        /* How soon is tested in tests/wasi/waiting.rs. */
+        /* tests/wasi/waiting.rs tests how soon. */
         CHECK(took > 0.04 && took < 2);
         if (i >= 2) pthread_join(thread, NULL);
     }
@@ -551,13 +551,13 @@ static void interrupted(void) {
     close(saved), close(ends[0]), close(ends[1]);
 }
 
-/* Errors of the host's making: a store without a state, code without a memory. */
+/* Errors of the host: a store without a state, code without a memory. */
 static void missing_parts(void) {
     world_t w = world();
     wrt_linker_t *linker;
     OK(wrt_linker_new(w.engine, &linker));
     OK(wrt_linker_define_wasi(linker));
-    OK(wrt_linker_define_wasi(linker)); /* What is defined stays. */
+    OK(wrt_linker_define_wasi(linker)); /* The definitions stay. */
     wrt_module_t *module = module_of(w.engine, "(module" IMPORT("args_sizes_get", "i32 i32") PASS2("args_sizes_get") ")");
     wrt_instance_t instance;
     int32_t got;
@@ -580,7 +580,7 @@ static int open_descriptors(void) {
 int main(void) {
     CHECK(mkdtemp(folder));
     arguments_and_environment();
-    /* The first memory that ends opens the one that the library keeps. */
+    /* The first memory that is deleted opens the file that the library keeps open. */
     int descriptors = open_descriptors();
     nothing_is_a_process();
     given_states_are_taken();

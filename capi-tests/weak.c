@@ -1,5 +1,5 @@
-/* Weak references, hashes, questions about types, conversions, references to functions, and fields of objects of the host.
- * Each test runs plainly and with a collection at every allocation, and at every other one. */
+/* Weak references, hashes, type queries, conversions, references to functions, and fields of host objects. Each test runs normally, with a
+ * collection at every allocation, and with one at every second allocation. */
 #include "refs.h"
 
 static const char *const TYPES = "(type $base (sub (struct (field i32)))) (type $derived (sub $base (struct (field i32 i64))))"
@@ -50,7 +50,7 @@ static wrt_weak_t weak_of(kit_t *k, wrt_ref_t r) {
     return weak;
 }
 
-/* Whether a weak reference leads to what the other does; it is empty if that is. */
+/* Whether a weak reference refers to the same object as the other reference, or is empty if that is. */
 static bool leads_to(kit_t *k, const wrt_weak_t *weak, wrt_ref_t to) {
     wrt_ref_t r;
     OK(wrt_weak_get(k->s, weak, &r));
@@ -76,17 +76,17 @@ static void weak_references(void) {
         STALE(wrt_weak_get(k.s, &handle, &copy));
         STALE(wrt_weak_release(k.s, &handle));
         CHECK(EMPTY_HANDLE(handle) && is_empty_ref(copy));
-        /* What it gives keeps the object. */
+        /* The reference it returns keeps the object alive. */
         OK(wrt_weak_get(k.s, &weak, &copy));
         OK(wrt_ref_release(k.s, &r[i]));
         OK(wrt_store_gc(k.s));
         CHECK(leads_to(&k, &weak, copy));
         OK(wrt_ref_release(k.s, &copy));
         OK(wrt_store_gc(k.s));
-        if (i < 3) CHECK(leads_to(&k, &weak, none)); /* an i31 never dies */
+        if (i < 3) CHECK(leads_to(&k, &weak, none)); /* an i31 is never freed */
         OK(wrt_weak_release(k.s, &weak));
     }
-    /* They do not end with scopes, but what they give does. */
+    /* Weak references do not end with scopes, but the references they return do. */
     OK(wrt_scope_open(k.s));
     wrt_ref_t object_ref = structure(&k, &k.base);
     OK(wrt_ref_escape(k.s, &object_ref));
@@ -155,7 +155,7 @@ static void hashes(void) {
             for (int j = 0; j < i && !round; j++) CHECK(hash[j] != hash[i]);
         }
     }
-    /* Equal i31s, and references to one function, are the same. */
+    /* Equal i31s, and references to the same function, are equal. */
     clone = i31_of(k.s, 6);
     OK(wrt_ref_hash(k.s, &clone, &again));
     CHECK(again == hash[6]);
@@ -175,7 +175,7 @@ static void hashes(void) {
     kit_end(&k);
 }
 
-/* What each kind of object is, and that a cast says the same as a test. */
+/* The types of each kind of object; and a cast agrees with a test. */
 static void tests_and_casts(void) {
     kit_t k = kit();
     enum { I31, BASE, DERIVED, ROW, HOST, FUNC, NOTHING, OBJECTS };

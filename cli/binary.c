@@ -1,5 +1,5 @@
-/* The outer form of a binary module: sections, functions and names, for sizes and for the places of errors. Nothing here
- * trusts the bytes; what does not parse ends the walk. */
+/* The structure of a binary module: sections, functions and names, to show sizes and the locations of errors. The bytes
+ * are not trusted: reading stops at the first byte that does not parse. */
 #include "cli.h"
 
 #include <string.h>
@@ -77,7 +77,7 @@ bool function_next(const uint8_t *bytes, const section_t *code, size_t *at, func
     return !r.bad;
 }
 
-/* Moves over a value type: one byte, or a reference with a number behind it. */
+/* Skips a value type: one byte, followed by a number if it is a reference type. */
 static void skip_type(reader_t *r) {
     uint8_t b = byte(r);
     if (b == 0x63 || b == 0x64) number(r);

@@ -1,4 +1,4 @@
-/* What a signal that ends the program leaves behind: no half a line on the terminal. */
+/* Wipes the progress line from the terminal before a signal ends the program. */
 #include "cli.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@ static void on_signal(int number) {
         ssize_t n = write(STDERR_FILENO, "\r\033[K", 4);
         (void)n;
     }
-    /* The handler was for one time: this ends the program, and its parent sees by what. */
+    /* The handler is reset by now: this ends the program, and its parent sees which signal did. */
     raise(number);
 }
 

@@ -1,4 +1,4 @@
-/* wrt compile: a module as machine code, in a file that wrt run takes. */
+/* wrt compile: compiles a module to a file of machine code that wrt run accepts. */
 #include "cli.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-/* FILE without .wasm or .wat, with .cwasm. The caller frees it. */
+/* FILE with .cwasm in place of .wasm or .wat. The caller frees it. */
 static char *default_output(const char *path) {
     size_t len = strlen(path);
     const char *dot = strrchr(path, '.');
@@ -32,7 +32,7 @@ static char *default_output(const char *path) {
     return out;
 }
 
-/* What is no plain file, such as /dev/null or standard output, is written as it is. */
+/* Writes to a destination that is not a regular file, such as /dev/null or standard output. */
 static bool write_bytes(const wrt_module_t *module, FILE *file, const char *shown) {
     uint8_t *bytes;
     size_t len;

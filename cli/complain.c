@@ -1,4 +1,4 @@
-/* What the program says to people: complaints, advice, sizes, times, names. */
+/* Text for the user: complaints, advice, sizes, times, names. */
 #include "cli.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <time.h>
 
 static void say(const char *before, const char *format, va_list args) {
-    /* What was printed so far comes first where both go to the same place. */
+    /* Keeps the order if standard output and standard error go to the same place. */
     fflush(stdout);
     fputs(before, stderr);
     vfprintf(stderr, format, args);
@@ -87,7 +87,7 @@ const char *show_time(uint64_t nanoseconds) {
     return text;
 }
 
-/* How many bytes the UTF-8 character has that begins here; 0 when none does. */
+/* The length in bytes of the UTF-8 character that begins here; 0 if none does. */
 static size_t utf8(const unsigned char *s, size_t len) {
     size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
     if (!n || n > len) return 0;
@@ -102,7 +102,7 @@ const char *show_name(const char *name, size_t len) {
     const unsigned char *s = (const unsigned char *)name;
     for (size_t i = 0; i < len;) {
         size_t n = utf8(s + i, len - i);
-        /* Also no control characters of Latin-1, which are c2 80 to c2 9f. */
+        /* The control characters of Latin-1 (c2 80 to c2 9f) are not plain either. */
         bool plain = n && s[i] >= 0x20 && s[i] != 0x7f && !(n == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0);
         if (used + 8 >= size) {
             memcpy(text + used, "...", 3);

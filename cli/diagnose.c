@@ -1,11 +1,11 @@
-/* Errors of modules, with the place they are about, and of guests, with where they were. */
+/* Explains errors of modules, with their location, and errors of guests, with the backtrace. */
 #include "cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The message without the places at its ends, which are shown in another way: "2:12: ... (at offset 0x1a)", each where it is known.
- * Gives its length, and moves the message to its beginning. */
+/* Strips the locations from both ends of a message such as "2:12: ... (at offset 0x1a)"; they are shown separately, and either can be
+ * missing. Moves `*message` to the start of the text, and returns the text's length. */
 static size_t bare_length(const char **message, unsigned *line, unsigned *column) {
     int start = 0;
     if (sscanf(*message, "%u:%u: %n", line, column, &start) == 2 && start)
@@ -18,7 +18,7 @@ static size_t bare_length(const char **message, unsigned *line, unsigned *column
     return len;
 }
 
-/* A line of the text with a mark below the column (both from 1 on). The column counts characters. */
+/* Shows a line of the text with a mark below the column. Both count from 1, and columns are characters. */
 static void show_line(const input_t *input, unsigned line, unsigned column) {
     const char *s = (const char *)input->bytes, *end = s + input->size;
     for (unsigned i = 1; i < line && s < end; i++) {
@@ -36,7 +36,7 @@ static void show_line(const input_t *input, unsigned line, unsigned column) {
     fprintf(stderr, "%s\n      | %*s\n", shown < len ? " ..." : "", (int)column, "^");
 }
 
-/* The bytes around a place, marked. */
+/* Shows the bytes around an offset, and marks the one at the offset. */
 static void show_bytes(const input_t *input, uint64_t offset) {
     if (offset >= input->size) {
         advise("the file ends at byte 0x%zx", input->size);
@@ -48,7 +48,7 @@ static void show_bytes(const input_t *input, uint64_t offset) {
     fprintf(stderr, "\n         | %*s\n", (int)(3 * (offset - from) + 2), "^^");
 }
 
-/* What to do, by what the message is about. */
+/* What to do, by a part of the message. */
 static const struct { const char *part, *advice; } ADVICE[] = {
     {"needs shared memories", "threads of the guest's are not supported yet: build without threads"},
     {"needs legacy-exceptions", "build with the exceptions of WebAssembly 3.0, or translate it by wasm-opt --translate-to-exnref"},
@@ -106,7 +106,7 @@ static void show_frame(size_t i, const wrt_frame_t *f) {
     advise("%3zu: %s%s%s%s", i, module, *module ? "!" : "", name, at);
 }
 
-/* The backtrace, innermost first. Of frames that repeat one stands for all, and of many both ends. */
+/* Shows the backtrace, innermost frame first. Repeated frames are shown once, and of a long backtrace only both ends. */
 static void show_frames(const wrt_error_t *error) {
     size_t count = wrt_error_frame_count(error), same = 0, shown = 0;
     wrt_frame_t f, before = {0};
@@ -136,7 +136,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout) {
     const char *message = wrt_error_message(error, NULL);
     if (wrt_error_exit_status(error, &exit_status)) {
         status = exit_status & 0xff;
-        /* A system takes eight bits of it; what is no success must not become one. */
+        /* The system keeps only eight bits of a status. A failure must not become a success. */
         if (!status && exit_status) status = STATUS_FAILED;
     } else if (kind == WRT_ERROR_KIND_INTERRUPTED && timeout) {
         complain("stopped after %s (--timeout)", show_time(timeout));
@@ -147,7 +147,7 @@ int explain_guest_error(wrt_error_t *error, uint64_t timeout) {
         show_frames(error);
         if (wrt_error_trap_code(error) == WRT_TRAP_STACK_OVERFLOW)
             advise("endless recursion, or it needs more stack: --max-stack");
-        /* C's own stack is in memory, and grows down to where there is none. */
+        /* A C program's stack is in its linear memory, and leaves it when it grows down below address 0. */
         if (wrt_error_trap_code(error) == WRT_TRAP_MEMORY_OUT_OF_BOUNDS && wrt_error_frame_count(error) > 50)
             advise("perhaps endless recursion, or C's stack is too small: link with -Wl,-z,stack-size=BYTES");
         if (wrt_error_trap_code(error) == WRT_TRAP_HEAP_EXHAUSTED) advise("it may need more: --max-heap");

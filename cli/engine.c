@@ -1,13 +1,13 @@
-/* Engines and modules as the commands want them. */
+/* Creates engines and modules for the commands. */
 #include "features.h"
 
 #include <string.h>
 #include <sys/resource.h>
 
-/* What a cache may take; what was not used for the longest time goes. */
+/* The size limit of a cache. The least recently used files are removed first. */
 enum { MAX_CACHE_BYTES = 1 << 30 };
 
-/* Where address space is limited (ulimit -v), heaps do not set gigabytes aside, nor do memories if they may move. */
+/* If address space is limited (ulimit -v), heaps do not reserve gigabytes of it, and neither do memories that may move. */
 static bool fit_address_space(wrt_config_t *config, bool may_move) {
     static const rlim_t PLENTY = (rlim_t)64 << 30;
     struct rlimit limit;
@@ -43,7 +43,7 @@ wrt_error_t *load_module(wrt_engine_t *engine, const input_t *input, wrt_module_
 }
 
 bool is_other_setting(const wrt_error_t *error) {
-    /* The library names the settings that differ. */
+    /* The message names the settings that differ. */
     return wrt_error_kind(error) == WRT_ERROR_KIND_UNSUPPORTED && strstr(wrt_error_message(error, NULL), "set_interruption");
 }
 

@@ -9,11 +9,11 @@ typedef struct {
     bool on;
 } setting_t;
 
-/* Those of the command line, in its order: the last one counts. */
+/* The settings from the command line, in order. The last one for a feature counts. */
 static setting_t *settings;
 static size_t setting_count;
 
-/* The name that was probably meant; NULL when none is close. */
+/* The name that was probably meant; NULL if none is close. */
 static const char *meant(const char *name) {
     size_t count = wrt_feature_count();
     const char **names = calloc(count + 1, sizeof *names), *found = NULL;

@@ -1,10 +1,10 @@
-/* What the command line says about features, for engine.c. */
+/* Feature settings of the command line, for engine.c. */
 #ifndef FEATURES_H
 #define FEATURES_H
 
 #include "cli.h"
 
-/* The features of the command line, or all. False after a complaint. */
+/* Applies the command line's feature settings, or turns all features on. Returns false after a complaint. */
 bool apply_features(wrt_config_t *config, bool all);
 
 #endif

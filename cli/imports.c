@@ -1,12 +1,12 @@
-/* Imports that nobody gives: which, and who usually does. */
+/* Imports that neither this program nor a preloaded module provides: which they are, and who usually provides them. */
 #include "cli.h"
 
 #include <string.h>
 
 enum { SHOWN = 8 };
 
-/* By the module's name and, where it is not NULL, the import's: the first row that fits. A name that ends in * is a
- * beginning. */
+/* The first row that fits counts. A row fits by the module's name and, if it is not NULL, the import's name. A name that ends in * is a
+ * prefix. */
 static const struct { const char *module, *name, *advice; } USUAL[] = {
     {"wasi_unstable", NULL, "WASI's preview 0 of 2019: build with a newer toolchain, for preview 1"},
     {"wasi:*", NULL, "WASI 0.2, for components: build for preview 1, such as wasm32-wasip1"},
@@ -42,7 +42,7 @@ static bool fits(const char *pattern, const char *name) {
 }
 
 static const char *usual(const wrt_import_t *import) {
-    /* Nobody's names have NULs inside. */
+    /* No name in the table contains a NUL. */
     if (strlen(import->module) != import->module_len || strlen(import->name) != import->name_len) return NULL;
     for (size_t i = 0; i < COUNT(USUAL); i++)
         if (fits(USUAL[i].module, import->module) && (!USUAL[i].name || fits(USUAL[i].name, import->name)))
@@ -73,7 +73,7 @@ bool imports_can_be_met(const wrt_module_t *module, const char *shown, const cha
         advise("%s.%s: %s", show_name(import.module, import.module_len), show_name(import.name, import.name_len),
                wrt_externtype_text(import.type, NULL));
         const char *advice = usual(&import);
-        /* Once for those that follow each other. */
+        /* Consecutive imports with the same advice show it once. */
         if (advice && advice != last) advise("  %s", advice);
         last = advice;
     }

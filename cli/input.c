@@ -1,4 +1,4 @@
-/* Reads what is to be run and tells what it is by its first bytes: names of files mean nothing. */
+/* Reads an input file and determines its kind by its first bytes, never by its name. */
 #include "cli.h"
 
 #include <errno.h>
@@ -10,13 +10,13 @@
 
 static bool is_saved(const uint8_t *s, size_t len) { return len >= 7 && !memcmp(s, "\0wrtmod", 7); }
 
-/* What is no module at all is taken for text: the library says what it is instead. */
+/* Anything unknown is treated as text: the library then reports what it is instead. */
 static input_kind_t kind_of(const input_t *in) {
     if (in->kind == INPUT_SAVED || is_saved(in->bytes, in->size)) return INPUT_SAVED;
     return in->size >= 4 && !memcmp(in->bytes, "\0asm", 4) ? INPUT_BINARY : INPUT_TEXT;
 }
 
-/* All that can be read from a file, pipe or terminal. */
+/* Reads a file, pipe or terminal to its end. */
 static bool read_all(int fd, input_t *in, size_t expected) {
     size_t room = expected + 1 > 4096 ? expected + 1 : 4096;
     in->bytes = malloc(room);
@@ -38,7 +38,7 @@ static bool read_all(int fd, input_t *in, size_t expected) {
     return false;
 }
 
-/* A compiled module is left in its file. */
+/* A compiled module is not read: the library maps its file. */
 static bool read_file(int fd, input_t *in, size_t size) {
     uint8_t first[8];
     ssize_t n = pread(fd, first, sizeof first, 0);

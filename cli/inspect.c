@@ -1,4 +1,4 @@
-/* wrt inspect: what a module is made of, what it wants and what it gives. */
+/* wrt inspect: shows a module's contents, imports and exports. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -89,9 +89,9 @@ static void show_types(const wrt_engine_t *engine, const wrt_module_t *module) {
         wrt_type_t type, super;
         bool is_final = true;
         if (failed(wrt_types_get(types, i, &type), "type")) break;
-        /* The name is within "(ref null $name)". */
+        /* The text is "(ref null $name)". */
         const char *text = show_type(engine, &type), *name = strchr(text, '$');
-        /* Those without a name have a made-up one, which no function's type needs. */
+        /* Types without a name get a generated one. It is not shown for function types. */
         if (name && !strncmp(name, "$func", 5) && type.kind == WRT_DEFINED_FUNC) name = NULL;
         printf("  %-7zu %.*s%s", i, name ? (int)strcspn(name, ")") : 0, name ? name : "", name ? "  " : "");
         show_defined(engine, &type);
@@ -138,12 +138,12 @@ static int inspect(const char *path, bool all) {
         [INPUT_BINARY] = "a module", [INPUT_TEXT] = "a module as text", [INPUT_SAVED] = "a compiled module"};
     input_t input;
     if (!input_read(path, &input)) return STATUS_FAILED;
-    /* Nothing is to run: it is enough that the module is valid. */
+    /* Lazy: nothing runs, so the module only has to be valid. */
     engine_options_t options = {.lazy = true, .threads = 1, .all_features = true};
     wrt_engine_t *engine = make_engine(&options);
     wrt_module_t *module = NULL;
     if (engine && input.kind == INPUT_SAVED) {
-        /* One that can be interrupted needs an engine that can. */
+        /* A module saved with interruption needs an engine with interruption. */
         wrt_error_delete(load_module(engine, &input, &module));
         options.interruption = true;
         if (!module) wrt_engine_delete(engine), engine = make_engine(&options);

@@ -1,4 +1,4 @@
-/* What is called of a guest: its _start, or the function that was named, with arguments by its type. */
+/* Calls the guest: its _start, or the function named by --invoke, with arguments parsed by the function's type. */
 #include "run.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ static bool exports_func(const wrt_module_t *module, const char *name, wrt_expor
     return !error && wrt_externtype_kind(out->type) == WRT_EXTERN_FUNC;
 }
 
-/* The exported functions, for who named none or another one. Gives how many. */
+/* Lists the exported functions, for a user who named no function or a wrong one. Returns their number. */
 static size_t list_functions(const wrt_module_t *module, bool print) {
     size_t functions = 0;
     for (size_t i = 0; i < wrt_module_export_count(module); i++) {
@@ -41,7 +41,7 @@ static const char *closest_function(const wrt_module_t *module, const char *name
     return found;
 }
 
-/* Whether instantiating does something by itself. Text is searched for the word only: a miss is an advice too many. */
+/* Whether the module has a start function. In text this only searches for the word; a miss costs only a superfluous hint. */
 static bool has_start(const input_t *input) {
     section_t s;
     size_t at = 0;
@@ -90,7 +90,7 @@ static int call(guest_t *g, const char *name, const wrt_val_t *args, size_t coun
     return error ? explain_guest_error(error, g->options->timeout) : STATUS_OK;
 }
 
-/* A program's entry. Some compilers let it return something, which says nothing about how the program ended. */
+/* Calls a program's entry point. Some compilers let it return values; these say nothing about how the program ended. */
 static int call_start(guest_t *g, const wrt_functype_t *type) {
     size_t count = wrt_functype_result_count(type);
     wrt_val_t *results = calloc(count + 1, sizeof *results);
@@ -133,7 +133,7 @@ int call_entry(guest_t *g) {
     wrt_export_t e;
     if (!g->options->invoke)
         return exports_func(g->module, "_start", &e) ? call_start(g, wrt_externtype_func(e.type)) : STATUS_OK;
-    /* A library made with WASI sets itself up here. */
+    /* A WASI library initializes itself here. */
     int status = STATUS_OK;
     if (strcmp(g->options->invoke, "_initialize") && exports_func(g->module, "_initialize", &e))
         status = call(g, "_initialize", NULL, 0, NULL, 0);

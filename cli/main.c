@@ -81,7 +81,7 @@ static int dispatch(int argc, char **argv) {
     }
     const command_t *command = find(word);
     if (command) return command->run(command, argc - 2, argv + 2);
-    /* A file alone is run: so the system's binfmt_misc can call us with it. */
+    /* A file name in place of a command is run, so that the system's binfmt_misc can start modules with this program. */
     if (!strcmp(word, "-") || !access(word, F_OK)) return command_run.run(&command_run, argc - 1, argv + 1);
     return unknown(word);
 }

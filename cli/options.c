@@ -1,11 +1,11 @@
-/* The command line: options from a table, their values, and what was probably meant. */
+/* The command line: options from a table, their values, and suggestions for misspelled names. */
 #include "cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How many letters must change, come or go to make `b` of `a`; two neighbours that are swapped count once. */
+/* The edit distance from `a` to `b`: letters inserted, deleted or replaced, and swapped neighbors count once. */
 static size_t distance(const char *a, const char *b) {
     size_t rows[3][32] = {{0}}, la = strlen(a), lb = strlen(b);
     if (la > 30 || lb > 30) return 99;
@@ -31,7 +31,7 @@ const char *closest(const char *word, const char *const *first, size_t count, si
     for (size_t i = 0; i < count; i++) {
         const char *name = *(const char *const *)((const char *)first + i * stride);
         size_t d = distance(word, name);
-        /* A beginning, or a part after a dash, is as good as a small slip. */
+        /* A part of the name, such as its beginning, is as close as one wrong letter. */
         if (len >= 3 && strstr(name, word) && d > 1) d = 1;
         if (d < best) best = d, found = name;
     }
@@ -115,7 +115,7 @@ int option_next(parser_t *p) {
     return short_option(p);
 }
 
-/* A number and what stands behind it. */
+/* A number, and the text after it. */
 static bool number(const char *text, double *out, const char **rest) {
     char *end;
     if (text[0] < '0' || text[0] > '9') return false;

@@ -1,4 +1,4 @@
-/* --preload NAME=FILE: modules whose exports others import. Each sees those before it. */
+/* --preload NAME=FILE: modules whose exports other modules import. Each can import from those before it. */
 #include "run.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Values as text: numbers so that they can be given back, references as what they lead to. */
+/* Values as text: numbers in a form that can be passed as arguments again, references as the objects they refer to. */
 #include "cli.h"
 
 #include <math.h>
@@ -62,7 +62,7 @@ typedef struct {
 
 static void print_at(const printer_t *p, const wrt_val_t *value, int depth);
 
-/* Prints what a call gave, or that it could not be had. */
+/* Prints a value that a library call returned, or "?" if the call failed. */
 static void print_item(const printer_t *p, wrt_error_t *error, wrt_val_t *value, int depth) {
     if (error)
         fputs(" ?", p->out);
@@ -71,11 +71,11 @@ static void print_item(const printer_t *p, wrt_error_t *error, wrt_val_t *value,
     wrt_error_delete(error);
 }
 
-/* A structure or an array, with its fields or its first elements. */
+/* Prints a structure or an array, with its first fields or elements. */
 static void print_object(const printer_t *p, const wrt_ref_t *ref, wrt_type_t *type, int depth) {
     uint32_t count = 0;
     bool is_array = type->kind == WRT_DEFINED_ARRAY;
-    /* "(ref null $point)" without what is the same for all. */
+    /* The text is "(ref null $point)"; only the name is shown. */
     const char *name = strrchr(show_type(p->engine, type), ' ');
     char shown[200];
     snprintf(shown, sizeof shown, "%.*s", name ? (int)strcspn(name, ")") : 0, name ? name : "");
@@ -95,7 +95,7 @@ static void print_object(const printer_t *p, const wrt_ref_t *ref, wrt_type_t *t
     fputc(')', p->out);
 }
 
-/* An exception, with what it carries. */
+/* Prints an exception, with its values. */
 static void print_exception(const printer_t *p, const wrt_ref_t *ref, int depth) {
     uint32_t count = 0;
     wrt_error_delete(wrt_exception_value_count(p->store, ref, &count));
@@ -133,7 +133,7 @@ static void print_reference(const printer_t *p, const wrt_val_t *value, int dept
     } else if (type.kind == WRT_EXNREF) {
         print_exception(p, ref, depth);
     } else {
-        /* Objects of the host are made by parse_value alone. */
+        /* parse_value alone creates host objects, and these are strings. */
         error = wrt_externref_userdata(p->store, ref, &text);
         const char *shown = !error && text ? show_name(text, strlen(text)) : "(object of the host)";
         fputs(shown, p->out);

@@ -1,5 +1,5 @@
-/* A line on the terminal while compilation takes long. A thread of its own draws it: the library's call returns when all
- * is done. */
+/* Shows a line on the terminal during a long compilation. A separate thread draws it, since the library's call returns only
+ * when the compilation is complete. */
 #include "cli.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* wrt run: makes a guest, lets it run, and ends as it does. */
+/* wrt run: creates a guest, runs it, and exits with its status. */
 #include "run.h"
 
 #include <pthread.h>
@@ -37,7 +37,7 @@ static const option_t OPTIONS[] = {
 
 static void add(words_t *list, const char *word) { list->words[list->count++] = word; }
 
-/* Where programs of a user keep what they can do without. NULL where that is not known. */
+/* The user's directory for caches. NULL if it is not known. */
 static const char *default_cache(void) {
     static char path[4096];
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -48,7 +48,7 @@ static const char *default_cache(void) {
     return *path ? path : NULL;
 }
 
-/* One option. STATUS_OK to go on. */
+/* Handles one option. Returns STATUS_OK if it is valid. */
 static int take(run_options_t *o, int option, const char *value) {
     uint64_t n = 0;
     bool ok = true;
@@ -120,11 +120,11 @@ static bool start_clock(guest_t *g) {
     return true;
 }
 
-/* A saved module runs only under the settings that it was saved under: it says itself whether it can be interrupted. */
+/* A saved module needs an engine with the settings it was saved with. Whether it is interruptible is found by trying. */
 static bool make_code(guest_t *g) {
     engine_options_t options = g->options->engine;
     options.interruption = g->options->timeout != 0;
-    /* Only what is compiled as a whole can be kept. */
+    /* The cache holds only modules that were compiled completely. */
     if (options.cache) options.lazy = false;
     options.may_move = g->input.kind != INPUT_SAVED;
     g->engine = make_engine(&options);
@@ -195,13 +195,13 @@ static void *on_thread(void *userdata) {
     return NULL;
 }
 
-/* The guest runs on a thread that has the stack it is promised, whatever this program's own is. */
+/* Runs the guest on a thread with the stack that --max-stack promises, whatever the size of this thread's stack. */
 static int run_on_own_stack(guest_t *g) {
     threaded_t t = {g, STATUS_FAILED};
     pthread_attr_t attributes;
     pthread_t thread;
     pthread_attr_init(&attributes);
-    /* The library's own functions and signal handlers need some as well. */
+    /* The library's own functions and signal handlers need stack as well. */
     int why = pthread_attr_setstacksize(&attributes, g->options->engine.max_stack + (1 << 20));
     if (!why) why = pthread_create(&thread, &attributes, on_thread, &t);
     pthread_attr_destroy(&attributes);
@@ -213,7 +213,7 @@ static int run_on_own_stack(guest_t *g) {
 }
 
 static int run(const command_t *command, int argc, char **argv) {
-    /* No list is longer than the command line. */
+    /* None of the three lists is longer than the command line. */
     const char **words = calloc((size_t)argc * 3 + 1, sizeof *words);
     if (!words) return STATUS_FAILED;
     static run_options_t o;
@@ -233,11 +233,11 @@ static int run(const command_t *command, int argc, char **argv) {
     if (!status && option == OPTION_BAD) status = STATUS_USAGE;
     if (!status && option == OPTION_END) status = bad_usage(command, "no file to run");
     if (!status) {
-        /* What follows the file is the guest's, whatever it looks like. */
+        /* Everything after the file is passed to the guest, even if it looks like an option. */
         o.file = parser.value;
         o.args = argv + parser.at;
         o.arg_count = (size_t)(argc - parser.at);
-        /* Nothing is deleted at the end: that would wait for functions that compile in the background. */
+        /* The guest is not deleted at the end: exiting is faster than freeing. */
         static guest_t guest;
         guest.options = &o;
         status = run_on_own_stack(&guest);

@@ -1,4 +1,4 @@
-/* What `wrt run` was asked to do, for its files. */
+/* Declarations shared by the files of `wrt run`. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -16,11 +16,11 @@ typedef struct {
     const char *invoke, *argv0;
     words_t dirs, envs, preloads;
     bool inherit_env, time;
-    uint64_t timeout, max_memory, max_heap; /* 0: none */
+    uint64_t timeout, max_memory, max_heap; /* 0: no limit */
     engine_options_t engine;
 } run_options_t;
 
-/* A guest and all that it lives in. */
+/* A guest, and all library objects it needs. */
 typedef struct {
     const run_options_t *options;
     input_t input;
@@ -32,21 +32,21 @@ typedef struct {
     uint64_t compile_time, start_time, run_time;
 } guest_t;
 
-/* wasi.c: gives the store what a WASI program sees, and the linker its functions. False after a complaint. */
+/* wasi.c: sets up WASI in the store, and defines its functions in the linker. Returns false after a complaint. */
 bool give_wasi(guest_t *guest);
-/* Whether a word is of the form HOST[::GUEST][:ro]. */
+/* Whether a word has the form HOST[::GUEST][:ro]. */
 bool is_dir_word(const char *word);
-/* After a guest that failed: whether it was told of a file that it had no directory for. */
+/* After a guest failed: if an argument names a file outside of the guest's directories, says which --dir it needs. */
 void hint_about_files(const guest_t *guest);
 
-/* invoke.c: whether there is something to call; complains if not. */
+/* invoke.c: checks that the module has a function to call. Returns false after a complaint. */
 bool check_entry(const guest_t *guest);
-/* Calls it; gives the status to end with. */
+/* Calls the function. Returns the exit status. */
 int call_entry(guest_t *guest);
 
-/* preload.c: instances whose exports the guest imports. */
+/* preload.c: creates the instances whose exports the guest imports. Returns false after a complaint. */
 bool preload(guest_t *guest);
-/* "NAME=FILE": the length of the name; 0 when it is not of that form. */
+/* Returns the length of the name in "NAME=FILE"; 0 if the word does not have that form. */
 size_t preload_name_length(const char *word);
 
 #endif

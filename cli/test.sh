@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: test.sh DIST
-# The command-line program as people use it and misuse it: built once more under AddressSanitizer and UBSan, then every case with
-# both. Ends with "N passed, M failed".
+# Tests the command-line program, used correctly and incorrectly. Every case runs with the program in DIST and with one that is built
+# here under AddressSanitizer and UBSan. Ends with "N passed, M failed".
 set -u
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ rm -rf "$work" && mkdir -p "$work/asan"
 work=$(cd "$work" && pwd)
 ln -s "$dist/lib" "$work/asan/lib"
 bash ../scripts/build-cli.sh "$dist" "$work/asan/bin/wrt" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all || exit 1
-# Faults of machine code are the library's to handle. Nothing is deleted at the end of a run, but all of it can be reached.
+# The library handles faults of machine code. Nothing is deleted at the end of a run, but it all stays reachable, so it is no leak.
 export ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:handle_segv=0:handle_sigill=0:handle_sigfpe=0:exitcode=99
 g=$here/guests
 passed=0 failed=0 label=
@@ -22,15 +22,15 @@ fail() {
   sed 's/^/    /' out.txt | head -n 20
 }
 
-# check STATUS PATTERN [ARG...]: wrt with these arguments ends with this status (or one of them: "63|76"), and what it prints (both streams) has the
-# pattern, an extended regular expression; lines are separated by "|". "!PATTERN": has it not.
+# check STATUS PATTERN [ARG...]: wrt with these arguments exits with this status (or one of several: "63|76"), and its output (both streams)
+# matches the pattern, an extended regular expression. Lines are separated by "|". "!PATTERN": the output does not match.
 check() {
   local status=$1 pattern=$2 got=0 all
   shift 2
   timeout 60 wrt "$@" >out.txt 2>&1 </dev/null || got=$?
   verdict "$status" "$got" "$pattern" "wrt $*"
 }
-# piped INPUT STATUS PATTERN [ARG...]: the same with a file as standard input.
+# piped INPUT STATUS PATTERN [ARG...]: the same, with a file as standard input.
 piped() {
   local input=$1 status=$2 pattern=$3 got=0
   shift 3
@@ -50,7 +50,7 @@ verdict() { # expected status, status, pattern, name
     passed=$((passed + 1))
   fi
 }
-# holds NAME COMMAND...: a command that succeeds.
+# holds NAME COMMAND...: passes if the command succeeds.
 holds() {
   local name=$1
   shift
@@ -162,7 +162,7 @@ features() {
   check 0 'tail.cwasm: valid' validate tail.cwasm
 }
 
-# Everything in a few bytes changed or cut off: an error or not, but never a crash.
+# Files with a byte changed, or cut short: an error, never a crash.
 broken_bytes() {
   local i size
   wrt compile "$g/values.wat" -o v.cwasm
@@ -263,14 +263,14 @@ wasi() {
   X=7 check 0 '!X=7' run --inherit-env --env X=8 "$w" v
   check 0 '^$' run "$w" v
   check 7 '^$' run "$w" e 7
-  # The system has eight bits of it only; what is no success must not become one.
+  # The system keeps only eight bits of a status. A failure must not become a success.
   check 255 '^$' run exit-1.wat
   check 1 '^$' run exit256.wat
   check 134 'trap: unreachable\|    0: wasi!_start at byte 0x' run "$w" t
   piped stdin.txt 0 '^data\|$' run "$w" i
   piped answer.wat 0 '^42\|$' run -i f -
   piped empty.wasm 1 '<stdin>: malformed: there are no bytes' run -
-  # Files: only below what was given.
+  # Files: only in the directories that the guest has.
   check 0 '^content\|$' run --dir dir "$w" c file.txt
   check 0 '^content\|$' run -d dir::/data "$w" c file.txt
   check 0 '^content\|$' run -ddir::/data:ro "$w" c file.txt
@@ -310,7 +310,7 @@ limits() {
   check 124 'stopped after 300 ms.*wasi!sleep' run -t 300ms "$w" s
   check 124 'stopped after' run --no-lazy -t 0.2s -i forever "$v"
   check 0 '^3\|$' run -t 1m -i add "$v" 1 2
-  # A pipe that nobody reads, and one that nobody writes.
+  # A pipe that no process writes to, and one that no process reads from.
   sleep 3 | timeout 20 wrt run -t 0.2 "$w" i >out.txt 2>&1
   verdict 124 "${PIPESTATUS[1]}" 'wasi!read' 'reading a silent pipe'
   { timeout 20 wrt run -t 0.2 "$w" y 2>err.txt; echo $? >status.txt; } | sleep 3
@@ -333,7 +333,7 @@ limits() {
   check 2 'not a number above 0' run --threads 0 "$w"
 }
 
-# Not under a sanitizer, which takes terabytes itself.
+# Not under a sanitizer, which itself needs terabytes of address space.
 little_address_space() {
   local v=$g/values.wat
   (
@@ -427,7 +427,7 @@ pipes() {
   for signal in INT TERM HUP; do
     python3 - $signal "$g/wasi.wat" >out.txt 2>&1 <<'P'
 import signal, subprocess, sys, time
-which = getattr(signal, "SIG" + sys.argv[1])  # may be ignored here, as under nohup
+which = getattr(signal, "SIG" + sys.argv[1])  # can be ignored here, for example under nohup
 p = subprocess.Popen(["wrt", "run", sys.argv[2], "s"], preexec_fn=lambda: signal.signal(which, signal.SIG_DFL))
 time.sleep(0.5)
 p.send_signal(getattr(signal, "SIG" + sys.argv[1]))
@@ -437,13 +437,13 @@ P
   done
 }
 
-# terminal INPUT COMMAND...: runs a command on a terminal of its own, writes INPUT to it, and prints what came.
+# terminal INPUT COMMAND...: runs a command on a new terminal, writes INPUT to it, and prints its output and status.
 terminal() {
   python3 - "$@" <<'P'
 import os, pty, signal, sys, time
 pid, fd = pty.fork()
 if pid == 0:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored if the tests run in the background
     os.execvp(sys.argv[2], sys.argv[2:])
 sent = not sys.argv[1]
 out = b""
@@ -464,7 +464,7 @@ P
 }
 
 on_a_terminal() {
-  # A module that takes longer than a second: many functions, long but simple.
+  # A module that takes longer than a second to compile: many functions, long but simple.
   python3 - >slow.wat <<'P'
 print("(module")
 body = "".join("(local.set 0 (i64.add (i64.mul (local.get 0) (i64.const %d)) (i64.rotl (local.get 0) (i64.const %d))))" % (i, i % 63) for i in range(1500))
@@ -475,7 +475,7 @@ P
   terminal '' wrt run --no-lazy --threads 1 -i f0 slow.wat 1 >out.txt 2>&1
   verdict 0 $? 'compiling slow.wat: [0-9]+% of [0-9.]+ .B, [0-9.]+ s.*\[K-?[0-9]+.*status 0' 'progress on a terminal'
   check 0 '!compiling' run --no-lazy --threads 1 -i f0 slow.wat 1
-  # Ctrl-C while it compiles: the line is wiped, and the signal is what ends the program.
+  # Ctrl-C during the compilation: the line is wiped, and the signal ends the program.
   terminal $'\003' wrt compile --threads 1 slow.wat -o slow.cwasm >out.txt 2>&1
   verdict 0 $? '%.*\[K.*status 2$|%.*\[K.*status 2\|' 'Ctrl-C while it compiles'
   holds 'Ctrl-C leaves no file' bash -c '! ls slow.cwasm*'

@@ -1,4 +1,4 @@
-/* wrt validate: whether files are modules that this library takes. */
+/* wrt validate: checks whether files are modules that this library accepts. */
 #include "cli.h"
 
 enum { QUIET, FEATURE, NO_FEATURE, HELP };
@@ -11,7 +11,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-/* Saved modules are valid if they would be loaded, by an engine of one setting or the other. */
+/* A saved module is valid if an engine loads it, with interruption or without. */
 static bool validate_saved(const input_t *input) {
     wrt_error_t *error = NULL;
     for (int interruption = 0; interruption < 2; interruption++) {
@@ -50,7 +50,7 @@ static int run(const command_t *command, int argc, char **argv) {
     parser_t parser = {.command = command, .argc = argc, .argv = argv};
     int option, files = 0;
     bool quiet = false;
-    /* Options count wherever they stand: they are all looked at before the first file. */
+    /* Options apply to all files, wherever they are: they are all parsed before the first file is checked. */
     while ((option = option_next(&parser)) != OPTION_END) {
         if (option == OPTION_BAD) return STATUS_USAGE;
         if (option == OPTION_OPERAND) files++;

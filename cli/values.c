@@ -1,4 +1,4 @@
-/* Values from the words of a command line. */
+/* Parses the words of a command line as values. */
 #include "cli.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@ static bool integer(const char *text, unsigned bits, uint64_t *out) {
     const char *digits = text + (*text == '-' || *text == '+');
     bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
     char *end;
-    /* strtoull would take blanks and a second sign. */
+    /* strtoull would accept blanks and a second sign. */
     if (!strspn(digits + (hex ? 2 : 0), hex ? "0123456789abcdefABCDEF" : "0123456789")) return false;
     errno = 0;
     unsigned long long n = strtoull(digits, &end, hex ? 16 : 10);
@@ -21,7 +21,7 @@ static bool integer(const char *text, unsigned bits, uint64_t *out) {
     return true;
 }
 
-/* The part of a NaN behind "nan:"; 0 when there is none. */
+/* The payload of a NaN, the number after "nan:"; 0 if there is none. */
 static uint64_t payload(const char *text, uint64_t most) {
     const char *at = strstr(text, "nan:0x");
     uint64_t bits;
@@ -81,7 +81,7 @@ static bool vector(const char *text, uint8_t out[16]) {
     return true;
 }
 
-/* What a value can be given as. */
+/* What a value of this kind can be written as. */
 static const char *value_hint(uint8_t kind) {
     switch (kind) {
     case WRT_I32: return "a whole number from -2147483648 to 4294967295, or 0x...";
@@ -99,7 +99,7 @@ static const char *value_hint(uint8_t kind) {
     }
 }
 
-/* A function by the name of its export. */
+/* Finds a function by its export name. */
 static bool function(wrt_store_t *store, const wrt_instance_t *instance, const char *text, wrt_val_t *out) {
     out->kind = WRT_FUNCREF;
     wrt_error_t *error = wrt_instance_get_func(store, instance, text, strlen(text), &out->of.func);
@@ -112,7 +112,7 @@ static bool host_text(wrt_store_t *store, const char *text, wrt_val_t *out) {
     if (!copy) return false;
     strcpy(copy, text);
     out->kind = WRT_EXTERNREF;
-    /* Freed by the store, also when this fails. */
+    /* The store frees the copy, even if this fails. */
     wrt_error_t *error = wrt_externref_new(store, copy, free, strlen(text), &out->of.ref);
     wrt_error_delete(error);
     return !error;

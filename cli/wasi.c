@@ -1,4 +1,4 @@
-/* What a WASI program sees of this machine: what the command line names, and nothing else. */
+/* What a WASI program sees of this machine: only what the command line names. */
 #include "run.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@ extern char **environ;
 
 static size_t name_length(const char *variable) { return strcspn(variable, "="); }
 
-/* Whether one of `words` from `from` on is about the same variable. */
+/* Whether one of `words`, starting at index `from`, has the name of this variable. */
 static bool named(const words_t *words, size_t from, const char *variable) {
     size_t len = name_length(variable);
     for (size_t i = from; i < words->count; i++)
@@ -26,14 +26,14 @@ static bool add_variable(wrt_wasi_t *wasi, const char *variable) {
     char what[80];
     if (!value) {
         value = getenv(variable);
-        /* As with other programs that pass variables on: none here, none there. */
+        /* A variable that is not set here is not set in the guest. */
         if (!value) return true;
     }
     snprintf(what, sizeof what, "--env %s", show_name(variable, len > 40 ? 40 : len));
     return !failed(wrt_wasi_add_env(wasi, variable, len, value, strlen(value)), what);
 }
 
-/* Each variable once: the last --env of a name counts, and before what is inherited. */
+/* Adds each variable once: the last --env of a name counts, and takes precedence over an inherited one. */
 static bool add_environment(wrt_wasi_t *wasi, const run_options_t *o) {
     for (size_t i = 0; i < o->envs.count; i++)
         if (!named(&o->envs, i + 1, o->envs.words[i]) && !add_variable(wasi, o->envs.words[i])) return false;
@@ -42,7 +42,7 @@ static bool add_environment(wrt_wasi_t *wasi, const run_options_t *o) {
     return true;
 }
 
-/* "HOST[::GUEST][:ro]". The parts are within the word. */
+/* Splits "HOST[::GUEST][:ro]". The parts point into the word. */
 static void split_dir(const char *word, size_t *host_len, const char **guest, size_t *guest_len, bool *read_only) {
     size_t len = strlen(word);
     const char *colons = strstr(word, "::");
@@ -78,13 +78,13 @@ static bool add_arguments(wrt_wasi_t *wasi, const guest_t *g) {
     const run_options_t *o = g->options;
     const char *slash = strrchr(o->file, '/'), *name = o->argv0 ? o->argv0 : slash ? slash + 1 : o->file;
     if (failed(wrt_wasi_add_arg(wasi, name, strlen(name)), "argument 0")) return false;
-    /* Those of --invoke are the function's. */
+    /* With --invoke, the arguments belong to the function. */
     for (size_t i = 0; !o->invoke && i < o->arg_count; i++)
         if (failed(wrt_wasi_add_arg(wasi, o->args[i], strlen(o->args[i])), "argument")) return false;
     return true;
 }
 
-/* A guest's output to a pipe breaks as the program's own does: SIGPIPE ends both, unless it is ignored. */
+/* Writes the guest's output to a pipe. SIGPIPE ends this program, as it would for its own output, unless it is ignored. */
 static int64_t write_through(void *userdata, uint8_t *bytes, size_t len) {
     enum { WASI_EIO = 29, WASI_EPIPE = 64 };
     int fd = (int)(intptr_t)userdata;
@@ -120,7 +120,7 @@ bool give_wasi(guest_t *g) {
     return !failed(wrt_store_set_wasi(g->store, wasi), "WASI") && !failed(wrt_linker_define_wasi(g->linker), "WASI");
 }
 
-/* Whether a path begins with the guest's name of a directory that was given. "." has all relative ones. */
+/* Whether a path is within a directory that the guest has, by the guest's name of it. "." contains all relative paths. */
 static bool is_given(const run_options_t *o, const char *path) {
     for (size_t i = 0; i < o->dirs.count; i++) {
         size_t host_len, len;

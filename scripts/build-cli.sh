@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: build-cli.sh DIST [OUT [FLAG...]]
-# Builds the command-line program against the shared library in DIST, which it looks for beside its own folder.
-# OUT is DIST/bin/wrt unless given; flags go to the compiler.
+# Builds the command-line program against the shared library in DIST. The program looks for the library in ../lib, relative to its own
+# folder. The default of OUT is DIST/bin/wrt. Flags are passed to the compiler.
 set -eu
 dist=$(cd "$1" && pwd)
 out=${2:-$dist/bin/wrt}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: check-exports.sh LIBDIR INCLUDEDIR
-# The shared library exports exactly the functions that the header declares, carries its name, and stays below 12 MiB.
+# Checks that the shared library exports exactly the functions that the header declares, has the right soname, and is below 12 MiB.
 set -eu
 lib=$1/libwrt.so inc=$2/wrt.h
 nm -D --defined-only "$lib" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort -u >"$1/.exports"

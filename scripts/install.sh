@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: install.sh DIST PREFIX VERSION [DESTDIR]
-# Installs what `make build` made. Everything finds its neighbours by its own place, so the prefix can be moved afterwards.
+# Installs what `make build` built. All installed files use paths relative to their own location, so the prefix can be moved afterwards.
 set -eu
 dist=$1 prefix=$2 version=$3 to=${4-}$2
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,7 +19,7 @@ for template in wrtConfig.cmake wrtConfigVersion.cmake; do
   sed "s|@VERSION@|$version|g" "$here/packaging/$template.in" >"$to/lib/cmake/wrt/$template"
 done
 echo "installed into $prefix"
-# A system folder is searched by the dynamic linker through its cache.
+# The dynamic linker finds libraries in system folders through its cache.
 if [ -z "${4-}" ] && [ "$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then
   case $prefix in /usr | /usr/local) ldconfig ;; esac
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: link-shared.sh LIBWRT.A OUTDIR VERSION
-# Links the shared library from the static archive: only wrt_* is exported, with a version node, and it is never unloaded.
+# Links the shared library from the static archive. It exports only wrt_*, with a version node, and is never unloaded.
 set -eu
 archive=$1 out=$2 version=$3
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: moonbit.sh DIST
-# Builds examples-c/run_real/moonbit.c and runs it: a Lisp written in MoonBit. MoonBit's compiler comes as an npm package;
-# without node or the package it is skipped.
+# Builds examples-c/run_real/moonbit.c and runs it: a Lisp written in MoonBit. MoonBit's compiler is an npm package; without node or the
+# package this is skipped.
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What an installed prefix has to do: be installed without cargo into a staging folder, be moved, have blanks in its name, link
-# statically into a plugin that exports nothing, and go without a trace.
+# Tests installation: without cargo, into a staging folder; a prefix that is moved and has blanks in its name; a static link into a
+# plugin, which exports nothing of the library; and an uninstall that leaves no file.
 set -eu
 cd "$(dirname "$0")/.."
 work=$PWD/target/packaging
@@ -11,7 +11,7 @@ holds() { # name, command...
   shift
   if "$@" >"$work/out.txt" 2>&1; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED $name" && cat "$work/out.txt"; fi
 }
-# Only what installing and building a C program may need.
+# The only programs that installing, and building a C program, may use.
 for tool in bash sh env make sed head install ln rm rmdir id cat dirname cc gcc as ld collect2 pkg-config uname; do
   found=$(command -v $tool || true)
   [ -z "$found" ] || ln -s "$found" "$work/bin/$tool"
@@ -31,7 +31,7 @@ int use(void) { return puts(wrt_version_string()); }
 C
 printf 'int use(void);\nint main(void) { return use() < 0; }\n' >"$work/main.c"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-# The output of pkg-config is quoted for a shell.
+# pkg-config quotes its output for a shell, hence eval.
 with() { eval "cc $1 $(pkg-config --cflags --libs "$2")"; }
 shared() {
   with "'$work/main.c' '$work/use.c' -o '$work/shared'" wrt && LD_LIBRARY_PATH=$prefix/lib "$work/shared" && "$prefix/bin/wrt" --version
@@ -46,7 +46,7 @@ plugin() {
   [ "$(nm -D --defined-only "$work/plugin.so" | awk '{print $3}')" = use ]
 }
 holds "a plugin with the static library exports its own function only" plugin
-# Two plugins with a library each, as two vendors ship them, live in one process.
+# Two plugins, each with its own copy of the library as from two vendors, work in one process.
 twice() {
   sed 's/\buse\b/other/g' "$work/use.c" >"$work/other.c"
   printf 'int use(void); int other(void);\nint main(void) { return use() < 0 || other() < 0; }\n' >"$work/both.c"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does what README says under "A first program", to the letter, as somebody with an empty home folder: the programs are README's blocks
-# of C, C++ and CMake, the commands its blocks of sh. The first commands run in this folder, the others where the programs are.
+# Follows "A first program" in README literally, with an empty home folder. The programs are README's C, C++ and CMake blocks, the commands
+# its sh blocks. The first block of commands runs in the repository, the others in the folder of the programs.
 set -eu
 cd "$(dirname "$0")/.."
 readme=$PWD/README.md
@@ -11,7 +11,7 @@ block() { section | sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" | grep -v '^```'; }
 block c >"$work/project/hello.c"
 block cpp >"$work/project/hello.cpp"
 block cmake >"$work/project/CMakeLists.txt"
-# Every block of commands in a file of its own, in README's order.
+# Writes each block of commands to a separate file, in README's order.
 section | awk -v to="$work/commands" '/^```sh$/ {n++; on = 1; next} /^```$/ {on = 0} on {print > (to n)}'
 {
   echo "set -eux; . '$work/commands1'; cd '$work/project'"

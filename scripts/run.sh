@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # usage: run.sh DIST
-# Builds examples-c/run_real and runs it. SQLite and zlib come as C sources out of crates and are compiled to WebAssembly
-# here; without a registry or a compiler for wasm32-wasi they are skipped, and the bundled modules run alone. Then a program
-# in a language that compiles to WebAssembly's own objects (moonbit.sh), and WASI programs (wasi-programs.sh). The last line
-# counts the programs and names those that were skipped.
+# Builds and runs examples-c/run_real. SQLite and zlib are C sources from crates, which are compiled to WebAssembly here; without a
+# registry or a compiler for wasm32-wasi they are skipped, and only the bundled modules run. Then runs a program in a language that
+# compiles to WebAssembly GC objects (moonbit.sh), and WASI programs (wasi-programs.sh). The last line counts the programs and names those
+# that were skipped.
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -18,7 +18,7 @@ export tally=$real/tally.txt
 
 fetch() {
   [ -d "$real/vendor/$sqlite" ] && [ -d "$real/vendor/$zlib" ] && return 0
-  # Nothing is built from this package; vendoring is how cargo hands out sources. Its own workspace, not ours.
+  # This package is never built; it exists only because cargo vendor needs one. It is a separate workspace, not part of ours.
   printf '%s\n' '[package]' 'name = "sources"' 'version = "0.0.0"' 'edition = "2021"' '[dependencies]' \
     "libsqlite3-sys = \"=${sqlite##*-}\"" "libz-sys = \"=${zlib##*-}\"" '[workspace]' >"$real/Cargo.toml"
   : >"$real/src/lib.rs"
@@ -27,7 +27,7 @@ fetch() {
 }
 vendor() { (cd "$real" && timeout 300 cargo vendor -q --versioned-dirs vendor >/dev/null 2>vendor.log); }
 
-# wasm NAME FLAG-OR-SOURCE...: one module without imports, kept while its guest source is older.
+# wasm NAME FLAG-OR-SOURCE...: compiles a module without imports, unless it exists and is newer than its guest source.
 wasm() {
   local out=$real/$1.wasm guest=$src/$1_guest.c
   shift
@@ -37,7 +37,7 @@ wasm() {
     -Wl,--strip-debug -Wl,-z,stack-size=1048576 "$guest" "$@" -o "$out.part" && mv "$out.part" "$out"
 }
 
-# program NAME FLAG-OR-SOURCE...: compiled, or recorded as failed.
+# program NAME FLAG-OR-SOURCE...: compiles a module, and records success or failure.
 program() {
   if wasm "$@"; then record passed "$1 compiled"; else record failed "$1"; fi
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what running and testing need, where it is missing. Says what to do where it cannot. `make build` does not call it.
+# Installs missing programs that running and testing need. If it cannot, it says what to install. `make build` does not call it.
 set -eu
 missing=()
 need() { # program, package
@@ -13,7 +13,7 @@ need cmake cmake
 need pkg-config pkg-config
 need python3 python3
 need valgrind valgrind
-# Any version makes the real programs; 14 is what they were tried with.
+# The real programs can be compiled with any version; they were tried with 14.
 if ! command -v clang >/dev/null 2>&1; then need clang-14 clang-14; fi
 need node nodejs
 if ! command -v wasm-ld >/dev/null 2>&1; then need wasm-ld-14 lld-14; fi
@@ -34,8 +34,8 @@ $sudo apt-get update -qq || true
 for p in "${missing[@]}"; do
   case $p in
     clang-14|lld-14|wasi-libc|libclang-rt-14-dev-wasm32|nodejs)
-      # Only real programs are made with these; without them the bundled ones run.
-      # A system that does not have version 14 has the package without a number.
+      # Only the real programs need these; without them only the bundled ones run.
+      # On a system without version 14, the package's name has no number.
       $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null 2>&1 ||
         $sudo apt-get install -y -qq --no-install-recommends "${p/-14/}" >/dev/null || echo "setup: no $p to be had; going on without" ;;
     *) $sudo apt-get install -y -qq --no-install-recommends "$p" >/dev/null ;;

@@ -1,5 +1,5 @@
-# Sourced by scripts that test step by step: a step's output, in the file $log, is shown when it fails. A step counts as the tests
-# that its last line names ("N passed, N failed, N skipped: NAMES"), or else as one.
+# Sourced by scripts that test step by step. A step's output is written to the file $log, and shown if the step fails. A step counts as the
+# number of tests on its last line ("N passed, N failed, N skipped: NAMES"), or as one test if it has no such line.
 passed=0 failed=0 skipped=0 names=
 step() { # name, command...
   local name=$1 start=$SECONDS ok=0 p=0 f=0 s=0
@@ -11,7 +11,7 @@ step() { # name, command...
   elif [ $ok = 1 ]; then
     p=1
   fi
-  # A step that fails is never counted as passed, whatever it printed.
+  # A step whose command fails counts as at least one failure, whatever it printed.
   [ $ok = 1 ] || [ "$f" -gt 0 ] || f=1
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   if [ "$f" = 0 ]; then
@@ -21,7 +21,7 @@ step() { # name, command...
     grep -vE '^test .* ok$' "$log" | tail -n 100
   fi
 }
-# Ends with the names of what was skipped, and a line that sums up.
+# Prints the names of skipped tests, and a line with the totals.
 sum_up() {
   [ "$skipped" = 0 ] || echo "skipped: $names"
   echo "$passed passed, $failed failed, $skipped skipped"

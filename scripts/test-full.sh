@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: test-full.sh
-# What takes too long for `make test`, step by step (scripts/steps.sh says how they count).
+# Tests that take too long for `make test`, step by step (scripts/steps.sh describes the counts).
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p target

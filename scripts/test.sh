@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: test.sh DIST
-# All tests, step by step (scripts/steps.sh says how they count).
+# All tests, step by step (scripts/steps.sh describes the counts).
 set -u
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ with_cmake() {
 installed_program() {
   [ "$(target/prefix/bin/wrt run --invoke add cli/guests/values.wat 40 2 | tee /dev/stderr)" = 42 ]
 }
-# A minimal toolchain comes without them.
+# A minimal toolchain does not include these components.
 if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
   rustup component add rustfmt clippy >/dev/null 2>&1 || echo "no rustfmt or clippy, and rustup cannot add them"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: uninstall.sh PREFIX [DESTDIR]
-# Removes what install.sh installed, and the folders that are its own.
+# Removes the files that install.sh installed, and the folders that only they use.
 set -eu
 from=${2-}$1
 rm -f "$from/bin/wrt" "$from/include/wrt.h" "$from/lib/libwrt.a" "$from"/lib/libwrt.so* "$from/lib/pkgconfig/wrt.pc" \

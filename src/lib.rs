@@ -1,6 +1,6 @@
-//! `wrt`: a WebAssembly engine that lives inside other people's programs.
+//! `wrt`: an embeddable WebAssembly engine.
 //!
-//! Floors, lowest first; a file imports only from lower floors and its own folder (`tests/style.rs`).
+//! The modules form layers. A file imports only from lower layers and its own folder; `tests/style.rs` lists the layers and checks this.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
@@ -20,7 +20,7 @@ mod wasm;
 #[global_allocator]
 static ALLOCATOR: sys::allocation::Allocator = sys::allocation::Allocator;
 
-/// Types whose misuse does not compile, for the documentation tests that show it. Not part of the API.
+/// Types whose misuse does not compile, exported for documentation tests that show this. Not part of the API.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::abi::heap::RefSlot;

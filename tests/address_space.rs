@@ -1,15 +1,15 @@
-//! Little address space: memories that get less of it and move when they grow beyond, engines and stores that start nevertheless, and
-//! errors that say how much was needed and what sets less.
+//! Limited address space: memories reserve less of it, and move when they outgrow the reservation; engines and stores still start; and
+//! errors say how much was needed, and which setting reduces it.
 
 use std::process::Command;
 use wrt::api::*;
 
 const VARIABLE: &str = "WRT_TEST_ADDRESS_SPACE";
-/// What a process of little address space has, in bytes.
+/// The address space of a limited process, in bytes.
 const LITTLE: u64 = 900 << 20;
 const PAGE: u64 = 1 << 16;
 
-/// All ways that code is made, and what memories get at first.
+/// All compilers and modes, and the initial reservation of memories.
 fn configs() -> Vec<Config> {
     let mut all = Vec::new();
     for reservation in [0, PAGE, 5 * PAGE + 1] {
@@ -43,8 +43,8 @@ fn memory(store: &mut Store, instance: &Instance, name: &str) -> Memory {
     m
 }
 
-/// What grows, in the guest, in a callee, and in the host, between accesses of one function that must find the memory where it is then.
-/// `ix` is the type of indexes and `p` the bytes of a page.
+/// Growth in the guest, in a callee, and in the host, between accesses of one function, which must find the memory at its new address.
+/// `ix` is the type of indexes and `p` the number of bytes in a page.
 fn growing(ix: &str, limits: &str, last: u64, pages: u64) -> String {
     format!(
         r#"(module
@@ -92,14 +92,14 @@ fn a_memory_moves_with_what_is_in_it() {
         for (ix, limits, last, pages, page_size) in kinds {
             let module = Module::new(&engine, growing(ix, limits, last, pages).as_bytes()).unwrap();
             moved += work(&engine, &module, ix == "i64", last, pages, page_size);
-            // What is kept of memories that have ended is as good as new.
+            // Pooled memories of deleted instances behave like new ones.
             work(&engine, &module, ix == "i64", last, pages, page_size);
         }
     }
     assert!(moved > 20, "hardly any memory has moved: {moved}");
 }
 
-/// How often the memory has moved.
+/// The number of times the memory has moved.
 fn work(engine: &Engine, module: &Module, is_64: bool, last: u64, pages: u64, page_size: u64) -> usize {
     let index = move |v: u64| if is_64 { Val::I64(v as i64) } else { Val::I32(v as i32) };
     let mut store = Store::new(engine).unwrap();
@@ -137,7 +137,7 @@ fn work(engine: &Engine, module: &Module, is_64: bool, last: u64, pages: u64, pa
             assert_eq!(byte(&mut store, start + i as u64), Ok(Val::I32((*b).into())));
         }
     }
-    // What came new is zero, to the last byte, and then it ends.
+    // New pages are zero to the last byte, and accesses beyond them trap.
     let mut all = vec![1; bytes as usize];
     m.read(&store, 0, &mut all).unwrap();
     assert!(all[begins_with as usize..].iter().all(|b| *b == 0));
@@ -153,7 +153,7 @@ fn work(engine: &Engine, module: &Module, is_64: bool, last: u64, pages: u64, pa
     assert_eq!(call(&mut store, copy, &[index(0), index(bytes - 2), index(3)]), Err(Trap::MemoryOutOfBounds));
     assert_eq!(call(&mut store, fill, &[index(bytes), Val::I32(9), index(1)]), Err(Trap::MemoryOutOfBounds));
 
-    // More than its type allows changes nothing.
+    // Growth beyond the type's maximum changes nothing.
     assert_eq!(call(&mut store, grow, &[index(1 << 22)]), Ok(index(u64::MAX)));
     assert!(m.grow(&mut store, 1 << 22).is_err());
     assert_eq!(m.data_size(&store).unwrap() as u64, bytes);
@@ -163,7 +163,7 @@ fn work(engine: &Engine, module: &Module, is_64: bool, last: u64, pages: u64, pa
     std::iter::once(&before).chain(places).zip(places).filter(|(a, b)| a != b).count()
 }
 
-/// All who know a memory find it: the instance that defines it, one that imports it, and the host.
+/// All users of a memory find it: the instance that defines it, one that imports it, and the host.
 #[test]
 fn a_memory_moves_for_all_who_know_it() {
     const OWNER: &str = r#"(module (memory (export "m") 1) (data (i32.const 0) "abc")
@@ -194,7 +194,7 @@ fn a_memory_moves_for_all_who_know_it() {
     }
 }
 
-/// Memory of which the system has lost sight (a part of it is different to the rest) is copied.
+/// A memory that the system cannot move (since a part of it has other attributes) is copied.
 #[test]
 fn what_the_system_cannot_move_is_copied() {
     let engine = Engine::new(&Config::new().memory_reservation(0)).unwrap();
@@ -214,7 +214,7 @@ fn what_the_system_cannot_move_is_copied() {
     }
 }
 
-/// A saved module says which engines it is for.
+/// A saved module records which engines it is for.
 #[test]
 fn saved_modules_say_whether_memories_move() {
     const TEXT: &str = r#"(module (memory (export "m") 2) (data (i32.const 70000) "x")
@@ -242,7 +242,7 @@ fn saved_modules_say_whether_memories_move() {
     }
 }
 
-/// Runs a test of this program as a process that has little address space.
+/// Runs a test of this program in a process with limited address space.
 fn with_little(test: &str) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
@@ -253,7 +253,7 @@ fn with_little(test: &str) {
     assert!(output.status.success(), "{out}{err}");
 }
 
-/// Whether this process is one that `with_little` has started. It has little address space from then on.
+/// Whether `with_little` has started this process. If so, limits its address space from then on.
 fn is_little() -> bool {
     if std::env::var(VARIABLE).is_err() {
         return false;
@@ -280,7 +280,7 @@ const EVERYTHING: &str = r#"(module
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
   (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0))))"#;
 
-/// With the settings that there are for it, everything works in little address space, and many engines and stores fit.
+/// With the settings for this purpose, everything works in limited address space, and many engines and stores fit.
 #[test]
 fn everything_works_in_little() {
     if !is_little() {
@@ -303,12 +303,12 @@ fn everything_works_in_little() {
                 assert_eq!(call(store, grow, &[Val::I32(99)]), Ok(Val::I32(1)));
                 assert_eq!(call(store, get, &[Val::I32(10)]), Ok(Val::I32(b'd'.into())));
                 assert_eq!(call(store, get, &[Val::I32(100 << 16)]), Err(Trap::MemoryOutOfBounds));
-                // Not so much: nothing has changed then.
+                // A smaller size: nothing has changed then.
                 assert_eq!(call(store, grow, &[Val::I32(20_000)]), Ok(Val::I32(-1)));
                 assert_eq!(call(store, get, &[Val::I32(13)]), Ok(Val::I32(b'a'.into())));
                 Ref::host(store, 5u32, 0).unwrap().release(store).unwrap();
             }
-            // Memories without a heap, as many as there is memory for and not as there are address spaces of 4 GiB.
+            // Without a heap, the number of memories is limited by memory, and not by address space of 4 GiB for each.
             let module = Module::new(&engines[5], b"(module (memory 1))").unwrap();
             let mut many = Store::new(&engines[5]).unwrap();
             for _ in 0..100 {
@@ -318,7 +318,7 @@ fn everything_works_in_little() {
     }
 }
 
-/// Without them, errors say how much was needed, and which setting to change.
+/// Without these settings, errors say how much was needed, and which setting to change.
 #[test]
 fn errors_say_what_sets_less() {
     if !is_little() {
@@ -341,7 +341,7 @@ fn errors_say_what_sets_less() {
 
         let (heap, needs) = ("wrt_config_set_heap_reservation", 1 << 32);
         says(Ref::host(&mut store, 1u32, 0).unwrap_err(), needs, heap);
-        // The first to need a heap is the guest.
+        // The guest is the first to need a heap.
         let module = r#"(module (table 1 externref) (elem $e externref (ref.null extern))
             (func (export "init") (table.init $e (i32.const 0) (i32.const 0) (i32.const 1)))
             (func (export "fill") (table.fill (i32.const 0) (ref.null extern) (i32.const 1)))

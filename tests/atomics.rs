@@ -1,10 +1,10 @@
-//! Atomic instructions where the specification's tests do not look: operands wider than the access, and accesses that are wrong in
-//! two ways at once. In all ways that code is made.
+//! Atomic instructions in cases that the specification's tests do not cover: operands wider than the access, and accesses that are
+//! invalid in two ways. In code of every compiler and mode.
 
 use std::fmt::Write;
 use wrt::api::*;
 
-/// With faults and with explicit checks, in optimized code and in baseline code; with memories that stay where they are, and that move.
+/// With faults and with explicit checks, in optimized code and in baseline code; with memories that never move, and that move.
 fn configs() -> impl Iterator<Item = Config> {
     (0..8).map(|i| {
         let [signals, lazy, moving] = [1, 2, 4].map(|bit| i & bit != 0);
@@ -98,7 +98,7 @@ fn compare_exchange_wraps_what_it_expects() {
     }
 }
 
-/// Every instruction that accesses a memory: its text, its bytes, and the types of its operands above the index.
+/// Every instruction that accesses a memory: its text, its width in bytes, and the types of its operands above the index.
 fn accesses() -> Vec<(String, u64, Vec<&'static str>)> {
     let mut all = vec![
         ("memory.atomic.notify".to_string(), 4, vec!["i32"]),
@@ -120,10 +120,10 @@ fn accesses() -> Vec<(String, u64, Vec<&'static str>)> {
     all
 }
 
-/// Alignment is checked before the bounds, whatever is wrong and however it is found: the step before in the threads proposal.
+/// Alignment is checked before bounds, however either check is done: it is the earlier step in the threads proposal.
 #[test]
 fn unaligned_comes_before_out_of_bounds() {
-    // Limits, whether indexes have 64 bits, bytes.
+    // Limits, whether indexes have 64 bits, length in bytes.
     const MEMORIES: &[(&str, bool, u64)] = &[
         ("1", false, 65536),
         ("1 1", false, 65536),

@@ -1,5 +1,4 @@
-//! Functions that somebody waits for, compiled in one pass: they give what those of the optimising compiler give, and call one
-//! another.
+//! Baseline code returns the same results as optimized code, and both kinds of code can call each other.
 
 #[path = "baseline/conventions.rs"]
 mod conventions;

@@ -1,9 +1,9 @@
-//! Functions that are too much work to optimize stay baseline code, in eager engines too: a module has functions of both kinds, and
-//! they call one another, throw to one another, and are collected, saved and named in backtraces as functions of one kind.
+//! Functions that are too expensive to optimize stay baseline code, in eager engines too. A module with functions of both kinds behaves
+//! like any other: they call each other, throw to each other, and are collected, saved, and named in backtraces.
 
 use wrt::api::*;
 
-/// Nothing is optimized; what is long is, but not what is short, which has little of such a budget; everything is.
+/// Budgets with which nothing is optimized; with which long functions are not optimized but short ones are; and with which all are.
 const BUDGETS: [u64; 3] = [0, 32_000_000, u64::MAX];
 
 /// Many simple instructions, which are skipped.
@@ -12,7 +12,7 @@ fn long() -> String {
     format!("(if (i64.eq (local.get $n) (i64.const -77)) (then {sum}))")
 }
 
-/// A chain of functions, each other one long, through calls of every kind, with arguments on the stack, results in memory, objects that
+/// A chain of functions, every second one long, with calls of every kind, arguments on the stack, results in memory, objects that
 /// only frames hold, and exceptions that pass some of them.
 fn module_text() -> String {
     let numbers = "i64 f64 ".repeat(12);
@@ -29,7 +29,7 @@ fn module_text() -> String {
             _ => format!("(call_ref $t (local.get $n) (local.get $r) {gets} (ref.func $f{next}))"),
         };
         let body = if i % 2 == 0 { long() } else { String::new() };
-        // Each keeps an object, makes garbage, and adds what its object holds after the call.
+        // Each function keeps an object, allocates garbage, and after the call adds the number in its object.
         let after = match i % 4 {
             2 => String::new(),
             _ => format!(
@@ -63,7 +63,7 @@ fn module_text() -> String {
     )
 }
 
-/// Calls the chain, and catches what comes out of it.
+/// Calls the chain, and catches the exceptions that leave it.
 fn catcher(name: &str, numbers: &str) -> String {
     let body = if name == "long" { long() } else { String::new() };
     let consts: String = (0..12).map(|i| format!("(i64.const {i}) (f64.const {i}.5)")).collect();
@@ -92,7 +92,7 @@ fn call(store: &mut Store, i: Instance, name: &str, n: i64) -> Result<i64> {
     Ok(result)
 }
 
-/// Results, what is caught, and the frames of a trap.
+/// Results, caught exceptions, and the frames of a trap.
 fn run(module: &Module) -> Vec<(i64, i64, Vec<u32>)> {
     let mut store = Store::new(&module.engine()).unwrap();
     let i = Instance::new(&mut store, module, &[]).unwrap();
@@ -121,14 +121,14 @@ fn functions_of_both_kinds_work_together() {
             let lazy = Engine::new(&config.lazy(true)).unwrap();
             let lazy = Module::new(&lazy, wat.as_bytes()).unwrap();
             all.push(run(&lazy));
-            // All of it is there now.
+            // Everything is compiled now.
             lazy.save().unwrap();
             all.push(run(&lazy));
         }
     }
     assert!(all.windows(2).all(|w| w[0] == w[1]), "{all:?}");
     let sum: i64 = (0..12).map(|i| 2 * i).sum();
-    // What the functions that return here add: their numbers.
+    // The sum that the functions which return here add: their numbers.
     let own: i64 = (0..12).filter(|i| i % 4 != 2).sum();
     assert_eq!((all[0][0].0, all[0][0].1), (1000 + sum + own, 42));
     assert_eq!(all[0][0].2.len(), 11, "{:?}", all[0][0].2);
@@ -151,14 +151,14 @@ fn the_same_module_and_budget_have_the_same_code() {
     let differing = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a != b).count();
     let counts = [differing(&all[0], &all[1]), differing(&all[1], &all[2])];
     assert!(counts.iter().all(|n| *n > 1000), "{counts:?}");
-    // Code of another budget is not taken for this one's.
+    // Code of another budget is not loaded as code of this one.
     let engine = Engine::new(&Config::new().optimization_budget(BUDGETS[1])).unwrap();
     // SAFETY: it was saved by this library.
     let refused = unsafe { Module::load(&engine, &saved(BUDGETS[2], 1, false)) };
     assert_eq!(refused.err().unwrap().kind(), ErrorKind::Unsupported);
 }
 
-/// `depth` loops inside of each other with as many locals: without a budget, minutes of work in a few kilobytes.
+/// `depth` nested loops with as many locals: without a budget, minutes of work in a few kilobytes.
 fn loops(depth: usize) -> String {
     let set = |i| format!("(local.set {i} (i32.add (local.get {i}) (i32.const {i})))");
     let sets: String = (0..depth).map(set).collect();
@@ -187,7 +187,7 @@ fn many_loops_inside_of_each_other_run() {
     }
 }
 
-/// Without a budget a function takes minutes here. Who deletes its module does not wait for that.
+/// Without a budget, a function takes minutes here. Deleting its module does not wait for that.
 #[test]
 fn a_module_goes_while_a_function_is_compiled() {
     let engine = Engine::new(&Config::new().lazy(true).optimization_budget(u64::MAX)).unwrap();
@@ -206,7 +206,7 @@ fn a_module_goes_while_a_function_is_compiled() {
     drop((module, store));
     let (done, total) = engine.compile_progress();
     assert!(done < total, "it was waited for");
-    // What is deleted is not compiled to its end, and other modules have their turn: calls do not wait for threads.
+    // The compilation of a deleted module is abandoned, and other modules get their turn: calls do not wait for threads.
     for _ in 0..50 {
         let module = Module::new(&engine, b"(module (func (export \"f\") (result i64) (i64.const 5)))").unwrap();
         let mut store = Store::new(&engine).unwrap();
@@ -229,7 +229,7 @@ fn machine_code_has_a_limit() {
     assert_eq!((refused.kind(), refused.to_string().contains("1000 bytes of machine code")), (ErrorKind::Limit, true));
     let lazy = module(1_000, true).unwrap();
     assert_eq!(lazy.save().unwrap_err().kind(), ErrorKind::Limit);
-    // An invalid function is the better reason, wherever it stands.
+    // The error of an invalid function takes precedence, wherever the function is.
     let invalid = wat.replace(
         "(i64.const 5))(func (result i64) (i64.const 5)))",
         "(i64.const 5))(func (result i64) (i32.const 5)))",

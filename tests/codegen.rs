@@ -1,4 +1,4 @@
-//! Machine code where it is easy to get wrong: results in memory, interruption, threads of the compiler, frames.
+//! Parts of machine code that are easy to get wrong: results in memory, interruption, compiler threads, frames.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -15,10 +15,10 @@ fn func(store: &mut Store, instance: Instance, name: &str) -> Func {
     }
 }
 
-/// An inner loop that another loop's header dominates must look at the interrupt word itself.
+/// An inner loop that is dominated by another loop's header must check the interrupt word itself.
 #[test]
 fn every_loop_is_interrupted() {
-    // Ends on its own after 2^31 turns, so that a failure does not hang.
+    // Ends by itself after 2^31 iterations, so that a failure does not hang.
     const SPIN: &str =
         "(loop $l (br_if $l (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0))))";
     let start = "(local.set 0 (i32.const 0x7fffffff))";
@@ -43,7 +43,7 @@ fn every_loop_is_interrupted() {
     }
 }
 
-/// Every function asks at its entry, whatever its frame is like, also one that is entered by a tail call. No loop is here.
+/// Every function checks for interruption at its entry, whatever its frame is, even if it is entered by a tail call. There is no loop here.
 #[test]
 fn every_entry_is_interrupted() {
     let mut wat = String::from(
@@ -55,7 +55,7 @@ fn every_entry_is_interrupted() {
         (func $ref (export "ref") (return_call_ref $v (ref.func $ref)))
         (func $nothing) (func $v128 (param i32) (result v128) (i32x4.splat (local.get 0)))"#,
     );
-    // 2^40 calls at a depth of 40. The locals are in the frame: of 16 bytes to 40 KiB.
+    // 2^40 calls at a depth of 40. The locals in the frame take from 16 bytes to 40 KiB.
     let mut names = ["tail", "counted", "mutual", "indirect", "ref"].map(String::from).to_vec();
     for locals in [0, 1, 10, 200, 300, 2500] {
         write!(wat, "(func $f{locals} (export \"{locals} locals\") (param i32)").unwrap();
@@ -149,7 +149,7 @@ fn many_values_travel_through_every_kind_of_call() {
     }
 }
 
-/// A module large enough for several threads. Function 7 is bad in one way and function 20 in another, if asked.
+/// A module large enough for several threads. On request, function 7 is invalid in one way and function 20 in another.
 fn large_module(bad: bool) -> Vec<u8> {
     let mut wat = "(module (memory 1) (table 4 funcref) (func $f0 (param i32) (result i32) (local.get 0))".to_string();
     for f in 1..40 {
@@ -195,8 +195,8 @@ fn the_first_bad_function_is_reported_whatever_the_number_of_threads() {
     }
 }
 
-/// The machine code of a module: its place and length are in the header of the saved one, the first place there that is a multiple of
-/// the largest page.
+/// The machine code of a module: its offset and length are in the header of the saved module. The offset is the first one there that is a
+/// multiple of the largest page size.
 fn text_of(wat: &str) -> Vec<u8> {
     text_with(&Config::new().feature("wide-arithmetic", true).unwrap(), wat)
 }
@@ -213,8 +213,8 @@ fn text_in(saved: &[u8]) -> &[u8] {
     &saved[word(text)..][..word(text + 1)]
 }
 
-/// With explicit checks, a jump is found by its distance to what it leads to. A constant with the bytes of such a jump is left alone, and
-/// the function checks all the same. What it does besides makes it long enough for such checks.
+/// With explicit checks, the jump of a check is recognized in the code by the distance to its target. A constant with the bytes of such a
+/// jump must not be changed, and the function must still be checked. The additions make the function long enough for such checks.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn bytes_that_look_like_a_check_are_left_alone() {
@@ -233,7 +233,7 @@ fn bytes_that_look_like_a_check_are_left_alone() {
     let place = |bytes: &[u8]| plain.windows(bytes.len()).position(|w| w == bytes);
     let constant = place(&MARK.to_le_bytes()).expect("eight bytes of code");
     let mut compiled_otherwise = 0;
-    // One of these instructions is what the check leads to.
+    // The check jumps to one of these instructions.
     for (faults, _) in plain.windows(2).enumerate().filter(|(_, w)| *w == [0x0f, 0x0b]) {
         let distance = (faults as i32 - (constant as i32 + 6)).to_le_bytes();
         let [a, b, c, d] = distance;
@@ -255,7 +255,7 @@ fn bytes_that_look_like_a_check_are_left_alone() {
     assert_eq!(compiled_otherwise, 1);
 }
 
-/// Numbers of 128 bits are added with the carry, and multiplied by one instruction: no comparisons, no smaller products.
+/// 128-bit numbers are added with the carry, and multiplied by one instruction, without comparisons or smaller products.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn wide_arithmetic_uses_the_carry() {
@@ -263,7 +263,7 @@ fn wide_arithmetic_uses_the_carry() {
         let gets: String = (0..n).map(|i| format!("(local.get {i})")).collect();
         text_of(&format!("(module (func (export \"f\") (param {}) (result i64 i64) {gets} {op}))", "i64 ".repeat(n)))
     };
-    // With a REX prefix of 64 bits: opcode, and what of the byte behind it counts.
+    // Instructions with a 64-bit REX prefix, one of the opcodes, and the opcode extension in the next byte, if there is one.
     let count = |code: &[u8], opcodes: [u8; 2], extension: Option<u8>| {
         let is = |w: &[u8]| {
             (0x48..0x50).contains(&w[0]) && opcodes.contains(&w[1]) && extension.is_none_or(|e| w[2] >> 3 & 7 == e)
@@ -282,7 +282,7 @@ fn wide_arithmetic_uses_the_carry() {
     assert_eq!(wide, 1, "mul in {unsigned:x?}");
 }
 
-/// An `if` without an `else` costs the branch over it: no jump stands on the way where nothing is done.
+/// An `if` without an `else` costs only the branch over it: no jump is executed if the condition is false.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn an_if_without_an_else_has_no_jump() {
@@ -300,7 +300,7 @@ fn an_if_without_an_else_has_no_jump() {
     assert!(!jumps(&body("")));
 }
 
-/// The frame names its instance to the host function that it calls, in every way a host function can be called.
+/// The frame tells the host function which instance called it, in every way a host function can be called.
 #[test]
 fn a_host_function_knows_the_calling_instance() {
     const WAT: &str = r#"(module
@@ -339,7 +339,7 @@ fn a_host_function_knows_the_calling_instance() {
     }
 }
 
-/// A frame larger than the whole stack of the thread is refused before anything of it is touched.
+/// A frame larger than the thread's whole stack is rejected before any of it is touched.
 #[test]
 fn a_huge_frame_is_a_stack_overflow() {
     let many = 8000;
@@ -363,7 +363,7 @@ fn a_huge_frame_is_a_stack_overflow() {
     }
 }
 
-/// A large frame that fits, with results in memory: the entry in front of the function passes everything on.
+/// A large frame that fits, with results in memory: the entry before the function passes everything on.
 #[test]
 fn a_large_frame_works() {
     let many = 2000;

@@ -1,5 +1,4 @@
-//! What a host relies on: saved modules in another process, small stacks, threads, nothing left behind, tables whose
-//! elements are written late.
+//! What a host relies on: saved modules in another process, small stacks, threads, no leaks, tables whose elements are initialized lazily.
 
 use std::process::Command;
 use wrt::api::*;
@@ -25,13 +24,13 @@ const SAVED: &str = "(module (memory 1) (data (i32.const 4) \"\\2a\") (table 2 f
     (func $f (result i32) (i32.load8_u (i32.const 4)))
     (func (export \"run\") (param i32) (result i32) (i32.div_u (call_indirect (result i32) (i32.const 1)) (local.get 0))))";
 
-/// The child of the test below: loads the file it is told of.
+/// The child of the test below: loads the file whose name it receives.
 #[test]
 fn a_saved_module_runs_in_another_process() {
     let engine = Engine::new(&Config::new()).unwrap();
     if let Some(path) = std::env::var_os("WRT_TEST_SAVED") {
         let bytes = std::fs::read(path).unwrap();
-        // SAFETY: the parent process made the file with `save`.
+        // SAFETY: the parent process created the file with `save`.
         let module = unsafe { Module::load(&engine, &bytes) }.unwrap();
         let mut store = Store::new(&engine).unwrap();
         let i = instance(&mut store, &module);
@@ -53,7 +52,7 @@ fn a_saved_module_runs_in_another_process() {
     assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
 }
 
-/// Code made with other settings is refused.
+/// Code compiled with other settings is rejected.
 #[test]
 fn a_saved_module_needs_the_same_configuration() {
     let saved = Module::new(&Engine::new(&Config::new()).unwrap(), SAVED.as_bytes()).unwrap().save().unwrap();
@@ -85,8 +84,8 @@ fn a_small_stack_overflows_cleanly() {
     }
 }
 
-/// A panic of a host function is caught where it was called, and nothing runs in its store afterwards; an error of the same kind is an
-/// error like others.
+/// A panic of a host function is caught where the function was called, and nothing runs in its store afterwards. An error of the same kind
+/// is an error like others.
 #[test]
 fn a_panic_poisons_the_store_and_an_error_does_not() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -156,11 +155,11 @@ fn nothing_is_left_behind() {
     round();
     let before = mappings();
     (0..5).for_each(|_| round());
-    // Other tests run meanwhile; 500 rounds that leaked would leave a thousand.
+    // Other tests run at the same time; 500 rounds that leaked would leave a thousand.
     assert!(mappings() < before + 200, "{before} mappings became {}", mappings());
 }
 
-/// Elements that instantiation only remembers read like those that were written, whatever is done to the table.
+/// Elements that instantiation initializes lazily read like those that were written, whatever is done to the table.
 #[test]
 fn late_elements_are_the_right_ones() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -233,7 +232,7 @@ fn late_elements_are_the_right_ones() {
     }
 }
 
-/// A host function may exchange and end any store but its own, of which it has a view only (the documentation of `StoreMut` shows
+/// A host function can exchange and delete any store except its own, of which it has only a view (the documentation of `StoreMut` shows
 /// what does not compile).
 #[test]
 fn a_host_function_ends_other_stores() {
@@ -252,7 +251,7 @@ fn a_host_function_ends_other_stores() {
         assert_eq!((a.id(), b.id()), (a_id, b_id));
         assert!(of_a.data(&a)?.is_some());
         drop(std::mem::replace(&mut a, b));
-        // Scopes of two stores, one in the other.
+        // Nested scopes of two stores.
         let inner_id = caller.store().scope(|s| {
             let r = Ref::host(s, "of the caller", 0)?;
             a.scope(|other| Ref::host(other, "of the other", 0).map(|o| (o.store, r.store)))?

@@ -1,10 +1,10 @@
-//! Errors: which kind a refused module has, whatever its names are, and that every message is one line of bounded length that says what it
-//! is about.
+//! Errors: the kind of error for each rejected module, whatever its names are; and every message is one line of bounded length that names
+//! its subject.
 
 use wasm_encoder as enc;
 use wrt::api::*;
 
-/// The most bytes of a message, without the offset after it.
+/// The maximum length of a message in bytes, without the offset after it.
 const MOST: usize = 1000;
 
 fn engine() -> Engine {
@@ -22,7 +22,7 @@ fn is_one_line(e: &Error) {
     assert!(is_plain && !m.is_empty() && m.len() <= MOST && e.to_string().len() <= MOST + 40, "{} bytes: {m}", m.len());
 }
 
-/// Names that break lines, fill them, end strings, or are what readers of messages might look for.
+/// Names that contain line breaks, are very long, end strings, or look like parts of messages.
 fn nasty_names() -> Vec<String> {
     let mut names: Vec<String> =
         ["", "a\nb", "a\0b", "\u{1b}[31mred", "\u{202e}abc", "\u{2028}", "\"quoted\" \\ 'x'", "\u{1f600}"]
@@ -34,7 +34,7 @@ fn nasty_names() -> Vec<String> {
     names
 }
 
-/// What the decoder's messages are made of.
+/// Words that the decoder's messages contain.
 const WORDS: [&str; 16] = [
     "magic",
     "malformed",
@@ -68,7 +68,7 @@ fn with_exports(names: &[&str]) -> Vec<u8> {
     module.finish()
 }
 
-/// `wasm::decode` once told kinds by words of the message, which holds names.
+/// Regression: `wasm::decode` determined kinds by words of the message, which contains names.
 #[test]
 fn names_do_not_change_the_kind() {
     for name in nasty_names() {
@@ -100,7 +100,7 @@ fn names_do_not_change_which_feature_is_missing() {
     }
 }
 
-/// A binary of a header and sections, each a number and its content.
+/// A binary with a header and sections, each given as a number and its contents.
 fn binary(sections: &[(u8, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = b"\0asm\x01\0\0\0".to_vec();
     for (id, content) in sections {
@@ -136,7 +136,7 @@ fn with_body(content: &[u8]) -> Vec<u8> {
     binary(&[(1, vec![1, 0x60, 0, 0]), (3, vec![1, 0]), (10, code)])
 }
 
-/// What is no matter of form, but more than the library takes, is of kind `limit`; at the limit it is not.
+/// A module that is well-formed but exceeds a limit of the library is of kind `limit`; at the limit it is accepted.
 #[test]
 fn too_much_is_a_limit() {
     let memory = [0, 0];
@@ -173,7 +173,7 @@ fn too_much_is_a_limit() {
     }
 }
 
-/// A count beyond a limit, where the bytes do not even have room for it, is malformed.
+/// A count beyond a limit is malformed if the remaining bytes are too few for it.
 #[test]
 fn counts_without_items_are_malformed() {
     let huge = leb(0x7fff_ffff);
@@ -183,7 +183,7 @@ fn counts_without_items_are_malformed() {
         binary(&[(5, huge)]),
         // 64-bit sum of locals beyond 32 bits (Wasm 3.0, 5.5.14).
         with_body(&[2, 0xff, 0xff, 0xff, 0xff, 0xf, 0x7f, 1, 0x7f, 0x0b]),
-        // Too much, and then cut off.
+        // Exceeds the limit, and is then cut off.
         [binary(&[(5, list(101, &[0, 0]))]), vec![7, 100]].concat(),
     ];
     for bytes in cases {
@@ -192,7 +192,7 @@ fn counts_without_items_are_malformed() {
     }
 }
 
-/// A module that is invalid first and cannot be read further on is malformed: it is read before it is validated.
+/// A module that is first invalid, and later malformed, is malformed: it is read before it is validated.
 #[test]
 fn form_comes_before_validity() {
     let invalid = with_body(&[0, 0x42, 1, 0x0b]);
@@ -238,7 +238,7 @@ fn text_errors_have_a_place_and_an_excerpt() {
         ),
         ("(module\n (func\n", "3:1: expected `)`, at the end of the line"),
         ("(module (func (call $no)))", "1:21: unknown func: failed to find name `$no`, at \"$no)))\""),
-        // What is found in the binary is told by the text's place as well.
+        // Errors found in the binary are also reported with their location in the text.
         (
             "(module (func\n (drop (i64.eqz (i32.const 1)))))",
             "2:9: type mismatch: expected i64, found i32 (i64.eqz in function 0)",
@@ -255,7 +255,7 @@ fn text_errors_have_a_place_and_an_excerpt() {
     }
 }
 
-/// The text format takes any character in names, strings and comments, also those that turn the direction of text.
+/// The text format accepts any character in names, strings and comments, even those that change the direction of text.
 #[test]
 fn text_may_hold_any_character() {
     let name = "a\u{202e}b\u{2066}";

@@ -1,6 +1,6 @@
-//! Exceptions (Wasm 3.0, 4.6.13) beyond the specification's tests: what catches and what does not, the host on both sides, what
-//! lives and dies with them, and extremes. Plainly, with collections at every allocation, with explicit checks, and with code
-//! that is compiled while it runs.
+//! Exceptions (Wasm 3.0, 4.6.13) beyond the specification's tests: which clauses catch, the host on both sides, what exceptions keep
+//! alive, and extremes. Runs normally, with collections at every allocation, with explicit checks, and with code that is compiled while
+//! it runs.
 
 #[path = "exceptions/catching.rs"]
 mod catching;
@@ -25,7 +25,7 @@ impl World {
         World::linked(config, text, |_| Vec::new())
     }
 
-    /// With imports that `make` gives.
+    /// With the imports that `make` returns.
     pub fn linked(config: Config, text: &str, make: impl FnOnce(&mut StoreMut<'_>) -> Vec<Extern>) -> World {
         let mut store = Store::new(&Engine::new(&config).unwrap()).unwrap();
         let imports = make(&mut store);
@@ -49,7 +49,7 @@ impl World {
         call(&mut self.store, f, args)
     }
 
-    /// A function of numbers that gives one.
+    /// A function that takes and returns numbers.
     pub fn call(&mut self, name: &str, args: &[i32]) -> i32 {
         let args: Vec<Val> = args.iter().map(|a| Val::I32(*a)).collect();
         match self.try_call(name, &args).unwrap_or_else(|e| panic!("{name}: {e}"))[..] {
@@ -58,13 +58,13 @@ impl World {
         }
     }
 
-    /// The error that a call gives.
+    /// The error that a call returns.
     pub fn fails(&mut self, name: &str, args: &[i32]) -> Error {
         let args: Vec<Val> = args.iter().map(|a| Val::I32(*a)).collect();
         self.try_call(name, &args).expect_err(name)
     }
 
-    /// That an error holds an exception of a tag, and what that carries. It is released.
+    /// Checks that an error holds an exception of a tag; returns its values. The exception is released.
     pub fn carried(&mut self, error: &Error, tag: Tag) -> Vec<Val> {
         assert_eq!(error.kind(), ErrorKind::Exception, "{error}");
         let r = self.store.exception_of(error).unwrap().expect("an exception");
@@ -111,7 +111,7 @@ pub fn ty(params: &[ValType], results: &[ValType]) -> FuncType {
     FuncType::new(params.to_vec(), results.to_vec())
 }
 
-/// Runs `f` on a thread with so much stack.
+/// Runs `f` on a thread with a stack of this size.
 pub fn with_stack(bytes: usize, f: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(bytes).spawn(f).unwrap().join().unwrap();
 }

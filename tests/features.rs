@@ -1,9 +1,10 @@
-//! Each proposal on and off: a module that needs it is compiled with it, and refused without it by its name and the place.
+//! Each proposal on and off: with it, a module that needs it is compiled; without it, the module is rejected, and the error names the
+//! proposal and the location.
 
 use std::fs;
 use wrt::api::*;
 
-/// A proposal, a module that needs it, what its error says about the place, and the bytes there.
+/// A proposal, a module that needs it, how its error describes the location, and the bytes there.
 #[rustfmt::skip]
 const NEEDY: &[(&str, &str, &str, &[u8])] = &[
     ("mutable-global", "(module (import \"\" \"\" (global (mut i32))))", "in the import section", &[]),
@@ -42,7 +43,7 @@ const NEEDY: &[(&str, &str, &str, &[u8])] = &[
     ("threads", "(module (func (atomic.fence)))", "atomic.fence in function 0", &[0xfe, 3]),
 ];
 
-/// Modules that need what the library does not have, with the text's own words for it.
+/// Modules that need a proposal that the library does not have, with the text format's own words for it.
 const BEYOND: &[(&str, &str, &str)] = &[
     ("stack-switching", "(module (type $f (func)) (type (cont $f)))", "in the type section"),
     (
@@ -58,7 +59,7 @@ fn engine(config: Config) -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// Configurations that find out in different ways.
+/// Configurations that detect features in different ways.
 fn ways() -> [Config; 3] {
     [Config::new(), Config::new().threads(4), Config::new().lazy(true)]
 }
@@ -98,12 +99,12 @@ fn modules_are_refused_by_name_and_place() {
     }
 }
 
-/// The message without the place in a text that it may begin with.
+/// The message without the text location that it may begin with.
 fn without_place(e: &Error) -> &str {
     e.message().split_once(": ").filter(|(place, _)| place.contains(':')).map_or(e.message(), |(_, message)| message)
 }
 
-/// The binary of a text, by an engine that takes everything it can.
+/// The binary of a text, made by an engine with all proposals turned on.
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
@@ -162,7 +163,7 @@ fn invalid_modules_stay_invalid() {
     assert_eq!(e.kind(), ErrorKind::Malformed);
 }
 
-/// Types of the host are parsed under the engine's set as well.
+/// Types that the host defines are also parsed with the engine's set of proposals.
 #[test]
 fn types_are_refused_too() {
     let off = engine(Config::new().feature("gc", false).unwrap());
@@ -171,7 +172,7 @@ fn types_are_refused_too() {
     assert!(off.parse_types("(type (func (param i32)))").is_ok());
 }
 
-/// A saved module is used by engines that take all that the one took which saved it.
+/// A saved module can be loaded by engines that have all proposals of the engine that saved it.
 #[test]
 fn saved_modules_keep_their_set() {
     let text = b"(module (func (export \"f\") (result i32) (i32.const 1)))";

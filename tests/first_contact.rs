@@ -1,4 +1,4 @@
-//! A thin path through every floor: a call, a call through a table, a host function, each kind of trap, in both trap modes.
+//! A short path through every layer: a call, a call through a table, a host function, each kind of trap, in both trap modes.
 
 use wrt::api::*;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wrt::api::*;
 
 const FORKS: usize = 60;
-/// How often each kind of thread has to come around between the first fork and the last, so that forks meet all of it.
+/// The minimum number of iterations of each kind of thread between the first and the last fork, so that forks meet all of its states.
 const ROUNDS: usize = 5;
 
 /// Functions that compile for a while, one that throws through deep frames, and one that never ends.
@@ -76,11 +76,11 @@ impl Shared {
         }
     }
 
-    /// What threads of the parent are doing.
+    /// The work of the parent's threads.
     fn work(&self, kind: usize) {
         match kind {
             0 => self.around(0, |i| {
-                // Other types each time, and one that is refused.
+                // Different types each time, and a module that is rejected.
                 let wrong = if i % 2 == 0 { "" } else { "(func (result i32))" };
                 let text = format!("(module (type (struct (field i32) {})) {wrong})", "(field i64)".repeat(i % 50));
                 assert_eq!(Module::new(&self.engine, text.as_bytes()).is_ok(), wrong.is_empty());
@@ -101,7 +101,7 @@ impl Shared {
     }
 }
 
-/// Forks; the child runs `f` and ends well, in time. The number of the child.
+/// Forks; the child runs `f` and must end successfully, in time. Returns the child's process number.
 fn child(f: impl FnOnce()) -> i32 {
     // SAFETY: the child has one thread, and leaves by `_exit`, whatever happens.
     unsafe {
@@ -130,7 +130,7 @@ fn a_child_uses_the_library() {
     let lazy = Engine::new(&config.lazy(true)).unwrap();
     let text = text(40);
     let module = Module::new(&engine, text.as_bytes()).unwrap();
-    // Compiled by nobody but who calls and threads in the background, in the child as well.
+    // Compiled only by its callers and by background threads, in the child as well.
     let unfinished = Module::new(&lazy, self::text(400).as_bytes()).unwrap();
     let shared = Shared { engine, lazy, module, text, done: AtomicBool::new(false), rounds: Default::default() };
     std::thread::scope(|scope| {
@@ -152,18 +152,18 @@ fn a_child_uses_the_library() {
                 let module = Module::new(&engine, shared.text.as_bytes()).unwrap();
                 calls(&engine, &module, 6);
                 deadline(&engine, &module);
-                // Its own child, too.
+                // A child of the child, too.
                 wait_for(child(|| deadline(&shared.engine, &shared.module)));
             }));
         }
         shared.done.store(true, Relaxed);
     });
-    // The parent goes on.
+    // The parent continues.
     calls(&shared.lazy, &unfinished, 78);
     deadline(&shared.engine, &shared.module);
 }
 
-/// A deadline from before the fork holds in the child: the thread that looks at the time is there as well.
+/// A deadline set before the fork applies in the child, which has a timer thread as well.
 #[test]
 fn deadlines_hold_in_the_child() {
     let engine = Engine::new(&Config::new().interruption(true)).unwrap();

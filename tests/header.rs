@@ -1,4 +1,4 @@
-//! The committed header is the generated one. `make headers` writes it.
+//! The committed header equals the generated one. `make headers` writes it.
 
 #[test]
 fn the_header_is_fresh() {

@@ -1,5 +1,5 @@
-//! The heap as its users see it: large and deep structures, fragmentation, limits, many stores, stacks full of references,
-//! exact results while everything moves.
+//! The heap as its users see it: large and deep structures, fragmentation, limits, many stores, stacks full of references, and exact
+//! results while all objects move.
 
 use wrt::api::*;
 
@@ -94,7 +94,7 @@ fn sum_to(n: i32) -> i32 {
     (1..=n).fold(0i32, |a, b| a.wrapping_add(b))
 }
 
-/// A list of two million cells, which a recursive marker would not survive.
+/// A list of two million cells, which would overflow the stack of a recursive marker.
 #[test]
 fn deep_structures_are_marked_without_recursion() {
     let mut w = World::new(Config::new(), LISTS);
@@ -110,7 +110,7 @@ fn deep_structures_are_marked_without_recursion() {
     assert_eq!(w.store.heap_statistics().live, 0);
 }
 
-/// Cells that are left over, far apart, move together; what lies between them is used again.
+/// Surviving cells that are far apart are compacted; the space between them is reused.
 #[test]
 fn fragments_are_moved_together() {
     let mut w = World::new(Config::new().heap_growth(50, 1 << 20).gc_verify(true), LISTS);
@@ -132,7 +132,7 @@ fn fragments_are_moved_together() {
     );
 }
 
-/// Every second cell is left, so that no line is free: before the heap is called full, everything moves together.
+/// Every second cell survives, so that no line is free: before the heap counts as full, it is compacted.
 #[test]
 fn a_full_heap_is_compacted() {
     let mut w = World::new(Config::new().heap_limit(4 << 20).gc_verify(true), LISTS);
@@ -158,7 +158,7 @@ fn large_arrays_of_references_are_traced_by_cards() {
     }
 }
 
-/// Freed large objects' memory is used again, and is zero again.
+/// The memory of freed large objects is reused, and is zero again.
 #[test]
 fn large_objects_come_and_go() {
     let mut w = World::new(Config::new(), LISTS);
@@ -187,14 +187,14 @@ fn limits_are_traps_and_the_store_goes_on() {
         assert_eq!(w.try_call("bytes", &[size, 1]).unwrap_err().trap_code(), Some(Trap::HeapExhausted));
     }
     assert!(w.store.heap_statistics().used <= 8 << 20);
-    // A reservation limits as well.
+    // A reservation is a limit, too.
     let mut w = World::new(Config::new().heap_reservation(300 << 20), LISTS);
     assert_eq!(w.try_call("make", &[30_000_000]).unwrap_err().trap_code(), Some(Trap::HeapExhausted));
     w.call("forget", &[]);
     w.call("make", &[1000]);
 }
 
-/// Cycles that are dropped take no memory: ten million nodes in rings of a hundred.
+/// Unreachable cycles use no memory: ten million nodes in rings of a hundred.
 #[test]
 fn dropped_rings_take_no_memory() {
     let text = r#"(module (type $n (struct (field $next (mut (ref null $n))) (field i64 i64)))
@@ -215,7 +215,7 @@ fn dropped_rings_take_no_memory() {
     assert!(s.used < 8 << 20 && s.minor_collections > 10, "{s:?}");
 }
 
-/// Every frame of a deep stack holds a cell of its own; the collector looks at each once, and returns find what they left.
+/// Every frame of a deep stack holds its own cell; the collector scans each frame once, and each return finds its cell unchanged.
 #[test]
 fn frames_keep_what_they_hold() {
     let text = r#"(module (type $n (struct (field $v (mut i32)) (field $o (mut anyref))))
@@ -278,7 +278,7 @@ fn activations_nest() {
     }
 }
 
-/// Stores come and go, and find their heaps' address space as new.
+/// Stores are created and deleted, and find their heaps' address space reset.
 #[test]
 fn regions_are_used_again() {
     let engine = Engine::new(&Config::new().gc_verify(true)).unwrap();
@@ -295,7 +295,7 @@ fn regions_are_used_again() {
     }
 }
 
-/// What only wide or deep types use.
+/// Cases that only types with many fields, or deep types, reach.
 #[test]
 fn wide_structures_and_deep_hierarchies() {
     // More than 64 KiB of fields, the last ones references: null is checked there, too.
@@ -332,15 +332,15 @@ fn wide_structures_and_deep_hierarchies() {
     }
 }
 
-/// Saved and loaded, a module with objects is the same module.
+/// A module with objects that is saved and loaded behaves the same.
 #[test]
 fn saved_modules_know_their_stack_maps() {
     let engine = Engine::new(&Config::new().gc_zeal(7).gc_verify(true)).unwrap();
     let saved = Module::new(&engine, LISTS.as_bytes()).unwrap().save().unwrap();
-    // Another engine numbers types in its own way.
+    // Another engine assigns different numbers to types.
     let engine = Engine::new(&Config::new().gc_zeal(7).gc_verify(true)).unwrap();
     Module::new(&engine, b"(module (type (struct (field i64))) (type (array i8)))").unwrap();
-    // SAFETY: made by `save` just before.
+    // SAFETY: `save` has just produced it.
     let module = unsafe { Module::load(&engine, &saved) }.unwrap();
     let mut store = Store::new(&engine).unwrap();
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -365,7 +365,7 @@ fn tail_calls_take_no_stack() {
     }
 }
 
-/// A reference in a constant global moves like any other: it is loaded anew after a call.
+/// A reference in a constant global moves like any other: it is reloaded after a call.
 #[test]
 fn constant_globals_are_not_kept_over_collections() {
     let text = r#"(module (type $s (struct (field (mut i32))))
@@ -391,7 +391,7 @@ fn constant_globals_are_not_kept_over_collections() {
     }
 }
 
-/// Lines between live objects that were filled again are not counted as free when blocks are chosen to be emptied.
+/// Lines between live objects that were refilled do not count as free when blocks are chosen for evacuation.
 #[test]
 fn refilled_blocks_are_not_sparse() {
     let fields = "(field i64)".repeat(14);
@@ -457,7 +457,7 @@ const HOARD: &str = r#"(module
       (array.set $row (global.get $slots) (local.get $i) (ref.null any)) (i32.const 0))
     (func (export "large") (param $size i32) (result i32) (array.len (array.new_default $b (local.get $size)))))"#;
 
-/// However often a program runs into its limit, it does not get over it by more than a nursery, and recovers.
+/// However often a program reaches its limit, it never exceeds it by more than a nursery, and recovers.
 #[test]
 fn the_limit_holds() {
     let with = |limit: usize, space: usize, nursery: usize| {
@@ -479,7 +479,7 @@ fn the_limit_holds() {
     }
 }
 
-/// Small heaps work as large ones do.
+/// Small heaps behave like large ones.
 #[test]
 fn small_heaps() {
     for (space, nursery) in [(1 << 20, 16 << 10), (2 << 20, 32 << 10), (8 << 20, 1 << 20), (64 << 20, 16 << 10)] {
@@ -493,7 +493,7 @@ fn small_heaps() {
     }
 }
 
-/// Enough free bytes, but not in one place until something is collected.
+/// Enough free bytes, but they are contiguous only after a collection.
 #[test]
 fn large_objects_find_room_between_others() {
     let config = Config::new().heap_reservation(16 << 20).nursery_size(16 << 10, 16 << 10);
@@ -512,7 +512,7 @@ fn large_objects_find_room_between_others() {
     assert_eq!(w.call("large", &[5 << 20]), 5 << 20);
 }
 
-/// Sizes that the host gives do not overflow.
+/// Sizes that the host passes do not overflow.
 #[test]
 fn absurd_sizes() {
     for config in [Config::new(), Config::new().heap_growth(usize::MAX, 0), Config::new().heap_growth(0, usize::MAX)] {

@@ -1,8 +1,8 @@
-//! Branch hints: they move code, they change no result, and whatever is in their section, no module is refused for it.
+//! Branch hints move code and never change a result. No module is rejected because of the contents of the hints' section.
 
 use wrt::api::*;
 
-/// Arms with a number each that can be found in machine code.
+/// Arms, each with a number that can be found in machine code.
 const HOT: u32 = 0x51a7_0001;
 const COLD: u32 = 0x51a7_0002;
 
@@ -10,12 +10,12 @@ fn engine(config: Config) -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// Where a number first stands in a module's machine code, as four bytes.
+/// The first position of a number in a module's machine code, as four bytes.
 fn place(saved: &[u8], number: u32) -> usize {
     saved.windows(4).position(|w| w == number.to_le_bytes()).expect("is in the code")
 }
 
-/// Whether `HOT` stands before `COLD`.
+/// Whether `HOT` is before `COLD`.
 fn hot_first(engine: &Engine, text: &str) -> bool {
     let saved = Module::new(engine, text.as_bytes()).unwrap().save().unwrap();
     place(&saved, HOT) < place(&saved, COLD)
@@ -25,7 +25,7 @@ fn hint(likely: bool) -> String {
     format!("(@metadata.code.branch_hint \"\\0{}\")", likely as u8)
 }
 
-/// An arm: it stores its number, behind a loop and calls, so that it has blocks of its own.
+/// An arm: it stores its number after a loop and calls, so that it has its own blocks.
 fn arm(number: u32) -> String {
     format!(
         "(loop $l (call $step) (br_if $l (i32.lt_u (i32.load (i32.const 8)) (i32.const 3))))
@@ -41,7 +41,7 @@ fn with(body: &str) -> String {
     )
 }
 
-/// What an `if` and a `br_if` look like whose condition makes `number` the result, hinted or not.
+/// Code for an `if` and a `br_if` whose condition selects `number` as the result, hinted or not.
 fn shapes(then: u32, otherwise: u32, hint: &str) -> [String; 3] {
     let (then, otherwise) = (arm(then), arm(otherwise));
     [
@@ -102,7 +102,7 @@ fn results_stay_the_same() {
     }
 }
 
-/// A module with a custom section of these bytes in front of its code, or at its end.
+/// A module with a custom section of these bytes before its code section, or at its end.
 fn with_section(text: &str, contents: &[u8], at_end: bool) -> Vec<u8> {
     const NAME: &[u8] = b"metadata.code.branch_hint";
     let module = wat::parse_str(text).unwrap();
@@ -140,7 +140,7 @@ fn no_section_makes_a_module_fail() {
                 assert_eq!(call(&engine, &bytes, 1), Val::I32(HOT as i32), "{contents:?}");
             }
         }
-        // Every instruction of every function hinted, whatever it is: offsets that are no branches are not looked up.
+        // Every instruction of every function is hinted, whatever it is: the hints are not checked to be on branches.
         for likely in 0..2 {
             let hints: Vec<u8> = (0..100).flat_map(|offset| [offset, 1, likely]).collect();
             let contents: Vec<u8> = [&[2, 0, 100][..], &hints, &[1, 100], &hints].concat();

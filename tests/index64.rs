@@ -1,5 +1,5 @@
-//! Memories and tables with 64-bit indexes, and memories with pages of one byte: every instruction that has to do with one, at every
-//! edge, also mixed with 32-bit ones, in all ways that code is made.
+//! Memories and tables with 64-bit indexes, and memories with pages of one byte: every instruction that uses one, at every boundary, also
+//! mixed with 32-bit ones, in code of every compiler and mode.
 
 use wrt::api::*;
 
@@ -12,7 +12,7 @@ mod large;
 #[path = "index64/tables.rs"]
 mod tables;
 
-/// With faults and with explicit checks, compiled in full, and at once at the first call; with memories that stay where they are, and
+/// With faults and with explicit checks, in optimized code, and in baseline code at the first call; with memories that never move, and
 /// that move.
 fn configs() -> impl Iterator<Item = Config> {
     (0..8).map(|i| {
@@ -23,12 +23,12 @@ fn configs() -> impl Iterator<Item = Config> {
     })
 }
 
-/// Those in which memories stay where they are.
+/// Those in which memories never move.
 fn staying() -> impl Iterator<Item = Config> {
     configs().take(4)
 }
 
-/// An instance without imports, in a store of its own.
+/// An instance without imports, in its own store.
 struct World {
     store: Store,
     instance: Instance,
@@ -47,7 +47,7 @@ impl World {
         World { store, instance }
     }
 
-    /// Calls an export. What it gives, or the trap.
+    /// Calls an export. Returns its result, or the trap.
     fn call(&mut self, name: &str, args: &[Val]) -> std::result::Result<Vec<Val>, Trap> {
         let Some(Extern::Func(f)) = self.instance.export(&mut self.store, name).unwrap() else { panic!("no {name}") };
         let mut results = vec![Val::I32(0); f.ty(&self.store).unwrap().results().len()];
@@ -70,7 +70,7 @@ impl World {
     }
 }
 
-/// A width of indexes.
+/// The width of indexes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Width {
     W32,
@@ -80,7 +80,7 @@ enum Width {
 use Width::*;
 
 impl Width {
-    /// In front of limits.
+    /// Written before the limits.
     fn limits(self) -> &'static str {
         if self == W64 { "i64" } else { "" }
     }
@@ -93,7 +93,7 @@ impl Width {
         if self == W64 { Val::I64(v as i64) } else { Val::I32(v as i32) }
     }
 
-    /// What such an index makes of a number.
+    /// A number as such an index.
     fn cut(self, v: u64) -> u64 {
         if self == W64 { v } else { v as u32 as u64 }
     }
@@ -108,7 +108,7 @@ impl Width {
     }
 }
 
-/// Numbers around everything that may matter for something of `len` bytes or elements.
+/// Numbers around every boundary of a memory or table with `len` bytes or elements.
 fn edges(len: u64) -> Vec<u64> {
     let mut all = vec![0, 1, 2];
     for n in [len, 1 << 31, 1 << 32, (1 << 32) + len, 1 << 33, 1 << 34, 1 << 35, 1 << 61, 1 << 62, 1 << 63] {
@@ -119,7 +119,7 @@ fn edges(len: u64) -> Vec<u64> {
     all
 }
 
-/// Whether `len` from `at` on are among `of`.
+/// Whether `len` bytes or elements starting at `at` are within `of`.
 fn inside(at: u64, len: u64, of: usize) -> bool {
     at as u128 + len as u128 <= of as u128
 }

@@ -1,5 +1,5 @@
-//! Interrupts and deadlines: until when they are pending, how soon they stop work in bulk, and who may extend a deadline. In code of
-//! both compilers, with signals and with explicit checks. Bounds are on work, never on time.
+//! Interrupts and deadlines: how long they stay pending, how soon they stop bulk operations, and how a deadline is extended. In code of
+//! both compilers, with signals and with explicit checks. Tests limit the amount of work, never the time.
 
 #[path = "interruption/bulk.rs"]
 mod bulk;
@@ -17,7 +17,7 @@ use wrt::api::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Optimized and baseline code, by faults and by explicit checks.
+/// Optimized and baseline code, using faults (signals) and using explicit checks.
 fn configs() -> [Config; 4] {
     let with = |lazy: bool, signals: bool| {
         Config::new().interruption(true).lazy(lazy).background(false).signals(signals).max_wasm_stack(512 << 10)
@@ -79,8 +79,8 @@ fn import_expire(store: &mut StoreMut<'_>) -> Extern {
     })
 }
 
-/// Gives an hour the first time that it is asked, and triggers an interrupt: what goes on stops at the next place where it can.
-/// Returns how often it was asked.
+/// Grants an hour the first time it is called, and triggers an interrupt: the guest stops at the next point where it can.
+/// Returns how many times it was called.
 fn one_piece_more(store: &mut StoreMut<'_>) -> Arc<AtomicU32> {
     let (asked, handle) = (Arc::new(AtomicU32::new(0)), store.interrupt_handle().unwrap());
     let counter = asked.clone();
@@ -93,6 +93,6 @@ fn one_piece_more(store: &mut StoreMut<'_>) -> Arc<AtomicU32> {
     asked
 }
 
-/// A loop that ends on its own, but not soon, so that a failure does not hang.
+/// A loop that ends by itself, but not soon, so that a failure does not hang.
 const SPIN: &str = "(local.set $n (i32.const 0x7fffffff))
     (loop $l (br_if $l (i32.gt_s (local.tee $n (i32.sub (local.get $n) (i32.const 1))) (i32.const 0))))";

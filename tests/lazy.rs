@@ -1,5 +1,5 @@
-//! Modules that compile while they run: the same results, errors and backtraces as when everything is compiled first, and in the
-//! end the same code.
+//! Modules that are compiled while they run: the same results, errors and backtraces as modules that are compiled eagerly, and finally the
+//! same code.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -33,7 +33,7 @@ fn call(store: &mut Store, i: Instance, name: &str, args: &[Val], results: usize
     Ok(out)
 }
 
-/// Functions that call one another directly, through a table, and as tail calls.
+/// Functions that call each other directly, through a table, and as tail calls.
 fn chain(functions: usize) -> String {
     let mut wat = String::from("(module (type $t (func (param i32) (result i32)))\n");
     for i in 0..functions {
@@ -69,7 +69,7 @@ fn in_the_end_the_code_is_the_same() {
     let (mut store, before) = instance(&lazy);
     call(&mut store, before, "run", &[Val::I32(1)], 1).unwrap();
     assert!(lazy.save().unwrap() == eager.save().unwrap());
-    // Everything is there now: for what was made before, and for what is made after.
+    // Everything is compiled now: for instances that were created before, and for new ones.
     let after = Instance::new(&mut store, &lazy, &[]).unwrap();
     for i in [before, after] {
         assert_eq!(call(&mut store, i, "run", &[Val::I32(1)], 1).unwrap(), [Val::I32(401)]);
@@ -78,7 +78,7 @@ fn in_the_end_the_code_is_the_same() {
 
 #[test]
 fn a_first_call_keeps_every_argument() {
-    // More than there are registers for, of every type; results beyond the registers, too.
+    // More arguments than registers, of every type; and results beyond the registers.
     let types = ["i32", "i64", "f32", "f64", "v128", "externref"];
     let params: Vec<&str> = (0..30).map(|i| types[i % types.len()]).collect();
     let all = params.join(" ");
@@ -112,7 +112,7 @@ fn a_first_call_keeps_every_argument() {
     }
 }
 
-/// Around the numbers of results that fit into registers: behind them the context is another argument.
+/// Numbers of results around the number that fits in registers: beyond it, the context is another argument.
 #[test]
 fn a_first_call_finds_its_context() {
     let mut wat = String::from("(module");
@@ -140,7 +140,7 @@ fn traps_name_the_same_frames() {
         (func (export \"run\") (param i32) (result i32) (call $middle (local.get 0))))";
     let frames = [true, false].map(|lazy| {
         let (mut store, i) = instance(&module(lazy, wat));
-        // The first time in code that is made at once, at last in the code of all.
+        // The first time in baseline code, at the end in optimized code.
         let first = call(&mut store, i, "run", &[Val::I32(0)], 1).unwrap_err();
         i.module(&store).unwrap().save().unwrap();
         let last = call(&mut store, i, "run", &[Val::I32(0)], 1).unwrap_err();
@@ -151,7 +151,7 @@ fn traps_name_the_same_frames() {
     assert_eq!(frames[0].len(), 3);
 }
 
-/// A trap that stands where a call returns to is not the call.
+/// A trap at the return address of a call is not attributed to the call.
 #[test]
 fn a_trap_right_behind_a_call_has_its_own_place() {
     let wat = "(module (func $f) (func (export \"run\") (param i32) (call $f) unreachable))";
@@ -161,7 +161,7 @@ fn a_trap_right_behind_a_call_has_its_own_place() {
         let e = call(&mut store, i, "run", &[Val::I32(0)], 0).unwrap_err();
         e.frames().iter().map(|f| (f.func_index, f.func_offset)).collect::<Vec<_>>()
     });
-    // Behind the count of locals, and the two bytes of the call.
+    // After the count of locals, and the two bytes of the call.
     assert_eq!(places, [(); 4].map(|_| vec![(1, Some(3))]));
 }
 
@@ -242,7 +242,7 @@ fn a_stack_overflow_in_code_that_is_not_compiled_is_a_trap() {
     }
 }
 
-/// Code that is made at once keeps more in its frames. What fits into the stack as full code fits as well then.
+/// Baseline code has larger frames. A recursion that fits in the stack as optimized code fits as baseline code, too.
 #[test]
 fn deep_calls_need_no_more_configuration() {
     const DEPTH: usize = 300;
@@ -268,7 +268,7 @@ fn deep_calls_need_no_more_configuration() {
             call(&mut store, i, "run", &[Val::I32(1)], 1).unwrap()
         })
     };
-    // A little more than full code needs.
+    // A little more than optimized code needs.
     const STACK: usize = 32 << 10;
     let [eager, lazy] = std::thread::Builder::new().stack_size(32 << 20).spawn(run).unwrap().join().unwrap();
     assert_eq!((&eager, &lazy), (&vec![Val::I32(301)], &vec![Val::I32(301)]));

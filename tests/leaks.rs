@@ -1,6 +1,6 @@
-//! Nothing leaks and nothing vanishes: every path that stores a reference is walked with objects of the host that count how
-//! many of them have died. What is stored lives through collections; what is forgotten dies with the next full one; at the
-//! end of the store all are dead. Plainly, with collections at every allocation, and with explicit checks.
+//! Nothing leaks, and nothing is freed too early. Every path that stores a reference is tested with host objects that count how many of
+//! them were freed. Stored objects survive collections; objects that are no longer referenced are freed by the next full collection; all
+//! are freed when the store is deleted. Runs normally, with collections at every allocation, and with explicit checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,7 +12,7 @@ struct Counts {
     dropped: AtomicUsize,
 }
 
-/// The data of an object of the host.
+/// The data of a host object.
 struct Counted(Arc<Counts>);
 
 impl Drop for Counted {
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// How many objects live, after a full collection.
+    /// The number of live objects, after a full collection.
     fn alive(&mut self) -> usize {
         self.store.gc().unwrap();
         self.counts.created.load(SeqCst) - self.counts.dropped.load(SeqCst)
@@ -135,7 +135,7 @@ fn configs() -> [Config; 4] {
     [config(), config().gc_zeal(1), config().gc_zeal(3).signals(false), config().nursery_size(16 << 10, 16 << 10)]
 }
 
-/// Walks a path: `put` stores an object, `forget` overwrites what was stored. Then stores another, and the store ends.
+/// Tests a path: `put` stores an object, `forget` overwrites it. Then stores another one, and deletes the store.
 fn path(put: impl Fn(&mut World, Val), forget: impl Fn(&mut World)) {
     for config in configs() {
         let mut w = World::new(config);
@@ -144,7 +144,7 @@ fn path(put: impl Fn(&mut World, Val), forget: impl Fn(&mut World)) {
         put(&mut w, v);
         w.store.close_scope().unwrap();
         assert_eq!(w.alive(), 1, "what is stored lives");
-        // Old by now: the next one is younger than what it is stored in.
+        // Old by now: the next one is younger than the object that it is stored in.
         w.store.open_scope().unwrap();
         let v = w.object();
         put(&mut w, v);
@@ -303,7 +303,7 @@ fn cycles_through_globals_tables_and_arrays() {
     by_code("ring in array", "clear a", &[]);
 }
 
-/// What the host only passes through belongs to its scope.
+/// References that the host only passes through belong to its scope.
 #[test]
 fn calls_and_scopes() {
     for config in configs() {
@@ -329,7 +329,7 @@ fn calls_and_scopes() {
     }
 }
 
-/// A scope ends also when what runs in it panics.
+/// A scope ends even if the code that runs in it panics.
 #[test]
 fn scopes_end_with_panics() {
     let mut w = World::new(Config::new());
@@ -363,7 +363,7 @@ fn failures_keep_nothing() {
     }
 }
 
-/// A host function's references are gone when it returns, also if it fails; what it returns goes on.
+/// A host function's references are released when it returns, even if it fails; the references it returns stay valid.
 #[test]
 fn callbacks_have_scopes() {
     for config in configs() {
@@ -405,7 +405,7 @@ fn callbacks_have_scopes() {
 }
 
 /// Constant expressions with objects in globals, tables' first elements, active and passive segments; and `table.init`,
-/// `array.new_elem`, `array.init_elem` from what a passive one holds. All with collections in the middle.
+/// `array.new_elem` and `array.init_elem` from a passive segment. All with collections in between.
 #[test]
 fn constant_expressions_with_collections_inside() {
     let text = r#"(module
@@ -519,7 +519,7 @@ fn passive_segments_hold_until_they_are_dropped() {
     }
 }
 
-/// Memory of the host makes collections happen.
+/// The host's memory counts toward when collections run.
 #[test]
 fn external_bytes_count() {
     let mut w = World::new(Config::new());
@@ -537,7 +537,7 @@ fn external_bytes_count() {
     assert!(w.store.heap_statistics().external <= 20 << 20);
 }
 
-/// Finalizers run on the host's way in and out, also while WebAssembly goes on for long.
+/// Finalizers run when the host enters and leaves the library, and also during a long run of WebAssembly.
 #[test]
 fn finalizers_run_at_callbacks() {
     let engine = Engine::new(&Config::new().nursery_size(16 << 10, 16 << 10)).unwrap();

@@ -1,6 +1,7 @@
-//! Random modules. Ten thousand mutated ones: each is refused with an error or compiled, instantiated and run; nothing crashes or hangs,
-//! and at least half still validate. And a thousand with objects, which have the same results whether nothing is collected or
-//! everything at every allocation, and whether all is compiled first or each function when it is called. Seeds are fixed, so a failure can be repeated: it names its seed.
+//! Random modules. Ten thousand mutated modules: each is rejected with an error, or compiled, instantiated and run; none crashes or hangs,
+//! and at least half still validate. And a thousand modules with objects: they have the same results without collections and with a
+//! collection at every allocation, compiled eagerly and compiled lazily. Seeds are fixed, and a failure names its seed, so it can be
+//! repeated.
 
 use std::time::Duration;
 use wasm_mutate::WasmMutate;
@@ -8,10 +9,10 @@ use wasm_smith::Module as Smith;
 use wrt::api::*;
 
 const MODULES: u64 = 10_000;
-/// Modules between two that are generated anew: each is a mutation of the last valid one.
+/// The number of modules between two newly generated ones: each is a mutation of the last valid one.
 const GENERATION: u64 = 10;
 
-/// A small generator of our own: the same bytes on every machine.
+/// Our own small generator, which gives the same bytes on every machine.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -23,7 +24,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// Everything that the library has is on.
+/// All the library's proposals are on.
 fn config() -> Config {
     let all = features().fold(Config::new(), |config, f| config.feature(f.name(), true).unwrap());
     all.threads(1).heap_limit(16 << 20)
@@ -45,7 +46,7 @@ fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
         sign_extension_ops_enabled: true,
         relaxed_simd_enabled: true,
         memory64_enabled: true,
-        // `wasm-mutate` gives up when it meets the export of a tag.
+        // `wasm-mutate` gives up if a module exports a tag.
         exceptions_enabled: gc,
         threads_enabled: false,
         tail_call_enabled: gc,
@@ -55,7 +56,7 @@ fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
         wide_arithmetic_enabled: true,
         ..Default::default()
     };
-    // Some noise makes no module; then other noise does.
+    // Some noise is no module; then other noise is tried.
     let attempt = |salt: u64| {
         let bytes = noise(seed + (salt << 32), 4096);
         let mut module = Smith::new(config.clone(), &mut arbitrary::Unstructured::new(&bytes)).ok()?;
@@ -68,7 +69,7 @@ fn generate(engine: &Engine, seed: u64, gc: bool) -> Vec<u8> {
     (0..1000).find_map(attempt).expect("a thousand tries")
 }
 
-/// A module that differs from `wasm`. One seed's choice of mutation may not apply; then others are tried.
+/// A module that differs from `wasm`. If the mutation that a seed selects does not apply, other seeds are tried.
 fn mutate(wasm: &[u8], seed: u64) -> Option<Vec<u8>> {
     let attempt = |salt: u64| {
         let mut mutator = WasmMutate::default();
@@ -78,7 +79,7 @@ fn mutate(wasm: &[u8], seed: u64) -> Option<Vec<u8>> {
     (0..20).find_map(attempt)
 }
 
-/// Something of every imported type.
+/// An object for each imported type.
 fn import(store: &mut Store, ty: &ExternType) -> Result<Extern> {
     Ok(match ty {
         ExternType::Func(_, ty) => Extern::Func(Func::new(store, ty, |_, _, _| Ok(()))?),
@@ -117,7 +118,7 @@ fn run_in(store: &mut Store, module: &Module) -> Result<()> {
         let args = ty.params().iter().map(|t| Val::default_of(*t)).collect::<Vec<_>>();
         let mut results = vec![Val::I32(0); ty.results().len()];
         store.set_deadline(Some(Duration::from_millis(50)))?;
-        // A trap, an interrupt or results: all are answers.
+        // A trap, an interrupt or results are all acceptable.
         if let Err(e) = f.call(store, &args, &mut results) {
             assert_ne!(e.kind(), ErrorKind::Internal, "{e}");
         }
@@ -159,7 +160,7 @@ fn mutated_modules_give_errors_or_results() {
     assert!(ran * 4 >= MODULES, "only {ran} of {MODULES} modules ran");
 }
 
-/// What calling every export gives: results that are numbers, the nullness of references, or the error.
+/// The outcome of calling every export: numeric results, whether references are null, or the error.
 fn outcomes(engine: &Engine, wasm: &[u8]) -> Vec<String> {
     let mut store = Store::new(engine).unwrap();
     let mut all = Vec::new();
@@ -207,7 +208,7 @@ fn shown(store: &Store, v: &Val) -> Result<String> {
     Ok(match v {
         Val::AnyRef(Some(r)) | Val::ExternRef(Some(r)) => format!("{} {:?}", r.heap_type(store)?, r.as_i31(store)?),
         Val::FuncRef(f) => format!("{}", f.is_some()),
-        // Not-a-numbers may differ.
+        // NaNs may differ.
         Val::F32(v) if f32::from_bits(*v).is_nan() => "nan".into(),
         Val::F64(v) if f64::from_bits(*v).is_nan() => "nan".into(),
         Val::V128(_) => "v128".into(),
@@ -232,7 +233,7 @@ fn neither_collections_nor_compiling_late_change_a_result() {
     assert!(interesting >= 500, "only {interesting} modules gave results");
 }
 
-/// What is valid is taken or refused by name when something is off, never found invalid; and taken again with what is named.
+/// With a proposal off, a valid module is accepted, or rejected with the proposal's name, but never invalid; with it on, it is accepted.
 #[test]
 fn valid_modules_are_refused_by_name_only() {
     let all = Engine::new(&config()).unwrap();

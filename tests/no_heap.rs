@@ -1,5 +1,5 @@
-//! References in stores without a heap: nulls and i31s need none, so every operation on them gives what it gives beside objects.
-//! Each program has a store of its own, since any that makes the heap would hide what the others do without one.
+//! References in stores without a heap: nulls and i31s need no heap, so every operation on them has the same result as in a store with
+//! objects. Each program has its own store, since a program that creates the heap would hide what the others do without one.
 
 use wrt::api::*;
 
@@ -10,7 +10,7 @@ fn configs() -> impl Iterator<Item = Config> {
     })
 }
 
-/// Tables and globals that programs share.
+/// Tables and globals that the programs share.
 const WORLD: &str = r#"(module
   (type $get (func (param i31ref) (result i31ref))) (type $s (struct)) (type $arr (array (mut anyref)))
   (table $t (export "t") 6 20 i31ref) (table $a (export "a") 6 20 anyref) (table $e (export "e") 6 20 eqref)
@@ -22,23 +22,23 @@ const WORLD: &str = r#"(module
   (func $both (param i31ref anyref) (result anyref i31ref) (local.get 1) (local.get 0))
 "#;
 
-/// Not declared where it is not used: lazy code makes the heap for a module with casts.
+/// Declared only if it is used: lazy code creates the heap for a module with casts.
 const NUMBER: &str = "(func $number (param anyref) (result i32) (i31.get_u (ref.cast (ref i31) (local.get 0))))";
 const PASSIVE: &str =
     "(elem $passive i31ref (item (ref.i31 (i32.const 11))) (item (ref.null i31)) (item (ref.i31 (i32.const 33))))";
 
-/// A body, and what it returns.
+/// A body, and its result.
 const PROGRAMS: &[(&str, i32)] = &[
     // One element.
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (i31.get_u (table.get $t (i32.const 1)))", 7),
     ("(table.set $e (i32.const 1) (ref.i31 (i32.const -7))) (i31.get_s (ref.cast (ref i31) (table.get $e (i32.const 1))))", -7),
     ("(table.set $wide (i64.const 5) (ref.i31 (i32.const 8))) (call $number (table.get $wide (i64.const 5)))", 8),
-    // Copies without a cast anywhere.
+    // Copies without any cast.
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $a $t (i32.const 0) (i32.const 1) (i32.const 1))
       (i32.add (ref.is_null (table.get $a (i32.const 0))) (i32.mul (i32.const 2) (ref.is_null (table.get $a (i32.const 1)))))", 2),
     ("(table.set $e (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $e $e (i32.const 3) (i32.const 1) (i32.const 1))
       (ref.eq (table.get $e (i32.const 3)) (ref.i31 (i32.const 7)))", 1),
-    // Copies: in one table, between types, over each other, of nulls.
+    // Copies: within one table, between types, overlapping, of nulls.
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 1))
       (i31.get_u (table.get $t (i32.const 0)))", 7),
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.copy $a $t (i32.const 0) (i32.const 1) (i32.const 1))
@@ -57,7 +57,7 @@ const PROGRAMS: &[(&str, i32)] = &[
     ("(table.copy $n $n (i32.const 0) (i32.const 1) (i32.const 5)) (ref.is_null (table.get $n (i32.const 0)))", 1),
     ("(table.set $a (i32.const 2) (ref.i31 (i32.const 5))) (table.copy $a $none (i32.const 1) (i32.const 3) (i32.const 2))
       (ref.is_null (table.get $a (i32.const 2)))", 1),
-    // Everything else that works on many.
+    // All other bulk operations.
     ("(table.fill $a (i32.const 1) (ref.i31 (i32.const 9)) (i32.const 5)) (call $number (table.get $a (i32.const 5)))", 9),
     ("(table.fill $t (i32.const 0) (ref.i31 (i32.const 9)) (i32.const 6)) (table.fill $t (i32.const 2) (ref.null i31) (i32.const 2))
       (i32.add (ref.is_null (table.get $t (i32.const 3))) (ref.is_null (table.get $t (i32.const 4))))", 1),
@@ -84,7 +84,7 @@ const PROGRAMS: &[(&str, i32)] = &[
     ("(i31.get_u (call_indirect $f (type $get) (ref.i31 (i32.const 31)) (i32.const 0)))", 31),
     ("(call $both (ref.i31 (i32.const 1)) (ref.i31 (i32.const 2))) (i31.get_u) (i32.mul (i32.const 10)) (global.set $n) (call $number) (i32.add (global.get $n))", 12),
     ("(i31.get_u (select (result i31ref) (ref.i31 (i32.const 1)) (ref.i31 (i32.const 2)) (i32.const 0)))", 2),
-    // Objects beside them, once there is a heap.
+    // Objects next to them, once there is a heap.
     ("(table.set $t (i32.const 1) (ref.i31 (i32.const 7))) (table.set $a (i32.const 1) (array.new $arr (table.get $t (i32.const 1)) (i32.const 3)))
       (table.copy $a $a (i32.const 0) (i32.const 1) (i32.const 1))
       (call $number (array.get $arr (ref.cast (ref $arr) (table.get $a (i32.const 0))) (i32.const 2)))", 7),
@@ -174,7 +174,7 @@ fn every_operation_on_nulls_and_i31s() {
     }
 }
 
-/// What is in tables and globals before anything runs.
+/// The contents of tables and globals before anything runs.
 #[test]
 fn initial_values() {
     const TEXT: &str = r#"(module

@@ -1,5 +1,5 @@
-//! Memory that ends while a module is compiled is an error, or ends the process with one line: never by a signal, and nothing waits
-//! for ever, also where panics make backtraces. Each attempt is a process of its own, this program again.
+//! Running out of memory while a module is compiled is an error, or ends the process with one line. It never raises a signal or hangs, even
+//! if panics print backtraces. Each attempt runs in a separate process, which is this program again.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ fn module_text() -> String {
     format!("(module (memory 1 2) {ordinary} {hungry} (func (export \"f\") (result i32) (i32.const 7)))")
 }
 
-/// Bytes of address space that this process has.
+/// The address space that this process uses, in bytes.
 fn address_space() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 4096
@@ -50,7 +50,7 @@ fn compile(lazy: bool) -> Result<()> {
     module.save().map(|_| ())
 }
 
-/// What a process of little memory does; in the others, nothing.
+/// What the child process with little memory does; in the parent it does nothing.
 #[test]
 fn attempt() {
     let Ok(what) = std::env::var(VARIABLE) else { return };
@@ -65,7 +65,7 @@ fn attempt() {
     }
 }
 
-/// The status, and everything that was printed.
+/// The exit status, and all output.
 fn run(megabytes: u32, mode: &str, backtrace: &str) -> (Option<i32>, String, String) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "attempt", "--nocapture", "--test-threads", "1"])
@@ -111,6 +111,6 @@ fn memory_ends_while_a_module_is_compiled() {
             }
         }
     }
-    // Enough memory, and too little.
+    // Enough memory, and not enough.
     assert!(seen.0 > 0 && seen.1 > 0, "{seen:?}");
 }

@@ -1,8 +1,8 @@
-//! What is kept of an instance shows the next one nothing of it: bytes, sizes, elements, globals.
+//! Pooled parts of an instance show the next instance nothing of it: no bytes, sizes, elements or globals.
 
 use wrt::api::*;
 
-/// Looks at what an instance must begin with, and then spoils all of it. The second memory has no data; the third little.
+/// Checks that an instance has its initial contents, and then overwrites everything. The second memory has no data; the third has little.
 const WAT: &str = r#"(module
   (memory $m (export "m") 4 100) (data (i32.const 65000) "image") (data (i32.const 100000) "of two parts")
   (memory $zero 2) (memory $small 1) (data (memory $small) (i32.const 9) "small")
@@ -103,7 +103,7 @@ fn configs() -> impl Iterator<Item = Config> {
     })
 }
 
-/// Whether this system says which pages were written; if not, nothing stays in memory.
+/// Whether this system reports which pages were written; if not, no memory stays resident.
 fn can_tell(engine: &Engine) -> bool {
     let module = Module::new(engine, b"(module (memory (export \"m\") 1))").unwrap();
     let mut store = Store::new(engine).unwrap();
@@ -132,7 +132,7 @@ fn an_instance_sees_nothing_of_an_earlier_one() {
     }
 }
 
-/// The same where instances are released in a store that stays.
+/// The same, if instances are released in a long-lived store.
 #[test]
 fn an_instance_sees_nothing_of_a_released_one() {
     for config in configs() {
@@ -150,7 +150,7 @@ fn an_instance_sees_nothing_of_a_released_one() {
     }
 }
 
-/// What was asked for stays in memory, and no more; what is reused is what was kept.
+/// Only as much memory as was configured stays resident, and what is reused is what was kept.
 #[test]
 fn only_so_much_is_kept() {
     for (memories, resident) in [(0, 1 << 20), (1, 0), (2, 8192), (3, 1 << 20)] {
@@ -182,13 +182,13 @@ fn only_so_much_is_kept() {
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         spoil(&mut store, &instance, 0, false);
         drop(store);
-        // At least what was filled.
+        // At least the bytes that were filled.
         assert!(engine.pool_statistics().memory_bytes_resident >= 230_000, "{:?}", engine.pool_statistics());
         assert!(engine.pool_statistics().table_bytes_resident >= 160_000, "{:?}", engine.pool_statistics());
     }
 }
 
-/// Modules with other sizes and other data use what each other has left.
+/// Modules with different sizes and data reuse each other's memories.
 #[test]
 fn modules_take_turns() {
     let with = |pages: u32, at: u32, data: &str| {
@@ -208,7 +208,7 @@ fn modules_take_turns() {
             kinds.push((module, pages as usize, at as usize, data.repeat(20000)));
         }
         for round in 0..18 {
-            // A module that comes and goes: its image is no other's, wherever that is in memory.
+            // Modules that are created and deleted: no module sees the image of another, wherever it is in memory.
             let other = ["p", "q", "r"][round % 3];
             let passing = (Module::new(&engine, with(3, 777, other).as_bytes()).unwrap(), 3, 777, other.repeat(20000));
             for (module, pages, at, data) in [&kinds[round * 5 % 6], &passing] {
@@ -220,7 +220,7 @@ fn modules_take_turns() {
                 let mut wanted = vec![0; pages << 16];
                 wanted[*at..*at + data.len()].copy_from_slice(data.as_bytes());
                 assert!(all == wanted, "round {round}");
-                // Behind its end there is nothing, whatever a longer one has left open.
+                // After its end there is nothing, however much a longer one has left accessible.
                 let last = func(&mut store, &instance, "last");
                 let end = (*pages << 16) as i32;
                 let e = last.call(&mut store, &[Val::I32(end)], &mut [Val::I32(0)]).unwrap_err();
@@ -236,7 +236,7 @@ fn modules_take_turns() {
     }
 }
 
-/// An element that cannot be written comes before the data: who gets at the memory all the same finds zeros.
+/// Instantiation fails at an element, before the data is written: a function that is already in a table finds only zeros in the memory.
 #[test]
 fn data_comes_after_elements() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -252,7 +252,7 @@ fn data_comes_after_elements() {
         let mut store = Store::new(&engine).unwrap();
         let instance = Instance::new(&mut store, &table, &[]).unwrap();
         let Some(Extern::Table(t)) = instance.export(&mut store, "t").unwrap() else { panic!("no t") };
-        // At first it succeeds, so that there is something with an image to be used again.
+        // The first instantiation succeeds, so that there is a memory with an image to reuse.
         let at = if round == 0 { 9 } else { 10 };
         let ty = GlobalType { content: ValType::I32, mutable: false };
         let at = Global::new(&mut store, ty, Val::I32(at)).unwrap();
@@ -265,7 +265,7 @@ fn data_comes_after_elements() {
     }
 }
 
-/// The n-th allocation fails while what an earlier instance has left is made fit for one of another module.
+/// The n-th allocation fails while the memory of an earlier instance is prepared for one of another module.
 #[test]
 fn a_failure_shows_nothing_either() {
     let other = format!("(module (memory 9) (memory 1) (data (i32.const 4096) \"{}\"))", "o".repeat(50000));
@@ -340,7 +340,7 @@ fn memories_in_use_are_limited() {
         for e in [Instance::new(&mut other, &module, &[]).map(|_| ()), Memory::new(&mut other, ty).map(|_| ())] {
             assert_eq!(e.unwrap_err().kind(), ErrorKind::Limit);
         }
-        // What was released makes room when it is needed.
+        // Released memory becomes available when it is needed.
         memory.release(&mut other).unwrap();
         Memory::new(&mut other, ty).unwrap().release(&mut other).unwrap();
         instance.release(&mut store).unwrap();

@@ -1,14 +1,14 @@
-//! Relaxed vector instructions against a scalar model of the specification (Wasm 3.0, 4.3.6): with the deterministic setting always the
-//! first choice, without it one and the same choice for all operands, in both tiers.
+//! Relaxed vector instructions against a scalar model of the specification (Wasm 3.0, 4.3.6). With the deterministic setting, results are
+//! always the specification's first choice; without it, they are the same choice for all operands, in both tiers.
 
 use wrt::api::*;
 
-/// A lane-wise model: name, number of operands, what a lane is, and the result by choice.
+/// A lane-wise model: name, number of operands, the kind of lane, and the result for each choice.
 struct Op {
     name: &'static str,
     operands: usize,
     shape: Shape,
-    /// Of operands as bytes and a choice; `None` where there is no such choice.
+    /// Takes the operands as bytes, and a choice; returns `None` if there is no such choice.
     model: fn([[u8; 16]; 3], usize) -> Option<[u8; 16]>,
 }
 
@@ -99,7 +99,7 @@ select!(select_64, i64s, of_i64s, 64);
 
 macro_rules! least {
     ($name:ident, $of:ident, $make:ident, $t:ty, $greatest:expr) => {
-        /// Choice 1 gives the first operand where the comparison does not tell.
+        /// Choice 1 returns the first operand if the operands are neither less nor greater.
         fn $name([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
             let (a, b) = ($of(a), $of(b));
             let lane = |a: $t, b: $t| {
@@ -130,7 +130,7 @@ fn q15mulr([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     (choice < 2).then(|| of_i16s(|i| lane(i16s(a)[i], i16s(b)[i])))
 }
 
-/// The product of two bytes: of the second one the sign counts, or not.
+/// The product of two bytes, the second of which is signed or unsigned.
 fn product(a: i8, b: i8, choice: usize) -> i32 {
     a as i32 * if choice == 0 { b as i32 } else { b as u8 as i32 }
 }
@@ -141,7 +141,7 @@ fn dot([a, b, _]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     (choice < 2).then(|| of_i16s(|i| pair(2 * i).clamp(-32768, 32767) as i16))
 }
 
-/// Choice 2 does not saturate in between: what processors with an instruction for all of it do, and the tests allow.
+/// Choice 2 does not saturate the intermediate sums: processors with a single instruction for this do so, and the tests allow it.
 fn dot_add([a, b, c]: [[u8; 16]; 3], choice: usize) -> Option<[u8; 16]> {
     let (a8, b8, c) = (i8s(a), i8s(b), i32s(c));
     let exact = |i: usize| (4 * i..4 * i + 4).map(|j| product(a8[j], b8[j], choice)).sum::<i32>();
@@ -179,7 +179,7 @@ const OPS: [Op; 20] = [
     Op { name: "i32x4.relaxed_dot_i8x16_i7x16_add_s", operands: 3, shape: Shape::Bits, model: dot_add },
 ];
 
-/// Whether two results are the same but for the bits of what is not a number.
+/// Whether two results are equal, apart from the bits of NaNs.
 fn same(shape: Shape, a: [u8; 16], b: [u8; 16]) -> bool {
     match shape {
         Shape::Bits => a == b,
@@ -188,7 +188,7 @@ fn same(shape: Shape, a: [u8; 16], b: [u8; 16]) -> bool {
     }
 }
 
-/// Operands that are odd in every way: corners of all lane types, and noise.
+/// Unusual operands: edge cases of all lane types, and random bits.
 fn operands(seed: u64) -> [[u8; 16]; 3] {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -271,7 +271,7 @@ fn the_deterministic_profile_is_the_first_choice() {
     }
 }
 
-/// Functions are compiled twice when they are lazy, by two compilers: the results are the same.
+/// Functions of lazy modules are compiled twice, by two compilers: the results are the same.
 #[test]
 fn one_choice_explains_every_result() {
     let full = choices(Config::new());
@@ -283,7 +283,7 @@ fn one_choice_explains_every_result() {
     }
 }
 
-/// Code of one setting is not loaded under the other.
+/// Code of one setting is not loaded with the other.
 #[test]
 fn saved_modules_keep_the_setting() {
     let [fast, exact] = [false, true].map(|on| Engine::new(&Config::new().relaxed_simd_deterministic(on)).unwrap());

@@ -1,5 +1,5 @@
-//! Instances, and what else the host made and releases, are freed when nothing refers to them, and not before: each way to
-//! refer to an instance is walked. Plainly, with collections at every allocation, and with explicit checks.
+//! Instances, and everything else that the host creates and releases, are freed when nothing refers to them, and not before. Every way to
+//! refer to an instance is tested. Runs normally, with collections at every allocation, and with explicit checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -13,7 +13,7 @@ impl Drop for Counted {
     }
 }
 
-/// A plugin: everything of it can be imported, and its function looks at its memory, its global and its table.
+/// A plugin: all its parts can be imported, and its function accesses its memory, its global and its table.
 const PLUGIN: &str = r#"(module
   (type $f (func (result i32)))
   (memory (export "memory") 1) (data (i32.const 8) "\2a")
@@ -23,7 +23,7 @@ const PLUGIN: &str = r#"(module
   (func $f (export "f") (type $f)
     (i32.add (i32.load8_u (i32.const 8)) (global.get 0))))"#;
 
-/// A place for functions of each kind.
+/// A place to store functions, for each kind of place.
 const HOLDER: &str = r#"(module
   (type $f (func (result i32)))
   (type $box (struct (field (mut i64)) (field $f (mut (ref null $f))) (field (mut anyref))))
@@ -174,7 +174,7 @@ fn a_released_instance_is_freed() {
         assert_eq!((w.dropped(), w.store.instance_count()), (0, 2));
         plugin.release(&mut w.store).unwrap();
         assert_eq!(plugin.release(&mut w.store).unwrap_err().kind(), ErrorKind::StaleHandle);
-        // Until a collection it is there.
+        // It exists until a collection.
         f.call(&mut w.store, &[], &mut [Val::I32(0)]).unwrap();
         assert_eq!((w.dropped(), w.store.instance_count()), (1, 1));
         let stale = |e: Error| assert_eq!(e.kind(), ErrorKind::StaleHandle);
@@ -183,7 +183,7 @@ fn a_released_instance_is_freed() {
         stale(t.size(&w.store).unwrap_err());
         stale(g.get(&mut w.store).unwrap_err());
         stale(plugin.module(&w.store).map(drop).unwrap_err());
-        // Its place is used again, and the old handles stay stale.
+        // Its slot is reused, and the old handles stay stale.
         let (again, _) = w.plugin();
         assert_eq!(again.index, plugin.index);
         stale(plugin.module(&w.store).map(drop).unwrap_err());
@@ -254,7 +254,7 @@ fn references_keep_functions() {
         let mut out = [Val::I32(0)];
         again.call(&mut w.store, &[], &mut out).unwrap();
         assert_eq!((out[0], again), (Val::I32(43), f));
-        // It is no value of WebAssembly's.
+        // It is not a value of WebAssembly.
         let e = w.func(w.holder, "table").call(&mut w.store, &[Val::AnyRef(Some(a))], &mut []).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::TypeMismatch);
         a.release(&mut w.store).unwrap();
@@ -292,7 +292,7 @@ fn importers_keep_what_they_import() {
     });
 }
 
-/// Two instances that import from each other, by a table.
+/// Two instances that import from each other, through a table.
 #[test]
 fn cycles_of_instances_are_freed() {
     in_worlds(|w| {
@@ -348,7 +348,7 @@ fn what_the_host_made_is_freed_too() {
     });
 }
 
-/// A function whose frame is on the stack, and that left by a tail call into another instance, may be all that is left of
+/// A function whose frame is on the stack, and that left by a tail call to another instance, may be the only part left of
 /// its instance.
 #[test]
 fn a_frame_that_only_returns_keeps_its_code() {
@@ -375,7 +375,7 @@ fn a_frame_that_only_returns_keeps_its_code() {
     });
 }
 
-/// Instances that come and go leave nothing behind, also inside of a call, and limits count only what is there.
+/// Instances that are created and released leave nothing behind, even inside of a call, and limits count only live ones.
 #[test]
 fn many_come_and_go() {
     in_worlds(|w| {
@@ -408,7 +408,7 @@ fn many_come_and_go() {
     });
 }
 
-/// Linkers that come and go, each with functions of its own.
+/// Linkers that are created and deleted, each with its own functions.
 #[test]
 fn host_functions_of_linkers_are_freed() {
     in_worlds(|w| {
@@ -425,7 +425,7 @@ fn host_functions_of_linkers_are_freed() {
             });
             linker.define_func("", "f", f.unwrap()).unwrap();
             let instance = linker.instantiate(&mut w.store, &module).unwrap();
-            // Every other one fails.
+            // Every second one fails.
             if i % 2 == 0 {
                 instance.release(&mut w.store).unwrap();
             } else {
@@ -452,7 +452,7 @@ fn a_failed_instance_is_freed() {
     });
 }
 
-/// A start function that fails like a limit is not run again, though the instance that has failed makes room.
+/// A start function that fails because of a limit is not run again, although the failed instance frees memory.
 #[test]
 fn start_functions_run_once() {
     in_worlds(|w| {
@@ -478,7 +478,7 @@ fn linkers_serve_stores_of_their_engine() {
     assert_eq!(e.kind(), ErrorKind::InvalidArgument);
 }
 
-/// What fails while its heap is made leaves nothing behind, also not in the account.
+/// An instantiation that fails while its heap is created leaves nothing behind, and nothing counts toward the limits.
 #[test]
 fn what_fails_is_not_counted() {
     for n in 1..6 {

@@ -1,4 +1,4 @@
-//! Saved modules and the cache: what is damaged, foreign or half written is refused and never crashes.
+//! Saved modules and the cache: damaged, foreign or partly written files are rejected, and never cause a crash.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const WAT: &str = "(module $saved (memory (export \"memory\") 1) (data (i32.cons
     (func (export \"pair\") (result i32) (struct.get $pair 0 (struct.new $pair (i32.const 7) (ref.null any))))
     (func (export \"run\") (param i32) (result i32) (i32.div_u (call_indirect (result i32) (i32.const 1)) (local.get 0))))";
 
-/// A directory of the test's own, removed at the end.
+/// A directory for the test, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -41,7 +41,7 @@ fn engine() -> Engine {
 }
 
 fn load(engine: &Engine, path: &Path) -> Result<Module> {
-    // SAFETY: files of `save_file`, or with damage that the checks find; nobody changes them in place meanwhile.
+    // SAFETY: files of `save_file`, or with damage that the checks detect; no other process changes them in place.
     unsafe { Module::load_file(engine, path) }
 }
 
@@ -68,7 +68,7 @@ fn a_file_is_the_module() {
     let loaded = load(&engine(), &path).unwrap();
     assert_eq!((run(&module), run(&loaded)), ([7, 7], [7, 7]));
     assert_eq!(loaded.name(), Some("saved"));
-    // Replaced and removed while it is in use; saved once more from where it is mapped.
+    // Replaced and removed while it is in use; saved again from its own mapping.
     module.save_file(&path).unwrap();
     fs::remove_file(&path).unwrap();
     assert_eq!(run(&loaded), [7, 7]);
@@ -76,12 +76,12 @@ fn a_file_is_the_module() {
     assert_eq!(run(&load(&engine(), &path).unwrap()), [7, 7]);
 }
 
-/// A refusal says what is different: each setting by its name, another version, or that the bytes are something else.
+/// An error says what is different: each setting by its name, another version, or that the bytes are something else.
 #[test]
 fn refusals_say_what_differs() {
     let module = Module::new(&engine(), WAT.as_bytes()).unwrap();
     let saved = module.save().unwrap();
-    // SAFETY: made by `save`, or changed where the checks find it.
+    // SAFETY: made by `save`, or changed where the checks detect it.
     let refused =
         |config: Config, bytes: &[u8]| unsafe { Module::load(&Engine::new(&config).unwrap(), bytes) }.err().unwrap();
     let cases = [
@@ -128,13 +128,13 @@ fn each_flipped_bit_is_found() {
     let path = folder.0.join("module.wrt");
     let engine = engine();
     let good = Module::new(&engine, WAT.as_bytes()).unwrap().save().unwrap();
-    // Every bit where something stands; one in each eight bytes of the zeros between.
+    // Every bit of meaningful bytes; of padding zeros, every bit of one byte in eight.
     for at in 0..good.len() {
         let bits = if good[at] == 0 && at % 8 != 0 { 0..0 } else { 0..8 };
         for bit in bits {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
-            // SAFETY: refused by the checks.
+            // SAFETY: rejected by the checks.
             let e = unsafe { Module::load(&engine, &bad) }.err().unwrap();
             assert!(matches!(e.kind(), ErrorKind::Malformed | ErrorKind::Unsupported), "byte {at}: {e}");
         }
@@ -172,7 +172,7 @@ fn what_is_no_file_is_an_error() {
         assert_eq!(load(&engine(), path).err().unwrap().kind(), ErrorKind::Io);
     }
     assert_eq!(load(&engine(), Path::new("/dev/null")).err().unwrap().kind(), ErrorKind::Io);
-    // Nothing is left behind where nothing can be written.
+    // If nothing can be written, no file is left behind.
     assert_eq!(module.save_file(&folder.0).err().unwrap().kind(), ErrorKind::Io);
     assert_eq!(module.save_file(&missing.join("deeper")).err().unwrap().kind(), ErrorKind::Io);
     assert!(folder.files().is_empty());
@@ -196,14 +196,14 @@ fn the_cache_keeps_what_was_compiled() {
     let folder = Folder::new("cache");
     let first = Module::new(&cached(&folder, 1 << 30, false), WAT.as_bytes()).unwrap();
     let [file] = &entries(&folder)[..] else { panic!("one file") };
-    // To see that it is used: with another time, which a use makes new.
+    // Sets another time, which a use of the file updates, to see that it is used.
     fs::File::open(file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     let engine = cached(&folder, 1 << 30, false);
     let second = Module::new(&engine, WAT.as_bytes()).unwrap();
     assert_eq!(engine.compile_progress(), (0, 0), "nothing was compiled");
     assert!(fs::metadata(file).unwrap().modified().unwrap() > std::time::UNIX_EPOCH);
     assert_eq!((run(&first), run(&second)), ([7, 7], [7, 7]));
-    // Another configuration has code of its own.
+    // Another configuration has its own code.
     let other = Config::new().signals(false).cache(Some(folder.0.join("made")), 1 << 30);
     let other = Module::new(&Engine::new(&other).unwrap(), WAT.as_bytes()).unwrap();
     assert_eq!((run(&other), entries(&folder).len()), ([7, 7], 2));
@@ -229,13 +229,13 @@ fn a_damaged_entry_is_made_anew() {
     let file = entries(&folder).remove(0);
     let good = fs::read(&file).unwrap();
     for bad in [&good[..good.len() / 2], b"", &[&good[1..], &good[..1]].concat()] {
-        // As another process would: never in place.
+        // As another process would: by replacing the file, never in place.
         fs::write(folder.0.join("part"), bad).unwrap();
         fs::rename(folder.0.join("part"), &file).unwrap();
         assert_eq!(run(&Module::new(&cached(&folder, 1 << 30, false), WAT.as_bytes()).unwrap()), [7, 7]);
         assert_eq!(fs::read(&file).unwrap(), good);
     }
-    // An entry of another module, whose name is this one's.
+    // An entry of another module, under this one's name.
     let other = Module::new(&engine(), b"(module)").unwrap();
     other.save_file(&file).unwrap();
     assert_eq!(run(&Module::new(&cached(&folder, 1 << 30, false), WAT.as_bytes()).unwrap()), [7, 7]);
@@ -255,7 +255,7 @@ fn the_oldest_entries_go_when_there_is_no_room() {
     let engine = cached(&folder, 3 * size, false);
     Module::new(&engine, text(4).as_bytes()).unwrap();
     assert_eq!(entries(&folder).len(), 3 + 1);
-    // The newest is not the one that goes, even if it is too large alone.
+    // The newest file is not removed, even if it alone is too large.
     let engine = cached(&folder, 1, false);
     Module::new(&engine, text(5).as_bytes()).unwrap();
     assert_eq!(entries(&folder).len(), 1 + 1);
@@ -281,7 +281,7 @@ fn processes_share_a_cache() {
             let module = Module::new(&engine, wat.as_bytes()).unwrap();
             assert_eq!(run(&module), [7, 7]);
             if n % 2 == 0 {
-                // A lazy module's file is written by a thread that nobody else waits for, not even the end of the process.
+                // A lazy module's file is written by a thread that nothing waits for, not even the exit of the process.
                 module.save().unwrap();
             }
         }

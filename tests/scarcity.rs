@@ -1,4 +1,4 @@
-//! Each fallible allocation fails once: the answer is an error or a result, nothing is lost, and the store goes on.
+//! Each fallible allocation fails once: the call returns an error or a result, nothing is leaked, and the store stays usable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -17,7 +17,7 @@ fn scenario(engine: &Engine, store: &mut Store, module: &Module) -> Result<()> {
     for (name, arg) in [("grow", 3), ("tgrow", 500)] {
         let Some(Extern::Func(f)) = instance.export(store, name)? else { panic!("no {name}") };
         f.call(store, &[Val::I32(arg)], &mut out)?;
-        // What cannot grow says -1, and nothing has changed.
+        // Growth that fails returns -1, and nothing has changed.
         assert!(matches!(out[0], Val::I32(-1 | 2 | 4)), "{out:?}");
     }
     let Some(Extern::Table(t)) = instance.export(store, "t")? else { panic!("no t") };
@@ -27,7 +27,7 @@ fn scenario(engine: &Engine, store: &mut Store, module: &Module) -> Result<()> {
     let Some(Extern::Func(f)) = instance.export(store, "f")? else { panic!("no f") };
     f.call(store, &[], &mut out)?;
     assert_eq!(out[0], Val::I32(b'b' as i32));
-    // The same once more, compiled anew.
+    // The same again, newly compiled.
     Module::new(engine, WAT.as_bytes()).map(|_| ())
 }
 
@@ -40,7 +40,7 @@ fn every_allocation_fails_once() {
         let mut failures = 0;
         for n in 1.. {
             assert!(n < 100, "does not end");
-            // Everything is counted, so what a failure took without giving back shows in the last round.
+            // Everything is counted, so anything that a failure took without returning it shows in the last round.
             fail_nth(n);
             let result = scenario(&engine, &mut store, &module);
             let happened = fail_nth(0) == 0;
@@ -58,7 +58,7 @@ fn every_allocation_fails_once() {
     }
 }
 
-/// Compiled by the first calls, each time anew.
+/// Compiled by the first calls, newly each time.
 #[test]
 fn every_allocation_of_first_calls_fails_once() {
     for signals in [true, false] {
@@ -73,7 +73,7 @@ fn every_allocation_of_first_calls_fails_once() {
                 let module = Module::new(&engine, WAT.as_bytes())?;
                 let first = scenario(&engine, &mut store, &module);
                 let happened = fail_nth(0) == 0;
-                // Without a failure, what failed works.
+                // Without a failure, the operations that failed now succeed.
                 scenario(&engine, &mut store, &module).expect("it goes on");
                 first.map(|()| happened)
             };
@@ -139,7 +139,7 @@ fn with_objects(store: &mut StoreMut<'_>, module: &Module, dropped: &Arc<AtomicU
     store.gc()
 }
 
-/// In a new store each time: a heap's growth fails at every step of it.
+/// In a new store each time: the growth of a heap fails at each of its steps.
 #[test]
 fn every_allocation_of_the_heap_fails_once() {
     let engine = Engine::new(&Config::new().heap_growth(10, 1 << 16).gc_verify(true)).unwrap();
@@ -162,7 +162,7 @@ fn every_allocation_of_the_heap_fails_once() {
                 assert!(kind || exhausted, "allocation {n}: {e:?}");
             }
         }
-        // The store goes on, and loses nothing.
+        // The store stays usable, and loses nothing.
         store.scope(|store| with_objects(store, &module, &dropped)).unwrap().unwrap();
         drop(store);
         made = made.max(n);
@@ -170,7 +170,7 @@ fn every_allocation_of_the_heap_fails_once() {
     assert!(failures >= 9, "only {failures} of {made} allocations made a difference");
 }
 
-/// What a failed instantiation took from the store's account is given back.
+/// A failed instantiation returns what it took from the store's limits.
 #[test]
 fn limits_are_not_eaten_by_failures() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -182,7 +182,7 @@ fn limits_are_not_eaten_by_failures() {
         instances: 1,
         ..StoreLimits::default()
     });
-    // What was made before a failure is kept, and not made again for the next try; an image without a file is copied.
+    // What was created before a failure is kept, and not created again on the next try; an image without a file is copied.
     let mut failures = 0;
     for n in 1.. {
         fail_nth(n);

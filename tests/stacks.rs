@@ -1,5 +1,5 @@
-//! Stacks: however small one is, WebAssembly that recurses ends in a trap, on threads, on stacks that the host has made, and on both
-//! in turn; and the reserve below the limit is enough for what runs there.
+//! Stacks: endless recursion in WebAssembly ends in a trap, however small the stack is, on threads, on stacks that the host has created,
+//! and on both alternately. The reserve below the limit is enough for the code that runs there.
 
 #[path = "stacks/foreign.rs"]
 mod foreign;
@@ -17,7 +17,7 @@ mod threads;
 use painted::on_thread;
 use wrt::api::*;
 
-/// Traps are faults or explicit checks; code is optimized, or baseline code for good.
+/// Traps are faults or explicit checks; code is optimized, or stays baseline code.
 fn configs() -> Vec<(String, Config)> {
     let mut all = Vec::new();
     for (signals, lazy) in [(true, false), (false, false), (true, true), (false, true)] {
@@ -27,7 +27,7 @@ fn configs() -> Vec<(String, Config)> {
     all
 }
 
-/// `deep` recurses without end and counts its levels in `n`; `through` does so through the host; `hook` calls the host once.
+/// `deep` recurses endlessly and counts its levels in `n`; `through` does so through the host; `hook` calls the host once.
 const MODULE: &str = r#"(module
     (import "" "again" (func $again (param i32) (result i32)))
     (import "" "hook" (func $hook))
@@ -54,7 +54,7 @@ impl World {
         World::with_hook(config, Box::new(|_, _| Ok(())))
     }
 
-    /// `hook` is what the function of that name does.
+    /// `hook` is the host function that the guest's function of that name calls.
     fn with_hook(config: &Config, hook: Hook) -> World {
         let engine = Engine::new(config).unwrap();
         let module = Module::new(&engine, MODULE.as_bytes()).unwrap();
@@ -79,7 +79,7 @@ impl World {
         call(&mut self.store, self.instance, name)
     }
 
-    /// Everything that may happen on a stack, in turn; gives how deep the recursion was.
+    /// Tests every kind of recursion on a stack, one after the other; returns how deep it was.
     fn exercise(&mut self, what: &str) -> i32 {
         exercise(&mut self.store, self.instance, what)
     }
@@ -105,7 +105,7 @@ fn trap(result: Result<i32>) -> Option<Trap> {
     result.unwrap_err().trap_code()
 }
 
-/// Recurses until that is a trap; gives how often.
+/// Recurses until it traps; returns the depth.
 fn depth(store: &mut StoreMut<'_>, i: Instance) -> i32 {
     let Ok(Some(Extern::Global(n))) = i.export(store, "n") else { panic!("no counter") };
     n.set(store, Val::I32(0)).unwrap();

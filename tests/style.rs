@@ -1,5 +1,5 @@
-//! Rules about the sources that the compiler does not check: layers, where `unsafe` may be, the C boundary, and that the
-//! documentation names only what exists.
+//! Rules about the sources that the compiler does not check: layers, where `unsafe` is allowed, the C boundary, and that the documentation
+//! names only things that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,10 +25,10 @@ const LAYERS: &[(&str, u32)] = &[
     ("capi", 8),
 ];
 
-/// Exported macros, which the language puts into the root, and the folders they live in.
+/// Exported macros, which the language puts at the crate's root, and the folders that define them.
 const MACROS: &[(&str, &str)] = &[("err", "base"), ("for_each_builtin", "abi")];
 
-/// Where `unsafe` may be, and why it is needed there.
+/// Where `unsafe` is allowed, and why it is needed there.
 const UNSAFE: &[(&str, &str)] = &[
     ("src/abi/code.rs", "says which records are plain numbers"),
     ("src/abi/vmstruct.rs", "the type of host functions on raw slots"),
@@ -57,9 +57,9 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/capi/", "C callers' pointers"),
 ];
 
-/// What catches panics at the C boundary.
+/// Functions that catch panics at the C boundary.
 const BOUNDARY: &[&str] = &["entry", "plain", "on_store", "running", "delete"];
-/// Helpers of several files that pass it for them.
+/// Helpers of several files that call one of them for an export.
 const SHARED: &[&str] = &["count_of", "value_of"];
 
 const DOCS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs"];
@@ -116,7 +116,7 @@ fn imports_come_from_lower_layers() {
         let own = layer(folder).unwrap_or_else(|| panic!("{folder} has no layer"));
         for (i, line) in without_tests(&name, &text).lines().enumerate() {
             for rest in code(line).split("crate::").skip(1) {
-                // `$crate::` in a macro is resolved where the macro lives.
+                // `$crate::` in a macro is resolved in the folder that defines the macro.
                 let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
                 let target = MACROS.iter().find(|(m, _)| *m == &rest[..end]).map_or(&rest[..end], |(_, folder)| folder);
                 let fine = target == folder || layer(target).is_some_and(|l| l < own);
@@ -129,7 +129,7 @@ fn imports_come_from_lower_layers() {
     assert_none("imports from the same or a higher layer", offences);
 }
 
-/// A child of a fork has whatever other threads held as they left it: locks of another kind may be held for ever there.
+/// In a child of a fork, locks that other threads held stay locked forever; only `sys::lock` prevents this.
 #[test]
 fn locks_are_those_that_a_fork_leaves_whole() {
     const FOREIGN: [&str; 6] = ["parking_lot", "Mutex", "RwLock", "Condvar", "LazyLock", "LazyCell"];
@@ -139,7 +139,7 @@ fn locks_are_those_that_a_fork_leaves_whole() {
             let line = code(line);
             let foreign =
                 line.contains("sync::") && !line.contains("sys::lock") && FOREIGN.iter().any(|l| line.contains(l));
-            // Others wait for who fills a place.
+            // Other threads wait for the thread that initializes a value.
             let fills = line.contains("get_or_init(") && !line.contains("section(");
             if foreign || fills {
                 offences.push(format!("{name}:{}: {}", i + 1, line.trim()));
@@ -154,7 +154,7 @@ fn unsafe_stays_where_it_is_needed() {
     let mut offences = Vec::new();
     let mut used = BTreeSet::new();
     for (name, text) in files("src", "rs") {
-        // Attributes such as unsafe(no_mangle), and lints about unsafe, do nothing unsafe themselves.
+        // Attributes such as unsafe(no_mangle), and lints about unsafe, are not unsafe code.
         let has = text.lines().any(|l| code(l).split_whitespace().any(|w| w.trim_start_matches('(') == "unsafe"));
         match UNSAFE.iter().find(|(p, _)| name.starts_with(p)) {
             Some((p, _)) if has => drop(used.insert(*p)),
@@ -220,7 +220,7 @@ fn every_export_passes_the_boundary() {
     for (name, text) in files("src/capi", "rs") {
         let functions = functions(&text);
         let guarded = |body: &str| BOUNDARY.iter().any(|b| calls(body, b));
-        // A file's own helper that several exports share may do it for them.
+        // A file's own helper that several exports share can do it for them.
         let helpers: Vec<&str> = functions.iter().filter(|(_, b)| guarded(b)).map(|(n, _)| *n).collect();
         for (function, body) in &functions {
             let is_shared = SHARED.contains(function);
@@ -268,7 +268,7 @@ fn documents_name_files_that_exist() {
     let mut offences = Vec::new();
     let mut seen = 0;
     for (name, text) in documents() {
-        // Text in backticks is every second part; fenced blocks are commands and programs.
+        // Text in backticks is every second part; fenced blocks contain commands and programs.
         for span in text.split("```").step_by(2).flat_map(|part| part.split('`').skip(1).step_by(2)) {
             let path = span.split([' ', ':']).next().unwrap();
             let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));

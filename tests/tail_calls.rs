@@ -1,8 +1,8 @@
-//! Tail calls take no stack: between modules, through tables and references, and to functions of the host.
+//! Tail calls use no stack: between modules, through tables and references, and to host functions.
 
 use wrt::api::*;
 
-/// Each gives `$n` less one to the other, through the imported function, the table or a reference in turn.
+/// Each passes `$n` minus one to the other, through the imported function, the table and a reference in turn.
 const STEPPER: &str = r#"(module
     (type $f (func (param i64) (result i64)))
     (import "" "table" (table $t 3 funcref))
@@ -33,7 +33,7 @@ fn steps(config: Config, count: i64) {
         Ok(())
     })
     .unwrap();
-    // A relay in a module of its own stands for the second one before it is there.
+    // A relay in a separate module stands in for the second module until that exists.
     let relay = r#"(module (type $f (func (param i64) (result i64))) (import "" "table" (table 3 funcref))
         (func (export "relay") (type $f) (return_call_indirect (type $f) (local.get 0) (i32.const 1))))"#;
     let relay = Module::new(&engine, relay.as_bytes()).unwrap();
@@ -68,7 +68,7 @@ fn steps(config: Config, count: i64) {
     assert_eq!(taken, count + 1);
 }
 
-/// `WRT_STEPS` says how many; a million of frames would be far more than the stack.
+/// `WRT_STEPS` is the number of calls; a million frames would be far more than the stack.
 #[test]
 fn between_modules_and_to_the_host() {
     let count = std::env::var("WRT_STEPS").map_or(3_000_000, |n| n.parse().expect("a number"));

@@ -1,5 +1,5 @@
-//! What modules of one engine have to do with each other: nothing. Types and names of one are not seen through another, and
-//! what is gone leaves nothing behind.
+//! Modules of one engine do not affect each other: types and names of one are not visible through another, and a deleted module leaves
+//! nothing behind.
 
 use wrt::api::*;
 
@@ -27,7 +27,7 @@ fn refused_modules_leave_no_types() {
     let engine = engine();
     let before = engine.type_count();
     for n in 0..300 {
-        // Refused by the decoder, by a body, and by what comes after them.
+        // Rejected by the decoder, because of a body, and because of what comes after the bodies.
         for wrong in
             ["(func (result i32))", "(func unreachable (i32.const 1) drop) (export \"f\" (func 7))", "(func (call 9))"]
         {
@@ -62,14 +62,14 @@ fn modules_take_their_types_along() {
             f.call(&mut store, &[Val::ExternRef(None)], &mut made).unwrap();
             let Val::AnyRef(Some(object)) = made[0] else { panic!("an object") };
             let alive = engine.type_count();
-            // What is in the store keeps its types, whatever happens to the module and the instance.
+            // Objects in the store keep their types, whatever happens to the module and the instance.
             drop(module);
             instance.release(&mut store).unwrap();
             store.gc().unwrap();
             assert_eq!(object.field_count(&store).unwrap(), 14);
             assert_eq!(engine.type_count(), alive);
             drop(store);
-            // A thread that compiles in the background may have the module for a moment longer.
+            // A thread that compiles in the background can keep the module for a moment longer.
             for _ in 0..if lazy { 1000 } else { 0 } {
                 if engine.type_count() == before {
                     break;
@@ -81,7 +81,7 @@ fn modules_take_their_types_along() {
     }
 }
 
-/// Types of one module at a time, many times what an engine has room for at once if nothing was used again: numbers come again.
+/// Types of one module at a time, in total many times the engine's capacity: numbers must be reused.
 #[test]
 fn numbers_of_types_come_again() {
     let engine = engine();
@@ -94,7 +94,7 @@ fn numbers_of_types_come_again() {
     assert!(seen.len() < 20, "{} places", seen.len());
 }
 
-/// A host function that has a module's type keeps it, in its store and in a linker.
+/// A host function with a type of a module keeps the type, in its store and in a linker.
 #[test]
 fn definitions_keep_their_types() {
     let engine = engine();
@@ -144,7 +144,7 @@ fn messages_have_the_modules_own_names() {
     );
     let e = f_of(f).call(&mut store, &[Val::AnyRef(None)], &mut []).unwrap_err();
     assert_eq!(e.message(), "argument 0: expected a value of type (ref $spot), found null");
-    // Without a name it is what it is made of.
+    // Without a name, it is shown by its structure.
     let plain = module(
         &engine,
         "(module (type (struct (field i32) (field (mut i8)))) (import \"m\" \"g\" (global (ref null 0))))",
@@ -153,7 +153,7 @@ fn messages_have_the_modules_own_names() {
     assert_eq!(e.message(), "unknown import \"m\".\"g\" (global (ref null (struct i32 (mut i8))))");
 }
 
-/// What guests write into names and signatures does not make texts of any length.
+/// Long names and signatures in guests do not make messages of unlimited length.
 #[test]
 fn texts_have_bounds() {
     let engine = engine();

@@ -1,5 +1,5 @@
-//! Every vector and atomic instruction in code of one pass gives, bit for bit, what it gives in code of Cranelift's: with its
-//! operands in locals, in registers while there are too many others, in the frame, and as constants.
+//! Every vector and atomic instruction returns the same bits in baseline code as in optimized code: with its operands in locals, in
+//! registers while there are too many other operands, in frame slots, and as constants.
 
 use std::fmt::Write;
 use wrt::api::*;
@@ -7,11 +7,11 @@ use wrt::api::*;
 /// `name immediates : operands -> results`.
 const INSTRUCTIONS: &str = include_str!("vectors/instructions.txt");
 
-/// A value of each kind: what it is made with as a constant is its bits.
+/// A value of each kind, given by its bits as a constant.
 const I32: [i32; 12] = [0, 1, 7, 8, 31, 33, 60, 1024, -1, i32::MIN, 65520, 65532];
 const F64: [f64; 8] = [0.0, -0.0, 1.5, f64::NAN, f64::INFINITY, -2147483648.5, 4294967295.5, 1e300];
 
-/// The memory that instructions work on.
+/// The memory that instructions access.
 #[derive(Clone, Copy, PartialEq)]
 enum Which {
     First,
@@ -49,7 +49,7 @@ fn instructions(which: Which) -> Vec<Instruction> {
     all
 }
 
-/// An operand that is computed and so in a register.
+/// An operand that is computed, and so is in a register.
 fn computed(i: usize, ty: &str) -> String {
     match ty {
         "i32" | "i64" => format!("({ty}.xor (local.get {i}) ({ty}.const 0))"),
@@ -61,7 +61,7 @@ fn computed(i: usize, ty: &str) -> String {
 const SCALARS: usize = 6;
 const VECTORS: usize = 14;
 
-/// More operands than there are registers stay on the stack below the instruction, and are added up behind it.
+/// More operands than there are registers stay on the stack below the instruction, and are added after it.
 fn crowded(of: &Instruction, operands: &str) -> String {
     let result = of.results.first();
     let mut body = String::new();
@@ -77,7 +77,7 @@ fn crowded(of: &Instruction, operands: &str) -> String {
     body
 }
 
-/// The ways to use an instruction, each a function of its operands: its name, and what it is.
+/// The ways to use an instruction, each as a function of its operands: its name, and the code.
 fn functions(n: usize, of: &Instruction) -> Vec<(String, usize, String)> {
     let params = format!("(param {})", of.operands.join(" "));
     let results = of.results.join(" ");
@@ -100,7 +100,7 @@ fn functions(n: usize, of: &Instruction) -> Vec<(String, usize, String)> {
                 match *ty {
                     "v128" => write!(operands, "(local.get {i})"),
                     "i32" | "i64" => write!(operands, "({ty}.const {})", I32[(k + 5 * i) % I32.len()]),
-                    // Written as a number of the same bits, so that no text changes what is none.
+                    // Written as an integer with the same bits, so that the text format does not change NaNs.
                     "f32" => {
                         let bits = (F64[k % F64.len()] as f32).to_bits();
                         write!(operands, "(f32.reinterpret_i32 (i32.const {bits}))")
@@ -117,7 +117,7 @@ fn functions(n: usize, of: &Instruction) -> Vec<(String, usize, String)> {
 }
 
 fn module(all: &[Instruction]) -> String {
-    // Zeros first, so that what is expected is sometimes there.
+    // Zeros first, so that the expected value is sometimes in memory.
     let bytes: String = (0..8192u32).map(|i| format!("\\{:02x}", i.wrapping_mul(0x9e37_79b9) >> 24)).collect();
     let mut wat = format!(
         "(module (memory (export \"0\") 1) (memory (export \"1\") i64 1) (func $nothing)
@@ -155,7 +155,7 @@ impl Random {
             1 => lanes(&mut |r| r.of(&[0x8000, 0x7fff, 0xffff, 0, 1, 0xff, 0x100, 0xff80]), 16),
             2 => lanes(&mut |r| (r.of(&F64) as f32).to_bits() as u64, 32),
             3 => lanes(&mut |r| r.of(&F64).to_bits(), 64),
-            // Numbers that are none and signal, odd ones, and the ends of the integers.
+            // Signaling NaNs, other special floats, and the extremes of the integers.
             4 => lanes(
                 &mut |r| r.of(&[0x7f80_0001, 0xffff_ffff, 0x4eff_ffff, 0xcf00_0001, 0x8000_0000, 0x7fff_ffff, 1]),
                 32,

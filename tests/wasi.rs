@@ -1,5 +1,5 @@
-//! WASI preview 1: what guests can do, what they cannot, and what odd arguments do. Each test calls the functions one by one
-//! through a module that passes them on (`wasi/guest.rs`).
+//! WASI preview 1: what guests can do, what they cannot do, and the effect of invalid arguments. Each test calls the functions one by one
+//! through a module that forwards the calls (`wasi/guest.rs`).
 
 #[path = "wasi/files.rs"]
 mod files;

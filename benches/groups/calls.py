@@ -1,18 +1,18 @@
-"""What references and calls cost a host in C: processor time of one operation (refs.h)."""
+"""What references and calls cost a C host: processor time of one operation (refs.h)."""
 import statistics
 
 from lib import build
 from lib.rounds import Table, alternate, peaks, pick, process
 
 TITLE = "Calls and references"
-ABOUT = """Processor time of one operation of a host in C; the mean of the repeats behind one that warms up, since collections are not in
-all of them. No call needs the result of the one before. `instances` are made and released in one store that stays; in Wasmtime, in a
-store for each."""
-# Line: what it does, how many operations make a measurement, and what wrt's time over Wasmtime's should be.
+ABOUT = """Processor time of one operation of a C host: the mean of the repeats after one that warms up, since not every repeat
+contains a collection. No call depends on the result of the previous one. Instances are created and released in one
+long-lived store; in Wasmtime, each has its own store."""
+# Line: its title, the number of operations in a measurement, and the target for wrt's time over Wasmtime's.
 LINES = {
     "new_set_release": ("new externref, table_set, release", 1000000, 0.15),
     "get_release": ("table_get, release", 1000000, 0.15),
-    "call_ref": ("call with a reference there and back", 1000000, 0.15),
+    "call_ref": ("call that passes and returns a reference", 1000000, 0.15),
     "call_checked": ("host to WebAssembly, checked", 2000000, 0.25),
     "host_checked": ("WebAssembly to host, checked", 2000000, 0.6),
     "call_unchecked": ("host to WebAssembly, unchecked", 3000000, 0.75),

@@ -5,9 +5,9 @@ from lib import build
 from lib.rounds import Table, alternate, pick, process
 
 TITLE = "Compiling"
-ABOUT = """Processor time of all threads, the least of a process's compilations behind the first; everything is compiled, nothing lazily.
-`functions`: 1000 small ones; they may be reached through a table as well."""
-# Made by `many_functions`: whether the functions are in a table.
+ABOUT = """Processor time of all threads: the fastest of a process's compilations after the first. Everything is compiled, nothing
+lazily. `functions` is 1000 small functions; in `functions_in_table` they are also in a table."""
+# Modules that `many_functions` generates: whether the functions are in a table.
 MANY = {"functions": False, "functions_in_table": True}
 LINES = ["sqlite", *MANY]
 REPEATS, WARM_UP = 4, 1
@@ -24,7 +24,8 @@ def leb(n, signed=False):
 
 
 def many_functions(in_table, count=1000):
-    """A module of functions that add their number to the argument; one more, `run`, calls the argument's or the last one."""
+    """A module of functions that each add their index to the argument. One more, `run`, calls the function whose index is the argument, or
+    the last one."""
     vec = lambda items: leb(len(items)) + b"".join(items)
     sized = lambda body: leb(len(body)) + body
     section = lambda number, items: bytes([number]) + sized(vec(items))

@@ -1,16 +1,17 @@
-"""What code costs when it runs: processor time of calls of `run`."""
+"""How fast code runs: processor time of calls of `run`."""
 import os, re
 
 from lib import build, peers
 from lib.rounds import Table, alternate, pick, process
 
 TITLE = "Computing"
-ABOUT = """Processor time of `run`, the least of a process's calls behind two that warm up. Modules made of C, without imports; Wasmtime
-in its default configuration but for the stack limit, which is wrt's, V8 in node, which tiers up while it warms up."""
-# Workload and the argument that makes it run for some tenths of a second.
+ABOUT = """Processor time of `run`: the fastest of a process's calls after two that warm up. Modules are compiled from C, without
+imports. Wasmtime is in its default configuration except for the stack limit, which is wrt's. V8 runs in node and tiers
+up while it warms up. A column "wrt NAME" is another build of wrt (`--other NAME=DIST` of `benches/bench.py`)."""
+# Workload, and the argument with which it runs for some tenths of a second.
 WORK = dict(core=1000, nbody=600, sha256=150, json=15, callsort=8, sqlite=3, fib=36, hash=100, lists=400, mandelbrot=4000, matrix=40, parser=1000,
             quicksort=20, sieve=20, simd=40000)
-# Modules of text, which need what V8 does not have.
+# Modules in the text format, which need features that V8 does not have.
 TEXT = dict(bignum=8000)
 QUICK = ["fib", "hash", "bignum", "hints"]
 HINTS = "hinted / as it comes"
@@ -41,7 +42,7 @@ def text_module(name, change=lambda text: text, suffix=""):
 
 
 def hints(bench, host, environment):
-    """What branch hints give: one module with its hints and without."""
+    """What branch hints gain: one module with its hints and without."""
     modules = {"hinted": text_module("hints"), "as it comes": text_module("hints", lambda t: re.sub(r"\(@.*\)", "", t), "_without")}
     table = Table("Processor time of run, with branch hints", "ms", {HINTS: ("hinted", ["as it comes"])}, chart={})
     commands = {e: [*host, "exec", module, "4000", str(REPEATS)] for e, module in modules.items()}

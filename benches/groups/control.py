@@ -1,12 +1,13 @@
-"""Exceptions and tail calls: what a throw costs, and that who does not throw pays for calls only."""
+"""Exceptions and tail calls: what a throw costs, and that code that does not throw pays only for its calls."""
 import functools, statistics
 
 from lib import build, peers
 from lib.rounds import Table, alternate, pick, process
 
 TITLE = "Exceptions and tail calls"
-ABOUT = """Processor time of one operation: the least of a process's calls behind two that warm up, over how many there are in one. A throw is
-caught by the first frame; `frames` lie between, `cleanups` of which catch everything and throw it on. V8 in node."""
+ABOUT = """Processor time of one operation: the fastest of a process's calls after two that warm up, divided by the number of
+operations in a call. V8 runs in node. A throw is caught in `run`. `frames` is the number of frames that a throw crosses on
+the way there; `cleanups` is how many of them catch everything and rethrow it."""
 REPEATS, WARM_UP = 6, 2
 RATIOS = {"wrt / Wasmtime": ("wrt", ["Wasmtime"]), "wrt / V8": ("wrt", ["V8"])}
 
@@ -16,7 +17,7 @@ LOOP = """(func (export "run") (param $n i32) (result i32) (local $x i32)
       (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     (local.get $x))"""
 CATCH = "(block $h (result i32) (try_table (catch $e $h) {body}) (unreachable))"
-# Never inlined by who inlines: called through a table.
+# Called through a table, so that no engine inlines them.
 TABLE = "(type $f (func (param i32) (result i32))) (table $t funcref (elem $a $b $c $d))"
 LEAVES = """(func $a (type $f) (i32.add (local.get 0) (i32.const 1))) (func $b (type $f) (i32.xor (local.get 0) (i32.const 3)))
     (func $c (type $f) (i32.mul (local.get 0) (i32.const 5))) (func $d (type $f) (i32.sub (local.get 0) (i32.const 9)))"""
@@ -24,7 +25,7 @@ INDEX = "(i32.and (local.get $n) (i32.const 3))"
 
 
 def throwing(frames, cleanups=0, payload="(i32.const 7)", type="i32", take=""):
-    """A throw over so many frames."""
+    """A throw across the given number of frames."""
     functions = [f"(func $f0 (param i32) (throw $e {payload}))"]
     for i in range(1, frames + 1):
         call = f"(call $f{i - 1} (i32.add (local.get 0) (i32.const 1)))"
@@ -43,7 +44,7 @@ def calling(how):
 
 
 def calling_in_try():
-    """The same in a loop that is in a try_table as a whole."""
+    """The same, with the whole loop inside one try_table."""
     return f"""(module {TABLE} (tag $e (param i32)) {LEAVES} (func (export "run") (param $n i32) (result i32) (local $x i32)
     (block $h (result i32)
       (try_table (catch $e $h)
@@ -54,7 +55,7 @@ def calling_in_try():
 
 
 def relaying(instruction):
-    """A call through a table of who calls on through another one."""
+    """A call through a table to a function that calls through another table."""
     relays = " ".join(f"(func $r{i} (type $f) ({instruction} $t (type $f) (local.get 0) (i32.const {i})))" for i in range(4))
     step = f"(call_indirect $r (type $f) (local.get $x) {INDEX})"
     return f"(module {TABLE} (table $r funcref (elem $r0 $r1 $r2 $r3)) {LEAVES} {relays} {LOOP.format(step=step)})"
@@ -70,7 +71,7 @@ def stepping(instruction):
 
 
 PAIR = dict(payload="(struct.new $pair (i32.const 7))", type="(ref $pair)", take="(struct.get $pair 0)")
-# Module, how often, and how many operations each time.
+# Module, number of iterations, and for calls the operations in each iteration.
 THROWS = {
     "throw, caught by the caller": (throwing(0), 300000),
     "throw over 10 frames": (throwing(10), 200000),
@@ -87,7 +88,7 @@ CALLS = {
     "chain of call_indirect": (stepping("call_indirect"), 20000, 1000),
     "chain of return_call_indirect": (stepping("return_call_indirect"), 20000, 1000),
 }
-# Line and the one it should cost as much as.
+# Line, and the line that should cost the same.
 SAME = {"call_indirect in try_table": "call_indirect", "loop of call_indirect in try_table": "call_indirect", "call_indirect, return_call_indirect": "call_indirect twice",
         "chain of return_call_indirect": "chain of call_indirect"}
 
@@ -115,7 +116,7 @@ def measure(bench):
     yield table
 
     table = Table("Calls", "ns", RATIOS)
-    same = Table("The same, over what should cost as much in the same engine and round", "times", {}, {})
+    same = Table("The same, relative to the variant that should cost the same, in the same engine and round", "times", {}, {})
     got = {}
     for name in CALLS:
         if bench.wants(name):

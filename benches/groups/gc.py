@@ -1,6 +1,6 @@
 """Garbage collection: wrt, Wasmtime's C API, Wasmtime's copying collector, and V8 in node and deno.
 
-Names are workloads' or parts': exec, unchanged, instantiate, stores, memory, pauses.
+Names for --only are those of workloads, or of parts: exec, unchanged, instantiate, stores, memory, pauses.
 """
 import functools, os, resource, statistics
 
@@ -9,25 +9,25 @@ from lib.rounds import Failed, Table, alternate, pick, process
 
 MIB = 1 << 20
 TITLE = "Garbage collection"
-ABOUT = """Processor time of all threads. Wasmtime by its C API (reference counting), its copying collector as a crate (version 48), V8 in node
-and in deno, of which the faster one in a round counts. Of the calls in a process the mean of those behind the first two counts, since
-collections are rare and the least would leave them out."""
+ABOUT = """Processor time of all threads. Wasmtime is used through its C API (reference counting), and its copying collector as a
+crate (version 48). V8 runs in node and in deno; the faster one in a round counts. The figure is the mean of a process's
+calls after the first two, since collections are rare and the fastest call would not include one."""
 WASMTIME, COPYING, V8 = "Wasmtime", "copying", ["node", "deno"]
 RATIOS = {"wrt / Wasmtime": ("wrt", [WASMTIME]), "wrt / copying": ("wrt", [COPYING]), "wrt / V8": ("wrt", V8)}
 CHART = {"wrt / Wasmtime": "Wasmtime", "wrt / copying": "Wasmtime's copying collector", "wrt / V8": "V8"}
 # Workload and the argument that makes it run long enough.
 EXEC = dict(gc_bintrees=60, gc_list=60, gc_live=30, gc_cycles=60, gc_fields_ref=20, gc_cast=8, tbl_any=20, tbl_grow=10, ref_func=8, call_indirect=20,
             tail_indirect=10, call_object=30, array_fill_copy=200, strings=300)
-# What else is there while 100,000 objects are made as often as `ROUNDS` says: module, and options of the host.
+# What else exists while 100,000 objects are allocated `ROUNDS` times: module, and options of the host.
 UNCHANGED = {"alone": ("short_lived", []), "2 M table elements": ("short_lived_table", []), "1 M host references": ("short_lived", ["--handles", "1000000"]),
              "100,000 frames": ("short_lived_deep", ["--stack", str(64 * MIB)])}
-# The copying collector starts with a small heap and looks at the whole table each time: a second for 100,000 objects.
-# Many rounds, so that making the frames does not count; where each costs much, fewer will do.
+# The copying collector starts with a small heap and scans the whole table at each collection: a second for 100,000 objects.
+# Many rounds, so that creating the frames is a negligible part; fewer if each is expensive.
 ROUNDS, FEWER_ROUNDS = 400, {("Wasmtime", "alone"): 40, ("Wasmtime", "2 M table elements"): 1, ("Wasmtime", "1 M host references"): 10, ("Wasmtime", "100,000 frames"): 10,
                              ("copying", "2 M table elements"): 1, ("copying", "1 M host references"): 10, ("copying", "100,000 frames"): 40}
-# Module: how many elements, and how many instances are made in a measurement.
+# Module: the number of elements, and of instances created in a measurement.
 INSTANTIATE = {"struct_10k": (10000, 50), "struct_100k": (100000, 5), "i31_10k": (10000, 100), "constants": (1000, 100)}
-# These compile the elements of the segment as code, for minutes; they get the smaller module, which is as good for a time per element.
+# These compile the elements of the segment as code, which takes minutes. The smaller module gives the same time per element.
 SMALLER = {("Wasmtime", "struct_100k"): "struct_10k", ("copying", "struct_100k"): "struct_10k"}
 STORES = dict(stores=2000, alive=10000)
 MEMORY = dict(gc_cycles=1200, gc_biglist=20000000)
@@ -39,7 +39,7 @@ QUICK = dict(gc_list=2, gc_cast=1)
 
 
 def generated(name):
-    """A module of constants only, as text."""
+    """A module of constant expressions, in the text format."""
     count = INSTANTIATE[name][0]
     if name == "constants":
         functions = "".join(f"(func $f{i} (param i32) (result i32) (i32.add (local.get 0) (i32.const {i})))\n" for i in range(count))
@@ -64,7 +64,7 @@ def module(name):
 
 
 class Engines:
-    """The hosts, and one process of them at a time."""
+    """The hosts; `once` runs a process of one of them."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -77,9 +77,9 @@ class Engines:
         self.commands["deno"] = lambda stack: [*deno[:-1], *([f"--v8-flags=--stack-size={stack >> 10}"] if stack else []), deno[-1]]
 
     def once(self, engine, mode, name, arg, repeats, options=()):
-        """A process's line of JSON."""
+        """Runs a process; returns its line of JSON."""
         stack = int(options[1]) if "--stack" in options else 0
-        # The process's stack is twice what the engine may use of it.
+        # The process's stack is twice as large as the engine's limit.
         deeper = (lambda: resource.setrlimit(resource.RLIMIT_STACK, (2 * stack, resource.getrlimit(resource.RLIMIT_STACK)[1]))) if stack else None
         return process([*self.commands[engine](stack), mode, module(name), str(arg), str(repeats), *options], preexec_fn=deeper)
 
@@ -101,9 +101,9 @@ def compute(engines, names):
 
 
 def unchanged(engines, names):
-    """What else is there should cost nothing: objects that die at once, alone and beside much that stays."""
+    """Other live data should cost nothing: short-lived objects alone, and alongside much long-lived data."""
     table = Table("Short-lived objects", "ns each", RATIOS, CHART)
-    over = Table("The same over those alone, of the same engine in the same round", "times", {}, {})
+    over = Table("The same, relative to short-lived objects alone, in the same engine and round", "times", {}, {})
 
     def object_ns(engine, name):
         count = FEWER_ROUNDS.get((engine, name), ROUNDS)
@@ -145,13 +145,13 @@ def stores(engines, names):
     chart = {name: CHART[name] for name in ratios}
     lines = lambda name, repeats: engines.rounds(table.notes, name, lambda e: engines.once(e, name, "few_objects", STORES[name], repeats), hosts)
     if "stores" in names:
-        table = Table("Store, instance, 100 objects, and gone", "us", ratios, chart)
+        table = Table("Creating a store, an instance and 100 objects, and deleting them", "us", ratios, chart)
         table.add("each", pick(lines("stores", 4), lambda l: statistics.mean(l["ms"][1:]) * 1e3 / STORES["stores"]))
         yield table
     if "alive" in names:
         table = Table(f"{STORES['alive']:,} such stores alive", "of each", ratios, {})
         rounds = lines("alive", 1)
-        rows = {"resident KiB": lambda l: l["kib"], "mappings": lambda l: l["mappings"], "us to make": lambda l: l["ms"][0] * 1e3 / STORES["alive"]}
+        rows = {"resident KiB": lambda l: l["kib"], "mappings": lambda l: l["mappings"], "us to create": lambda l: l["ms"][0] * 1e3 / STORES["alive"]}
         for what, of in rows.items():
             table.add(what, pick(rounds, of))
         yield table
@@ -167,9 +167,9 @@ def memory(engines, names):
 
 
 def pauses(engines, names):
-    """What wrt says of its own collections; the other engines do not tell. A column is a figure here."""
+    """What wrt reports about its collections; the other engines report nothing. Here each column is a different figure."""
     columns = ["minors", "fulls", "longest_minor_ms", "longest_full_ms", "live_mib", "used_mib"]
-    table = Table("Collections of wrt and the longest pauses, wall time; live: after the last full collection", "of a process", {}, {})
+    table = Table("Collections of wrt and the longest pauses (wall time; live: after the last full collection)", "process", {}, {})
     for name in names:
         rounds = engines.rounds(table.notes, name, lambda e: engines.once(e, "exec", *PAUSES[name]), ["wrt"])
         table.add(name, [{column: row["wrt"][column] for column in columns} for row in rounds if row["wrt"]])

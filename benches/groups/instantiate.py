@@ -1,13 +1,13 @@
-"""What instances cost a host in C: making and dropping one with its store, with and without a pool in both; two threads (instances.h)."""
+"""What instances cost a C host: creating and deleting one with its store, with and without a pool, and on two threads (instances.h)."""
 import statistics
 
 from lib import build
 from lib.rounds import Table, alternate, peaks, pick, process
 
 TITLE = "Instantiating"
-ABOUT = """Processor time of making and dropping an instance with its store, the median of a process's repeats behind two that warm up.
-`pool`: both engines keep memories, tables and stacks for the next instance. `living`: wrt makes and releases instances in a store that
-stays, Wasmtime makes and deletes a store for each."""
+ABOUT = """Processor time of creating and deleting an instance with its store: the median of a process's repeats after two that
+warm up. `pool`: both engines keep memories, tables and stacks for the next instance. `living`: wrt creates and releases
+instances in one long-lived store; Wasmtime creates and deletes a store for each."""
 ADD = "(func $f{0} (param i32) (result i32) (i32.add (local.get 0) (i32.const {0})))"
 
 
@@ -21,7 +21,7 @@ def data():
 
 
 RUN = '(func (export "run") (param i32) (result i32) (local.get 0))'
-# Writes to 16 pages of the system in the data and 16 behind it, reads what it did not write, calls 16 functions through the table.
+# Writes to 16 system pages within the data and 16 after it, reads bytes that it did not write, and calls 16 functions through the table.
 USE = """(func (export "run") (param i32) (result i32) (local $i i32) (local $sum i32)
   (loop
     (i32.store (i32.add (i32.const 2048) (i32.mul (local.get $i) (i32.const 4096))) (local.get 0))
@@ -32,8 +32,8 @@ USE = """(func (export "run") (param i32) (result i32) (local $i i32) (local $su
   (local.get $sum))"""
 MODULES = dict(empty=RUN, data=data() + RUN, page="(memory 1)" + RUN, functions=functions(1000, 1000) + data() + RUN,
                used=functions(1000, 1000) + data() + USE, elements=functions(100, 10000) + RUN)
-# Line: module, mode of wrt, mode of Wasmtime, whether `run` is called, how many instances are a measurement, and what wrt's time over
-# Wasmtime's should be.
+# Line: module, mode of wrt, mode of Wasmtime, whether `run` is called, the number of instances in a measurement, and the target for
+# wrt's time over Wasmtime's.
 LINES = {
     "empty": ("empty", "plain", "plain", "none", 40000, 1.0),
     "empty, pool": ("empty", "pool", "pool", "none", 40000, 1.0),
@@ -49,7 +49,7 @@ LINES = {
     "10 000 elements": ("elements", "plain", "plain", "none", 20000, 1.0),
     "10 000 elements, pool": ("elements", "pool", "pool", "none", 20000, 1.0),
 }
-# In a store that stays, over a store for each in Wasmtime.
+# wrt in one long-lived store; Wasmtime with a store for each.
 LIVING = {
     "living: empty": ("empty", "living", "plain", "none", 40000, 1.0),
     "living: functions and data": ("functions", "living", "plain", "none", 8000, 1.0),
@@ -62,7 +62,7 @@ RATIO = "wrt / Wasmtime"
 
 
 def lines_of(bench, lines, notes, mode):
-    """Those of `lines` that this build can run; `mode` of a name."""
+    """The names in `lines` that this build can run. `mode` returns the mode of a name."""
     names = [name for name in bench.some(lines) if build.has(bench.dist, "wrt_config_set_pool") or "pool" not in mode(name)]
     if len(names) < len(bench.some(lines)):
         notes.append("This build of wrt has no pool: its lines are left out.")
@@ -77,7 +77,7 @@ def command(bench, hosts, engine, line, threads):
 
 
 def times(bench, hosts):
-    table = Table("Instance, made and dropped", "us", {RATIO: ("wrt", ["Wasmtime"])})
+    table = Table("Creating and deleting an instance", "us", {RATIO: ("wrt", ["Wasmtime"])})
     lines = {**LINES, **LIVING}
     for name in lines_of(bench, lines, table.notes, lambda name: lines[name][1]):
         measures = {e: lambda e=e: process(command(bench, hosts, e, lines[name], 1)) for e in hosts}
@@ -88,8 +88,8 @@ def times(bench, hosts):
 
 
 def quiet(bench, hosts, name, line):
-    """How much faster two threads were than one, by engine. A repeat counts if the machine had two processors for us just before and
-    after it; other work on it decides how many do, and if there is none after some tries, there will be none."""
+    """How much faster two threads were than one, by engine. A repeat counts if two processors were free for us just before and after
+    it, which depends on other work on the machine. If no repeat counts after some tries, this gives up."""
     speeds, tries = {e: [] for e in hosts}, 0
     while min(map(len, speeds.values())) < 4 * bench.rounds and tries < 6 * bench.rounds:
         if tries == bench.rounds and not any(speeds.values()):
@@ -103,13 +103,13 @@ def quiet(bench, hosts, name, line):
 
 
 def scaling(bench, hosts):
-    """Speeds, not ratios of times: greater is better. So they are not drawn."""
-    table = Table(f"Two threads over one: how often as fast (wanted of wrt: at least {WANTED})", "times as fast", {}, {})
+    """Speeds, not ratios of times. They are not in the chart, since greater is better here."""
+    table = Table(f"Two threads over one (target for wrt: at least {WANTED})", "times as fast", {}, {})
     for name in lines_of(bench, SCALING, table.notes, lambda name: LINES[SCALING[name]][1]):
         speeds = quiet(bench, hosts, name, LINES[SCALING[name]])
         counted = ", ".join(f"{min(s):.2f} to {max(s):.2f} of {len(s)}" if s else "never quiet" for s in speeds.values())
         middle = {e: statistics.median(s) if s else None for e, s in speeds.items()}
-        table.add(name, [middle], **{"least to greatest of how many: " + ", ".join(hosts): counted})
+        table.add(name, [middle], **{"range and number of repeats: " + ", ".join(hosts): counted})
     return table
 
 

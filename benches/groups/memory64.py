@@ -1,16 +1,16 @@
-"""What 64-bit indexes of memories cost: the kernels of `compute` that need no C library, compiled for them."""
+"""What 64-bit memory indexes cost: the kernels of `compute` that need no C library, compiled for 64-bit addresses."""
 from lib import build
 from lib.rounds import Table, alternate, pick, process
 
 from .compute import REPEATS, WARM_UP, WORK
 
 TITLE = "64-bit memories"
-ABOUT = """The kernels of the group before that need no C library, compiled for 64-bit addresses; processor time of `run`, the least of a
-process's calls behind two that warm up. "32-bit" is the same source for 32-bit addresses in wrt; pointers are half as wide there.
-With explicit checks: wrt without signal handlers."""
+ABOUT = """The kernels of "Computing" that need no C library, compiled for 64-bit addresses. Processor time of `run`: the fastest of
+a process's calls after two that warm up. "32-bit" is the same source compiled for 32-bit addresses, where pointers are half
+as wide, in wrt. "Explicit checks" is wrt without signal handlers."""
 KERNELS = ["core", "hash", "lists", "matrix", "parser", "quicksort", "sha256", "sieve"]
 QUICK = ["hash", "sieve"]
-# The peer in its default configuration, and what is told beside.
+# wrt over the peers in their default configuration, and over variants of wrt.
 RATIOS = {"wrt / Wasmtime": ("wrt", ["Wasmtime"]), "wrt / V8": ("wrt", ["V8"]), "wrt / wrt, 32-bit": ("wrt", ["wrt, 32-bit"]),
           "explicit checks / wrt": ("wrt, explicit checks", ["wrt"])}
 CHART = {"wrt / Wasmtime": "Wasmtime", "wrt / V8": "V8"}

@@ -5,9 +5,9 @@ from lib import build
 from lib.rounds import Table, alternate, pick, process
 
 TITLE = "WASI: file operations"
-ABOUT = """Processor time of one operation of a guest in C against a directory of the host's, the least of a process's repeats behind one
-that warms up. `native` is the same program without an engine. Overhead is what is above that: wrt's over Wasmtime's."""
-# Line: how many operations make a measurement.
+ABOUT = """Processor time of one operation of a C guest on a host directory: the fastest of a process's repeats after one that warms
+up. `native` is the same program without an engine. Overhead is the time in excess of `native`."""
+# Line: the number of operations in a measurement.
 LINES = dict(mixed=5000, open_close=5000, create_unlink=3000, write_64=30000, read_64=30000, read_1m=100, seek=50000, fstat=50000, stat=20000,
              readdir=102000, clock=100000)
 REPEATS, WARM_UP = 6, 1
@@ -20,7 +20,8 @@ def once(host, guest, name, count):
 
 
 def overhead(row):
-    """Above native. Other work on the machine may make wrt's negative; without one of Wasmtime's there is no ratio."""
+    """The time in excess of native. wrt's can be negative because of other work on the machine. If Wasmtime's is not positive there is no
+    ratio."""
     above = {engine: ns - row["native"] for engine, ns in row.items() if engine != "native" and ns is not None}
     return {engine: ns for engine, ns in above.items() if engine != "Wasmtime" or ns > 0}
 
@@ -29,7 +30,7 @@ def measure(bench):
     hosts = {**build.hosts("wasi", bench), "native": build.host("wasi", "native")}
     guest = build.c_module("files", wasi=True)
     table = Table("One operation", "processor ns", {RATIO: ("wrt", ["Wasmtime"])})
-    over = Table("Overhead of one operation above the native program's", "processor ns", {"overhead: wrt / Wasmtime": ("wrt", ["Wasmtime"])}, {})
+    over = Table("Overhead of one operation over the native program", "processor ns", {"overhead: wrt / Wasmtime": ("wrt", ["Wasmtime"])}, {})
     for name in bench.some(LINES):
         count = max(LINES[name] // 100, 3) if bench.quick else LINES[name]
         rounds = alternate(bench.rounds, {e: lambda h=h: once(h, guest, name, count) for e, h in hosts.items()}, table.notes, name)

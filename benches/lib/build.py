@@ -1,10 +1,10 @@
-"""Hosts in C, and modules out of C and of text; made anew when a source is newer."""
+"""Builds C hosts, and modules from C and from text; rebuilds them if a source is newer."""
 import os, shutil
 
 from . import peers
 
 
-# What older builds of wrt, measured beside the newest, may lack: the hosts' macro, and the function.
+# Functions that older builds of wrt, measured next to the newest, may lack: the hosts' macro, and the function.
 HAVE = {"HAVE_POOL": "wrt_config_set_pool", "HAVE_RELEASE": "wrt_instance_release", "HAVE_FEATURES": "wrt_config_set_feature",
         "HAVE_BACKGROUND": "wrt_config_set_background"}
 
@@ -43,24 +43,24 @@ def hosts(family, bench):
 
 
 def js_host(family, engine="node"):
-    """What starts `FAMILY_js.mjs`; the file of a package is the engine."""
+    """The command that starts `FAMILY_js.mjs`; the engine is a file of an npm package."""
     script = os.path.join(peers.BENCHES, family + "_js.mjs")
     return [peers.npm("node"), "--no-warnings", script] if engine == "node" else [peers.npm("deno"), "run", "-A", script]
 
 
 def copying():
-    """Wasmtime's copying collector, as a crate: some minutes the first time."""
+    """The host for Wasmtime's copying collector, as a crate. Takes some minutes the first time."""
     target = os.path.join(peers.OUT, "host_copying")
     peers.sh("cargo", "build", "-q", "--release", "--locked", "--target-dir", target, cwd=os.path.join(peers.BENCHES, "host_copying"))
     return os.path.join(target, "release", "host_copying")
 
 
-# For all modules out of C.
+# For all modules compiled from C.
 CLANG = ["-O2", "-w", "-DNDEBUG", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-Wl,-z,stack-size=1048576", "-Wl,--strip-debug"]
 
 
 def c_module(name, wasi=False, wide=False):
-    """`c/NAME.c` as a module, without imports unless it is one for WASI. `wide`: with 64-bit addresses, and without a C library."""
+    """Compiles `c/NAME.c` to a module, without imports unless it is for WASI. `wide`: with 64-bit addresses, and without a C library."""
     folder = os.path.join(peers.BENCHES, "c")
     source, out = os.path.join(folder, name + ".c"), os.path.join(peers.OUT, name + ("64" if wide else "") + ".wasm")
     if not older(out, [source]):
@@ -81,7 +81,7 @@ def c_module(name, wasi=False, wide=False):
 
 
 def written(name, content):
-    """A module that a bench has made, as text or as bytes; unchanged if it is there."""
+    """Writes a module that a benchmark has generated, as text or as bytes; keeps an existing file that is equal."""
     out = os.path.join(peers.OUT, name)
     content = content.encode() if isinstance(content, str) else content
     if not os.path.exists(out) or open(out, "rb").read() != content:

@@ -1,4 +1,4 @@
-"""Results as a chart: ratios on a logarithmic axis, a bar from the least to the greatest, a line at 1. Plain SVG, no libraries."""
+"""Results as a chart: ratios on a logarithmic axis, a bar from the minimum to the maximum, a line at 1. Plain SVG, no libraries."""
 import math
 from xml.sax.saxutils import escape
 
@@ -7,7 +7,7 @@ from .rounds import median, ratios
 WIDTH, LEFT, RIGHT, STEP, ROW = 960, 330, 880, 11, 7
 LEAST, MOST = 0.01, 30
 TICKS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
-# Peer: its class, and its mark, so that it can be told without colours.
+# Peer: its class, and its mark, which tells the peers apart without colors.
 PEERS = {"Wasmtime": ("a", "circle"), "V8": ("b", "square"), "Wasmtime's copying collector": ("c", "diamond"), "Wasmtime, saved": ("d", "ring"),
          "Wasmtime, Winch": ("f", "square ring"), "wrt, eager": ("e", "bar")}
 STYLE = """svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#1f2328}.small{font-size:10px}.pale{fill:#59636e}.head{font-weight:600;font-size:14px}
@@ -39,7 +39,7 @@ def mark(peer, x, y):
 
 
 def figure(peer, values, y):
-    """One ratio: spread, mark and number. What is beyond the axis stands at its end; the number tells."""
+    """One ratio: spread, mark and number. A value beyond the axis is drawn at its end; the number is exact."""
     middle, cls = median(values), PEERS[peer][0]
     bar = f'<line x1="{x_of(min(values)):.1f}" x2="{x_of(max(values)):.1f}" y1="{y:.1f}" y2="{y:.1f}" class="spread {cls}"/>'
     return bar + mark(peer, x_of(middle), y) + text(WIDTH - 12, y + 4, f"{middle:.2g}" if middle < 0.1 else f"{middle:.2f}", "small " + cls, "end")
@@ -81,7 +81,7 @@ def svg(groups, tables, versions):
                     used += [peer] if peer not in used else []
                 y += ROW
     y += 8
-    title = [text(14, 24, "Time of wrt over the time of others", "head"), text(14, 42, "below 1: wrt is faster; medians of ratios within a round, bars from the least to the greatest", "pale"),
+    title = [text(14, 24, "wrt's time over the peers' times", "head"), text(14, 42, "below 1, wrt is faster; medians of the ratios within a round, bars from the minimum to the maximum", "pale"),
              text(14, 58, versions, "small pale")]
     parts = [f'<rect width="{WIDTH}" height="{y + 26:.0f}" class="back"/>', *title, *legend([p for p in PEERS if p in used], 74), *grid(top, y), *body]
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 26:.0f}" width="{WIDTH}" height="{y + 26:.0f}">\n<style>{STYLE}</style>\n' + "\n".join(parts) + "\n</svg>\n"

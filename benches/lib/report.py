@@ -25,8 +25,8 @@ def cell(values, wanted):
 
 
 def table(it, rounds=None):
-    """A row for a line: the engines' medians, the ratios' medians with least and greatest, whatever else there is. `rounds`: how many
-    the reader expects; a table with more says so."""
+    """A row for each line: the engines' medians, the ratios' medians with minimum and maximum, and the extra columns. `rounds` is the
+    group's number of rounds; a table with more says so in its title."""
     count = max(len(line["rounds"]) for line in it.lines)
     title = f"{it.title} ({count} rounds)" if rounds and count > rounds else it.title
     engines = list(dict.fromkeys(engine for line in it.lines for row in line["rounds"] for engine in row))
@@ -50,5 +50,5 @@ def table(it, rounds=None):
 
 def group(it, tables):
     rounds = f"{it['rounds']} round" + ("s" if it["rounds"] > 1 else "")
-    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {it['wrt']}, {rounds}, load of the machine {it['load'][0]} before and {it['load'][1]} behind.\n"
+    head = f"## {it['title']}\n\n{it['about']}\n\n{it['when']}, {it['wrt']}, {rounds}, machine load {it['load'][0]} before and {it['load'][1]} after.\n"
     return "\n".join([head, *(table(t, it["rounds"]) for t in tables)])

@@ -1,21 +1,21 @@
-"""Processes in alternation by rounds, and what comes of their figures.
+"""Runs processes in alternating rounds, and evaluates their figures.
 
-A round measures each engine once, one after the other, so that a slow spell of the machine hits all of them. Who is first changes
-from round to round. Only ratios within a round count; the figure is their median, with the least and the greatest as spread.
+A round measures each engine once, one after the other, so that a slow phase of the machine affects all of them. The first engine changes
+from round to round. Only ratios within a round count; the figure is their median, with minimum and maximum as the range.
 """
 import json, os, statistics, subprocess, sys
 
 TIMEOUT = 600
-# Where wrt did not give a result: the run goes on, and fails in the end.
+# The measurements in which wrt failed. The run continues, and fails at the end.
 failures = []
 
 
 class Failed(Exception):
-    """A process did not give a result: why."""
+    """Why a process returned no result."""
 
 
 def process(command, extra=None, **kw):
-    """A process's line of JSON: the last one of what it prints. `extra`: more of its environment."""
+    """Runs a process; returns the last line that it prints, which is JSON. `extra`: additional environment variables."""
     try:
         environment = dict(os.environ, NO_COLOR="1", **(extra or {}))
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, **{"env": environment, **kw})
@@ -27,8 +27,8 @@ def process(command, extra=None, **kw):
 
 
 def alternate(count, measures, notes, name):
-    """`count` rounds: what each of `measures`, by engine, gives; None where it fails, and why in `notes`. a result is told (`result`),
-    all must tell the same."""
+    """Runs `count` rounds. Returns for each the value of every function in `measures`, by engine; None if it fails, with the reason in
+    `notes`. If values have a `result`, all must have the same."""
     rounds = []
     for i in range(count):
         row, engines = {}, list(measures)
@@ -52,12 +52,12 @@ def alternate(count, measures, notes, name):
 
 
 def pick(rounds, of):
-    """A number of what each process gave."""
+    """Applies `of` to each value; returns a number by engine for each round."""
     return [{engine: None if got is None else of(got) for engine, got in row.items()} for row in rounds]
 
 
 def peaks(rounds, engines):
-    """One more column: the greatest resident sizes of the engines' processes, in MiB."""
+    """An additional column: the peak resident sizes of the engines' processes, in MiB."""
     most = {e: max((row[e]["peak_kib"] / 1024 for row in rounds if row[e]), default=0) for e in engines}
     return {"peak MiB: " + ", ".join(most): ", ".join(f"{mib:.1f}" for mib in most.values())}
 
@@ -74,8 +74,8 @@ def ratios(rounds, subject, others):
 
 
 class Table:
-    """Lines of figures of several engines. `ratios`: name, what is divided, and by what (where there are several, by the least
-    in a round). `chart`: which of the ratios are drawn, and as which peer's."""
+    """Lines of figures of several engines. `ratios`: name, the engine that is divided, and the engines to divide by (if several, by the
+    fastest in a round). `chart`: the ratios that are drawn, and the peer whose mark they have."""
 
     def __init__(self, title, unit, ratios=None, chart=None, mean=False):
         self.title, self.unit, self.ratios, self.mean = title, unit, ratios or {}, mean
@@ -83,7 +83,7 @@ class Table:
         self.lines, self.notes = [], []
 
     def add(self, name, rounds, wanted=None, **extra):
-        """`rounds`: numbers by engine; `wanted`: what ratios should be at most; `extra`: more columns, as text."""
+        """`rounds`: numbers by engine; `wanted`: targets that ratios should not exceed; `extra`: additional columns, as text."""
         self.lines.append(dict(name=name, rounds=rounds, wanted=wanted or {}, extra=extra))
 
     def data(self):

@@ -1,25 +1,24 @@
-//! What becomes of an allocation that fails. Most of the library's own are asked whether they have failed; those of the compilers, the
-//! validator and the parser of text are not, and Rust would end the process after a message, or, where `RUST_BACKTRACE` asks for a
-//! backtrace, try to make one without memory and wait for itself. So where those run, the process ends here: with one line, and without
-//! allocating.
+//! Handles failed allocations. Most of the library's own allocations are checked. Those of the compilers, the validator and the text
+//! parser are not: for these, Rust would print a message and end the process, or, if `RUST_BACKTRACE` asks for a backtrace, try to
+//! allocate one and deadlock. So while they run, a failed allocation ends the process here, with one line and without allocating.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
-    /// Whether nobody asks.
+    /// Whether a failed allocation of this thread ends the process.
     static FATAL: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the process ends with: an error of the system's (`sysexits.h`).
+/// The exit status: an error of the operating system (`EX_OSERR` in `sysexits.h`).
 const STATUS: i32 = 71;
 
-/// Runs `f`, whose allocations are not asked whether they have failed.
+/// Runs `f`, which does not check its allocations: a failed one ends the process.
 pub fn fatal<R>(f: impl FnOnce() -> R) -> R {
     with(true, f)
 }
 
-/// Runs `f`, whose allocations are.
+/// Runs `f`, which checks its allocations.
 pub fn fallible<R>(f: impl FnOnce() -> R) -> R {
     with(false, f)
 }
@@ -38,7 +37,7 @@ fn with<R>(fatal: bool, f: impl FnOnce() -> R) -> R {
 /// The system's allocator.
 pub struct Allocator;
 
-// SAFETY: the system's allocator does it all; what it gives is only compared with null.
+// SAFETY: every call is forwarded to the system's allocator; its result is only compared with null.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -80,7 +79,7 @@ fn failed(size: usize) {
         line.text(b"wrt: out of memory: ");
         line.number(size);
         line.text(b" bytes were needed to compile a module; the process ends\n");
-        // SAFETY: plain system calls with bytes that are there.
+        // SAFETY: plain system calls on initialized bytes.
         unsafe {
             libc::write(2, line.bytes.as_ptr().cast(), line.len);
             libc::_exit(STATUS)
@@ -88,7 +87,7 @@ fn failed(size: usize) {
     }
 }
 
-/// A line that is put together without allocating.
+/// A line of text that is built without allocating.
 struct Line {
     bytes: [u8; 128],
     len: usize,
@@ -121,9 +120,9 @@ impl Line {
     }
 }
 
-/// Whether the process may have this many bytes more, at this moment.
+/// Whether the process can currently map this many more bytes.
 pub fn has_room(bytes: usize) -> bool {
-    // SAFETY: a mapping of its own at no particular address, which nobody touches, taken away again.
+    // SAFETY: a new mapping at an address the system chooses, which is unmapped without being accessed.
     unsafe {
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         let p = libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0);

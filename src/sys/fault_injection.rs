@@ -1,21 +1,21 @@
-//! Pretended scarcity: tests make the n-th allocation that may fail do so. Costs a thread-local read for each mapping,
-//! table or context; nothing on any path of machine code.
+//! Fault injection: tests make the n-th fallible allocation fail. Costs one access to a thread-local variable for each mapping, table or
+//! context, and nothing in machine code.
 
 use std::cell::Cell;
 use std::io;
 
 thread_local! {
-    /// Allocations until one fails; 0 means that none does.
+    /// The number of allocations until one fails; 0 if none is to fail.
     static COUNTDOWN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// From now on, the `n`-th fallible allocation of this thread fails, once; 0 takes it back. Gives what was left of the
-/// last count: 0 if that failure has happened.
+/// Makes the `n`-th fallible allocation of this thread from now on fail, once; 0 cancels this. Returns the rest of the previous count,
+/// which is 0 if that failure has happened.
 pub fn fail_nth(n: u64) -> u64 {
     COUNTDOWN.replace(n)
 }
 
-/// Asked before every fallible allocation.
+/// Called before every fallible allocation. Returns the injected error.
 pub fn check() -> io::Result<()> {
     let left = COUNTDOWN.get();
     COUNTDOWN.set(left.saturating_sub(1));

@@ -1,11 +1,12 @@
-//! Unwind information of machine code, as the C++ ABI has it (DWARF, `.eh_frame`): for code that keeps frame pointers and is not to be
-//! unwound, but should notice that something wants to.
+//! Unwind information for machine code, in the format of the C++ ABI (DWARF, `.eh_frame`). The code keeps frame pointers. It must not be
+//! unwound, but it must be notified when an unwinder reaches it.
 
 use super::lock;
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 
-/// What the unwinder asks about a frame: version, actions, class, exception, frame. The answer is a code of the unwinder's.
+/// The function that the unwinder calls for a frame, with version, actions, class, exception and frame. Returns one of the unwinder's
+/// codes.
 pub type Personality = unsafe extern "C" fn(c_int, c_int, u64, *mut c_void, *mut c_void) -> c_int;
 
 unsafe extern "C" {
@@ -26,7 +27,7 @@ const RETURN: u8 = 16;
 #[cfg(target_arch = "aarch64")]
 const RETURN: u8 = 30;
 
-/// Functions at these addresses, from after each prologue on, have this personality. As long as it lives.
+/// While this exists, the functions at these addresses have this personality, from the end of each prologue on.
 pub struct FrameInfo(Box<[u8]>);
 
 impl FrameInfo {
@@ -38,8 +39,8 @@ impl FrameInfo {
             let bytes = (record.len() - at - 4) as u32;
             record[at..at + 4].copy_from_slice(&bytes.to_le_bytes());
         };
-        // What all frames have in common (CIE): length, number 0, version 1, and which data follow: a personality (P) and how addresses
-        // are written (R), both as plain addresses; units of code (1) and data (-8).
+        // The entry that all frames share (CIE): length, number 0, version 1, and the kinds of data that follow: a personality (P) and the
+        // encoding of addresses (R), both as plain addresses; units of code (1) and data (-8).
         section.extend([0, 0, 0, 0, 0, 0, 0, 0, 1]);
         section.extend(b"zPR\0");
         section.extend([1, 0x78, RETURN, 10, 0]);
@@ -60,11 +61,11 @@ impl FrameInfo {
             section.resize(section.len().next_multiple_of(8) + 4, 0);
             length(&mut section, fde);
         }
-        // The end.
+        // The end of the section.
         section.extend([0; 4]);
         let section = section.into_boxed_slice();
-        // The unwinder may have a lock of its own, which a child of a fork has to find free.
-        // SAFETY: a section as the unwinder has them, which stays where it is until it is taken back.
+        // The unwinder may have its own lock, which must be free in a child of a fork.
+        // SAFETY: a valid section, which is not moved until it is deregistered.
         lock::section(|| unsafe { __register_frame(section.as_ptr()) });
         FrameInfo(section)
     }
@@ -77,10 +78,10 @@ impl Drop for FrameInfo {
     }
 }
 
-/// Where a frame is that a personality is asked about, as (pc, frame pointer).
+/// The (pc, frame pointer) of the frame that a personality is called for.
 ///
 /// # Safety
-/// `frame` is what the personality got.
+/// `frame` is the argument of the personality.
 pub unsafe fn place_of(frame: *mut c_void) -> (usize, usize) {
     // SAFETY: the caller's promise.
     unsafe { (_Unwind_GetIP(frame) - 1, _Unwind_GetGR(frame, c_int::from(FP))) }

@@ -1,8 +1,10 @@
-//! The process's handlers of the signals that faults of machine code raise. What is not ours goes to the handlers that the host had.
+//! The process's handlers for the signals that faults in machine code raise. Signals from other causes are passed on to the host's previous
+//! handlers.
 //!
-//! A host may install handlers of its own at any time, and these may pass signals on to the handler that they displaced, which is ours.
-//! So each time ours is put back it is another function, an *entry*, which passes signals on to what that entry displaced. A handler of
-//! the host's stands after one entry only, the newest that has displaced it. What it passes on to is older, so every chain ends.
+//! A host can install its own handlers at any time, and these can pass signals on to the handler that they displaced, which is ours. So
+//! each time our handler is reinstalled, it is a different function, called an *entry*, which passes signals on to the handler that it
+//! displaced. A host handler follows only one entry: the newest that has displaced it. It passes signals on to an older entry, so every
+//! chain ends.
 
 use super::signals::{Decide, pc_and_fp, resume_in};
 use std::io;
@@ -16,11 +18,11 @@ const VARIABLE: &str = "WRT_SIGNALS";
 
 type Handler = unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
 
-/// How many entries there are. The first is installed once. The others are installed in turn, and again only when all of them were: a
-/// handler of the host's that still passes signals on to one of them then meets a newer handler.
+/// The number of entries. The first is installed once. The others are installed in rotation. If a host handler still passes signals on to
+/// an entry that was installed again, they reach a newer handler.
 const ENTRIES: usize = 16;
 
-/// The entries. Their addresses are taken here only: elsewhere in the library they might be others.
+/// The entries. Their addresses are taken only here, since a function can have different addresses in different parts of the library.
 static ENTRY: [Handler; ENTRIES] = [
     entry::<0>,
     entry::<1>,
@@ -40,13 +42,13 @@ static ENTRY: [Handler; ENTRIES] = [
     entry::<15>,
 ];
 
-/// What is known of one signal.
+/// The state of one signal.
 struct Chain {
-    /// How often an entry was installed.
+    /// How many times an entry was installed.
     installed: AtomicUsize,
-    /// The entry that was in place when it was last looked.
+    /// The entry that was in place at the last check.
     seen: AtomicUsize,
-    /// What each entry displaced; null before that. Actions live forever, equal ones are there once.
+    /// The action that each entry displaced; null before that. Actions live forever; equal actions are stored once.
     displaced: [AtomicPtr<libc::sigaction>; ENTRIES],
 }
 
@@ -58,7 +60,7 @@ static CHAINS: [Chain; SIGNALS.len()] = [const {
     }
 }; SIGNALS.len()];
 
-/// A `Decide`, null before there is one.
+/// A `Decide`; null before `install` is called.
 static DECIDE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Whether handlers may be installed: the environment variable `WRT_SIGNALS` is neither "off" nor "0".
@@ -66,24 +68,24 @@ pub fn are_allowed() -> bool {
     std::env::var_os(VARIABLE).is_none_or(|value| value != "off" && value != "0")
 }
 
-/// Makes sure that the handlers in place are ours: installs them if they never were, or if others were installed since. The first
-/// caller's `decide` counts.
+/// Ensures that our handlers are in place: installs them if they were never installed, or if others have replaced them. Uses the `decide`
+/// of the first call.
 pub fn install(decide: Decide) -> io::Result<()> {
-    // Before the first handler is in place: it finds what it needs.
+    // Set before the first handler is in place, since the handler uses it.
     let _ = DECIDE.compare_exchange(std::ptr::null_mut(), decide as *mut (), AcqRel, Relaxed);
     (0..SIGNALS.len()).try_for_each(put_in_place)
 }
 
-/// As `install`, for the price of one system call where nothing has changed: asks for the handler of SIGSEGV only. Who replaces ours
-/// mostly replaces that one as well.
+/// Like `install`, but costs only one system call if nothing has changed: it checks only the handler of SIGSEGV. Code that replaces our
+/// handlers mostly replaces that one as well.
 pub fn check(decide: Decide) -> io::Result<()> {
     if entry_of(&action(0, None)?).is_some() { Ok(()) } else { install(decide) }
 }
 
-/// The name of one of our signals that this thread blocks. A fault that raises it would end the process.
+/// The name of one of our signals that this thread blocks, if any. A fault that raises it would end the process.
 pub fn blocked() -> Option<&'static str> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: reads the thread's mask into a set of our own, which is a set before, too.
+    // SAFETY: reads the thread's mask into a local set; the zeros in it before are a valid set, too.
     let is_blocked = unsafe {
         libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), set.as_mut_ptr());
         |signal: libc::c_int| libc::sigismember(set.as_ptr(), signal) == 1
@@ -94,7 +96,7 @@ pub fn blocked() -> Option<&'static str> {
 /// Exchanges the action of a signal, or reads it.
 fn action(which: usize, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a plain system call on actions; zeros are one.
+    // SAFETY: a plain system call on actions; zeros are a valid action.
     match unsafe { libc::sigaction(SIGNALS[which], new.map_or(std::ptr::null(), |n| n), old.as_mut_ptr()) } {
         // SAFETY: written by the call.
         0 => Ok(unsafe { old.assume_init() }),
@@ -102,7 +104,7 @@ fn action(which: usize, new: Option<&libc::sigaction>) -> io::Result<libc::sigac
     }
 }
 
-/// No lock: two threads may do this at a time, and a process may fork meanwhile.
+/// Takes no lock: two threads can do this at the same time, and the process can fork in the meantime.
 fn put_in_place(which: usize) -> io::Result<()> {
     let chain = &CHAINS[which];
     let found = action(which, None)?;
@@ -111,10 +113,10 @@ fn put_in_place(which: usize) -> io::Result<()> {
         return Ok(());
     }
     let entry = chain.next();
-    // Before the entry is in place: it finds what it displaced.
+    // Set before the entry is in place, since the entry uses it.
     chain.displace(entry, &found);
     let old = action(which, Some(&ours(entry, &found)))?;
-    // Somebody else was faster with another action.
+    // Another action was installed in the meantime.
     if entry_of(&old).is_none() && !same(&old, &found) {
         chain.displace(entry, &old);
     }
@@ -123,8 +125,8 @@ fn put_in_place(which: usize) -> io::Result<()> {
 }
 
 impl Chain {
-    /// From now on the entry passes signals on to `action`. Older entries that did so pass on to what was there first instead: the host
-    /// has installed the handler again, which may pass on to any of them now.
+    /// Makes the entry pass signals on to `action`. Older entries that did so now pass them on to the action that entry 0 displaced: the
+    /// host has installed the handler again, so it can now pass signals on to any of them.
     fn displace(&self, entry: usize, action: &libc::sigaction) {
         let action = remember(action);
         self.displaced[entry].store(action, Release);
@@ -138,7 +140,7 @@ impl Chain {
         }
     }
 
-    /// The entry to install: not the one that was in place, since what displaced that one may pass on to it.
+    /// The entry to install: not the one that was last in place, since the handler that displaced it can pass signals on to it.
     fn next(&self) -> usize {
         loop {
             let entry = match self.installed.fetch_add(1, Relaxed) {
@@ -152,16 +154,16 @@ impl Chain {
     }
 }
 
-/// The action of an entry. The signal is blocked while the entry runs: otherwise signals that are sent faster than they are handled would be
-/// handled one above the other, until the stack ends. `sigreturn` restores the thread's mask, also when a trap continues elsewhere.
+/// The action of an entry. The signal is blocked while the entry runs: otherwise signals that arrive faster than they are handled would
+/// nest until the stack overflows. `sigreturn` restores the thread's mask, even if a trap continues the thread elsewhere.
 fn ours(entry: usize, displaced: &libc::sigaction) -> libc::sigaction {
-    // System calls that a signal has interrupted go on if they did so before; after no handler there is nothing to be seen.
+    // Interrupted system calls restart if they did so with the displaced handler. Without one, the signal must have no visible effect.
     let restart = if is_handler(displaced) { displaced.sa_flags & libc::SA_RESTART } else { libc::SA_RESTART };
-    // SAFETY: zeros are an action.
+    // SAFETY: zeros are a valid action.
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
     new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restart;
     new.sa_sigaction = ENTRY[entry] as usize;
-    // SAFETY: a set of our own.
+    // SAFETY: a local set.
     unsafe { libc::sigemptyset(&mut new.sa_mask) };
     new
 }
@@ -175,12 +177,12 @@ fn is_handler(action: &libc::sigaction) -> bool {
 }
 
 fn same(a: &libc::sigaction, b: &libc::sigaction) -> bool {
-    // SAFETY: a set begins with a bit for each signal there is. The rest is not the system's, and the C library leaves anything in it.
+    // SAFETY: a set begins with a bit for each signal that exists. The system does not use the rest, which the C library leaves undefined.
     let bits = |s: &libc::sigset_t| unsafe { std::mem::transmute_copy::<libc::sigset_t, u64>(s) };
     a.sa_sigaction == b.sa_sigaction && a.sa_flags == b.sa_flags && bits(&a.sa_mask) == bits(&b.sa_mask)
 }
 
-/// A copy of the action that stays: a handler may read it at any time.
+/// A copy of the action that lives forever, since a handler can read it at any time.
 fn remember(action: &libc::sigaction) -> *mut libc::sigaction {
     let known = CHAINS.iter().flat_map(|c| &c.displaced).map(|d| d.load(Acquire)).filter(|d| !d.is_null());
     // SAFETY: remembered actions are never freed or changed.
@@ -193,7 +195,7 @@ unsafe extern "C" fn entry<const NUMBER: usize>(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: `errno` is this thread's; the rest is what the system gave, for the signal that this was installed for.
+    // SAFETY: `errno` is this thread's; the arguments are from the system, for a signal for which this was installed.
     unsafe {
         let errno = *libc::__errno_location();
         handle(NUMBER, signal, info, context);
@@ -202,12 +204,12 @@ unsafe extern "C" fn entry<const NUMBER: usize>(
 }
 
 /// # Safety
-/// Called by a handler of the signal with what it got.
+/// Called by a handler of the signal, with the handler's arguments.
 unsafe fn handle(entry: usize, signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: entries are installed with SA_SIGINFO, so these are a signal's information and the interrupted thread's context.
-    // `DECIDE` is a `Decide`, in place before any handler.
+    // SAFETY: entries are installed with SA_SIGINFO, so the arguments are a signal's information and the interrupted thread's context.
+    // `DECIDE` is set before any handler is in place.
     unsafe {
-        // What was sent is no fault, wherever the thread is; codes of faults are positive.
+        // A signal that was sent is not a fault, wherever the thread is. The codes of faults are positive.
         let is_fault = (*info).si_code > 0;
         if is_fault {
             let registers = &mut *(context as *mut libc::ucontext_t);
@@ -223,30 +225,30 @@ unsafe fn handle(entry: usize, signal: libc::c_int, info: *mut libc::siginfo_t, 
         let old = &*displaced.load(Acquire);
         match old.sa_sigaction {
             libc::SIG_IGN if !is_fault => {}
-            // The system ignores no fault.
+            // The system never ignores a fault.
             libc::SIG_DFL | libc::SIG_IGN => end_process(signal, info, is_fault),
             _ => pass_on(displaced, old, signal, info, context),
         }
     }
 }
 
-/// An action that is the default one.
+/// The default action.
 struct Default(libc::sigaction);
 // SAFETY: never written.
 unsafe impl Sync for Default {}
 // SAFETY: zeros are the default action.
 static DEFAULT: Default = Default(unsafe { std::mem::zeroed() });
 
-/// The default action, as `Chain` has them.
+/// The default action, with the type of `Chain`'s fields.
 fn default() -> *mut libc::sigaction {
     (&raw const DEFAULT.0).cast_mut()
 }
 
-/// Calls the handler that the entry displaced as the system would have: with the signals blocked that its action names, and only once if
-/// that says so. The system restores the mask when the entry returns.
+/// Calls the handler that the entry displaced, as the system would have: with the signals blocked that its action names, and only once if
+/// the action has SA_RESETHAND. The system restores the mask when the entry returns.
 ///
 /// # Safety
-/// As `handle`; `old` is a handler's action, from `displaced`.
+/// As for `handle`; `old` was loaded from `displaced`, and its action is a handler.
 unsafe fn pass_on(
     displaced: &AtomicPtr<libc::sigaction>,
     old: &libc::sigaction,
@@ -257,7 +259,7 @@ unsafe fn pass_on(
     if old.sa_flags & libc::SA_RESETHAND != 0 {
         displaced.store(default(), Release);
     }
-    // SAFETY: the flags say which type the handler has. It may leave by `siglongjmp`; nothing here has to be dropped.
+    // SAFETY: the flags determine the handler's type. It may leave by `siglongjmp`; nothing here needs to be dropped.
     unsafe {
         libc::pthread_sigmask(libc::SIG_BLOCK, &old.sa_mask, std::ptr::null_mut());
         if old.sa_flags & libc::SA_NODEFER != 0 && libc::sigismember(&old.sa_mask, signal) != 1 {
@@ -274,16 +276,16 @@ unsafe fn pass_on(
     }
 }
 
-/// The default action: the process ends, by this signal and with its information, when the handler returns to where the signal came.
+/// Performs the default action: when the handler returns, this signal, with its information, ends the process.
 ///
 /// # Safety
-/// As `handle`.
+/// As for `handle`.
 unsafe fn end_process(signal: libc::c_int, info: *mut libc::siginfo_t, is_fault: bool) {
-    // SAFETY: plain system calls, on zeros and on what the system gave. The signal is blocked until the handler returns, when the
+    // SAFETY: plain system calls, on zeros and on the handler's arguments. The signal stays blocked until the handler returns and the
     // system restores the thread's mask.
     unsafe {
         let process = libc::getpid();
-        // The first process of a container is not ended by what its processes send.
+        // Signals sent from within a container do not end its first process.
         if process == 1 && !is_fault {
             return;
         }

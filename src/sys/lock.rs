@@ -1,12 +1,12 @@
-//! The library's locks, which a fork of the process leaves whole.
+//! The library's locks, which stay usable in a child of a fork.
 //!
-//! A child of a fork has only the thread that forked. A lock that another thread held would stay locked there, over data that was
-//! being changed. So a fork waits until no thread is in a *section*: a thread is in one while it holds a lock, waits for one, or
-//! runs `section`, and threads that come to one meanwhile wait for the fork. Nothing of the host's runs in a section, and nothing
+//! A child of a fork has only the thread that forked. A lock held by another thread would stay locked in the child, and its data might be
+//! half changed. So a fork waits until no thread is in a *section*. A thread is in a section while it holds a lock, waits for one, or runs
+//! `section`. Threads that enter a section during a fork wait for the fork. Host code never runs in a section, and neither does anything
 //! that takes long.
 //!
-//! Entering a section costs a few plain loads and stores: each thread says in a record of its own that it is in one, and the
-//! fork makes a barrier on all processors instead (`barrier`).
+//! Entering a section costs only a few plain loads and stores: each thread marks it in its own record. The memory barrier that this
+//! handshake needs is issued by the fork, on all processors (`barrier`).
 
 use super::membarrier;
 use super::thread;
@@ -17,28 +17,28 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering:
 use std::sync::{self, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// Says whether a thread is in a section. Never freed: there are as many as there were ever threads at a time.
+/// Records whether a thread is in a section. Records are never freed: there are as many as the maximum number of simultaneous threads.
 struct Record {
-    /// Sections inside of each other.
+    /// The number of nested sections.
     depth: AtomicU32,
     is_taken: AtomicBool,
-    /// Its thread ends, and takes it only for this section.
+    /// Whether its thread is ending, and holds it only for the current section.
     is_borrowed: AtomicBool,
-    /// The record that was made before; never changed.
+    /// The record created before this one; never changed.
     next: *const Record,
 }
 
-// SAFETY: the pointer leads to a record, which lives for ever, and the rest is atomic.
+// SAFETY: the pointer is to a record, which lives forever, and the rest is atomic.
 unsafe impl Sync for Record {}
 
 static RECORDS: AtomicPtr<Record> = AtomicPtr::new(std::ptr::null_mut());
-/// The thread that is about to fork, by the address of its `RECORD`; 0 if none is.
+/// The thread that is forking, as the address of its `RECORD`; 0 if there is none.
 static FORKER: AtomicUsize = AtomicUsize::new(0);
-/// How many forks have ended, in either process: what threads sleep on that wait for one.
+/// The number of forks that have ended, in either process. Threads that wait for a fork sleep on it.
 static ENDED: AtomicU32 = AtomicU32::new(0);
-/// Whether the handlers are set.
+/// Whether the fork handlers are registered.
 static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
-/// Called in a child, when locks can be taken again.
+/// The function to call in a child, when locks can be taken again.
 static IN_CHILD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 thread_local! {
@@ -46,7 +46,7 @@ thread_local! {
     static END: End = const { End };
 }
 
-/// Gives the thread's record back when the thread ends.
+/// Returns the thread's record when the thread ends.
 struct End;
 
 impl Drop for End {
@@ -58,11 +58,11 @@ impl Drop for End {
 }
 
 fn records() -> impl Iterator<Item = &'static Record> {
-    // SAFETY: null, or records, which live for ever.
+    // SAFETY: null, or records, which live forever.
     std::iter::successors(unsafe { RECORDS.load(Acquire).as_ref() }, |r| unsafe { r.next.as_ref() })
 }
 
-/// This thread's record, at its first section, or at each one after its thread-locals are gone.
+/// Takes a record for this thread: at its first section, and at each section after its thread-locals are destroyed.
 #[cold]
 fn take_record() -> &'static Record {
     set_handlers();
@@ -89,7 +89,7 @@ fn take_record() -> &'static Record {
     record
 }
 
-/// Before the first section of any thread. Several threads may do it at the same time: the handlers may be there twice.
+/// Called before the first section of any thread. If several threads do so at the same time, the handlers are registered more than once.
 fn set_handlers() {
     if !HAS_HANDLERS.load(Acquire) {
         membarrier::is_available();
@@ -116,12 +116,12 @@ unsafe extern "C" fn before_fork() {
     loop {
         match FORKER.compare_exchange(0, me, SeqCst, SeqCst) {
             Ok(_) => break,
-            // The handlers are there twice.
+            // The handlers are registered more than once.
             Err(other) if other == me => return,
             Err(_) => wait_for_fork(),
         }
     }
-    // Whoever enters a section from now on waits; who is in one is seen below.
+    // Threads that enter a section from now on wait. The loop below waits for those that are in one.
     membarrier::all_threads();
     let own = RECORD.get();
     for record in records().filter(|r| own.is_none_or(|own| !std::ptr::eq(*r, own))) {
@@ -148,7 +148,7 @@ unsafe extern "C" fn in_child() {
     }
     let own = RECORD.get();
     for record in records().filter(|r| own.is_none_or(|own| !std::ptr::eq(*r, own))) {
-        // Of a thread that is not here.
+        // The record's thread does not exist in the child.
         record.is_taken.store(false, Relaxed);
     }
     thread::count_fork();
@@ -166,12 +166,12 @@ fn end_fork() {
     futex_wake(&ENDED, i32::MAX);
 }
 
-/// Has `f` called in every child of a fork, on its only thread, when locks can be taken. There is one such function.
+/// Registers the function that is called in every child of a fork, on its only thread, when locks can be taken. Replaces the previous one.
 pub fn call_in_children(f: fn()) {
     IN_CHILD.store(f as *mut (), Release);
 }
 
-/// As long as a thread has one, no other thread forks the process.
+/// While a thread has one, no other thread forks the process.
 struct Section {
     record: &'static Record,
     of_thread: PhantomData<*const ()>,
@@ -197,7 +197,7 @@ impl Section {
         loop {
             match FORKER.load(SeqCst) {
                 0 => return,
-                // In a handler of the host's for the fork.
+                // In one of the host's own fork handlers.
                 forker if forker == this_thread() => return,
                 _ => {}
             }
@@ -209,7 +209,7 @@ impl Section {
     }
 }
 
-/// Between what this thread has said of itself and what it looks at.
+/// Orders this thread's store to its record before its load of `FORKER`.
 #[inline]
 fn order() {
     match membarrier::is_available() {
@@ -230,17 +230,17 @@ impl Drop for Section {
     }
 }
 
-/// Runs `f`, which is short, without a fork meanwhile: for what a thread may begin that others wait for, without a lock.
+/// Runs `f`, which must be short; no fork happens in the meantime. For work that other threads wait for but that takes no lock.
 pub fn section<R>(f: impl FnOnce() -> R) -> R {
     let _section = Section::enter();
     f()
 }
 
-/// As the standard library's, but for forks; and a panic of a thread that holds it is nothing to others.
+/// Like the standard library's mutex, but usable in children of forks, and without poisoning.
 #[derive(Default)]
 pub struct Mutex<T>(sync::Mutex<T>);
 
-/// A `Mutex` that is held. `None`s only while a `Condvar` waits; dropped in this order.
+/// A held `Mutex`. The fields are `None` only while a `Condvar` waits, and are dropped in this order.
 pub struct MutexGuard<'a, T> {
     held: Option<sync::MutexGuard<'a, T>>,
     section: Option<Section>,
@@ -289,11 +289,11 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// As `Mutex`; several may read.
+/// Like `Mutex`, but several threads can read at the same time.
 #[derive(Default)]
 pub struct RwLock<T>(sync::RwLock<T>);
 
-/// An `RwLock` that is held. Dropped in this order.
+/// A held `RwLock`. The fields are dropped in this order.
 pub struct RwGuard<G> {
     held: G,
     _section: Section,
@@ -332,10 +332,11 @@ impl<G: DerefMut> DerefMut for RwGuard<G> {
     }
 }
 
-/// What threads wait for that hold a `Mutex`, and nothing else; it is free meanwhile. They may wake for nothing.
+/// A condition variable. A waiting thread must hold one `Mutex` and no other lock; it is unlocked while the thread waits. Wakeups can be
+/// spurious.
 #[derive(Default)]
 pub struct Condvar {
-    /// How often threads were woken.
+    /// The number of notifications.
     woken: AtomicU32,
 }
 
@@ -350,7 +351,7 @@ impl Condvar {
 
     pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, time: Duration) {
         let woken = self.woken.load(Relaxed);
-        // The lock first. A fork may happen while this waits.
+        // The lock is released before the section. A fork can happen while this thread waits.
         guard.held = None;
         guard.section = None;
         futex_wait(&self.woken, woken, Some(time));
@@ -368,11 +369,11 @@ impl Condvar {
     }
 }
 
-/// Sleeps while there is `value`, until it is woken, for nothing too, or the time is over.
+/// Sleeps until woken or until the time is over, or returns immediately if the word is not `value`. Wakeups can be spurious.
 fn futex_wait(at: &AtomicU32, value: u32, time: Option<Duration>) {
     let time = time.map(|t| libc::timespec { tv_sec: t.as_secs() as libc::time_t, tv_nsec: t.subsec_nanos().into() });
     let time = time.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
-    // SAFETY: a system call on a word that is there.
+    // SAFETY: a system call on a valid word.
     unsafe { libc::syscall(libc::SYS_futex, at.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, time) };
 }
 
@@ -386,7 +387,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    /// Forks; the child runs `f`, and has to end in time.
+    /// Forks; the child runs `f`, and must exit in time.
     fn child_ends(f: impl FnOnce()) {
         // SAFETY: the child leaves by `_exit` whatever happens.
         unsafe {
@@ -411,7 +412,7 @@ mod tests {
     }
 
     impl Shared {
-        /// Changes what all locks guard, and looks whether it is whole.
+        /// Changes the data that all locks guard, and checks that it is consistent.
         fn work(&self, i: usize) {
             let mut pair = self.pairs[i % 4].lock();
             assert_eq!(pair.0, pair.1);
@@ -434,8 +435,8 @@ mod tests {
         }
     }
 
-    /// Threads take locks inside of each other and wait for each other all the time. In every child all locks are free, and what
-    /// they guard is whole.
+    /// Threads constantly take nested locks and wait for each other. In every child, all locks are free and the data they guard is
+    /// consistent.
     #[test]
     fn locks_are_free_in_a_child() {
         let shared = Arc::new(Shared::default());
@@ -448,7 +449,7 @@ mod tests {
                         shared.work(i);
                         i += 1;
                         if i.is_multiple_of(100) {
-                            // A thread's last section comes after its record was given back.
+                            // The thread's last section is after its record was returned.
                             let shared = shared.clone();
                             std::thread::spawn(move || drop(shared.pairs[1].lock())).join().unwrap();
                         }
@@ -461,7 +462,7 @@ mod tests {
             child_ends(|| {
                 assert_eq!(thread::process(), forks + 1);
                 (0..100).for_each(|i| shared.work(i));
-                // It may fork as well.
+                // The child can fork as well.
                 child_ends(|| (0..10).for_each(|i| shared.work(i)));
             });
         }
@@ -470,8 +471,7 @@ mod tests {
         assert_eq!(thread::process(), forks);
     }
 
-    /// A thread that waits for what only happens after the fork does not keep it from happening, and threads that fork at the same time wait
-    /// for each other.
+    /// A thread that waits for an event after the fork does not block the fork, and threads that fork at the same time wait for each other.
     #[test]
     fn who_waits_is_in_no_section() {
         let shared = Arc::new(Shared::default());

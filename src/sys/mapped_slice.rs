@@ -1,24 +1,24 @@
-//! Arrays that are in memory of their own, or a part of a mapped file.
+//! Arrays that either own their memory or are a part of a mapped file.
 
 use super::mmap::FileMapping;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Types of which any bits are a value, without padding.
+/// Types for which any bits are a valid value.
 ///
 /// # Safety
-/// As said.
+/// Any bits are a valid value, and the type has no padding.
 pub unsafe trait Plain: Copy + 'static {}
 // SAFETY: numbers.
 unsafe impl Plain for u8 {}
 // SAFETY: numbers.
 unsafe impl Plain for u32 {}
 
-/// An array that does not change. Cheap to clone where it is in a file.
+/// An immutable array. Cheap to clone if it is in a file.
 #[derive(Clone)]
 pub enum Shared<T> {
     Own(Vec<T>),
-    /// `len` elements from the byte `at`.
+    /// `len` elements, starting at the byte `at`.
     Mapped {
         file: Arc<FileMapping>,
         at: usize,
@@ -27,21 +27,21 @@ pub enum Shared<T> {
 }
 
 impl<T: Plain> Shared<T> {
-    /// `bytes` bytes of a file from `at`. `None` if they are not in the file, not aligned, or no whole elements.
+    /// `bytes` bytes of a file, starting at `at`. `None` if they are outside of the file, misaligned, or not a whole number of elements.
     pub fn mapped(file: &Arc<FileMapping>, at: usize, bytes: usize) -> Option<Shared<T>> {
         let part = file.bytes().get(at..at.checked_add(bytes)?)?;
         let fits = part.as_ptr().cast::<T>().is_aligned() && bytes.is_multiple_of(size_of::<T>());
         fits.then(|| Shared::Mapped { file: file.clone(), at, len: bytes / size_of::<T>() })
     }
 
-    /// The elements that `bytes` are, copied. `None` if they are no whole ones.
+    /// Copies `bytes` as elements. `None` if they are not a whole number of elements.
     pub fn copied(bytes: &[u8]) -> Option<Shared<T>> {
         let len = bytes.len() / size_of::<T>();
         if len * size_of::<T>() != bytes.len() {
             return None;
         }
         let mut own = Vec::<T>::with_capacity(len);
-        // SAFETY: there is room for as many bytes, and any bits are values.
+        // SAFETY: the capacity suffices, and any bits are valid values.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), own.as_mut_ptr().cast(), bytes.len());
             own.set_len(len);
@@ -62,7 +62,7 @@ impl<T: Plain> Deref for Shared<T> {
     fn deref(&self) -> &[T] {
         match self {
             Shared::Own(own) => own,
-            // SAFETY: inside of the file and aligned, as checked when it was made; any bits are values.
+            // SAFETY: inside of the file and aligned, as checked by `mapped`; any bits are valid values.
             Shared::Mapped { file, at, len } => unsafe {
                 std::slice::from_raw_parts(file.bytes().as_ptr().add(*at).cast(), *len)
             },

@@ -1,4 +1,4 @@
-//! A barrier on the processors of all threads of the process, so that the other side of a handshake needs none.
+//! A memory barrier on the processors of all threads of the process, so that the other side of a handshake needs no barrier.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed, Ordering::SeqCst, fence};
 
@@ -10,7 +10,7 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Whether the system has such a barrier. If not, both sides need their own.
+/// Whether the system has such a barrier. If not, both sides of a handshake need their own.
 #[inline]
 pub fn is_available() -> bool {
     match AVAILABLE.load(Relaxed) {
@@ -24,7 +24,7 @@ const YES: u8 = 1;
 const NO: u8 = 2;
 static AVAILABLE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// Several threads may ask at the same time: all get the same answer.
+/// Several threads can ask at the same time; all get the same answer.
 #[cold]
 fn ask() -> bool {
     let is_available = membarrier(REGISTER);
@@ -32,11 +32,11 @@ fn ask() -> bool {
     is_available
 }
 
-/// What every thread did before it is seen by this one, and what this one did before is seen by what any thread does after.
+/// This thread sees all that every other thread did before the barrier, and every other thread sees after it all that this one did before.
 pub fn all_threads() {
     fence(SeqCst);
     if is_available() && !membarrier(BARRIER) {
-        // Forbidden since it was registered. What other threads wrote is long visible after such a time.
+        // The call was forbidden after it had been registered. After this time, other threads' writes have long become visible.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }

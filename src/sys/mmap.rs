@@ -1,4 +1,4 @@
-//! Address space: reservations, executable memory, files in memory. Everything is unmapped when dropped.
+//! Address space: reservations, executable memory, mapped files. Everything is unmapped when dropped.
 
 use super::lock::Mutex;
 #[cfg(miri)]
@@ -12,18 +12,18 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-/// Bytes in a page of the system.
+/// The system's page size, in bytes.
 pub fn page_size() -> usize {
     // SAFETY: a plain query.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// Bytes of address space that the process may have.
+/// The process's limit on address space, in bytes; `usize::MAX` if there is none.
 pub fn address_space() -> usize {
     limit_of(libc::RLIMIT_AS).unwrap_or(usize::MAX)
 }
 
-/// What the process may have of a resource, if that is limited.
+/// The process's limit on a resource; `None` if it is unlimited.
 fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: writes the struct.
@@ -35,13 +35,13 @@ fn round_up(len: usize) -> usize {
     len.next_multiple_of(page_size())
 }
 
-/// A mapping of this process that nobody else owns.
+/// A mapping of this process, owned by this value.
 struct Mapping {
     ptr: *mut u8,
     len: usize,
 }
 
-// SAFETY: a mapping is memory like any other; who may touch it when is decided by the types around it.
+// SAFETY: a mapping is memory like any other; the types that contain it control access to it.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -56,7 +56,7 @@ impl Mapping {
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
-    /// `len` bytes of a file.
+    /// Maps `len` bytes of a file.
     fn of_file(
         file: &impl AsRawFd,
         at: usize,
@@ -83,7 +83,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, given up once.
+        // SAFETY: our own mapping, unmapped once.
         unsafe { munmap(self.ptr.cast(), self.len) };
     }
 }
@@ -97,13 +97,13 @@ impl Reservation {
         Mapping::new(len, libc::PROT_NONE).map(Reservation)
     }
 
-    /// As `new`, at a multiple of `align`, which is a power of two and of the page size.
+    /// Like `new`, at a multiple of `align`, which is a power of two and a multiple of the page size.
     pub fn aligned(len: usize, align: usize) -> io::Result<Reservation> {
         let len = round_up(len.max(1));
         let all = Mapping::new(len + align, libc::PROT_NONE)?;
         let before = all.ptr.align_offset(align);
         let (start, end) = (all.ptr.wrapping_add(before), all.ptr.wrapping_add(all.len));
-        // SAFETY: the ends of our own mapping, which from here on is what lies between them.
+        // SAFETY: unmaps both ends of our own mapping, which from here on is the part in between.
         unsafe {
             if before > 0 {
                 munmap(all.ptr.cast(), before);
@@ -118,7 +118,7 @@ impl Reservation {
         self.0.ptr
     }
 
-    /// Makes `len` bytes from `offset` usable, zeroed unless they were used before. Rounded to pages.
+    /// Makes `len` bytes from `offset` accessible; they are zero unless they were used before. Rounds outward to pages.
     pub fn commit(&self, offset: usize, len: usize) -> io::Result<()> {
         if len == 0 {
             return Ok(());
@@ -128,8 +128,8 @@ impl Reservation {
         self.0.protect(start, round_up(offset + len) - start, libc::PROT_READ | libc::PROT_WRITE)
     }
 
-    /// As `commit`, the other way round: `len` bytes from `offset`, whole pages, fault from now on, and nothing is left of what they
-    /// held.
+    /// The opposite of `commit`: `len` bytes from `offset`, both multiples of the page size, fault from now on, and their contents are
+    /// discarded.
     pub fn decommit(&self, offset: usize, len: usize) -> io::Result<()> {
         if len == 0 {
             return Ok(());
@@ -139,12 +139,13 @@ impl Reservation {
         if self.try_discard(offset, len) { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
     }
 
-    /// Makes it `len` bytes long, all as usable as it is now, with what is in it and zeros, possibly elsewhere. All of it must be committed, and
-    /// no file mapped into it. It stays as it is if the system refuses, as it does when the host has changed a part of it.
+    /// Changes the length to `len` bytes, all accessible. May move the mapping. Contents are kept, and new bytes are zero. All of it must
+    /// be committed, and no file may be mapped into it. On failure it is unchanged; the system refuses if the host has changed a part of
+    /// it.
     pub fn resize(&mut self, len: usize) -> io::Result<()> {
         fault_injection::check()?;
         let len = round_up(len);
-        // SAFETY: our own mapping, to which nobody has pointers (`&mut self`).
+        // SAFETY: our own mapping, to which no pointers are in use (`&mut self`).
         let ptr = unsafe { mremap(self.0.ptr.cast(), self.0.len, len, libc::MREMAP_MAYMOVE) };
         if ptr == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -153,23 +154,24 @@ impl Reservation {
         Ok(())
     }
 
-    /// Asks for large pages: fewer faults and less time for memory that will be used as a whole.
+    /// Asks for huge pages, which save faults and time if all of the memory will be used.
     pub fn prefer_huge(&self, offset: usize, len: usize) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
-        // SAFETY: a part of the reservation; only advice, which may be refused.
+        // SAFETY: a part of the reservation; this is only advice, which may be refused.
         unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_HUGEPAGE) };
     }
 
-    /// Gives the memory of `len` bytes from `offset` back: they read as zeros. Both are multiples of the page size.
+    /// Returns the memory of `len` bytes from `offset` to the system; they then read as zeros. Both are multiples of the page size.
     pub fn discard(&self, offset: usize, len: usize) {
         if !self.try_discard(offset, len) {
-            // SAFETY: inside of our own mapping (`try_discard`); what is discarded was committed.
+            // SAFETY: inside of our own mapping (`try_discard`); callers discard only committed memory.
             unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
         }
     }
 
-    /// Gives the memory of `len` bytes from `offset` back: they read as zeros, or as the file that is mapped there. Both are multiples
-    /// of the page size. False if the system refuses, as it does for pages that are locked: then nothing is said about what is left.
+    /// Returns the memory of `len` bytes from `offset` to the system; they then read as zeros, or as the file that is mapped there. Both
+    /// are multiples of the page size. False if the system refuses, for example because pages are locked; the contents are then
+    /// unspecified.
     #[must_use]
     pub fn try_discard(&self, offset: usize, len: usize) -> bool {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
@@ -177,12 +179,12 @@ impl Reservation {
         len == 0 || unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
-    /// Maps `len` bytes of a file from `at` over `offset`, copy-on-write. All are multiples of the page size.
+    /// Maps `len` bytes of a file, starting at `at`, to `offset`, copy-on-write. `offset`, `at` and `len` are multiples of the page size.
     pub fn map_file_cow(&self, offset: usize, file: &impl AsRawFd, at: usize, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
-        // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees new contents.
+        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees the new contents.
         let p = unsafe {
             let place = self.0.ptr.add(offset).cast();
             mmap(place, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), at as libc::off_t)
@@ -192,12 +194,12 @@ impl Reservation {
 }
 
 impl Reservation {
-    /// Takes away what `map_file_cow` has mapped: `len` bytes from `offset` are committed, and zero.
+    /// Undoes `map_file_cow`: `len` bytes from `offset` are committed, and zero.
     pub fn unmap_file(&self, offset: usize, len: usize) -> io::Result<()> {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: replaces pages of our own mapping only; whoever holds pointers into them sees zeros.
+        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees zeros.
         let p = unsafe {
             let at = self.0.ptr.add(offset).cast();
             mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
@@ -206,10 +208,10 @@ impl Reservation {
     }
 }
 
-/// Machine code in memory: readable and executable, not writable any more.
+/// Machine code in memory: readable and executable, no longer writable.
 pub struct Executable {
     mapping: Mapping,
-    /// Where it begins in the mapping.
+    /// The offset of the code in the mapping.
     start: usize,
     len: usize,
 }
@@ -229,7 +231,7 @@ impl Executable {
         }
     }
 
-    /// The same where what was writable may not become executable: pages that were filled elsewhere.
+    /// Like `new`, for systems where writable memory cannot become executable: writes the code to an anonymous file, and maps that.
     fn never_writable(text: &[u8]) -> io::Result<Executable> {
         let file = MemFd::new(c"wrt-code", text)?;
         let prot = libc::PROT_READ | libc::PROT_EXEC;
@@ -238,7 +240,7 @@ impl Executable {
         Ok(Executable { mapping, start: 0, len: text.len() })
     }
 
-    /// Machine code that is `len` bytes of a file from `at`.
+    /// Maps `len` bytes of machine code from a file, starting at `at`.
     pub fn of_file(file: &FileMapping, at: usize, len: usize) -> io::Result<Executable> {
         assert!(at.checked_add(len).is_some_and(|end| end <= file.mapping.len));
         let start = at % page_size();
@@ -252,36 +254,36 @@ impl Executable {
         self.mapping.ptr.wrapping_add(self.start)
     }
 
-    /// Bytes of code.
+    /// The size of the code, in bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: readable, never written again, and as long as this.
+        // SAFETY: the mapping is readable, of this length, never written again, and lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
 }
 
-/// Data and, behind it, machine code that grows while other parts of it run. The code's pages are mapped twice: executable
-/// here, and writable elsewhere, so that no page is both at one address.
+/// Data followed by machine code, which grows while other parts of it run. The code's pages are mapped twice: executable here, and writable
+/// elsewhere, so that no address is both.
 pub struct CodeSpace {
     space: Reservation,
-    /// Bytes of data, a multiple of the page size.
+    /// The size of the data in bytes, a multiple of the page size.
     data: usize,
-    /// Bytes of code there is room for.
+    /// The capacity for code, in bytes.
     code: usize,
 }
 
-/// Where the code of a `CodeSpace` is written.
+/// The writable mapping of a `CodeSpace`'s code.
 pub struct CodeWriter {
     writable: Mapping,
-    /// Whose pages they are: after a fork the child has them, too.
+    /// The process that created the pages: after a fork, the child shares them.
     process: u32,
 }
 
 impl CodeSpace {
-    /// Room for `data` bytes, zeroed, and `code` bytes. Memory is taken only for what is written.
+    /// Creates a space of `data` bytes, zeroed, and `code` bytes. Only pages that are written use memory.
     pub fn new(data: usize, code: usize) -> io::Result<(CodeSpace, CodeWriter)> {
         let (data, code) = (round_up(data.max(1)), round_up(code.max(1)));
         let space = CodeSpace { space: Reservation::new(data + code)?, data, code };
@@ -290,16 +292,16 @@ impl CodeSpace {
         Ok((space, writer))
     }
 
-    /// Fresh pages for the code that begin with what is in `written`.
+    /// Maps new pages for the code; they begin with a copy of `written`.
     fn new_pages(&self, written: &[u8]) -> io::Result<CodeWriter> {
         let file = MemFd::empty(self.code)?;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let writable = Mapping::of_file(&file, 0, self.code, prot, libc::MAP_SHARED)?;
-        // SAFETY: as long as the code at most, and nobody else knows it.
+        // SAFETY: `written` is at most as long as the code, and no other pointer to the new mapping exists.
         unsafe { ptr::copy_nonoverlapping(written.as_ptr(), writable.ptr, written.len()) };
         fault_injection::check()?;
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-        // SAFETY: replaces pages of our own mapping, by such as have the same in them where anything was written.
+        // SAFETY: replaces pages of our own mapping with pages that have the same contents wherever something was written.
         let p = unsafe {
             let at = self.space.0.ptr.add(self.data).cast();
             mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
@@ -310,21 +312,22 @@ impl CodeSpace {
         Ok(CodeWriter { writable, process: thread::process() })
     }
 
-    /// Makes sure that no other process has the pages: in a child they become its own, with the `used` bytes that were written.
+    /// Ensures that no other process shares the pages: in a child, replaces them with new pages and copies the `used` bytes that were
+    /// written.
     pub fn own(&self, writer: &mut CodeWriter, used: usize) -> io::Result<()> {
         if writer.process != thread::process() {
-            // SAFETY: mapped and readable; it is replaced by its like only after it was copied.
+            // SAFETY: mapped and readable; the pages are replaced only after they were copied.
             *writer = self.new_pages(unsafe { std::slice::from_raw_parts(self.code(), used.min(self.code)) })?;
         }
         Ok(())
     }
 
-    /// The data. The code follows it directly.
+    /// The data. The code follows immediately.
     pub fn data(&self) -> *mut u8 {
         self.space.0.ptr
     }
 
-    /// Bytes of data.
+    /// The size of the data, in bytes.
     pub fn data_len(&self) -> usize {
         self.data
     }
@@ -333,7 +336,7 @@ impl CodeSpace {
         self.space.0.ptr.wrapping_add(self.data)
     }
 
-    /// Bytes of code there is room for.
+    /// The capacity for code, in bytes.
     pub fn code_len(&self) -> usize {
         self.code
     }
@@ -343,7 +346,7 @@ impl CodeWriter {
     /// Writes machine code.
     ///
     /// # Safety
-    /// Nothing runs there yet, and nobody else writes there.
+    /// Nothing runs there yet, and no other thread writes there.
     pub unsafe fn write(&self, at: usize, code: &[u8]) {
         assert!(at.checked_add(code.len()).is_some_and(|end| end <= self.writable.len), "outside of the code space");
         // SAFETY: inside of our own mapping; the rest is the caller's promise.
@@ -351,13 +354,13 @@ impl CodeWriter {
     }
 }
 
-/// An error if a file of `len` bytes is larger than this process may make: the system ends who tries.
+/// Returns an error if `len` exceeds the process's limit on file sizes. A process that writes beyond it is killed by a signal.
 pub fn check_file_size(len: u64) -> io::Result<()> {
     let fits = limit_of(libc::RLIMIT_FSIZE).is_none_or(|most| len <= most as u64);
     if fits { Ok(()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
 }
 
-/// A file that is read in place. Whoever changes or shortens it meanwhile changes what is read, or ends the process.
+/// A file that is read in place. If another process changes the file, the contents change; if it shortens the file, reads can raise SIGBUS.
 pub struct FileMapping {
     mapping: Mapping,
     file: Mutex<Option<File>>,
@@ -371,18 +374,18 @@ impl FileMapping {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let len = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        // All of it will be read.
+        // Populates the mapping, since all of it will be read.
         let mapping = Mapping::of_file(&file, 0, len, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_POPULATE)?;
         Ok(FileMapping { mapping, file: Mutex::new(Some(file)), len })
     }
 
-    /// Nothing of it will be mapped any more; what is stays.
+    /// Closes the file: no more parts of it can be mapped. Existing mappings stay.
     pub fn close(&self) {
         *self.file.lock() = None;
     }
 
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped, readable, and as long as this.
+        // SAFETY: the mapping is readable, of this length, and lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.mapping.ptr, self.len) }
     }
 }
@@ -391,7 +394,7 @@ impl FileMapping {
 pub struct MemFd(libc::c_int);
 
 impl MemFd {
-    /// A file that will have `len` bytes. The name is for people who look at the process's mappings.
+    /// Creates a file that will have `len` bytes. The name is visible in the list of the process's mappings.
     fn create(name: &CStr, len: usize, flags: libc::c_uint) -> io::Result<MemFd> {
         fault_injection::check()?;
         check_file_size(len as u64)?;
@@ -402,7 +405,7 @@ impl MemFd {
         }
     }
 
-    /// A file of `len` zeros, which takes no memory until it is written.
+    /// Creates a file of `len` zeros, which uses no memory until it is written.
     fn empty(len: usize) -> io::Result<MemFd> {
         let file = MemFd::create(c"wrt-code", len, 0)?;
         // SAFETY: a plain system call on a descriptor of our own.
@@ -412,7 +415,7 @@ impl MemFd {
         }
     }
 
-    /// A file with fixed contents.
+    /// Creates a file with fixed contents.
     pub fn new(name: &CStr, bytes: &[u8]) -> io::Result<MemFd> {
         let file = MemFd::create(name, bytes.len(), libc::MFD_ALLOW_SEALING)?;
         let fd = file.0;
@@ -427,7 +430,7 @@ impl MemFd {
             }
         }
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
-        // SAFETY: a plain system call. Without seals the file is as good: nobody else has the descriptor.
+        // SAFETY: a plain system call. It may fail: the file is correct without seals, since no other code has the descriptor.
         unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) };
         Ok(file)
     }
@@ -435,7 +438,7 @@ impl MemFd {
 
 impl AsRawFd for FileMapping {
     fn as_raw_fd(&self) -> libc::c_int {
-        // A closed one is no file's number.
+        // -1 is no valid descriptor.
         self.file.lock().as_ref().map_or(-1, |f| f.as_raw_fd())
     }
 }
@@ -476,7 +479,7 @@ mod tests {
         unsafe {
             writer.write(40, &[1, 2, 3]);
             assert_eq!(std::slice::from_raw_parts(space.code().add(40), 3), [1, 2, 3]);
-            // As in a child, which gets pages of its own.
+            // As in a child, which gets its own pages.
             writer.process += 1;
             space.own(&mut writer, 42).unwrap();
             writer.write(50, &[4]);

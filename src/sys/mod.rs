@@ -1,4 +1,4 @@
-//! Floor 0: the operating system. No WebAssembly words here.
+//! Layer 0: the operating system. Nothing here is specific to WebAssembly.
 
 pub mod allocation;
 pub mod callback;

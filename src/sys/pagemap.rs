@@ -1,5 +1,5 @@
-//! Which pages of a private mapping this process has written to, so that only those need to be made as they were
-//! (`PAGEMAP_SCAN`, Linux 6.7).
+//! Finds the pages of a private mapping that this process has written to, so that only those need to be reset (`PAGEMAP_SCAN`,
+//! Linux 6.7).
 
 use super::lock::Mutex;
 use super::mmap::page_size;
@@ -40,19 +40,19 @@ const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 const PAGE_IS_PFNZERO: u64 = 1 << 5;
 
-/// Runs of pages that one look finds, at most.
+/// The maximum number of runs of pages that one scan finds.
 const RUNS: usize = 64;
 
-/// Where the number of the page map's file is, plus one: on a page that reads as zeros after a fork, since the parent's file
-/// shows the parent's pages. Null as long as nobody has looked.
+/// Points to the descriptor of the page map's file, plus one. It is stored on a page that reads as zeros after a fork, since the
+/// parent's file shows the parent's pages. Null before the first scan.
 static FILE: AtomicPtr<AtomicI32> = AtomicPtr::new(ptr::null_mut());
-/// The system has no such thing.
+/// Whether the system has no page map.
 static IS_MISSING: AtomicBool = AtomicBool::new(false);
 
 /// A page that reads as zeros in a child. Never unmapped.
 fn wiped_page() -> Option<*mut AtomicI32> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new mapping at a place the system chooses, then advice on it.
+    // SAFETY: a new mapping at an address the system chooses, then advice on it.
     unsafe {
         let p = libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
         if p == libc::MAP_FAILED {
@@ -66,23 +66,24 @@ fn wiped_page() -> Option<*mut AtomicI32> {
     }
 }
 
-/// The file by which this very process sees its own pages.
+/// The file that shows this process its own pages.
 fn file() -> Option<libc::c_int> {
-    // SAFETY: null, or a page that stays.
+    // SAFETY: null, or a page that is never unmapped.
     match unsafe { FILE.load(Acquire).as_ref() }.map_or(0, |file| file.load(Acquire)) {
         0 => open(),
         number => Some(number - 1),
     }
 }
 
-/// Once in a process, and in each fork of it. The parent's file stays open there: its number may be in use.
+/// Called once in a process and in each fork of it. A child never closes the parent's file, as it cannot know that the descriptor is still
+/// the same file.
 #[cold]
 fn open() -> Option<libc::c_int> {
     static OPENING: Mutex<()> = Mutex::new(());
     if IS_MISSING.load(Relaxed) {
         return None;
     }
-    // While another thread opens, the answer is that nothing is known.
+    // While another thread opens the file, the result is unknown.
     let _guard = OPENING.try_lock()?;
     let page = match FILE.load(Acquire) {
         page if page.is_null() => wiped_page(),
@@ -94,23 +95,23 @@ fn open() -> Option<libc::c_int> {
         IS_MISSING.store(true, Relaxed);
         return None;
     };
-    // SAFETY: a page that stays.
+    // SAFETY: a page that is never unmapped.
     unsafe { (*page).store(fd + 1, Release) };
     FILE.store(page, Release);
     Some(fd)
 }
 
-/// What a look has found.
+/// The result of a scan.
 pub struct Written {
     runs: [Region; RUNS],
     count: usize,
     base: usize,
-    /// Behind this offset nobody has looked: there were too many.
+    /// The offset at which the scan stopped.
     pub end: usize,
 }
 
 impl Written {
-    /// Forgets what is beyond so many bytes, and that anybody has looked there.
+    /// Keeps the first `most` bytes of the runs, as if the scan had stopped after them.
     fn cut(&mut self, most: usize) {
         let mut left = most as u64;
         for i in 0..self.count {
@@ -125,14 +126,14 @@ impl Written {
         }
     }
 
-    /// Offsets and lengths of written runs, in bytes, whole pages.
+    /// The offsets and lengths of the written runs, in bytes; multiples of the page size.
     pub fn runs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.runs[..self.count].iter().map(|r| (r.start as usize - self.base, (r.end - r.start) as usize))
     }
 }
 
-/// The pages of `len` bytes from `base` that hold something of their own: that is neither zeros nor what a file has. Looks until
-/// it meets more than `most` bytes of them. `None` where the system cannot tell.
+/// Finds the pages among `len` bytes from `base` that were written: those that are neither the zero page nor a file's page. Stops once it
+/// has found more than `most` bytes of them. `None` if the system cannot tell.
 pub fn written(base: *const u8, len: usize, most: usize) -> Option<Written> {
     let mut found = Written { runs: [Region::default(); RUNS], count: 0, base: base as usize, end: 0 };
     let mut arg = ScanArg {
@@ -143,15 +144,15 @@ pub fn written(base: *const u8, len: usize, most: usize) -> Option<Written> {
         walk_end: 0,
         vec: found.runs.as_mut_ptr() as u64,
         vec_len: RUNS as u64,
-        // One more, to see whether there are more.
+        // One more than needed, to see whether there are more.
         max_pages: (most / page_size()) as u64 + 1,
-        // Neither of a file nor the page of zeros, and there: in memory or swapped out.
+        // Neither a file's page nor the zero page, and in memory or swapped out.
         category_inverted: PAGE_IS_FILE | PAGE_IS_PFNZERO,
         category_mask: PAGE_IS_FILE | PAGE_IS_PFNZERO,
         category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
         return_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
     };
-    // SAFETY: the argument and the list it names are alive and as long as it says.
+    // SAFETY: the argument and the list it points to are valid, and have the lengths that it states.
     let count = unsafe { libc::ioctl(file()?, PAGEMAP_SCAN, &mut arg) };
     if count < 0 || count as usize > RUNS || arg.walk_end < arg.start || arg.walk_end > arg.end {
         return None;
@@ -171,7 +172,7 @@ mod tests {
         written(r.as_ptr(), len, most).map(|w| (w.runs().collect(), w.end))
     }
 
-    /// Without the system call there is nothing to test: `None` is an answer everywhere.
+    /// Without the system call there is nothing to test: `None` is always a correct result.
     #[test]
     fn only_written_pages_are_found() {
         let page = page_size();
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(at_first, (vec![], 32 * page));
         // SAFETY: committed or mapped.
         unsafe {
-            // Reads make no page of one's own.
+            // A read does not create a private page.
             assert_eq!((*r.as_ptr(), *r.as_ptr().add(9 * page)), (0, 5));
             assert_eq!(runs(&r, 32 * page, 32 * page).unwrap().0, []);
             for at in [1, 2, 10, 20] {
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(runs(&r, 32 * page, page).unwrap(), (vec![(page, page)], 2 * page));
         assert_eq!(runs(&r, 32 * page, page - 1).unwrap(), (vec![], page));
         assert_eq!(runs(&r, 32 * page, 4 * page).unwrap().1, 32 * page);
-        // More runs than one look finds.
+        // More runs than one scan finds.
         let many = Reservation::new(400 * page).unwrap();
         many.commit(0, 400 * page).unwrap();
         // SAFETY: committed.
@@ -214,7 +215,7 @@ mod tests {
         if runs(&r, 4 * page, 4 * page).is_none() {
             return;
         }
-        // SAFETY: the child does little, and ends.
+        // SAFETY: the child runs little code, and exits.
         unsafe {
             let child = libc::fork();
             if child == 0 {

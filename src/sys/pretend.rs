@@ -1,10 +1,10 @@
-//! Mappings under Miri, which has no address space to reserve: memory of the allocator instead, usable from the start. Nothing is
-//! unmapped, since parts of it may be; Miri is told not to count that as leaks.
+//! Replaces mappings under Miri, which cannot reserve address space, by memory of the allocator, which is usable from the start. Nothing is
+//! unmapped, since callers can unmap parts of a mapping; Miri runs without leak checks because of this.
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::ffi::c_void;
 
-/// What Miri says a page has.
+/// The page size that Miri reports.
 const PAGE: usize = 4096;
 
 /// Anonymous memory; files cannot be mapped.
@@ -20,7 +20,7 @@ pub unsafe fn munmap(_: *mut c_void, _: usize) -> i32 {
     0
 }
 
-/// Refused: callers copy then.
+/// Always fails; callers then copy.
 pub unsafe fn mremap(_: *mut c_void, _: usize, _: usize, _: i32) -> *mut c_void {
     libc::MAP_FAILED
 }

@@ -1,11 +1,11 @@
-//! Executable memory that the system refuses as such, however much memory there is: a rule of the process (`PR_SET_MDWE`, a filter of
-//! system calls) or of the whole system (SELinux). An `io::Error` then says which calls were refused, and how.
+//! Errors for executable memory that a security policy forbids, of the process (`PR_SET_MDWE`, a filter of system calls) or of the whole
+//! system (SELinux). Such an `io::Error` says which calls were refused, and how.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// What such an error holds.
+/// The payload of such an error.
 #[derive(Debug)]
 struct Refused(String);
 
@@ -21,16 +21,16 @@ fn refused(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, Refused(text))
 }
 
-/// The error of a call that makes memory executable, or that is only made for that.
+/// The error of a call that makes memory executable, or that has no other purpose. Marks it as refused if a policy is the cause.
 pub fn by(call: &str, e: io::Error) -> io::Error {
     match e.raw_os_error() {
-        // Filters mostly answer with the first, or as if there were no such call.
+        // Filters mostly return EPERM, or ENOSYS as if the call did not exist.
         Some(libc::EPERM | libc::ENOSYS | libc::EACCES) => refused(format!("{call}: {e}")),
         _ => e,
     }
 }
 
-/// The error of two ways, the second of which was tried after the first was refused. That memory is used up is all that counts.
+/// The error to report if two methods failed, the second of which was tried because the first was refused. Lack of memory takes precedence.
 pub fn both(first: &io::Error, second: io::Error) -> io::Error {
     match second.kind() {
         io::ErrorKind::OutOfMemory => second,
@@ -59,7 +59,7 @@ mod tests {
         let e = both(&first, by("memfd_create", os(libc::EPERM)));
         let text = "mprotect: Permission denied (os error 13); memfd_create: Operation not permitted (os error 1)";
         assert_eq!((is_refused(&e), e.to_string()), (true, text.to_string()));
-        // Not even descriptors: what was refused first counts.
+        // The second call fails for want of descriptors: the first refusal counts.
         assert!(is_refused(&both(&first, os(libc::EMFILE))));
     }
 }

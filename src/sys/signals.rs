@@ -1,26 +1,27 @@
-//! Where a faulted thread goes on, and how machine code is left without running what is in between.
+//! Continues a faulted thread elsewhere, and leaves machine code without running the frames in between.
 
-/// Where a faulted thread goes on.
+/// Where a thread continues.
 pub struct Resume {
     pub pc: usize,
     pub sp: usize,
     pub fp: usize,
 }
 
-/// Decides about a fault at `(pc, frame pointer)`. Called in a signal handler: must be async-signal-safe. `None` means it is not ours.
+/// Decides where a thread that faulted at `(pc, frame pointer)` continues. Called in a signal handler, so it must be async-signal-safe.
+/// `None` means that the fault is not in machine code of this library.
 pub type Decide = fn(pc: usize, fp: usize) -> Option<Resume>;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod registers {
     use super::Resume;
 
-    /// The place of an interrupted thread, as (pc, frame pointer).
+    /// The location of an interrupted thread, as (pc, frame pointer).
     pub fn pc_and_fp(c: &libc::ucontext_t) -> (usize, usize) {
         let r = &c.uc_mcontext.gregs;
         (r[libc::REG_RIP as usize] as usize, r[libc::REG_RBP as usize] as usize)
     }
 
-    /// Lets an interrupted thread go on elsewhere.
+    /// Makes an interrupted thread continue elsewhere.
     pub fn resume_in(c: &mut libc::ucontext_t, to: &Resume) {
         let r = &mut c.uc_mcontext.gregs;
         r[libc::REG_RIP as usize] = to.pc as i64;
@@ -33,12 +34,12 @@ mod registers {
 mod registers {
     use super::Resume;
 
-    /// The place of an interrupted thread, as (pc, frame pointer).
+    /// The location of an interrupted thread, as (pc, frame pointer).
     pub fn pc_and_fp(c: &libc::ucontext_t) -> (usize, usize) {
         (c.uc_mcontext.pc as usize, c.uc_mcontext.regs[29] as usize)
     }
 
-    /// Lets an interrupted thread go on elsewhere.
+    /// Makes an interrupted thread continue elsewhere.
     pub fn resume_in(c: &mut libc::ucontext_t, to: &Resume) {
         c.uc_mcontext.pc = to.pc as u64;
         c.uc_mcontext.sp = to.sp as u64;
@@ -48,7 +49,7 @@ mod registers {
 
 pub use registers::{pc_and_fp, resume_in};
 
-/// Leaves all frames between here and the frame of `to`, without running anything of theirs.
+/// Leaves all frames between this one and the frame of `to`, without running any of their code.
 ///
 /// # Safety
 /// The frame must be live and expect to be resumed there; the frames in between must own nothing.
@@ -67,7 +68,7 @@ pub unsafe fn resume_at(to: &Resume) -> ! {
     }
 }
 
-/// The same, with a word in the first register that machine code expects it in.
+/// Like `resume_at`, with a word in the first result register.
 ///
 /// # Safety
 /// As `resume_at`.
@@ -86,7 +87,7 @@ pub unsafe fn resume_with(to: &Resume, payload: usize) -> ! {
     }
 }
 
-/// An address near the top of the stack in use: the stack pointer of the caller, give or take a frame.
+/// The caller's stack pointer, give or take a frame.
 #[inline(always)]
 pub fn stack_pointer() -> usize {
     let sp: usize;

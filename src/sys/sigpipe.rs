@@ -1,8 +1,8 @@
-//! Writes into pipes that nobody reads: an error for who writes, not the end of the process.
+//! Makes a write to a pipe without a reader return an error, in place of ending the process with SIGPIPE.
 
 use std::mem::MaybeUninit;
 
-/// The set of SIGPIPE alone.
+/// The signal set that contains only SIGPIPE.
 fn sigpipe() -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
     // SAFETY: `sigemptyset` writes the whole set.
@@ -19,11 +19,11 @@ fn is_pending() -> bool {
     unsafe { libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1 }
 }
 
-/// Runs `write` without a SIGPIPE that it may cause for this thread. One that was pending before stays, and so does the mask.
+/// Runs `write` and discards a SIGPIPE that it causes for this thread. One that was pending before stays pending, and the mask is restored.
 pub fn without<R>(write: impl FnOnce() -> R) -> R {
     let set = sigpipe();
     let mut old = MaybeUninit::uninit();
-    // SAFETY: both sets are sets; `old` is written unless this fails.
+    // SAFETY: `set` is initialized; `old` is written unless this fails.
     if unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, old.as_mut_ptr()) } != 0 {
         return write();
     }
@@ -32,7 +32,7 @@ pub fn without<R>(write: impl FnOnce() -> R) -> R {
     let was_pending = is_pending();
     let result = write();
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: takes the signal that `write` has caused, if it has; then the mask is what it was.
+    // SAFETY: consumes the signal if `write` has caused one, then restores the mask.
     unsafe {
         if !was_pending && is_pending() {
             libc::sigtimedwait(&set, std::ptr::null_mut(), &now);

@@ -1,18 +1,18 @@
-//! A large stack for what recurses deeply, whatever stack the host's thread has.
+//! A large stack for deep recursion, however small the stack of the host's thread is.
 
 use super::fault_injection;
 use super::lock::Mutex;
 use corosensei::stack::DefaultStack;
 use std::io;
 
-/// Bytes of a large stack.
+/// The size of a large stack, in bytes.
 const SIZE: usize = 8 << 20;
-/// Stacks that are kept for the next time, at most.
+/// The maximum number of stacks that are kept for reuse.
 const KEPT: usize = 4;
 
 static FREE: Mutex<Vec<DefaultStack>> = Mutex::new(Vec::new());
 
-/// Runs `f` on a large stack, on this thread. A panic of `f` goes on in the caller.
+/// Runs `f` on a large stack, on this thread. A panic of `f` propagates to the caller.
 pub fn on_large_stack<R>(f: impl FnOnce() -> R) -> io::Result<R> {
     fault_injection::check()?;
     let kept = FREE.lock().pop();

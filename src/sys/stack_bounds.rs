@@ -1,4 +1,4 @@
-//! Where the stack ends that this thread is on.
+//! The bounds of the stack that this thread runs on.
 
 use super::lock::Mutex;
 use super::mmap::page_size;
@@ -6,7 +6,7 @@ use super::valgrind;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 
-/// The addresses of a stack, from `low` up to `high`.
+/// The addresses of a stack: from `low` up to, but not including, `high`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stack {
     pub low: usize,
@@ -19,8 +19,8 @@ impl Stack {
     }
 }
 
-/// How long something stays true that was found out about a thread's stack: until that thread ends, since another one may then have a
-/// smaller stack at the same addresses. Asked on every call, so it is a word and not a thread-local variable.
+/// How long knowledge about a thread's stack is valid: until that thread ends, since another thread can then have a smaller stack at the
+/// same addresses. Checked on every call, so it is a word in memory and not a thread-local variable.
 #[derive(Clone, Copy)]
 pub struct Lease {
     word: &'static AtomicU64,
@@ -39,14 +39,14 @@ impl Lease {
     }
 }
 
-/// What is known about a thread, found out on its first use.
+/// The stack of a thread, found on first use.
 struct OwnStack {
     stack: Option<Stack>,
     /// Changed when the thread ends.
     word: &'static AtomicU64,
 }
 
-/// The words of threads that have ended, for new threads. Words are never freed, as stores of other threads may read them.
+/// The words of threads that have ended, for reuse by new threads. Words are never freed, since stores of other threads can read them.
 static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(Vec::new());
 
 thread_local! {
@@ -55,7 +55,7 @@ thread_local! {
 
 impl OwnStack {
     fn find() -> OwnStack {
-        // Not waited for: in a child process, the thread that held the lock at the fork may not exist.
+        // Does not wait: in a child process, the thread that held the lock at the fork does not exist.
         let word = WORDS.try_lock().and_then(|mut words| words.pop());
         let word = word.unwrap_or_else(|| Box::leak(Box::default()));
         OwnStack { stack: find_own_stack(), word }
@@ -71,10 +71,10 @@ impl Drop for OwnStack {
     }
 }
 
-/// The stack that this thread was made with, and how long that is true. `None` where the system does not tell.
+/// The stack that this thread was created with, and how long this is valid. `None` if the system does not report it.
 pub fn own_stack() -> Option<(Stack, Lease)> {
     let own = OWN.try_with(|own| Some((own.stack?, Lease { word: own.word, value: own.word.load(Relaxed) })));
-    // While a thread ends, its variables may be gone already.
+    // While a thread ends, its thread-local variables may already be destroyed.
     own.unwrap_or_else(|_| Some((find_own_stack()?, Lease::OVER)))
 }
 
@@ -83,18 +83,18 @@ fn find_own_stack() -> Option<Stack> {
     // SAFETY: plain system calls.
     let is_first = unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) };
     if is_first && stack.high - stack.low > LARGE_STACK {
-        // It may end at another mapping, to which the kernel keeps a distance.
+        // It can end at another mapping, and the kernel keeps a gap before that.
         stack.low += GUARD_GAP;
     }
     Some(stack)
 }
 
-/// What the thread library knows. Of the first thread it is what the system lets the stack grow to, for which the library needs
-/// `/proc`.
+/// The stack according to the thread library. For the first thread it is the size up to which the system lets the stack grow; the library
+/// needs `/proc` for this.
 fn thread_stack() -> Option<Stack> {
     let mut attr = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are initialised by the first call if it succeeds, read, and destroyed.
+    // SAFETY: the first call initializes the attributes if it succeeds; they are then read, and destroyed.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
             return None;
@@ -108,7 +108,7 @@ fn thread_stack() -> Option<Stack> {
 /// The first thread's stack, without `/proc`: the kernel puts the program's name at its top, and lets it grow to the limit.
 fn main_stack() -> Option<Stack> {
     let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-    // SAFETY: plain system calls; the name is a string that stays.
+    // SAFETY: plain system calls; the name is a string that lives as long as the process.
     unsafe {
         let name = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
         if name.is_null() || libc::getrlimit(libc::RLIMIT_STACK, limit.as_mut_ptr()) != 0 {
@@ -126,15 +126,15 @@ const GUARD_GAP: usize = 1 << 20;
 /// Only a first thread's stack that is larger than this can end at another mapping.
 const LARGE_STACK: usize = 16 << 20;
 
-/// How much of the first thread's stack is relied upon where the limit is higher: the kernel keeps other mappings away from that
-/// much (128 MiB), whatever the limit was when the program started.
+/// The maximum size of the first thread's stack that is assumed, even if the limit is higher. The kernel keeps at least 128 MiB free of
+/// other mappings, whatever the limit was when the program started.
 const MAIN_STACK: usize = 64 << 20;
 
-/// The lowest address from which on everything up to `sp` can be read; not further down than `most` bytes.
+/// The lowest address from which all memory up to `sp` is readable, at most `most` bytes below `sp`.
 ///
-/// Asks the kernel about each page, by a system call that reads a word there and then refuses what it was asked for.
+/// Asks the kernel about each page, with a system call that reads a word there and then fails because of an invalid argument.
 pub fn readable_below(sp: usize, most: usize) -> usize {
-    // Valgrind's first stack is not the system's, and grows when it is used; asking would be reported.
+    // Valgrind replaces the first thread's stack with one that grows on use, and it would report these system calls.
     if valgrind::is_running() {
         return sp.saturating_sub(most);
     }
@@ -142,7 +142,7 @@ pub fn readable_below(sp: usize, most: usize) -> usize {
     let page = page_size();
     let mut low = sp & !(page - 1);
     while low > page && sp - (low - page) <= most {
-        // SAFETY: the kernel reads eight bytes at any address, or says that it cannot. It changes nothing.
+        // SAFETY: the kernel reads eight bytes at any address, or reports that it cannot. It changes nothing.
         let refused = unsafe {
             let nothing: *mut libc::c_void = std::ptr::null_mut();
             libc::syscall(libc::SYS_rt_sigprocmask, NO_SUCH_CHANGE, low - page, nothing, 8usize)
@@ -177,7 +177,7 @@ mod tests {
         assert!(!elsewhere.0.contains(elsewhere.1));
     }
 
-    /// On another thread than the first, so nothing comes from the thread library.
+    /// Runs on a thread other than the first, so that the result cannot come from the thread library.
     #[test]
     fn the_first_threads_stack_is_found_without_the_list_of_mappings() {
         let found = on_thread(1 << 20, || main_stack().unwrap());
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_can_not_be_read_ends_a_stack() {
         let page = page_size();
-        // SAFETY: a new mapping, of which one page is closed; nothing is written.
+        // SAFETY: a new mapping, in which one page is made inaccessible; nothing is written.
         unsafe {
             let (flags, open) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_READ | libc::PROT_WRITE);
             let base = libc::mmap(std::ptr::null_mut(), 16 * page, open, flags, -1, 0);

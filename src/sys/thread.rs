@@ -1,20 +1,20 @@
-//! Threads: which one runs, as a number, so that they can have places of their own in what they share; and threads of the library's
-//! own, which nothing is to be noticed of.
+//! Threads: numbers and tokens that identify the current thread, so that threads can have their own slots in shared structures; and the
+//! library's own threads, which the host must not notice.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-/// The number of this thread, small and its own; given out in turn.
+/// The number of this thread: small, unique, and assigned in order of the first call.
 pub fn number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static NUMBER: usize = NEXT.fetch_add(1, Relaxed);
     }
-    // Where thread-locals are gone already, any number will do.
+    // If thread-locals are already destroyed, any number will do.
     NUMBER.try_with(|n| *n).unwrap_or(0)
 }
 
-/// What tells this thread from all others that are alive: where its thread-locals are. Never 0. One instruction, where a thread-local
-/// of a shared library may be a call.
+/// Identifies this thread among all live threads, by the address of its thread-locals. Never 0. This is one instruction, while access to a
+/// thread-local of a shared library can be a call.
 #[inline(always)]
 pub fn token() -> usize {
     let token: usize;
@@ -31,7 +31,7 @@ pub fn token() -> usize {
     token
 }
 
-/// How many threads have ended that were expected to (`expect_end`). Another thread may have the token of one that has ended.
+/// The number of threads that have ended after they called `expect_end`. A new thread can have the token of one that has ended.
 #[inline(always)]
 pub fn ended() -> usize {
     ENDED.load(Relaxed)
@@ -50,17 +50,18 @@ pub fn expect_end() {
     thread_local! {
         static END: End = const { End };
     }
-    // A thread that is ending already has no others after it that it could be taken for, but itself.
+    // This fails only if the thread-locals are already destroyed; then the thread's end is not counted.
     let _ = END.try_with(|_| ());
 }
 
-/// Bytes of a thread's stack, which does its work on a large one (`stack`).
+/// The stack size, in bytes, of the library's threads. They do their work on a large stack (`stack`).
 pub const THREAD_STACK: usize = 256 << 10;
 
-/// Runs `make` with all signals blocked that come from elsewhere, so that threads made in it never take the host's.
+/// Runs `make` with all signals blocked except those that a thread raises itself, so that threads created in it never handle the host's
+/// signals.
 pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
     let mut old = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sets of our own, filled before they are used. Signals of faults stay: they are this thread's own.
+    // SAFETY: local sets, filled before they are used. Signals of faults stay unblocked, since the thread raises them itself.
     let changed = unsafe {
         let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
@@ -71,13 +72,13 @@ pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
     };
     let made = make();
     if changed {
-        // SAFETY: what the first call has written.
+        // SAFETY: the first call has written the set.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut()) };
     }
     made
 }
 
-/// Runs `work` on a thread of its own, which nobody waits for. False if there is none to be had.
+/// Runs `work` on a new detached thread. False if no thread could be created.
 pub fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     let thread = std::thread::Builder::new().name(name.into()).stack_size(THREAD_STACK);
     without_signals(|| thread.spawn(work)).is_ok()
@@ -85,20 +86,20 @@ pub fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> bool 
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// The number of this process: another one than those of the processes that it was forked from.
+/// The number of this process, which differs from the numbers of the processes that it was forked from.
 #[inline]
 pub fn process() -> u32 {
     FORKS.load(Relaxed)
 }
 
-/// In a child (`lock`).
+/// Called in a child of a fork (`lock`).
 pub(super) fn count_fork() {
     FORKS.fetch_add(1, Relaxed);
 }
 
-/// Lets other threads go first, as far as the system allows.
+/// Lowers the priority of this thread, as far as the system allows.
 pub fn lower_priority() {
-    // SAFETY: plain system calls that concern this thread only: on Linux a thread has a priority of its own.
+    // SAFETY: plain system calls that concern only this thread: on Linux each thread has its own priority.
     unsafe {
         let thread = libc::syscall(libc::SYS_gettid) as libc::id_t;
         libc::setpriority(libc::PRIO_PROCESS, thread, 10);

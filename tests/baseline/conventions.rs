@@ -1,4 +1,4 @@
-//! How calls, tail calls and exceptions carry values: many of all kinds, between code of both compilers and the host.
+//! How calls, tail calls and exceptions pass values: many values of all kinds, between code of both compilers and the host.
 
 use std::fmt::Write;
 use wrt::api::*;
@@ -7,7 +7,7 @@ const KINDS: [&str; 7] = ["i32", "i64", "f32", "f64", "v128", "externref", "func
 
 /// Numbers of the kinds.
 type Types = Vec<usize>;
-/// For each value the parameter that it is; `None` of zero and null.
+/// For each value, the parameter it comes from; `None` for zero and null.
 type Sources = Vec<Option<usize>>;
 
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Dice {
     }
 }
 
-/// Around what registers hold, and at random.
+/// Numbers of values around those that fit in registers, and random ones.
 fn signatures(dice: &mut Dice) -> Vec<Sig> {
     let mut all = Vec::new();
     for (params, results) in [(0, 0), (1, 1), (40, 0), (0, 40), (40, 40)] {
@@ -48,7 +48,7 @@ fn signatures(dice: &mut Dice) -> Vec<Sig> {
     all
 }
 
-/// How values of types `to` are made of those of types `from`: each kind takes turns.
+/// How values of types `to` are chosen from those of types `from`: each kind in rotation.
 fn select(from: &[usize], to: &[usize]) -> Sources {
     let source = |(j, kind): (usize, &usize)| {
         let same: Vec<usize> = (0..from.len()).filter(|i| from[*i] == *kind).collect();
@@ -57,12 +57,12 @@ fn select(from: &[usize], to: &[usize]) -> Sources {
     to.iter().enumerate().map(source).collect()
 }
 
-/// What is made of what was made.
+/// The composition of two choices.
 fn then(first: &Sources, second: &Sources) -> Sources {
     second.iter().map(|s| s.and_then(|i| first[i])).collect()
 }
 
-/// Instructions for `select` of a function's parameters. Behind those there is a local of each kind that is zero.
+/// Instructions that choose from a function's parameters. After these there is a local of each kind that is zero.
 fn made(from: &[usize], to: &[usize]) -> String {
     let local = |(s, kind): (Option<usize>, &usize)| format!("(local.get {})", s.unwrap_or(from.len() + kind));
     select(from, to).into_iter().zip(to).map(local).collect()
@@ -79,7 +79,7 @@ struct Test {
     wanted: Sources,
 }
 
-/// A module under construction. Its functions are as likely for one compiler as for the other.
+/// A module under construction. Each function is compiled by either compiler with the same probability.
 struct Text {
     wat: String,
     dice: Dice,
@@ -88,14 +88,14 @@ struct Text {
 
 impl Text {
     fn func(&mut self, name: &str, params: &[usize], results: &[usize], body: &str) {
-        // With so many locals a function is left to the optimising compiler.
+        // A function with this many locals is left to the optimizing compiler.
         let many = if self.dice.below(2) == 0 { "i32 ".repeat(2001) } else { String::new() };
         let (params, results, zeros) = (names(params), names(results), KINDS.join(" "));
         let head = format!("(param {params}) (result {results}) (local {zeros} exnref {many})");
         writeln!(self.wat, "(func ${name} (export \"{name}\") {head}\n{body})").unwrap();
     }
 
-    /// One that the host calls. Operands that are made of its parameters wait below what `body` gives.
+    /// A function that the host calls. Operands computed from its parameters stay below the results of `body`.
     fn test(&mut self, name: String, params: &[usize], gives: (&[usize], Sources), body: &str) {
         let results = [params, gives.0].concat();
         let waiting = select(params, params);
@@ -105,7 +105,7 @@ impl Text {
     }
 
     fn calls(&mut self, n: usize, s: &Sig, other: &Types) {
-        // A branch to the function's end goes on with its operands where it is not taken.
+        // A branch to the function's end keeps its operands if it is not taken.
         let (zero, results) = (s.params.len(), made(&s.params, &s.results));
         let body = format!("{results} (br_if 0 (i32.eqz (local.get {zero}))) unreachable");
         self.func(&format!("leaf{n}"), &s.params, &s.results, [&body, &results][n % 2]);
@@ -119,7 +119,7 @@ impl Text {
             let (own, leaf) = (select(&s.params, &s.params), select(&s.params, &s.results));
             let body = format!("{} ({plain})", made(&s.params, &s.params));
             self.test(format!("call_{target}"), &s.params, (&s.results, then(&own, &leaf)), &body);
-            // With parameters of its own, more or fewer than its callee's.
+            // With its own parameters, more or fewer than its callee's.
             let name = format!("tail_{target}");
             let body = format!("(call $busy (i64.const 5)) {} (return_{tail})", made(other, &s.params));
             self.func(&name, other, &s.results, &body);
@@ -133,7 +133,7 @@ impl Text {
     fn exceptions(&mut self, n: usize, s: &Sig) {
         let (types, all) = (names(&s.params), made(&s.params, &s.params));
         self.func(&format!("throw{n}"), &s.params, &[], &format!("{all} (throw $tag{n})"));
-        // Operands wait inside as well, in vain.
+        // Operands stay on the stack inside as well, without being used.
         let throw = format!("{all} {all} (call $throw{n}) unreachable");
         let exn = s.params.len() + KINDS.len();
         let fine = "(if (i32.ne (i32.load (i32.const 8)) (global.get $magic)) (then unreachable))";
@@ -223,7 +223,7 @@ fn zero(kind: usize) -> Val {
     }
 }
 
-/// The host's functions do what the leaves do.
+/// The host functions do the same as the leaves.
 fn host(store: &mut Store, s: &Sig) -> Extern {
     let of = |kinds: &Types| -> Vec<ValType> {
         let types = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128, ValType::EXTERNREF];
@@ -330,8 +330,8 @@ fn values_arrive_with_explicit_checks() {
     run(Config::new().lazy(true).background(false).signals(false).interruption(true));
 }
 
-/// A tail call's arguments go up to where the caller's own were. With padding between them they take more of the stack than their
-/// operands did, so both places overlap.
+/// A tail call's arguments move up to where the caller's own arguments were. With padding, they take more of the stack than the
+/// operands did, so source and destination overlap.
 #[test]
 fn many_arguments_of_tail_calls_arrive() {
     let pairs = 300;

@@ -1,4 +1,4 @@
-//! Corners of the compiler of one pass, each of which was wrong once.
+//! Regression tests for the baseline compiler.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ fn at_once() -> Config {
     Config::new().lazy(true).background(false)
 }
 
-/// Vectors on the stack are aligned, so arguments there take more room than the operands that they were: where they go begins
-/// before where they are ends.
+/// Vectors on the stack are aligned, so arguments there take more space than the operands that they come from: the destination begins
+/// below the source's end.
 #[test]
 fn arguments_of_tail_calls_move_over_themselves() {
     for pairs in [4, 20, 40, 300] {
@@ -36,7 +36,7 @@ fn arguments_of_tail_calls_move_over_themselves() {
                 (low, format!("(i64x2.extract_lane 0 (local.get {vector}))")),
                 (high, format!("(i64x2.extract_lane 1 (local.get {vector}))")),
             ] {
-                // Each at its place, or the sum differs.
+                // If a value is in the wrong place, the sum differs.
                 let factor = 2 * (wanted as usize % 1000) + 1;
                 write!(sum, "(i64.add (i64.mul {of} (i64.const {factor})))").unwrap();
                 wanted += (value * factor) as i64;
@@ -52,7 +52,7 @@ fn arguments_of_tail_calls_move_over_themselves() {
     }
 }
 
-/// Neither operands nor blocks that a call has nothing to do with make it slow to compile. As the product of both it would take
+/// Neither operands nor blocks that are unrelated to a call make it slow to compile. If the cost were their product, it would take
 /// from ten seconds to minutes.
 #[test]
 fn calls_do_not_look_at_everything_around() {
@@ -75,8 +75,8 @@ fn calls_do_not_look_at_everything_around() {
     }
 }
 
-/// Code that is much larger than its function: there is no room for all of it beside the stubs, so the rest is entered when
-/// everything is compiled in full.
+/// Code that is much larger than its function: the space next to the stubs is too small for all of it, so the rest is entered when
+/// everything is optimized.
 #[test]
 fn what_has_no_room_is_called_all_the_same() {
     const RESULTS: usize = 100;

@@ -1,5 +1,5 @@
-//! Objects in functions that are compiled while somebody waits: each program gives what it gives when everything is compiled
-//! first, with room in the nursery and without, by faults and by explicit checks.
+//! Objects in baseline code: each program returns the same as optimized code, with space in the nursery and without, using faults (signals)
+//! and using explicit checks.
 
 #[path = "objects/arrays.rs"]
 mod arrays;
@@ -18,10 +18,10 @@ fn modes() -> impl Iterator<Item = (String, Config)> {
     })
 }
 
-/// What a call came to: its results, or its trap and where that was.
+/// The outcome of a call: its results, or its trap and the trap's location.
 type Outcome = std::result::Result<Vec<Val>, (Option<Trap>, String)>;
 
-/// What calls of exports come to, one after the other. `take` gets an object of the host before.
+/// The outcomes of calls of exports, one after the other. Before, `take` gets a host object.
 fn outcomes(config: &Config, wat: &str, calls: &[(&str, Vec<Val>)]) -> Vec<Outcome> {
     let engine = Engine::new(config).unwrap();
     let module = Module::new(&engine, wat.as_bytes()).unwrap();
@@ -41,7 +41,7 @@ fn outcomes(config: &Config, wat: &str, calls: &[(&str, Vec<Val>)]) -> Vec<Outco
     calls.iter().map(&mut call).collect()
 }
 
-/// Calls exports in this order and compares everything with what comes of code that was compiled in full. Gives it.
+/// Calls exports in this order, and compares all outcomes with those of optimized code. Returns them.
 fn same(wat: &str, calls: &[(&str, Vec<Val>)]) -> Vec<Outcome> {
     let wanted = outcomes(&Config::new(), wat, calls);
     for (mode, config) in modes() {
@@ -60,7 +60,7 @@ fn trap_of(outcome: &Outcome) -> Option<Trap> {
     outcome.as_ref().err().and_then(|e| e.0)
 }
 
-/// What old objects refer to lives, and moves: cards of fields, of elements at both ends of large arrays, of tables and globals.
+/// Objects that old objects refer to survive and move: cards of fields, of elements at both ends of large arrays, of tables and globals.
 #[test]
 fn what_old_objects_refer_to_is_kept() {
     let wat = r#"(module (type $c (struct (field (mut i32)) (field (mut (ref null $c))))) (type $a (array (mut (ref null $c))))
@@ -102,7 +102,7 @@ fn what_old_objects_refer_to_is_kept() {
     assert_eq!(outcomes(&verified, wat, &[("run", ints(&[18]))]), [Ok(vec![Val::I32(wanted(18))])]);
 }
 
-/// Functions in objects are numbers, which are given at the first store, whatever else is on the stack meanwhile.
+/// Functions in objects are stored as numbers, which are assigned at the first store, whatever is on the stack then.
 #[test]
 fn functions_in_objects() {
     let funcs: String = (0..40).map(|i| format!("(func $f{i} (type $f) (i32.const {i}))")).collect();

@@ -1,16 +1,16 @@
-//! Exceptions between functions of both compilers: modules that were compiled as a whole, and one that is compiled while it runs.
+//! Exceptions between functions of both compilers: modules that were compiled eagerly, and one that is compiled while it runs.
 
 use wrt::api::*;
 
-/// Throws, and calls what throws: the number that it was given, or another tag's.
+/// Throws, and calls functions that throw: the number it received, or another tag's exception.
 const THROWS: &str = r#"(module
   (tag $t (export "t") (param i64 externref)) (tag $other (export "other") (param i64))
   (func (export "throw") (param $n i64) (param $r externref)
     (if (i64.lt_s (local.get $n) (i64.const 0)) (then (throw $other (local.get $n))))
     (throw $t (local.get $n) (local.get $r))))"#;
 
-/// Catches the one, with operands and locals that have to be there still; the other goes through. More clauses than stand in
-/// tables in `many`.
+/// Catches one tag, with operands and locals that must be preserved; the other tag passes through. In `many`, more clauses than
+/// tables hold.
 fn catches() -> String {
     let tags: String = (0..40).map(|i| format!("(tag $m{i} (param i64 externref))")).collect();
     let clauses: String = (0..40).map(|i| format!("(catch $m{i} $h)")).collect();
@@ -39,7 +39,7 @@ fn catches() -> String {
     )
 }
 
-/// Calls who catches, in a loop with more numbers at hand than there are registers, and catches what is left.
+/// Calls functions that catch, in a loop with more live numbers than registers, and catches the remaining exceptions.
 const CALLS: &str = r#"(module
   (import "" "other" (tag $other (param i64)))
   (type $catch (func (param i64 externref) (result i64 externref)))
@@ -83,7 +83,7 @@ fn wanted(a: i64) -> [Val; 2] {
         c ^= d;
         d += e;
         e += a;
-        // What was caught, what waited, the local, the memory: twice.
+        // The caught value, the operand, the local, the memory: twice.
         sum += 2 * (f + (f + 1000) + 3 * f + 1);
     }
     [Val::I64(sum - 9 - 10), Val::I64(b + c + d + e)]
@@ -93,7 +93,7 @@ fn export(store: &mut Store, i: Instance, name: &str) -> Extern {
     i.export(store, name).unwrap().expect(name)
 }
 
-/// `whole` says which of the three modules are compiled as a whole.
+/// `whole` says which of the three modules are compiled eagerly.
 fn run(config: &Config, whole: [bool; 3]) {
     let engine = Engine::new(config).unwrap();
     let mut store = Store::new(&engine).unwrap();

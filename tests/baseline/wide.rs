@@ -1,4 +1,4 @@
-//! Wide arithmetic, with operands in registers, at home, constants and locals.
+//! Wide arithmetic, with operands in registers, frame slots, constants and locals.
 
 use wrt::api::*;
 
@@ -12,7 +12,7 @@ fn halves(v: i128) -> [Val; 2] {
     [Val::I64(v as i64), Val::I64((v >> 64) as i64)]
 }
 
-/// Each instruction in several functions; the last one has more operands waiting in registers than there are.
+/// Each instruction in several functions; the last function has more operands in use than there are registers.
 fn text() -> String {
     let mut wat = String::from("(module (func $id (param i64) (result i64) (local.get 0))");
     let results = "(result i64 i64)";

@@ -1,14 +1,14 @@
-//! A module in the making, and functions in it that write what they see into a log.
+//! Builds a module, with functions that write the values they see to a log.
 //!
-//! The log is a memory: the number of words, a hash of all of them, then the words, as many as there is room for.
+//! The log is a memory. It contains the number of words, a hash of all words, then as many of the words as fit.
 
 use crate::shape::{Shape, Top};
 use wasm_encoder::*;
 
 const PAGE: u64 = 65536;
-/// Bytes in front of the words.
+/// Bytes before the words.
 const HEAD: u64 = 16;
-/// How far objects are looked into.
+/// The depth to which objects are inspected.
 const DEPTH: i32 = 2;
 
 pub const ARRAY: HeapType = HeapType::Abstract { shared: false, ty: AbstractHeapType::Array };
@@ -19,16 +19,16 @@ pub fn nullable(heap_type: HeapType) -> ValType {
     ValType::Ref(RefType { nullable: true, heap_type })
 }
 
-/// The types of a module, others behind them, and what is defined.
+/// The types of a module, others after them, and the definitions.
 pub struct Builder<'a> {
     pub shape: &'a Shape,
     pub types: TypeSection,
     pub functions: FunctionSection,
     pub code: CodeSection,
     pub exports: ExportSection,
-    /// Defined ones.
+    /// Defined functions.
     pub tags: TagSection,
-    /// How many functions are imported.
+    /// The number of imported functions.
     pub imported: u32,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A function type of its own.
+    /// Adds a function type.
     pub fn ty(&mut self, params: &[ValType], results: &[ValType]) -> u32 {
         // The section counts groups.
         let own = self.types.len() as usize - self.shape.groups.len();
@@ -68,7 +68,7 @@ impl<'a> Builder<'a> {
         self.exports.export(name, ExportKind::Func, index);
     }
 
-    /// A block that gives values of these types.
+    /// The type of a block with these results.
     pub fn block(&mut self, results: &[ValType]) -> BlockType {
         match results {
             [] => BlockType::Empty,
@@ -77,7 +77,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The module, with memories and elements of the caller's.
+    /// The module, with the caller's memories and elements.
     pub fn finish(
         self,
         imports: &ImportSection,
@@ -110,13 +110,13 @@ fn memarg(memory: u32, offset: u64) -> MemArg {
     MemArg { offset, align: 3, target: MemArgTarget::Memory(memory), ordering: None }
 }
 
-/// Begins a log anew.
+/// Starts a new log.
 pub fn begin(s: &mut InstructionSink, log: u32) {
     s.i32_const(0).i64_const(0).i64_store(memarg(log, 0));
     s.i32_const(0).i64_const(0).i64_store(memarg(log, 8));
 }
 
-/// The functions that log. They stand one behind the other, in this order.
+/// The functions that log. Their indices are consecutive, in this order.
 #[derive(Clone, Copy)]
 pub struct Seer<'a> {
     pub shape: &'a Shape,
@@ -124,12 +124,12 @@ pub struct Seer<'a> {
     pub first: u32,
 }
 
-/// How far to look into an object.
+/// The depth to which an object is inspected.
 #[derive(Clone, Copy)]
 pub enum Depth {
-    /// From outside: all the way.
+    /// From other functions: the full depth.
     Full,
-    /// Not as far.
+    /// A smaller depth.
     Less,
     /// From one of the functions themselves, whose parameter 1 is the depth.
     Below,
@@ -170,7 +170,7 @@ impl<'a> Seer<'a> {
         s.call(self.first);
     }
 
-    /// Takes a value from the stack and logs it.
+    /// Pops a value from the stack and logs it.
     pub fn see(&self, s: &mut InstructionSink, ty: ValType, depth: Depth) {
         let put = self.first;
         match ty {
@@ -206,8 +206,8 @@ impl<'a> Seer<'a> {
         body
     }
 
-    /// `(anyref, depth i32)`: null, a number, or the number of the most special type of the module's that it is of, and what is
-    /// in it.
+    /// `(anyref, depth i32)`: null, a number, or the index of the most specific of the module's types that it has, and its
+    /// contents.
     fn see_any(&self) -> Function {
         let put = self.first;
         let mut body = Function::new([]);
@@ -216,7 +216,7 @@ impl<'a> Seer<'a> {
         s.local_get(0).ref_test_non_null(HeapType::I31).if_(BlockType::Empty);
         s.local_get(0).ref_cast_non_null(HeapType::I31).i31_get_s().i64_extend_i32_s().i64_const(8).i64_shl();
         s.i64_const(1).i64_or().call(put).return_().end();
-        // Subtypes stand behind their supertypes.
+        // Subtypes come after their supertypes.
         for (t, ty) in self.shape.types.iter().enumerate().rev() {
             let heap = HeapType::Concrete(t as u32);
             if matches!(ty.composite_type.inner, CompositeInnerType::Func(_)) {
@@ -271,7 +271,7 @@ impl<'a> Seer<'a> {
         }
     }
 
-    /// `(funcref)`: null, or which of the module's types it is of.
+    /// `(funcref)`: null, or which of the module's types it has.
     fn see_func(&self) -> Function {
         let put = self.first;
         let mut body = Function::new([]);
@@ -287,7 +287,7 @@ impl<'a> Seer<'a> {
         body
     }
 
-    /// `(exnref, depth i32)`: null, or its tag and what is in it, found by throwing it.
+    /// `(exnref, depth i32)`: null, or its tag and values, found by throwing it.
     fn see_exn(&self, b: &mut Builder) -> Function {
         let ladder = Ladder::new(b, self.shape, 2, Vec::new());
         let put = self.first;
@@ -317,7 +317,7 @@ fn put(log: u32) -> Function {
     body
 }
 
-/// A `try_table` that catches every tag of a module, and logs what it caught.
+/// A `try_table` that catches every tag of a module, and logs the caught values.
 pub struct Ladder {
     tags: Vec<Vec<ValType>>,
     blocks: Vec<BlockType>,
@@ -327,7 +327,7 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// For a function with so many parameters and such locals of its own.
+    /// For a function with this many parameters and these locals of its own.
     pub fn new(b: &mut Builder, shape: &Shape, params: u32, mut locals: Vec<ValType>) -> Ladder {
         let tags: Vec<Vec<ValType>> =
             shape.tags.iter().map(|t| shape.func_type(t.func_type_idx).params().to_vec()).collect();
@@ -344,7 +344,7 @@ impl Ladder {
         Function::new_with_locals_types(self.locals.iter().copied())
     }
 
-    /// Up to the body, which has `end` behind it and no results.
+    /// The code before the body, which is followed by `end` and has no results.
     pub fn open(&self, s: &mut InstructionSink) {
         s.block(BlockType::Empty).block(BlockType::Empty);
         for b in self.blocks.iter().rev() {
@@ -356,7 +356,7 @@ impl Ladder {
         s.try_table(BlockType::Empty, catches);
     }
 
-    /// What skips `close`, behind the body.
+    /// Skips `close`, after the body.
     pub fn skip(&self, s: &mut InstructionSink) {
         s.br(self.tags.len() as u32 + 1);
     }
@@ -379,7 +379,7 @@ impl Ladder {
     }
 }
 
-/// Takes values from the stack into locals that follow each other, the deepest into `first`.
+/// Pops values into consecutive locals, the deepest into `first`.
 pub fn store_all(s: &mut InstructionSink, count: usize, first: u32) {
     for i in (0..count).rev() {
         s.local_set(first + i as u32);

@@ -1,4 +1,4 @@
-//! Many jobs, each by all engines, and what differs.
+//! Runs many jobs, each on all engines, and reports differences.
 
 use crate::explain::explained;
 use crate::job::{Answer, Job, RESOURCE};
@@ -20,16 +20,16 @@ pub struct Difference {
 #[derive(Default)]
 pub struct Summary {
     pub jobs: u64,
-    /// How often lines began with which word, in the first configuration of the engine that is tested.
+    /// How many lines began with each word, in the first configuration of the engine under test.
     pub outcomes: BTreeMap<String, u64>,
     pub differences: Vec<Difference>,
-    /// Differences from Wasmtime that are nobody's fault: why, and how many.
+    /// Differences from Wasmtime that are no errors: the reason, and how many.
     pub explained: BTreeMap<&'static str, u64>,
-    /// The job that took the longest, and how long.
+    /// The job that took longest, and its time.
     pub slowest: (Duration, u64),
 }
 
-/// What of a line counts.
+/// The part of a line that is compared.
 fn essence(line: &str) -> &str {
     line.split('\t').next().unwrap()
 }
@@ -40,7 +40,7 @@ fn ending(line: &str) -> &str {
     end.find(|c: char| c.is_ascii_digit()).map_or(end, |i| end[..i].trim_end())
 }
 
-/// The first lines that differ. When one run meets a limit, what the other does from there on says nothing.
+/// The first lines that differ. After one run meets a limit, its later lines are not compared.
 pub fn first_difference(a: &[String], b: &[String]) -> Option<(String, String)> {
     for i in 0..a.len().max(b.len()) {
         let at = |lines: &[String]| lines.get(i).cloned().unwrap_or_else(|| "nothing".into());
@@ -67,7 +67,7 @@ fn compare(seed: u64, answers: &Answer) -> Option<Difference> {
 pub struct Engines(Vec<Process>);
 
 impl Engines {
-    /// The engine that is tested comes first.
+    /// The engine under test comes first.
     pub fn new(wasmtime: &str) -> Engines {
         Engines(vec![Process::new("wrt"), Process::new(wasmtime)])
     }
@@ -80,8 +80,8 @@ impl Engines {
     }
 }
 
-/// Runs the jobs of all seeds on as many threads as there are processors; in all configurations, or in two that change from seed
-/// to seed.
+/// Runs the jobs of all seeds on as many threads as there are processors; in all configurations, or in two that vary with the
+/// seed.
 pub fn run(make: fn(u64) -> Job, seeds: Range<u64>, all: bool, wasmtime: &str) -> Summary {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
     let next = AtomicU64::new(seeds.start);
@@ -117,7 +117,7 @@ impl Summary {
             *self.outcomes.entry(ending(line).to_string()).or_default() += 1;
         }
         let Some(difference) = compare(seed, answers) else { return };
-        // Configurations come before Wasmtime, so none of them differs.
+        // Configurations are compared before Wasmtime is, so none of them differs.
         let peer = answers.last().is_some_and(|(name, _)| *name == difference.b.0);
         match job.parts.iter().find_map(|part| explained(&part.wasm)).filter(|_| peer) {
             Some(why) => *self.explained.entry(why).or_default() += 1,

@@ -1,9 +1,9 @@
-//! Where Wasmtime may give something else, and why that is no fault of either. A job with such an instruction is run and compared as
-//! all others; only how Wasmtime differs then is counted apart.
+//! Instructions for which Wasmtime can return different results without an error in either engine, and why. A job with such an instruction
+//! is run and compared like all others, but differences to Wasmtime are counted separately.
 
 use wasmparser::{Operator, Parser, Payload};
 
-/// Instructions, and why.
+/// Instructions, and the reason for each.
 struct Explained {
     is: fn(&Operator) -> bool,
     reason: &'static str,
@@ -17,7 +17,7 @@ const EXPLAINED: &[Explained] = &[Explained {
     reason: "relaxed multiplication and addition: Wasmtime's deterministic profile rounds once, wrt's twice (docs/features.md)",
 }];
 
-/// Why Wasmtime may differ in a module.
+/// Why Wasmtime's results can differ for a module.
 pub fn explained(wasm: &[u8]) -> Option<&'static str> {
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload.expect("a module") {

@@ -1,15 +1,15 @@
-//! What both engines are given, and how it travels to their processes.
+//! The input for both engines, and its encoding for their processes.
 
 use std::io::{self, Read, Write};
 
-/// Modules that are instantiated one after the other in one store, and what is called then.
+/// Modules that are instantiated one after the other in one store, and the functions that are called then.
 #[derive(Clone, Default)]
 pub struct Job {
     pub parts: Vec<Part>,
-    /// Functions without parameters and results that the last part exports. Its memory `log`, if it has one, is what a call is
-    /// judged by, besides how it ends.
+    /// Functions without parameters and results that the last part exports. A call is compared by its outcome and, if the part has one, its
+    /// memory `log`.
     pub calls: Vec<String>,
-    /// Which of the configurations of the engine that is tested run it; all if there is none.
+    /// The configurations of the engine under test that run the job; all if the list is empty.
     pub turn: Option<u32>,
 }
 
@@ -20,7 +20,7 @@ pub struct Part {
     pub imports: Vec<(u32, String)>,
 }
 
-/// Lines of one run: one for each part up to the first that fails, then one for each call. What stands behind a tab in a line is for
+/// The lines of one run: one for each part up to the first that fails, then one for each call. Text after a tab in a line is for
 /// people.
 pub type Lines = Vec<String>;
 
@@ -29,13 +29,13 @@ pub const OK: &str = "ok";
 pub const INVALID: &str = "invalid";
 pub const LINK: &str = "link";
 pub const EXCEPTION: &str = "exception";
-/// A limit of the engine or the system: neither the specification nor the module says when it is met.
+/// A limit of the engine or the system, which neither the specification nor the module determines.
 pub const RESOURCE: &str = "resource";
 
-/// Words of the log that a line shows; the hash in the log covers all.
+/// The number of log words that a line shows; the hash in the log covers all.
 const SHOWN: usize = 24;
 
-/// What a log (`observer.rs`) says: the number of words, their hash, and the first of them.
+/// The contents of a log (`observer.rs`): the number of words, their hash, and the first of them.
 pub fn log_line(memory: &[u8]) -> String {
     let word = |i: usize| memory.get(i * 8..i * 8 + 8).map_or(0, |b| u64::from_le_bytes(b.try_into().unwrap()));
     let count = word(0) as usize;
@@ -102,7 +102,7 @@ impl Job {
     }
 }
 
-/// What an engine's process answers: how it was configured, and the lines of that run; several of them.
+/// The answer of an engine's process: its configuration, and the lines of that run; or several of them.
 pub type Answer = Vec<(String, Lines)>;
 
 pub fn encode_answer(answer: &Answer) -> Vec<u8> {
@@ -124,7 +124,7 @@ pub fn decode_answer(bytes: &[u8]) -> Answer {
     answer
 }
 
-/// A message with its length in front. `None` at the end of the stream.
+/// A message, preceded by its length. `None` at the end of the stream.
 pub fn read_message(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut len = [0; 4];
     match from.read_exact(&mut len) {

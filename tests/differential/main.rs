@@ -1,9 +1,9 @@
-//! The same modules give the same results here and in Wasmtime, and here in every configuration: random modules by wasm-smith,
-//! and programs by a generator of our own. Seeds are fixed.
+//! The same modules have the same results in this engine and in Wasmtime, and in every configuration of this engine. The modules are random
+//! ones by wasm-smith, and programs by our own generator. Seeds are fixed.
 //!
-//! Without arguments, the tests: each seed here in two configurations. `cargo test --test differential -- random 0..100000` runs a range of
-//! seeds, with `all` behind it in all configurations; with one seed, what each engine gives is shown and the modules are written to
-//! `target/differential`.
+//! Without arguments, runs the tests: each seed in two configurations of this engine. `cargo test --test differential -- random 0..100000`
+//! runs a range of seeds; with `all` at the end, in all configurations. With a single seed, the results of each engine are shown, and the
+//! modules are written to `target/differential`.
 
 mod builder;
 mod campaign;
@@ -28,12 +28,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-/// A name, how a job is made of a seed, and how many of them are run by default.
+/// A name, the function that creates a job from a seed, and the number of jobs that run by default.
 struct Source {
     name: &'static str,
     make: fn(u64) -> Job,
     seeds: u64,
-    /// Ends of parts and calls, and how many of them a thousand jobs have at least; so that it is seen when programs come to do less.
+    /// Outcomes of parts and calls, and their minimum number in a thousand jobs, so that a decrease in coverage is noticed.
     least: &'static [(&'static str, u64)],
 }
 
@@ -52,7 +52,7 @@ const SOURCES: &[Source] = &[
     },
 ];
 
-/// Where Wasmtime's library is; fetched if it is not there.
+/// The path of Wasmtime's library; fetches it if it is missing.
 fn wasmtime() -> Result<String, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peer.sh");
     let done = Command::new("bash").arg(script).output().map_err(|e| e.to_string())?;
@@ -86,7 +86,7 @@ fn enough(source: &Source, summary: &Summary) -> bool {
     too_few.inspect(|(ending, _)| println!("{}: too few end with {ending:?}", source.name)).count() == 0
 }
 
-/// Shows what one job gives.
+/// Shows the results of one job.
 fn show(source: &Source, seed: u64, wasmtime: &str) {
     let job = (source.make)(seed);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/differential");

@@ -1,5 +1,5 @@
-//! A module that imports everything another one exports, calls its functions, and logs what it sees (`builder.rs`): so hosts need
-//! neither make nor look at values, and references and exceptions are looked at by WebAssembly itself.
+//! A module that imports everything another module exports, calls its functions, and logs their results (`builder.rs`). So hosts need
+//! neither create nor inspect values, and WebAssembly itself inspects references and exceptions.
 
 use crate::builder::{Builder, Depth, Ladder, Seer, begin, log_memory, store_all};
 use crate::random::Random;
@@ -9,13 +9,13 @@ use wasm_encoder::*;
 
 pub struct Observed {
     pub wasm: Vec<u8>,
-    /// Names of what it imports, in order.
+    /// Names of its imports, in order.
     pub imports: Vec<String>,
     /// Functions to call, in order.
     pub calls: Vec<String>,
 }
 
-/// Looks at a module with `shape` and everything exported. `fuel`: a global to set before each call, and to what.
+/// Observes a module with `shape` and everything exported. `fuel`: a global to set before each call, and its value.
 pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
     let mut imports = ImportSection::new();
     let names: Vec<String> = shape.exports().iter().map(|(name, ..)| name.clone()).collect();
@@ -28,7 +28,7 @@ pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
     seer.define(&mut b, log);
     b.exported("state", state(&seer, log));
     let defined = shape.imported_funcs..shape.funcs.len();
-    // Functions that arguments refer to come behind the calls.
+    // Functions that arguments refer to come after the calls.
     let first_value = first + b.functions.len() + 2 * defined.len() as u32;
     let mut values = Values::new(shape, Random::new(seed), first_value);
     let mut calls = Vec::new();
@@ -41,7 +41,7 @@ pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
         }
         calls.push("state".into());
     }
-    // Functions whose arguments cannot be made have no caller; their places are filled.
+    // Functions whose arguments cannot be constructed have no caller; placeholders take their indices.
     let void = b.ty(&[], &[]);
     while first + b.functions.len() < first_value {
         b.function(void, Function::new([]));
@@ -54,7 +54,7 @@ pub fn observer(shape: &Shape, fuel: (u32, i32), seed: u64) -> Observed {
     Observed { wasm, imports: names, calls }
 }
 
-/// Logs what calling a function with some arguments gives: results, or an exception and what is in it.
+/// Logs the outcome of calling a function with some arguments: results, or an exception and its values.
 fn call(b: &mut Builder, seer: &Seer, log: u32, f: u32, fuel: (u32, i32), values: &mut Values) -> Option<Function> {
     let shape = seer.shape;
     let ty = shape.func_type(shape.funcs[f as usize]);
@@ -99,7 +99,7 @@ fn state(seer: &Seer, log: u32) -> Function {
     body
 }
 
-/// Locals of `state`: an index or address in either width, the hash and the end of a memory.
+/// Locals of `state`: an index or address in either width, the hash, and the end of a memory.
 const INDEX32: u32 = 0;
 const INDEX64: u32 = 1;
 const HASH: u32 = 2;

@@ -1,4 +1,4 @@
-//! An engine in a process of its own: what it does to signals, and how it ends, is nobody else's business.
+//! Runs an engine in a separate process, so that its signal handlers, or a crash, do not affect others.
 
 use crate::job::{self, Answer, Job};
 use crate::wasmtime::Wasmtime;
@@ -8,24 +8,24 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-/// The argument that makes a process an engine's.
+/// The argument that makes a process run an engine.
 pub const ENGINE: &str = "--engine";
 
-/// Seconds of processor time that one job may take; then SIGPROF ends the process.
+/// The maximum processor time of one job in seconds; after it, SIGPROF ends the process.
 const BUSY: i64 = 20;
-/// Seconds that may pass meanwhile, on a machine that does other things as well; then SIGALRM does.
+/// The maximum wall time in seconds, longer because the machine does other work; after it, SIGALRM ends the process.
 const PASSED: u32 = 600;
 
-/// An engine's process, started when there is something to do.
+/// An engine's process, started when there is a job.
 pub struct Process {
-    /// What follows `ENGINE`: `wrt`, or where Wasmtime's library is.
+    /// What follows `ENGINE`: `wrt`, or the path of Wasmtime's library.
     engine: String,
     child: Option<Running>,
 }
 
 struct Running {
     child: Child,
-    /// Takes what it says on standard error, so that it never waits for somebody to read it.
+    /// Reads its standard error, so that it never blocks on a full pipe.
     words: JoinHandle<String>,
 }
 
@@ -34,7 +34,7 @@ impl Process {
         Process { engine: engine.into(), child: None }
     }
 
-    /// Gives it a job. It works on it meanwhile.
+    /// Sends it a job, and does not wait.
     pub fn start(&mut self, job: &[u8]) {
         let engine = &self.engine;
         let running = self.child.get_or_insert_with(|| {
@@ -49,11 +49,11 @@ impl Process {
             });
             Running { child, words }
         });
-        // A process that has ended says so in `finish`.
+        // An error is ignored: if the process has ended, `finish` reports it.
         let _ = job::write_message(running.child.stdin.as_mut().unwrap(), job);
     }
 
-    /// What came of the job; or how the process ended, as a line.
+    /// The result of the job, or one line that says how the process ended.
     pub fn finish(&mut self) -> Answer {
         let running = self.child.as_mut().expect("a job");
         if let Ok(Some(answer)) = job::read_message(running.child.stdout.as_mut().unwrap()) {
@@ -78,14 +78,14 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(mut running) = self.child.take() {
-            // The end of its input ends it.
+            // It ends when its input ends.
             drop(running.child.stdin.take());
             let _ = running.child.wait();
         }
     }
 }
 
-/// The engine's side: jobs from standard input, answers to standard output.
+/// The engine's side: reads jobs from standard input, writes answers to standard output.
 pub fn serve(engine: &str) -> io::Result<()> {
     let mut run: Box<dyn FnMut(&Job) -> Answer> = if engine == "wrt" {
         let mut wrt = Wrt::new();
@@ -104,7 +104,7 @@ pub fn serve(engine: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the process after so many seconds; 0 does not.
+/// Ends the process after the given number of seconds; 0 cancels this.
 fn set_clocks(busy: i64, passed: u32) {
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let value = libc::itimerval { it_interval: zero, it_value: libc::timeval { tv_sec: busy, tv_usec: 0 } };

@@ -1,11 +1,11 @@
-//! A module that exports what another one imports, under the names `i0`, `i1` and so on.
+//! A module that exports everything another module imports, under the names `i0`, `i1` and so on.
 
 use crate::random::Random;
 use crate::shape::Shape;
 use crate::values::{Values, constant};
 use wasm_encoder::*;
 
-/// `None` if something is imported that no constant can be.
+/// `None` if an import is of a type without constants.
 pub fn provider(shape: &Shape, seed: u64) -> Option<Vec<u8>> {
     let first_func = shape.imported_funcs as u32;
     let mut values = Values::new(shape, Random::new(seed), first_func);
@@ -46,7 +46,7 @@ pub fn provider(shape: &Shape, seed: u64) -> Option<Vec<u8>> {
     values.add_funcs(&mut functions, &mut code);
     let mut module = Module::new();
     module.section(&shape.type_section()).section(&functions).section(&tables).section(&memories);
-    // An empty section of a proposal is refused where the proposal is.
+    // An empty section of a proposal is rejected if the proposal is.
     if !tags.is_empty() {
         module.section(&tags);
     }

@@ -1,4 +1,4 @@
-//! What a module imports and has, read from its bytes; and the module with everything exported.
+//! A module's imports and contents, read from its bytes; and the same module with everything exported.
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::*;
@@ -75,7 +75,7 @@ impl Shape {
         }
     }
 
-    /// Everything the module has: name under which it is exported, kind, index, type.
+    /// Everything the module defines or imports: exported name, kind, index, type.
     pub fn exports(&self) -> Vec<(String, ExportKind, u32, EntityType)> {
         let mut all = Vec::new();
         let mut list = |letter: &str, kind: ExportKind, types: Vec<EntityType>| {

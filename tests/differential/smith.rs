@@ -1,4 +1,4 @@
-//! Random modules by wasm-smith, with what they import and what looks at them.
+//! Random modules by wasm-smith, each with a provider of its imports and an observer.
 
 use crate::job::{Job, Part};
 use crate::observer::observer;
@@ -31,11 +31,11 @@ fn proposals(config: Config) -> Config {
     }
 }
 
-/// What one call may use of loops, calls and the lengths of bulk operations.
+/// The budget of one call for loops, calls and the lengths of bulk operations.
 const FUEL: i32 = 1000;
 
-/// Small modules, since each is compiled several times. Memories and tables have maxima, so that whether they grow is not up to
-/// the system; NaNs are made the same, whose bits the specification leaves open.
+/// Small modules, since each is compiled several times. Memories and tables have maxima, so that growth does not depend on the
+/// system; NaNs are made canonical, since the specification leaves their bits open.
 fn config(random: &mut Random) -> Config {
     proposals(Config {
         min_funcs: 1,
@@ -57,7 +57,7 @@ fn config(random: &mut Random) -> Config {
         table_max_size_required: true,
         memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
         canonicalize_nans: true,
-        // Half of the modules can trap; of those without, more is seen.
+        // Half of the modules can trap; the others show more, since they run to the end.
         disallow_traps: random.one_in(2),
         allow_start_export: random.one_in(8),
         limit_arrays_in_const_exprs: true,
@@ -65,7 +65,7 @@ fn config(random: &mut Random) -> Config {
     })
 }
 
-/// The job of a seed: three modules. Not all noise makes one; then other noise does.
+/// The job of a seed: three modules. Some noise is no module; then other noise is tried.
 pub fn job(seed: u64) -> Job {
     (0..1000).find_map(|salt| attempt(seed, salt)).expect("a module in a thousand tries")
 }

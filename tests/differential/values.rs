@@ -1,4 +1,4 @@
-//! Constant instructions that make a value of a type, as good for a global as for an argument.
+//! Constant instructions that produce a value of a given type, for globals and for arguments.
 
 use crate::random::Random;
 use crate::shape::Shape;
@@ -7,12 +7,12 @@ use wasm_encoder::*;
 pub struct Values<'a> {
     pub shape: &'a Shape,
     pub random: Random,
-    /// Types of functions that values refer to; the first has the index `first_func`. Their bodies are made last.
+    /// Types of functions that values refer to; the first function has the index `first_func`. Their bodies are generated last.
     pub funcs: Vec<u32>,
     pub first_func: u32,
 }
 
-/// References into structures this deep are null, where they may be.
+/// References in structures at this depth are null if possible.
 const DEPTH: u32 = 3;
 
 impl<'a> Values<'a> {
@@ -20,19 +20,19 @@ impl<'a> Values<'a> {
         Values { shape, random, funcs: Vec::new(), first_func }
     }
 
-    /// `None` if there is none, or it would be too deep.
+    /// `None` if there is no such value, or it would be too deep.
     pub fn value(&mut self, ty: ValType) -> Option<Vec<Instruction<'static>>> {
         let mut code = Vec::new();
         self.put(ty, DEPTH, &mut code).then_some(code)
     }
 
-    /// Values for all of a list.
+    /// Values for all types in a list.
     pub fn values(&mut self, types: &[ValType]) -> Option<Vec<Instruction<'static>>> {
         let mut code = Vec::new();
         types.iter().all(|t| self.put(*t, DEPTH, &mut code)).then_some(code)
     }
 
-    /// A number, small ones and edges more often. No float made of it is a NaN.
+    /// A number; small ones and edge cases are more likely. As a float it is never a NaN.
     fn number(&mut self) -> u64 {
         let random = self.random.bits();
         match random % 8 {
@@ -98,7 +98,7 @@ impl<'a> Values<'a> {
                     self.put_concrete(t as u32, depth - 1, code)
                 }
             }
-            // An exception is no constant, and of the rest there is only null.
+            // No constant expression produces an exception; the remaining types have only null.
             HeapType::Abstract { .. } => false,
         }
     }
@@ -129,7 +129,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Bodies of the functions that values refer to, which give values in turn, or trap where there are none.
+    /// Bodies of the functions that values refer to. They return values, or trap if there are none.
     pub fn add_funcs(&mut self, functions: &mut FunctionSection, code: &mut CodeSection) {
         let mut done = 0;
         while let Some(ty) = self.funcs.get(done).copied() {
@@ -139,7 +139,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// A function that gives constants, or throws some; it traps where there are none.
+    /// A function that returns constants, or throws them; it traps if there are none.
     pub fn body(&mut self, ty: u32, tags: &[TagType]) -> Function {
         let shape = self.shape;
         let mut body = Function::new([]);
@@ -161,7 +161,7 @@ impl<'a> Values<'a> {
         body
     }
 
-    /// References to functions in code are only allowed to those that are declared somewhere.
+    /// Code can only refer to functions that are declared somewhere.
     pub fn declared(&self) -> Option<ElementSection> {
         let all: Vec<u32> = (0..self.funcs.len() as u32).map(|i| self.first_func + i).collect();
         (!all.is_empty()).then(|| {

@@ -1,5 +1,5 @@
-//! The second engine: Wasmtime's library, loaded into a process of its own. Its C API is declared here as far as it is used;
-//! `wasmtime-c-api-impl` 50.0.1 has the headers.
+//! The second engine: Wasmtime's library, loaded into a separate process. This file declares the parts of its C API that are used; the
+//! headers are in `wasmtime-c-api-impl` 50.0.1.
 
 use crate::job::{EXCEPTION, INVALID, Job, LINK, Lines, OK, RESOURCE, log_line};
 use std::ffi::{CString, c_char, c_void};
@@ -88,11 +88,11 @@ pub struct Wasmtime {
 }
 
 impl Wasmtime {
-    /// All of WebAssembly 3.0 and two proposals. Without optimisation: what both engines have in common, Cranelift, is then at
-    /// least not used in the same way, and compiling takes less time.
+    /// All of WebAssembly 3.0 and two proposals. No optimization: both engines use Cranelift, and so they at least use it in
+    /// different ways; and compiling takes less time.
     pub fn load(path: &str) -> Wasmtime {
         let name = CString::new(path).unwrap();
-        // SAFETY: a library whose initialisers do nothing to this process; its functions have the types above.
+        // SAFETY: a library whose initializers do not affect this process; its functions have the types above.
         unsafe {
             let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
             assert!(!library.is_null(), "cannot load {path}");
@@ -124,7 +124,7 @@ impl Wasmtime {
     pub fn run(&mut self, job: &Job) -> Lines {
         // SAFETY: an engine of this library.
         let store = unsafe { (self.api.wasmtime_store_new)(self.engine, null_mut(), null_mut()) };
-        // SAFETY: a store, deleted behind its last use.
+        // SAFETY: a store, deleted after its last use.
         let context = unsafe { (self.api.wasmtime_store_context)(store) };
         let mut lines = Lines::new();
         self.run_in(context, job, &mut lines);
@@ -156,7 +156,7 @@ impl Wasmtime {
             // SAFETY: a function without parameters and results, of this store.
             let error = unsafe { (self.api.wasmtime_func_call)(context, place, null(), 0, null_mut(), 0, &mut trap) };
             let (what, detail) = self.outcome(context, error, trap);
-            // SAFETY: a memory of this store, which nobody touches now.
+            // SAFETY: a memory of this store, which no other code accesses now.
             let log = log.map_or(String::new(), |m| unsafe {
                 let data = (self.api.wasmtime_memory_data)(context, &m[1]);
                 log_line(std::slice::from_raw_parts(data, (self.api.wasmtime_memory_data_size)(context, &m[1])))
@@ -195,7 +195,7 @@ impl Wasmtime {
         }
     }
 
-    /// What an error and a trap say, which end here. An exception comes as the one or the other.
+    /// The text of an error or a trap, which is deleted here. An exception is reported as either.
     fn outcome(&self, context: P, error: P, trap: P) -> (&'static str, String) {
         let mut exception = ExnRef::default();
         // SAFETY: an exception is given back; nothing refers to it.
@@ -217,10 +217,10 @@ impl Wasmtime {
         (if thrown { EXCEPTION } else { what }, text)
     }
 
-    /// What a trap says, which ends here.
+    /// The text of a trap, which is deleted here.
     fn trap(&self, trap: P) -> (&'static str, String) {
         let (mut code, mut message) = (u8::MAX, ByteVec { size: 0, data: null_mut() });
-        // SAFETY: a trap, deleted behind its last use.
+        // SAFETY: a trap, deleted after its last use.
         unsafe {
             let has_code = (self.api.wasmtime_trap_code)(trap, &mut code);
             (self.api.wasm_trap_message)(trap, &mut message);
@@ -232,7 +232,7 @@ impl Wasmtime {
 
     fn error_text(&self, error: P) -> String {
         let mut message = ByteVec { size: 0, data: null_mut() };
-        // SAFETY: an error, deleted behind its last use.
+        // SAFETY: an error, deleted after its last use.
         unsafe {
             (self.api.wasmtime_error_message)(error, &mut message);
             (self.api.wasmtime_error_delete)(error);

@@ -1,4 +1,4 @@
-//! The engine that is tested, in several configurations that must not differ.
+//! The engine under test, in several configurations whose results must not differ.
 
 use crate::job::{Answer, EXCEPTION, INVALID, Job, LINK, Lines, OK, RESOURCE, log_line};
 use wrt::api::*;
@@ -8,14 +8,14 @@ pub struct Wrt {
     runs: u32,
 }
 
-/// Types live as long as their engine, so it is made anew after so many jobs.
+/// Types live as long as their engine, so the engine is replaced after this many jobs.
 const RUNS: u32 = 500;
 
-/// How an engine differs from others: compiled at once or by the first call; faults or checks; a collection at every allocation
+/// How the engines differ: compiled eagerly or by the first call; faults or checks; a collection at every allocation
 /// that moves all survivors and is followed by a check of the heap, or frequent ones of a small nursery; memories that move whenever
 /// they grow, or never.
 const CONFIGURATIONS: [(bool, bool, bool, bool); 8] = [
-    // lazy, checks, zeal, moving. Neighbours have nothing in common: they are what one job is run by.
+    // Lazy, checks, zeal, moving. Neighbors differ in everything, since they run the same job.
     (false, false, false, false),
     (true, true, true, true),
     (false, true, true, false),
@@ -130,7 +130,7 @@ fn line(e: &Error) -> String {
     format!("{}\t{}", kind(e), e.to_string().replace(['\n', '\t'], " "))
 }
 
-/// Names as in `wasmtime.rs`, which does not tell an index outside of a table from one of a call.
+/// The names are those in `wasmtime.rs`, which does not distinguish an index outside of a table from one of a call.
 fn kind(e: &Error) -> &'static str {
     match (e.kind(), e.trap_code()) {
         (ErrorKind::Malformed | ErrorKind::InvalidModule | ErrorKind::Unsupported, _) => INVALID,

@@ -1,9 +1,9 @@
-//! Who catches what, and what is there then.
+//! Which clause catches which exception, and the values it receives.
 
 use super::{World, configs, instance};
 use wrt::api::*;
 
-/// The first clause that fits, of the innermost `try_table` that has one; a thrown number comes back with where it was caught.
+/// The first matching clause of the innermost `try_table` that has one; the result is the thrown number and where it was caught.
 const ORDER: &str = r#"(module
   (tag $a (param i32)) (tag $b (param i32)) (tag $c (param i32))
   (func $throw (param $which i32)
@@ -37,7 +37,7 @@ fn the_first_clause_that_fits_of_the_innermost_table() {
     }
 }
 
-/// A value of each kind comes out as it went in, with references in locals and on the stack meanwhile.
+/// A value of each kind is caught unchanged, with references in locals and on the stack at the same time.
 const VALUES: &str = r#"(module
   (type $cell (struct (field $n i32)))
   (tag $t (param i32 i64 f32 f64 v128 anyref (ref $cell) externref funcref exnref))
@@ -97,7 +97,7 @@ fn values_locals_and_operands_are_what_they_were() {
     }
 }
 
-/// Tags are those of the instance that runs, not of the module.
+/// Tags belong to the running instance, not to the module.
 #[test]
 fn instances_of_one_module_have_tags_of_their_own() {
     const TEXT: &str = r#"(module (tag $t (export "t")) (import "" "" (func $f))
@@ -110,14 +110,14 @@ fn instances_of_one_module_have_tags_of_their_own() {
             vec![Extern::Func(nothing)]
         });
         let throw = w.func("throw");
-        // One whose callee throws the first one's exceptions: not its own.
+        // Its callee throws exceptions of the first instance: not its own tag.
         let other = instance(&mut w.store, TEXT, &[Extern::Func(throw)]);
         let (first, tag) = (w.instance, w.tag("t"));
         w.instance = other;
         let error = w.fails("catch", &[]);
         assert_eq!(w.carried(&error, tag), []);
         assert_ne!(w.tag("t"), tag);
-        // One that imports the tag catches them.
+        // An instance that imports the tag catches them.
         const IMPORTS: &str = r#"(module (import "" "t" (tag $t)) (import "" "f" (func $f))
           (func (export "catch") (result i32)
             (block $h (try_table (catch $t $h) (call $f)) (return (i32.const 0))) (i32.const 1)))"#;
@@ -160,7 +160,7 @@ fn calls_are_caught_and_tail_calls_have_left() {
     for config in configs() {
         let mut w = World::linked(config, CALLS, |store| {
             let ty = super::ty(&[ValType::I32], &[ValType::I32]);
-            // Calls the guest's function, and passes on its error.
+            // Calls the guest's function, and returns its error.
             let host = Func::new(store, &ty, |caller, args, results| {
                 let i = caller.instance().expect("called by WebAssembly");
                 let throw = super::func(caller.store(), i, "throw");
@@ -179,7 +179,7 @@ fn calls_are_caught_and_tail_calls_have_left() {
     }
 }
 
-/// What is no exception is not caught, whatever catches all.
+/// Errors that are no exceptions are not caught, not even by catch_all.
 const TRAPS: &str = r#"(module
   (import "" "" (func $host (param i32))) (memory 1) (type $s (struct (field i32)))
   (type $trap (func (param i32)))

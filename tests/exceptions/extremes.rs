@@ -1,4 +1,4 @@
-//! Deep stacks, deep nesting, and no room.
+//! Deep stacks, deep nesting, and no space in the heap or on the stack.
 
 use super::{World, configs, with_stack};
 use std::fmt::Write;
@@ -41,7 +41,7 @@ fn over_a_hundred_thousand_frames() {
                     error.frames().len() > 10 && error.frames().iter().all(|f| f.func_name.as_deref() == Some(name))
                 );
             }
-            // Each of these looks for who catches anew.
+            // Each of these searches for a handler again.
             assert_eq!(w.call("catch again", &[2_000]), 9);
             let tag = w.tag("t");
             let error = w.fails("again", &[2_000]);
@@ -50,8 +50,8 @@ fn over_a_hundred_thousand_frames() {
     });
 }
 
-/// `n` tables inside of each other, each of a tag of its own, with calls in all of them, the last of which throws the k-th of
-/// these tags inside all of them.
+/// `n` nested `try_table`s, each for its own tag, with calls in all of them. The innermost call throws the k-th of these
+/// tags.
 fn nested(n: usize) -> String {
     let mut text = String::from("(module (func $nothing)");
     for i in 0..=n {
@@ -67,13 +67,13 @@ fn nested(n: usize) -> String {
     }
     text += "(call $throw (local.get 0)) (i32.const -1)";
     for i in (0..n).rev() {
-        // What was caught, and who caught it, goes through all that is around.
+        // The caught value, and which handler caught it, passes through all the enclosing blocks.
         write!(text, ") (call $nothing) (return)) (i32.add (i32.const {i})) ").unwrap();
     }
     text + "))"
 }
 
-/// One table of `n` clauses, of which every tenth gives the exception as well, and as many calls in it.
+/// One `try_table` with `n` clauses, of which every tenth also takes the exception, and as many calls in it.
 fn wide(n: usize) -> String {
     let mut text = String::from("(module (func $nothing)");
     for i in 0..=n {
@@ -92,20 +92,20 @@ fn wide(n: usize) -> String {
     text + "(call $throw (local.get 0))) (return (i32.const -1))) (return)) (drop) (return)))"
 }
 
-/// As many clauses as there are calls, over which nothing multiplies.
+/// As many clauses as calls; the work must not be their product.
 #[test]
 fn thousands_of_clauses() {
     with_stack(64 << 20, || {
         const N: i32 = 3000;
         for config in [Config::new(), Config::new().gc_zeal(1), Config::new().lazy(true).background(false)] {
-            // Caught by the i-th as 2 i, to which that adds i; and as 3 i.
+            // Caught by the i-th clause as 2 i, to which that adds i; and as 3 i.
             for text in [nested(N as usize), wide(N as usize)] {
                 let mut w = World::new(config.clone(), &text);
                 for i in (0..N).step_by(N as usize / 10) {
                     assert_eq!(w.call("run", &[i]), 3 * i);
                 }
                 assert_eq!(w.call("run", &[1]), -1);
-                // The one that none of them catches.
+                // The tag that none of them catches.
                 let error = w.fails("run", &[N]);
                 assert!(error.message().starts_with("uncaught exception $t3000 ("), "{error}");
             }
@@ -113,7 +113,7 @@ fn thousands_of_clauses() {
     });
 }
 
-/// A frame that catches everything, again and again, until there is no stack; and one that has no heap for what it throws.
+/// Frames that catch everything, again and again, until the stack is exhausted; and a frame whose exception finds the heap full.
 const NO_ROOM: &str = r#"(module
   (tag $t (param exnref)) (global $last (mut exnref) (ref.null exn))
   (func $deep (export "deep") (param i32) (result i32)
@@ -146,8 +146,8 @@ fn no_stack_and_no_heap() {
     }
 }
 
-/// Without signals, a frame of several pages is checked by an entry in front of its function, behind which everything stands
-/// that the tables speak of.
+/// Without signals, an entry before the function checks a frame of several pages. The positions in the tables must account for
+/// this entry.
 #[test]
 fn large_frames_catch() {
     const LOCALS: usize = 600;

@@ -1,4 +1,4 @@
-//! The host on both sides: it throws and catches in activations within activations.
+//! The host on both sides: it throws and catches, in nested activations.
 
 use super::{World, call, configs, func, instance, ty};
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use wrt::api::*;
 
 const I32: ValType = ValType::I32;
 
-/// Each level catches what comes from below and throws it on in its own way.
+/// Each level catches the exception from below and rethrows it in its own way.
 const LEVELS: &str = r#"(module
   (tag $t (export "t") (param i32)) (import "" "" (func $host (param i32) (result i32)))
   (func (export "down") (param i32) (result i32) (call $host (local.get 0)))
@@ -20,7 +20,7 @@ const LEVELS: &str = r#"(module
     (throw_ref (block $h (result exnref)
       (return (try_table (result i32) (catch_all_ref $h) (call $host (local.get 0))))))))"#;
 
-/// At level 0 throws; above calls the guest, which calls this again.
+/// Throws at level 0; at higher levels calls the guest, which calls this function again.
 fn levels(store: &mut StoreMut<'_>) -> Vec<Extern> {
     let host = Func::new(store, &ty(&[I32], &[I32]), |caller, args, results| {
         let Val::I32(n) = args[0] else { panic!("no number") };
@@ -37,7 +37,7 @@ fn levels(store: &mut StoreMut<'_>) -> Vec<Extern> {
                 results.copy_from_slice(&values);
                 Ok(())
             }
-            // Made anew of the exception, or the same.
+            // A new error for the exception, or the same error.
             Err(e) if n % 2 == 0 => {
                 let r = store.exception_of(&e)?.expect("an exception");
                 drop(e);
@@ -55,7 +55,7 @@ fn through_activations_within_activations() {
         let mut w = World::linked(config, LEVELS, levels);
         let tag = w.tag("t");
         for n in [0, 1, 2, 3, 10, 45] {
-            // Those that throw a new one add 1.
+            // The levels that throw a new exception add 1.
             let added = (1..=n).filter(|n| n % 3 == 1).count() as i32;
             assert_eq!(w.call("catch", &[n]), 100 + added);
             let error = w.fails("down", &[n]);
@@ -87,11 +87,11 @@ fn the_backtrace_is_that_of_the_throw() {
     let error = w.fails("down", &[2]);
     let names: Vec<_> = error.frames().iter().map(|f| f.func_name.as_deref().unwrap()).collect();
     assert_eq!(error.message(), "uncaught exception $t (8)");
-    // "again" caught what the host threw below it, and threw it anew.
+    // "again" caught the exception that the host threw below it, and threw it again.
     assert_eq!(names, ["again", "down", "down", "down"]);
 }
 
-/// In a store where it does not belong, an exception is an error like another.
+/// In a store to which it does not belong, an exception is an ordinary error.
 #[test]
 fn exceptions_of_other_stores() {
     const HOME: &str = r#"(module (tag $t (export "t") (param i32)) (import "" "" (func $host))
@@ -119,7 +119,7 @@ fn exceptions_of_other_stores() {
             vec![Extern::Func(host.unwrap())]
         }));
         *thrown.lock().unwrap() = Some(home.fails("throw", &[]));
-        // Where it belongs, it is caught.
+        // In its own store, it is caught.
         assert_eq!(home.call("catch", &[]), 3);
         let tag = home.tag("t");
         let error = thrown.lock().unwrap().take().unwrap();
@@ -128,7 +128,7 @@ fn exceptions_of_other_stores() {
     }
 }
 
-/// Exceptions that carry references to what the host made; tags with types of the engine.
+/// Exceptions that carry references to parts created by the host; tags with types of the engine.
 #[test]
 fn what_is_no_exception_is_refused() {
     let mut w = World::new(

@@ -1,11 +1,11 @@
-//! What lives with exceptions and tags, and what dies.
+//! What exceptions and tags keep alive, and when it is freed.
 
 use super::{World, configs, instance, ty};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use wrt::api::*;
 
-/// The data of an object of the host, which counts those that live.
+/// The data of a host object; it counts the live ones.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -72,7 +72,7 @@ fn what_an_exception_carries_lives_as_long_as_that() {
             w.try_call("clear", &[]).unwrap();
             assert_eq!(alive(&mut w, &count), 0, "{name}");
         }
-        // Held by an error, as many as there are of it.
+        // Held by an error, whatever the number of its clones.
         w.store.open_scope().unwrap();
         let v = object(&mut w.store, &count);
         let error = w.try_call("throw", &[v]).unwrap_err();
@@ -83,7 +83,7 @@ fn what_an_exception_carries_lives_as_long_as_that() {
         assert_eq!(alive(&mut w, &count), 1);
         std::thread::spawn(|| drop(twin)).join().unwrap();
         assert_eq!(alive(&mut w, &count), 0);
-        // The store goes first.
+        // The store is deleted first.
         let v = object(&mut w.store, &count);
         let error = w.try_call("throw", &[v]).unwrap_err();
         drop(w);
@@ -110,7 +110,7 @@ fn tags_die_with_their_instance() {
         let values = [Val::ExternRef(None), Val::I64(1)];
         let refused = Ref::new_exception(&mut w.store, tag, &values).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::StaleHandle);
-        // One whose place is used again is not this one.
+        // A tag in a reused slot is a different tag.
         let others: Vec<Tag> = (0..200).map(|_| Tag::new(&mut w.store, &ty(&[], &[])).unwrap()).collect();
         assert!(!others.contains(&tag));
         assert_eq!(tag.ty(&w.store).unwrap_err().kind(), ErrorKind::StaleHandle);
@@ -123,7 +123,7 @@ fn tags_die_with_their_instance() {
     }
 }
 
-/// The name of a tag is that of where it was made, also when its instance has ended and another one has the place.
+/// A tag's name comes from the instance that created it, even if that was released and another instance has its slot.
 #[test]
 fn a_tag_outlives_its_name() {
     const THROWS: &str = r#"(module (tag $first (export "t")) (func (export "throw") (throw $first)))"#;
@@ -141,7 +141,7 @@ fn a_tag_outlives_its_name() {
     let second = instance(&mut w.store, OTHER, &[]);
     assert_eq!(second.index, first.index);
     assert_eq!(w.fails("throw", &[]).message(), "uncaught exception of type ()");
-    // Not even if that imports it in the same place.
+    // Not even if it imports the tag at the same index.
     second.release(&mut w.store).unwrap();
     w.store.gc().unwrap();
     let third = instance(&mut w.store, LATER, &[Extern::Tag(tag)]);
@@ -166,7 +166,7 @@ fn pictures_of_the_heap_name_them() {
         assert!(picture.contains(name), "no {name}");
     }
     let census = w.store.heap_census().unwrap();
-    // Two tags, two exceptions, the object of the host.
+    // Two tags, two exceptions, the host object.
     assert_eq!(census.young.objects + census.old.objects, 5);
     assert_eq!((census.globals, census.tags, census.references), (1, 2, 1));
     let mut w = World::new(Config::new().debug_references(true), HOLDER);

@@ -1,4 +1,4 @@
-//! Modules with exceptions that were saved.
+//! Saved modules with exceptions.
 
 use super::{World, call, func};
 use wrt::api::*;
@@ -26,7 +26,7 @@ fn a_saved_module_throws_and_catches() {
             // SAFETY: just saved.
             let module = unsafe { Module::load(&engine, &bytes) }.unwrap();
             let mut store = Store::new(&engine).unwrap();
-            // Twice: tags are each instance's own.
+            // Twice: each instance has its own tags.
             for _ in 0..2 {
                 let instance = Instance::new(&mut store, &module, &[]).unwrap();
                 let run = func(&mut store, instance, "run");
@@ -47,7 +47,7 @@ fn a_saved_module_throws_and_catches() {
     }
 }
 
-/// Saved while a part of it is compiled, and run: all of it is in the file.
+/// Saved and run while a part of it is compiled: the file contains all of it.
 #[test]
 fn saved_while_it_runs() {
     let mut w = World::new(Config::new().lazy(true), TEXT);

@@ -1,10 +1,10 @@
-//! Loads and stores of all kinds. What they do inside of a memory is what they do in a 32-bit one with the same bytes, which the
-//! specification's tests look after; here it is where they trap, and that they reach the right place.
+//! Loads and stores of all kinds: where they trap, and that they access the right address. Otherwise they behave as in 32-bit memories,
+//! which the specification's tests cover.
 
 use super::*;
 use std::fmt::Write;
 
-/// An instruction, what comes behind its immediate for the memory, the type of its value, and bytes.
+/// An instruction, the bytes after its memory immediate, the type of its value, and its width in bytes.
 type Access = (&'static str, &'static str, &'static str, u64);
 
 const LOADS: &[Access] = &[
@@ -69,7 +69,7 @@ fn value(ty: &str) -> &'static str {
     }
 }
 
-/// The memory that is looked at, and bytes in it. Beside it is a 32-bit one that is not smaller, with the same bytes.
+/// The memory under test, and its size in bytes. Next to it is a 32-bit memory that is at least as large, with the same bytes.
 struct Kind {
     width: Width,
     limits: &'static str,
@@ -93,7 +93,7 @@ fn offsets(kind: &Kind, size: u64) -> Vec<u64> {
     all
 }
 
-/// Indexes around where an access with this offset may become one outside, and others.
+/// Indexes around the first one at which an access with this offset is out of bounds, and others.
 fn indexes(kind: &Kind, size: u64, offset: u64) -> Vec<u64> {
     let last = kind.len.wrapping_sub(size).wrapping_sub(offset);
     let mut all = edges(kind.len);
@@ -101,7 +101,7 @@ fn indexes(kind: &Kind, size: u64, offset: u64) -> Vec<u64> {
     all.iter().map(|i| kind.width.cut(*i)).collect()
 }
 
-/// The module, and what its functions are: number, instruction, offset.
+/// The module, and its functions: index, instruction, offset.
 fn module(kind: &Kind, accesses: &[Access], is_load: bool) -> (String, Vec<(usize, Access, u64)>) {
     let mut text = format!("(module (memory $t (export \"t\") {}) (memory $o (export \"o\") 1 2)\n", kind.limits);
     let mut all = Vec::new();
@@ -179,7 +179,7 @@ fn stores() {
     }
 }
 
-/// Indexes that the compiler knows something about: constants, and 32-bit numbers that are widened.
+/// Indexes that the compiler has knowledge about: constants, and widened 32-bit numbers.
 #[test]
 fn known_indexes() {
     for (config, kind) in configs().flat_map(|c| KINDS[..3].iter().map(move |k| (c.clone(), k))) {
@@ -219,7 +219,7 @@ fn known_indexes() {
     }
 }
 
-/// Checks of one index that are merged: an access that traps does so before what follows it, and the one with the larger offset is
+/// Merged checks of one index: an access that traps does so before the operations after it, and the access with the larger offset is
 /// checked as well.
 #[test]
 fn merged_checks() {

@@ -1,17 +1,16 @@
-//! `memory.size`, `grow`, `fill`, `copy` and `init`, of one memory and between two of the same or different widths, against a
-//! model.
+//! `memory.size`, `grow`, `fill`, `copy` and `init` against a model: on one memory, and between two of the same or different index widths.
 
 use super::*;
 
 const PAGES: [&str; 2] = ["", "(pagesize 1)"];
 
-/// Limits of a memory of `len` bytes, which may be twice that.
+/// The limits of a memory of `len` bytes, which can grow to twice that.
 fn memory(width: Width, page: &str, len: u64) -> String {
     let n = if page.is_empty() { len >> 16 } else { len };
     format!("{} {n} {} {page}", width.limits(), 2 * n)
 }
 
-/// What a model says and what was called must be the same.
+/// The model and the call must agree.
 fn agree<T: PartialEq + std::fmt::Debug>(got: std::result::Result<T, Trap>, fits: bool, what: &str) {
     match got {
         Ok(_) => assert!(fits, "{what} does not trap"),
@@ -54,7 +53,7 @@ fn size_and_grow() {
     }
 }
 
-/// Pages of one byte: each growth is to the byte, and what is behind is not there although the system's page is.
+/// Pages of one byte: growth is exact to the byte, and the bytes after it are inaccessible although they are on the same system page.
 #[test]
 fn growing_by_bytes() {
     for (config, width) in configs().flat_map(|c| [W32, W64].map(|w| (c.clone(), w))) {
@@ -127,7 +126,7 @@ fn copy() {
     }
 }
 
-/// Also within the first one, where the ranges overlap.
+/// Also within the first one, with overlapping ranges.
 fn copy_between(config: &Config, (to, to_page): (Width, &str), (from, from_page): (Width, &str)) {
     let (a, b) = (memory(to, to_page, 65536), memory(from, from_page, 131072));
     let (ta, tb, tl) = (to.name(), from.name(), to.min(from).name());
@@ -165,7 +164,7 @@ fn copy_between(config: &Config, (to, to_page): (Width, &str), (from, from_page)
     assert!(w.bytes("b") == source);
 }
 
-/// Indexes of a segment are of 32 bits.
+/// Indexes of a segment have 32 bits.
 #[test]
 fn init() {
     for config in configs() {

@@ -1,10 +1,10 @@
-//! Memories whose indexes need more than 32 bits, and what is kept of 64-bit memories for others.
+//! Memories whose indexes need more than 32 bits, and 64-bit memories in the pool.
 
 use super::*;
 
 const GIB: u64 = 1 << 30;
 
-/// A memory that begins with 5 GiB and may have 10, with data in it beyond 4 GiB.
+/// A memory of 5 GiB that can grow to 10 GiB, with data beyond 4 GiB.
 const WAT: &str = r#"(module (memory (export "m") i64 81920 163840)
   (data (i64.const 0x1_0000_0ffe) "beyond") (data (i64.const 0x1_3fff_fff0) "the end of five.")
   (func (export "get") (param i64) (result i64) (i64.load (local.get 0)))
@@ -30,7 +30,7 @@ fn use_it(w: &mut World) {
     assert_eq!(word(4 * GIB + 0xffe), Ok(vec![long(u64::from_le_bytes(*b"beyond\0\0"))]));
     assert_eq!(word(5 * GIB - 8), Ok(vec![long(u64::from_le_bytes(*b"of five."))]));
     assert_eq!(word(5 * GIB - 7), Err(Trap::MemoryOutOfBounds));
-    // What is at the same place modulo 2^32 is something else.
+    // The same index modulo 2^32 has other contents.
     assert_eq!(word(0xffe), Ok(vec![long(0)]));
     w.call("set", &[long(16), long(0x1111)]).unwrap();
     assert_eq!(w.call("get", &[long(16)]), Ok(vec![long(0)]));
@@ -46,7 +46,7 @@ fn use_it(w: &mut World) {
     assert_eq!(w.call("get", &[long(9 * GIB - 8)]), Ok(vec![long(0)]));
     assert_eq!(w.call("get", &[long(9 * GIB - 7)]), Err(Trap::MemoryOutOfBounds));
 
-    // Over the border of 32 bits, and from far to near.
+    // Across the 4 GiB boundary, and from high to low indexes.
     w.call("fill", &[long(4 * GIB - 100), Val::I32(7), long(200)]).unwrap();
     assert_eq!(w.call("get", &[long(4 * GIB - 4)]), Ok(vec![long(0x0707_0707_0707_0707)]));
     w.call("copy", &[long(64), long(8 * GIB + 96), long(12)]).unwrap();
@@ -65,7 +65,7 @@ fn use_it(w: &mut World) {
     assert!(m.write(&mut w.store, 9 * GIB - 2, b"xyz").is_err());
 }
 
-/// As a saved module, twice: the second memory is made of the first one's address space.
+/// As a saved module, twice: the second memory reuses the first one's address space.
 #[test]
 fn saved_and_kept() {
     for config in staying() {
@@ -81,7 +81,7 @@ fn saved_and_kept() {
     }
 }
 
-/// An image that is mapped, seen by 64-bit indexes; each instance has its own.
+/// A mapped image, accessed with 64-bit indexes; each instance has its own copy.
 #[test]
 fn images() {
     let data = "0123456789abcdef".repeat(4000);
@@ -106,7 +106,7 @@ fn images() {
     }
 }
 
-/// Active segments of 64-bit memories, and of memories whose size is no multiple of anything.
+/// Active segments of 64-bit memories, and of memories with arbitrary sizes.
 #[test]
 fn active_segments() {
     for config in configs() {
@@ -136,7 +136,7 @@ fn active_segments() {
     }
 }
 
-/// A memory of another width in the same address space finds nothing, and its own bounds.
+/// A memory of another width in the same address space is zero, and has its own bounds.
 #[test]
 fn spaces_are_shared_between_widths() {
     let body = |width: Width| {
@@ -165,7 +165,7 @@ fn spaces_are_shared_between_widths() {
     assert_eq!((s.memories_made, s.memories_reused), (1, 5), "{s:?}");
 }
 
-/// What the engine is configured for is the most that a 64-bit memory gets, and no growth moves it.
+/// The engine's setting is the maximum size of a 64-bit memory, and no growth moves it.
 #[test]
 fn the_most_is_configured() {
     let text = "(module (memory (export \"m\") i64 1) (func (export \"grow\") (param i64) (result i64) (memory.grow (local.get 0)))
@@ -189,7 +189,7 @@ fn the_most_is_configured() {
         assert_eq!(w.call("grow", &[long(1)]), Ok(vec![long(u64::MAX)]));
     }
     let engine = Engine::new(&Config::new()).unwrap();
-    // The last is valid, and of 2^64 bytes.
+    // The last one is valid, with 2^64 bytes.
     for pages in ["262145", "0x10000000000", "0x1000000000000", "0x1000000000000 0x1000000000000"] {
         let module = Module::new(&engine, format!("(module (memory i64 {pages}))").as_bytes()).unwrap();
         let e = Instance::new(&mut Store::new(&engine).unwrap(), &module, &[]).unwrap_err();

@@ -1,9 +1,9 @@
-//! Every table instruction, of tables of functions and of references to objects, and between two of the same or different widths,
-//! against a model. An element is a number: of a function, or in an object.
+//! Every table instruction against a model: on tables of functions and of references to objects, and between two tables of the same or
+//! different index widths. Each element stands for a number: a function's index, or a number in an object.
 
 use super::*;
 
-/// What a table's elements are.
+/// The kind of a table's elements.
 #[derive(Clone, Copy, Debug)]
 enum Of {
     Funcs,
@@ -22,7 +22,7 @@ impl Of {
         }
     }
 
-    /// `$make`: the element of a number, null for -1. `$read`: the other way round. Twelve elements as a passive segment `$e`.
+    /// `$make`: the element for a number, null for -1. `$read`: the inverse. Twelve elements are in a passive segment `$e`.
     fn helpers(self) -> String {
         match self {
             Funcs => {
@@ -67,7 +67,7 @@ fn worlds() -> impl Iterator<Item = (Config, Of)> {
     configs().flat_map(|c| KINDS.into_iter().flat_map(move |of| [0, 1].map(|zeal| (c.clone().gc_zeal(zeal), of))))
 }
 
-/// Two tables `$a` and `$b` of these widths with every instruction on the first, and copies between them.
+/// Two tables `$a` and `$b` of these widths, with every instruction on the first one, and copies between them.
 fn world(config: &Config, of: Of, a: Width, b: Width) -> World {
     let (la, lb, e) = (a.limits(), b.limits(), of.element());
     let (ta, tb, tl) = (a.name(), b.name(), a.min(b).name());
@@ -97,7 +97,7 @@ fn calls(index: &str) -> String {
     )
 }
 
-/// A table as it should be.
+/// The model of a table.
 struct Model {
     width: Width,
     elements: Vec<i32>,
@@ -242,7 +242,7 @@ fn calls_through_tables() {
     }
 }
 
-/// Segments that are remembered and not written, in a table whose indexes have 64 bits; and offsets that do not fit.
+/// Lazily initialized segments in a table with 64-bit indexes; and offsets that do not fit.
 #[test]
 fn active_segments() {
     let table = "(table $t i64 10 funcref) (func $f (result i32) (i32.const 5)) (func $g (result i32) (i32.const 6))";

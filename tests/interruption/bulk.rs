@@ -1,4 +1,5 @@
-//! Work in bulk: after an interrupt one piece at most is done, 256 KiB of a memory or 4096 elements, and where bounds are broken, nothing.
+//! Bulk operations: after an interrupt they process at most one more chunk (256 KiB of a memory, or 4096 elements). An operation that is
+//! out of bounds processes nothing.
 
 use super::*;
 
@@ -9,7 +10,7 @@ pub fn is_null(v: &Val) -> bool {
     matches!(v, Val::FuncRef(None) | Val::AnyRef(None) | Val::ExternRef(None))
 }
 
-/// A guest, its deadline's callback, and how often that was asked.
+/// A guest, its deadline's callback, and how many times that was called.
 struct Guest {
     store: Store,
     instance: Instance,
@@ -25,7 +26,7 @@ impl Guest {
         Guest { store, instance, asked }
     }
 
-    /// The function, whose deadline passes before its bulk instruction, does one piece of that.
+    /// The function, whose deadline passes before its bulk instruction, processes one chunk.
     fn stops(&mut self, name: &str) {
         self.asked.store(0, SeqCst);
         assert_interrupted(call(&mut self.store, self.instance, name), name);
@@ -33,7 +34,7 @@ impl Guest {
         self.store.set_deadline(None).unwrap();
     }
 
-    /// It traps before anything is asked or written.
+    /// It traps before the callback is called or anything is written.
     fn traps(&mut self, name: &str, trap: Trap) {
         self.asked.store(0, SeqCst);
         let e = call(&mut self.store, self.instance, name).unwrap_err();
@@ -54,7 +55,7 @@ impl Guest {
         table
     }
 
-    /// The first element of a table that is not null, and how many there are.
+    /// The first non-null element of a table, and the number of such elements.
     fn written(&mut self) -> (Option<u64>, usize) {
         let table = self.table();
         let size = table.size(&self.store).unwrap();
@@ -62,7 +63,7 @@ impl Guest {
         (written.first().copied(), written.len())
     }
 
-    /// What the guest counts of its array.
+    /// The guest's count of its array's elements.
     fn counted(&mut self) -> usize {
         let mut results = [Val::I32(0)];
         func(&mut self.store, self.instance, "count").call(&mut self.store, &[], &mut results).unwrap();
@@ -103,7 +104,7 @@ fn memories() {
             };
             after("fill", &|m| m[7..7 + PIECE].fill(9));
             after("down", &|m| m.copy_within(0x100000..0x100000 + PIECE, 0x80000));
-            // From the end, so that nothing is read that was written.
+            // Backwards, so that nothing is read that was written before.
             after("up", &|m| m.copy_within(0x101000 - PIECE..0x101000, 0x180000 - PIECE));
             after("init", &|m| m[5..5 + PIECE].fill(b'd'));
             call(&mut g.store, g.instance, "reset").unwrap();
@@ -111,7 +112,7 @@ fn memories() {
                 g.traps(name, Trap::MemoryOutOfBounds);
             }
             assert!(g.bytes() == fresh);
-            // So little is done at once.
+            // An operation this small is done without interruption.
             call(&mut g.store, g.instance, "one piece").unwrap();
             g.store.set_deadline(None).unwrap();
             assert_eq!(g.bytes().iter().filter(|b| **b == 9).count(), PIECE);
@@ -148,7 +149,7 @@ fn tables() {
             for (name, first, count) in [
                 ("fill", Some(3), ELEMENTS),
                 ("copy down", Some(5), 10_000 + ELEMENTS),
-                // From the end, so that nothing is read that was written.
+                // Backwards, so that nothing is read that was written before.
                 ("copy up", Some(0), 10_000 + ELEMENTS),
                 ("init", Some(2), ELEMENTS),
                 // It has not grown.
@@ -163,7 +164,7 @@ fn tables() {
                 g.traps(name, Trap::TableOutOfBounds);
             }
             assert_eq!(g.written(), (None, 0));
-            // What was not interrupted grows, with all elements written.
+            // A growth that is not interrupted succeeds, with all elements written.
             g.table().grow(&mut g.store, 5000, null_of(ty)).unwrap();
             assert_eq!((g.written(), g.table().size(&g.store).unwrap()), ((None, 0), 25_000), "{ty}");
         }
@@ -178,7 +179,7 @@ fn null_of(ty: &str) -> Val {
     }
 }
 
-/// Elements as an array holds them: its type, a value, and whether it is that.
+/// Elements as an array holds them: the type, a value, and a test for the value.
 const ARRAYS: [(&str, &str, &str); 7] = [
     ("i8", "(i32.const 7)", "(i32.eq (array.get_u $a) (i32.const 7))"),
     ("i16", "(i32.const 7)", "(i32.eq (array.get_u $a) (i32.const 7))"),
@@ -247,12 +248,12 @@ fn arrays() {
             call(&mut g.store, g.instance, "reset").unwrap();
             for name in ["fill", "copy", "init"] {
                 g.stops(name);
-                // The compilers fill vectors in a loop of their own, which stops at each element.
+                // The compilers fill vectors in their own loop, which can stop at each element.
                 let piece = if (name, ty) == ("fill", "v128") { 1 } else { ELEMENTS };
                 assert_eq!(g.counted(), piece, "{name} {ty}");
                 call(&mut g.store, g.instance, "reset").unwrap();
             }
-            // Nobody has what was not made.
+            // An array that was not created is not reachable.
             for name in ["new", "new from"] {
                 g.stops(name);
                 assert_eq!(g.counted(), 0, "{name} {ty}");
@@ -265,7 +266,7 @@ fn arrays() {
     }
 }
 
-/// A copy within an array is right in both directions when it comes in pieces.
+/// A copy within an array is correct in both directions when it is done in chunks.
 #[test]
 fn overlapping_copies_of_many_pieces() {
     for config in configs() {
@@ -309,7 +310,7 @@ fn array_type(store: &StoreMut<'_>, element: &str) -> TypeId {
     }
 }
 
-/// Functions of the library do a piece at most as well. They are calls of their own: afterwards nothing is pending.
+/// The library's own functions also process at most one chunk. They count as calls: afterwards, nothing is pending.
 #[test]
 fn functions_of_the_host() {
     let mut store = store(Config::new().interruption(true));
@@ -373,7 +374,7 @@ fn functions_of_the_host() {
     stops(&mut store, "array of bytes", &mut |s| Ref::new_array_of_bytes(s, numbers, &[1; 40_000]).map(|_| ()));
 }
 
-/// Memory of the heap that was used before is cleared in pieces.
+/// Heap memory that was used before is cleared in chunks.
 #[test]
 fn clearing_for_a_large_array_stops() {
     let mut store = store(Config::new().interruption(true));
@@ -384,7 +385,7 @@ fn clearing_for_a_large_array_stops() {
     store.interrupt_handle().unwrap().interrupt();
     let result = Ref::new_default_array(&mut store, ty, 1 << 20);
     assert_interrupted(result.map(|_| ()), "clearing");
-    // What was cleared is zero, and what was not is cleared now.
+    // Cleared memory is zero, and the rest is cleared now.
     let new = Ref::new_default_array(&mut store, ty, 1 << 20).unwrap();
     let mut bytes = vec![1; 8 << 20];
     new.read_elements(&store, 0, &mut bytes).unwrap();

@@ -1,8 +1,8 @@
-//! A deadline's callback: when it is asked, and that the guest goes on as if nothing had happened.
+//! The deadline callback: when it is called, and that the guest then continues unaffected.
 
 use super::*;
 
-/// Counts how often it is asked, and gives `more` the first times.
+/// Counts how many times it is called, and grants `more` the first times.
 fn gives(store: &mut StoreMut<'_>, times: u32, more: Duration) -> Arc<AtomicU32> {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = asked.clone();
@@ -74,8 +74,8 @@ fn sum(store: &mut StoreMut<'_>, host: Extern) -> i64 {
     }
 }
 
-/// The deadline passes in front of function entries and loops of all kinds, and each time the guest gets more time: it goes on with
-/// all that it had.
+/// The deadline passes before function entries and loops of all kinds, and each time the guest gets more time: it continues with
+/// all its values.
 #[test]
 fn a_guest_with_more_time_goes_on() {
     for (i, config) in configs().into_iter().flat_map(|c| [c.clone(), c.gc_zeal(1)]).enumerate() {
@@ -90,7 +90,7 @@ fn a_guest_with_more_time_goes_on() {
         assert_eq!(asked.load(SeqCst), 15, "configuration {i}: after each call of the host");
         assert!(store.time_left().unwrap() > HOUR / 2);
 
-        // As often as it can be.
+        // As many times as possible.
         let asked = gives(&mut store, u32::MAX, Duration::from_nanos(1));
         let host = import_expire(&mut store);
         assert_eq!(sum(&mut store, host), expected, "configuration {i}");
@@ -98,7 +98,7 @@ fn a_guest_with_more_time_goes_on() {
     }
 }
 
-/// It is asked until it gives no more; then it is not asked again, also not for what is further out.
+/// It is called until it grants no more time; then it is not called again, not even for outer activations.
 #[test]
 fn a_callback_that_gives_no_more() {
     let text = format!(
@@ -120,14 +120,14 @@ fn a_callback_that_gives_no_more() {
         assert_interrupted(call(&mut store, guest, "outer"), "outer");
         assert_eq!(asked.load(SeqCst), 4);
         assert!(store.time_left().is_none() && !store.is_interrupted());
-        // Asked again for the next deadline.
+        // Called again for the next deadline.
         expire(&mut store);
         assert_interrupted(call(&mut store, guest, "spin"), "spin");
         assert_eq!(asked.load(SeqCst), 5);
     }
 }
 
-/// Who interrupts means it.
+/// An explicit interrupt is not subject to the callback.
 #[test]
 fn an_explicit_interrupt_asks_nobody() {
     for config in configs() {
@@ -146,7 +146,7 @@ fn an_explicit_interrupt_asks_nobody() {
     }
 }
 
-/// Real recursion that ends at the stack's limit is a stack overflow, also where it was asked for time on the way.
+/// Recursion that reaches the stack's limit is a stack overflow, even if the callback was called on the way.
 #[test]
 fn more_time_is_not_more_stack() {
     let text = r#"(module (import "" "h" (func $h))
@@ -165,7 +165,7 @@ fn more_time_is_not_more_stack() {
     }
 }
 
-/// The callback cannot be exchanged while it may be on the stack, nor where nothing is interrupted.
+/// The callback cannot be replaced while it may be on the stack, nor if interruption is off.
 #[test]
 fn where_a_callback_is_refused() {
     let mut plain = store(Config::new());

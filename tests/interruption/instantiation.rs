@@ -1,8 +1,8 @@
-//! Interrupts while instances are made.
+//! Interrupts during instantiation.
 
 use super::*;
 
-/// A module whose parts each take long. Nothing of it is there when it fails.
+/// A module each of whose parts takes long. Nothing of it remains if it fails.
 fn assert_stops(config: &Config, text: &str, what: &str) {
     let mut store = store(config.clone());
     store.interrupt_handle().unwrap().interrupt();
@@ -11,11 +11,11 @@ fn assert_stops(config: &Config, text: &str, what: &str) {
     assert!(!store.is_interrupted(), "{what}");
     store.gc().unwrap();
     assert_eq!(store.instance_count(), 0, "{what}");
-    // Not interrupted any more, and nothing is broken.
+    // No longer interrupted, and nothing is broken.
     instance(&mut store, "(module (table 1 anyref) (elem (i32.const 0) anyref (item (ref.i31 (i32.const 1)))))", &[]);
 }
 
-/// Constant expressions, elements and start functions stop. Before, only start functions did.
+/// Constant expressions, elements and start functions stop. Regression: only start functions did.
 #[test]
 fn every_part_of_instantiation_stops() {
     let array = "(type $a (array (mut i8)))";
@@ -33,7 +33,7 @@ fn every_part_of_instantiation_stops() {
     }
 }
 
-/// What others see of an instance that was interrupted is a piece at most.
+/// Other instances see at most one chunk of an interrupted instantiation.
 #[test]
 fn a_piece_at_most_of_active_segments() {
     let bytes = "a".repeat(1 << 20);

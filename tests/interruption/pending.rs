@@ -1,8 +1,8 @@
-//! Until when an interrupt is pending.
+//! How long an interrupt stays pending.
 
 use super::*;
 
-/// A guest that calls the host in a loop, and one that calls it once and loops itself.
+/// A guest that calls the host in a loop, and one that calls it once and then loops itself.
 fn guests() -> String {
     format!(
         r#"(module (import "" "h" (func $h))
@@ -17,8 +17,8 @@ fn guests() -> String {
     )
 }
 
-/// The host swallows the error of a nested call. The call around it is stopped nevertheless, at the next place where it can be: so the
-/// host is called once. Before, the nested call took the interrupt, and the guest around it ran for ever.
+/// The host ignores the error of a nested call. The outer call is interrupted nevertheless, at its next interruption point, so the
+/// host is called once. Regression: the nested call consumed the interrupt, and the outer guest ran forever.
 #[test]
 fn a_nested_call_does_not_take_the_interrupt() {
     type Swallow = fn(&mut StoreMut<'_>, &Func);
@@ -29,7 +29,7 @@ fn a_nested_call_does_not_take_the_interrupt() {
     let by_trigger: Swallow = |store, spin| {
         store.interrupt_handle().unwrap().interrupt();
         assert_interrupted(spin.call(store, &[], &mut []), "nested");
-        // It is still there.
+        // It is still pending.
         assert_interrupted(spin.call(store, &[], &mut []), "nested again");
     };
     let by_asking: Swallow = |store, _| {
@@ -60,7 +60,7 @@ fn a_nested_call_does_not_take_the_interrupt() {
                 assert!(!store.is_interrupted() && store.time_left().is_none());
                 call(&mut store, guest, "leaf").unwrap();
             }
-            // Also when the outermost call comes to its end before it is stopped.
+            // Also if the outermost call ends before it is interrupted.
             call(&mut store, guest, "host, end").unwrap();
             assert!(!store.is_interrupted());
             call(&mut store, guest, "leaf").unwrap();
@@ -68,7 +68,7 @@ fn a_nested_call_does_not_take_the_interrupt() {
     }
 }
 
-/// An interrupt that nothing has met waits for the next call.
+/// An interrupt that met no running code waits for the next call.
 #[test]
 fn what_was_not_delivered_waits() {
     for config in configs() {
@@ -85,8 +85,8 @@ fn what_was_not_delivered_waits() {
     }
 }
 
-/// A new deadline forgets one that has passed, but not that somebody has interrupted; no deadline forgets both. Nothing is forgotten
-/// while something runs.
+/// A new deadline clears one that has passed, but not an explicit interrupt; removing the deadline clears both. Nothing is cleared
+/// while code runs.
 #[test]
 fn what_a_deadline_forgets() {
     for config in configs() {
@@ -102,7 +102,7 @@ fn what_a_deadline_forgets() {
         store.set_deadline(Some(HOUR)).unwrap();
         assert!(store.is_interrupted());
         assert_interrupted(call(&mut store, guest, "spin"), "triggered");
-        // That deadline goes on.
+        // That deadline stays in effect.
         assert!(store.time_left().unwrap() > HOUR / 2);
         handle.interrupt();
         store.set_deadline(None).unwrap();
@@ -117,7 +117,7 @@ fn what_a_deadline_forgets() {
             });
             let guest = instance(&mut store, &guests(), &[host]);
             assert_interrupted(call(&mut store, guest, "host, loop"), "set while it runs");
-            // The new one is for what comes then.
+            // The new one applies to later calls.
             assert!(!store.is_interrupted());
             assert_eq!(store.time_left().is_some(), after.is_some());
             store.set_deadline(None).unwrap();
@@ -125,7 +125,7 @@ fn what_a_deadline_forgets() {
     }
 }
 
-/// Limiters, and finalizers of the host's objects, may interrupt the store that waits for them.
+/// Limiters, and finalizers of host objects, can interrupt the store that waits for them.
 #[test]
 fn interrupts_by_limiters_and_finalizers() {
     struct OnDrop(InterruptHandle);
@@ -159,7 +159,7 @@ fn interrupts_by_limiters_and_finalizers() {
     }
 }
 
-/// Exceptions are thrown and caught while an interrupt is pending; what they lead to is stopped where everything is.
+/// Exceptions are thrown and caught while an interrupt is pending; the code after them stops at the usual points.
 #[test]
 fn exceptions_while_interrupted() {
     let text = format!(
@@ -176,7 +176,7 @@ fn exceptions_while_interrupted() {
         let guest = instance(&mut store, &text, &[host]);
         assert_interrupted(call(&mut store, guest, "caught, loop"), "loop");
         store.set_deadline(None).unwrap();
-        // The entry of what throws, or the trap behind it if it has no check: no frame, nothing is called.
+        // Stops at the entry of the function that throws or, if that has no check (no frame, no call), at the trap after it.
         let kind = call(&mut store, guest, "caught, call").unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::Interrupted | ErrorKind::Trap), "{kind:?}");
         store.set_deadline(None).unwrap();

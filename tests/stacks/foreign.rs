@@ -1,4 +1,4 @@
-//! On stacks that the host has made: described for the store or for the call, and not described.
+//! Stacks that the host has created: described for the store, described for the call, or not described.
 
 use super::painted::{Painted, here};
 use super::*;
@@ -15,7 +15,7 @@ fn recursion_is_a_trap_on_described_stacks() {
                 let by_call =
                     stack.run(|| world.store.on_stack(low, size, |s| Ok(exercise(s, world.instance, &what)))).unwrap();
                 world.store.set_stack(low, size).unwrap();
-                // Twice: what is known about it is used again.
+                // Twice: the second call uses what is known from the first.
                 let by_store = [(); 2].map(|()| stack.run(|| world.exercise(&what)));
                 assert_eq!(by_store[0], by_store[1], "{what}");
                 assert!((by_call - by_store[0]).abs() < 50, "{what}: {by_call} {by_store:?}");
@@ -37,13 +37,13 @@ fn recursion_is_a_trap_on_stacks_that_are_not_described() {
             let mut stack = Painted::new(kib << 10);
             let levels = stack.run(|| world.exercise(&what));
             assert!(levels > 20, "{what}, {kib} KiB: {levels}");
-            // 64 KiB for WebAssembly, a reserve, and what is above.
+            // 64 KiB for WebAssembly, a reserve, and the part above.
             assert!(stack.high() - stack.lowest() < 128 << 10, "{what}, {kib} KiB");
         }
     }
 }
 
-/// What is below is looked at on each call: it may have become something else.
+/// The memory below is checked on each call, since it may have changed.
 #[test]
 fn a_stack_that_became_smaller() {
     for (what, config) in configs() {
@@ -56,7 +56,7 @@ fn a_stack_that_became_smaller() {
     }
 }
 
-/// A nested call on the same stack adds nothing to what may be used of it.
+/// A nested call on the same stack does not increase the usable stack.
 #[test]
 fn recursion_through_the_host_ends_on_stacks_that_are_not_described() {
     for (what, config) in configs() {
@@ -78,13 +78,13 @@ fn odd_descriptions_are_refused() {
         refused(world.store.set_stack(low, size));
         refused(world.store.on_stack(low, size, |s| call(s, instance, "seven").map(|_| ())));
     }
-    // The call is elsewhere.
+    // The call is on another stack.
     let mut stack = Painted::new(128 << 10);
     let (low, size) = (stack.low(), stack.size());
     refused(world.store.on_stack(low, size, |s| call(s, instance, "seven").map(|_| ())));
     stack.run(|| refused(world.store.on_stack(here() & !0xf_ffff, 48 << 10, |_| Ok(()))));
     assert_eq!(stack.run(|| world.store.on_stack(low, size, |s| call(s, instance, "seven"))).unwrap(), 7);
-    // An error inside does not leave the description behind.
+    // An error inside removes the description as well.
     let e = stack.run(|| world.store.on_stack(low, size, |s| call(s, instance, "outside"))).unwrap_err();
     assert_eq!(e.trap_code(), Some(Trap::MemoryOutOfBounds));
     world.exercise("afterwards");

@@ -1,5 +1,5 @@
-//! Calls of one store that nest on different stacks: each has the limit of its own stack, and the outer one has its own again
-//! afterwards.
+//! Nested calls of one store on different stacks: each call has the limit of its own stack, and the outer call has its limit again after
+//! the inner one.
 
 use super::painted::Painted;
 use super::*;
@@ -16,7 +16,7 @@ fn a_nested_call_on_another_thread() {
             let inside = what.clone();
             let hook = move |store: &mut StoreMut<'_>, i: Instance| {
                 seen.store(on_thread(inner, || exercise(store, i, &inside)), Relaxed);
-                // Back on this stack, its limit holds.
+                // Back on this stack, its limit applies.
                 exercise(store, i, &inside);
                 Ok(())
             };
@@ -27,14 +27,14 @@ fn a_nested_call_on_another_thread() {
                 assert_eq!(world.exercise(&what), before, "{what}");
                 (before, on_thread(inner, || World::new(&config).exercise(&what)))
             });
-            // As deep as without the outer call, about.
+            // About as deep as without the outer call.
             let nested = nested.load(Relaxed);
             assert!((nested - alone).abs() < 100, "{what}: {nested} {alone}, outside {before}");
         }
     }
 }
 
-/// The same on a stack that the host has made and described.
+/// The same on a stack that the host has created and described.
 #[test]
 fn a_nested_call_on_a_coroutine() {
     for (what, config) in configs() {
@@ -68,7 +68,7 @@ fn a_nested_call_on_a_coroutine() {
     }
 }
 
-/// A stack that is a part of the thread's own, above which the thread has frames that must stay.
+/// A stack that is a part of the thread's own stack, with live frames of the thread above it.
 #[test]
 fn a_nested_call_on_a_part_of_the_same_stack() {
     for (what, config) in configs() {
@@ -80,7 +80,7 @@ fn a_nested_call_on_a_part_of_the_same_stack() {
             store.set_stack(low, size)?;
             let inside = stack.run(|| exercise(store, i, &what_inside));
             assert!(stack.lowest() > low + (16 << 10), "{what_inside}");
-            // Beside that part, the rest of the stack is left.
+            // Outside of that part, the rest of the stack is available.
             let beside = exercise(store, i, &what_inside);
             store.set_stack(0, 0)?;
             assert!(inside < beside, "{what_inside}: {inside} {beside}");
@@ -91,7 +91,7 @@ fn a_nested_call_on_a_part_of_the_same_stack() {
     }
 }
 
-/// Each level of a recursion through the host is on a new stack; the host ends it after some.
+/// Each level of a recursion through the host is on a new stack; the host ends it after some levels.
 #[test]
 fn calls_that_change_stacks_at_every_level() {
     for (what, config) in configs() {
@@ -114,7 +114,7 @@ fn calls_that_change_stacks_at_every_level() {
     }
 }
 
-/// An interrupt that comes while a nested call is on another stack ends that call, whatever limits are put back meanwhile.
+/// An interrupt during a nested call on another stack ends that call, even though limits are restored in the meantime.
 #[test]
 fn an_interrupt_is_not_lost_between_stacks() {
     for (what, config) in configs() {

@@ -1,11 +1,11 @@
-//! A stack that the host has made: it shows how far down it was used, and ends at a page that cannot be touched.
+//! A stack created by the host, which records how deep it was used, and ends at a guard page.
 
 use std::num::NonZeroUsize;
 
 const PAINT: u8 = 0xa5;
 const GUARD: usize = 4096;
 
-/// A mapping of its own, or a part of the thread's own stack.
+/// A separate mapping, or a part of the thread's own stack.
 pub struct Painted {
     low: usize,
     size: usize,
@@ -15,7 +15,7 @@ pub struct Painted {
 impl Painted {
     pub fn new(size: usize) -> Painted {
         let (flags, open) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: a new mapping, whose first page is closed.
+        // SAFETY: a new mapping, whose first page is made inaccessible.
         let low = unsafe {
             let at = libc::mmap(std::ptr::null_mut(), GUARD + size, open, flags, -1, 0);
             assert_ne!(at, libc::MAP_FAILED);
@@ -37,7 +37,7 @@ impl Painted {
     }
 
     fn paint(&mut self) {
-        // SAFETY: memory of its own, which no call is on now.
+        // SAFETY: our own memory, on which no call runs now.
         unsafe { (self.low as *mut u8).write_bytes(PAINT, self.size) };
     }
 
@@ -58,16 +58,16 @@ impl Painted {
         corosensei::on_stack(self, f)
     }
 
-    /// The lowest address that was written since the last time that this was asked.
+    /// The lowest address that was written since the previous call of this function.
     pub fn lowest(&mut self) -> usize {
-        // SAFETY: memory of its own, which no call is on now.
+        // SAFETY: our own memory, on which no call runs now.
         let bytes = unsafe { std::slice::from_raw_parts(self.low as *const u8, self.size) };
         let lowest = self.low + bytes.iter().position(|b| *b != PAINT).unwrap_or(self.size);
         self.paint();
         lowest
     }
 
-    /// Closes a page in the middle: what is below is none of the stack any more.
+    /// Makes a page in the middle inaccessible: the part below no longer belongs to the stack.
     pub fn end_at(&mut self, below_high: usize) {
         let page = (self.high() - below_high) & !(GUARD - 1);
         // SAFETY: a page of the mapping.
@@ -84,7 +84,7 @@ impl Drop for Painted {
     }
 }
 
-// SAFETY: there is a page that cannot be touched below; where the memory is a part of another stack, the tests look at what was written.
+// SAFETY: a guard page is below; if the memory is a part of another stack, the tests check how far it was written.
 unsafe impl corosensei::stack::Stack for Painted {
     fn base(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.high()).unwrap()
@@ -95,19 +95,19 @@ unsafe impl corosensei::stack::Stack for Painted {
     }
 }
 
-/// Where the stack pointer is, about.
+/// The stack pointer, approximately.
 #[inline(never)]
 pub fn here() -> usize {
     let mut local = 0u8;
     std::hint::black_box(&raw mut local) as usize
 }
 
-/// Runs `f` on a thread whose stack has exactly this size and no more. The thread library's own stacks may be some that it has left
-/// over, up to four times as large. Signal handlers run on it as well.
+/// Runs `f` on a thread whose stack has exactly this size. The thread library may reuse old stacks, which can be up to four times as
+/// large. Signal handlers run on this stack as well.
 pub fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
     struct Job<F, R>(Option<F>, Option<std::thread::Result<R>>);
     extern "C" fn main<F: FnOnce() -> R, R>(job: *mut libc::c_void) -> *mut libc::c_void {
-        // SAFETY: whoever made the thread waits for it, and looks at the job afterwards only.
+        // SAFETY: the creator of the thread waits for it, and accesses the job only afterwards.
         let job = unsafe { &mut *job.cast::<Job<F, R>>() };
         without_signal_stack();
         let f = job.0.take().unwrap();
@@ -120,7 +120,7 @@ pub fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
     let stack = Painted::new(size);
     let start = start(&f);
     let mut job = Job(Some(f), None);
-    // SAFETY: attributes that are made first; a stack that stays until the thread has ended, as does the job.
+    // SAFETY: the attributes are initialized first; the stack and the job live until the thread has ended.
     unsafe {
         let (mut attr, mut thread) = (std::mem::MaybeUninit::uninit(), std::mem::MaybeUninit::uninit());
         assert_eq!(libc::pthread_attr_init(attr.as_mut_ptr()), 0);
@@ -132,7 +132,7 @@ pub fn on_thread<R: Send>(size: usize, f: impl FnOnce() -> R + Send) -> R {
     job.1.unwrap().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Lets signal handlers of this thread run on the stack in use, as on threads of hosts that have made no other one.
+/// Makes signal handlers of this thread run on the current stack, as on threads of hosts without an alternate signal stack.
 pub fn without_signal_stack() {
     // SAFETY: a plain system call.
     unsafe {

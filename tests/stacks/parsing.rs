@@ -1,4 +1,4 @@
-//! Text and binaries that are nested deeply, on threads with small stacks: an error or a module, in every case an answer.
+//! Deeply nested text and binaries, on threads with small stacks: always an error or a module, never a crash.
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn nested_instructions_compile() {
                 let sum = nested("(i32.add (i32.const 1) ", "(i32.const 1)", ")", times);
                 let text = format!("(module (func (result i32) {sum}))");
                 assert!(Module::new(&engine, text.as_bytes()).is_ok(), "{times}");
-                // An error in the middle is found in the text again.
+                // An error in the middle is located in the text again.
                 let wrong = nested("(block ", "(i32.add)", ")", times.min(1000));
                 let e = Module::new(&engine, format!("(module (func {wrong}))").as_bytes()).err().unwrap();
                 assert!(e.message().starts_with("1:"), "{e}");

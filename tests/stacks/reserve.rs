@@ -1,5 +1,5 @@
-//! What the runtime needs below the stack limit: every builtin, collections, first calls, host functions and WASI, each done at every
-//! level of an endless recursion and so also with nothing left above the limit. What was written shows how far it went.
+//! The stack that the runtime needs below the stack limit: every builtin, collections, first calls, host functions and WASI, each at every
+//! level of an endless recursion, and so also with no stack left above the limit. The written part of the stack shows how deep they went.
 
 use super::painted::{Painted, here};
 use super::*;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use wrt::wasi::Wasi;
 
-/// The stack of these tests, and the limit's place on it.
+/// The stack of these tests, and the position of the limit on it.
 const STACK: usize = 96 << 10;
 const RESERVE: usize = 32 << 10;
-/// What the least reserve has to cover (`base::limits`), with something left for the kernel's frame of a signal.
+/// What the minimum reserve has to cover (`base::limits`), with some space left for the kernel's signal frame.
 const RUNTIME: usize = 28 << 10;
 
 /// What a level does, and what it needs in the module.
@@ -89,7 +89,7 @@ fn many() -> (FuncType, String) {
 
 fn text_of(name: &str, fields: &str, body: &str) -> String {
     let (import, wrapper) = match name {
-        // Its frame is as large as what it calls needs, so a level of its own has the call.
+        // Its frame is as large as what it calls needs, so the call happens at a level of its own.
         "host_many" => {
             let (args, drops) = ("(i64.const 1) ".repeat(1000), "drop ".repeat(1000));
             (
@@ -106,7 +106,7 @@ fn text_of(name: &str, fields: &str, body: &str) -> String {
     )
 }
 
-/// `lowest` becomes the least stack pointer that host functions have seen.
+/// `lowest` becomes the lowest stack pointer that host functions have seen.
 fn linker(engine: &Engine, lowest: &Arc<AtomicUsize>) -> Linker {
     let mut linker = Linker::new(engine);
     let mut define = |name: &str, ty: &FuncType| {
@@ -127,7 +127,7 @@ fn linker(engine: &Engine, lowest: &Arc<AtomicUsize>) -> Linker {
     linker
 }
 
-/// How many bytes below the limit were used by a recursion that does something at each level.
+/// How many bytes below the limit were used by a recursion that performs an action at each level.
 fn used(config: &Config, name: &str, text: &str) -> usize {
     let engine = Engine::new(config).unwrap();
     let module = Module::new(&engine, text.as_bytes()).unwrap();
@@ -162,7 +162,7 @@ fn measure(what: &str, config: &Config) -> usize {
 fn the_reserve_covers_the_runtime() {
     for (what, config) in configs() {
         let most = measure(&what, &config);
-        // The measurement itself works: a fault, or the way to a host function, takes something.
+        // Checks the measurement itself: a fault, or a call of a host function, uses some stack.
         assert!(most > 200, "{what}: {most}");
     }
 }
@@ -200,7 +200,7 @@ fn the_reserve_covers_first_calls() {
     }
 }
 
-/// A host function has the reserve to itself, but for a frame or two: its arguments and results, however many, are no part of it.
+/// A host function can use the whole reserve, except for a frame or two: its arguments and results, however many, are not in it.
 #[test]
 fn a_host_function_has_the_reserve() {
     let of = |name: &str| KINDS.iter().find(|k| k.0 == name).unwrap();

@@ -1,4 +1,4 @@
-//! On the stack of a thread nothing is to be done by the host.
+//! On the stack of a thread, the host does not need to describe anything.
 
 use super::painted::here;
 use super::*;
@@ -13,24 +13,24 @@ fn recursion_is_a_trap_on_threads_of_every_size() {
             let what = format!("{what}, {kib} KiB");
             on_thread(kib << 10, move || World::new(&config).exercise(&what))
         });
-        // More stack is more depth, until it is more than the setting.
+        // A larger stack allows a deeper recursion, up to the setting.
         assert!(depths.is_sorted() && depths[0] > 20 && depths[4] > 5 * depths[0], "{what}: {depths:?}");
     }
 }
 
-/// The setting counts where the stack has more.
+/// The setting limits the depth if the stack is larger.
 #[test]
 fn the_setting_is_a_limit_as_well() {
     for size in [64 << 10, 256 << 10] {
         let config = Config::new().max_wasm_stack(size);
         let depths = [1 << 20, 8 << 20].map(|stack| on_thread(stack, || World::new(&config).exercise("")));
-        // A frame is of 32 bytes, about.
+        // A frame has about 32 bytes.
         assert!(depths[0] == depths[1] && (depths[0] as usize) < size / 16, "{size}: {depths:?}");
     }
 }
 
-/// Of a store that moves from thread to thread, each call has the stack of its own thread, also where that is at the addresses of an
-/// ended thread's.
+/// If a store moves from thread to thread, each call uses the bounds of its own thread's stack, even if this is at the addresses of an
+/// ended thread's stack.
 #[test]
 fn a_store_moves_between_large_and_small_stacks() {
     for (what, config) in configs() {
@@ -46,7 +46,7 @@ fn a_store_moves_between_large_and_small_stacks() {
     }
 }
 
-/// Uses up the stack until so many bytes are left above `low`, and then runs `f`.
+/// Uses up the stack until the given number of bytes is left above `low`, and then runs `f`.
 fn with_left<R>(low: usize, left: usize, f: &mut dyn FnMut() -> R) -> R {
     let room = std::hint::black_box([0u8; 512]);
     if here() - low < left + 1024 {
@@ -57,7 +57,7 @@ fn with_left<R>(low: usize, left: usize, f: &mut dyn FnMut() -> R) -> R {
     result
 }
 
-/// A host that has used up its stack itself gets an error and no crash.
+/// A host that has used up its stack itself gets an error, without a crash.
 #[test]
 fn a_call_with_little_stack_left_is_refused() {
     for (what, config) in configs() {
@@ -69,7 +69,7 @@ fn a_call_with_little_stack_left_is_refused() {
             assert!(some > 100 && some < all, "{what}: {some} {all}");
             with_left(low, 200 << 10, &mut || {
                 assert_eq!(trap(world.call("seven")), Some(Trap::StackOverflow), "{what}");
-                // Of another store, too: its first call.
+                // The same for the first call of another store.
                 let e = World::new(&config).call("seven");
                 assert_eq!(trap(e), Some(Trap::StackOverflow), "{what}");
             });
@@ -78,7 +78,7 @@ fn a_call_with_little_stack_left_is_refused() {
     }
 }
 
-/// Each store has a limit of its own; the stack has one for all.
+/// Each store has its own limit; the stack's end is the same for all.
 #[test]
 fn stores_that_call_each_other_without_end_trap() {
     fn another(config: &Config, levels: &std::sync::atomic::AtomicUsize) -> Result<()> {
@@ -98,7 +98,7 @@ fn stores_that_call_each_other_without_end_trap() {
     }
 }
 
-/// What the runtime does with a heap, and with parts of a store, takes no more stack where more hangs together.
+/// The runtime's operations on a heap, and on parts of a store, use no more stack if more objects are connected.
 #[test]
 fn long_chains_take_no_stack() {
     const LIST: &str = r#"(module

@@ -33,7 +33,7 @@ fn many_buffers_at_offsets() {
     let dir = Dir::new();
     let mut g = Guest::with_dir(dir.path());
     let fd = u64::from(g.open("f", CREAT, ALL).unwrap());
-    // More than are kept on the stack; each has a byte of its own, and every fifth is empty.
+    // More than fit on the stack; each has its own byte, and every fifth is empty.
     let count = 40;
     let (list, data) = (32768, 40000);
     let mut expected = Vec::new();
@@ -52,7 +52,7 @@ fn many_buffers_at_offsets() {
     assert_eq!(g.u32(OUT), n);
     let got: Vec<u8> = (0..count).filter(|i| i % 5 != 0).map(|i| g.get(data + i * 4, 1)[0]).collect();
     assert_eq!(got, expected);
-    // The descriptor's own place has not moved.
+    // The descriptor's own position has not moved.
     assert_eq!(g.seek(fd as u32, 0, 1), Ok(0));
     assert_eq!(g.call("fd_pread", &[fd, list.into(), 1, 1 << 63, OUT.into()]), errno::INVAL);
     assert_eq!(g.call("fd_read", &[fd, list.into(), 0, OUT.into()]), 0);
@@ -77,7 +77,7 @@ fn open_flags() {
     assert_eq!(g.open_with(3, b"old", 2, 0, READ, 0), Err(errno::INVAL));
     assert_eq!(g.open_with(3, b"old", 0, 0, READ, 32), Err(errno::INVAL));
     assert_eq!(g.open(".", 0, ALL), Err(errno::ISDIR));
-    // A file that can only be read is opened to be read, also by who would create it.
+    // A read-only file can be opened for reading, even with the flag that would create it.
     let path = dir.write("fixed", "x");
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
     let fd = g.open("fixed", CREAT, READ).unwrap();
@@ -120,11 +120,11 @@ fn rights_hold_and_are_inherited() {
     let (file_type, _, rights, inheriting) = g.fdstat(read).unwrap();
     assert_eq!((file_type, rights & (FD_READ | FD_WRITE), inheriting), (4, FD_READ, 0));
     assert_eq!(rights & SEEK_AND_TELL, SEEK_AND_TELL);
-    // Rights can be given up, not taken.
+    // Rights can be dropped, but not gained.
     assert_eq!(g.done("fd_fdstat_set_rights", &[read.into(), rights & !(1 << 2), 0]), Ok(()));
     assert_eq!(g.seek(read, 1, 0), Err(errno::NOTCAPABLE));
     assert_eq!(g.done("fd_fdstat_set_rights", &[read.into(), rights, 0]), Err(errno::NOTCAPABLE));
-    // A directory whose descriptors cannot write opens none that do.
+    // A directory without the right to write opens no descriptors that have it.
     let d = g.open("d", DIRECTORY, READ).unwrap();
     let (_, _, base, inheriting) = g.fdstat(d).unwrap();
     assert_eq!(inheriting, ALL);
@@ -169,7 +169,7 @@ fn sizes_and_times() {
     assert_eq!(g.done("fd_advise", &[3, 0, 100, 0]), Err(errno::BADF));
 }
 
-/// The times of a link are its own, of whatever it leads to.
+/// The times of a link are its own, whatever it points to.
 #[test]
 fn times_of_links_and_pipes() {
     let dir = Dir::new();
@@ -212,7 +212,7 @@ fn directories_links_and_names() {
     assert_eq!(g.open_with(3, b"soft", 0, 0, READ, 0), Err(errno::LOOP));
     let fd = g.open("soft", 0, READ).unwrap();
     assert_eq!(g.read(fd, 10).unwrap(), b"text");
-    // Cut off, not refused.
+    // Truncated, not rejected.
     let (p, n) = g.string(0, b"soft");
     assert_eq!(g.done("path_readlink", &[3, p, n, DATA.into(), 2, OUT.into()]), Ok(()));
     assert_eq!((g.u32(OUT), g.get(DATA, 2)), (2, b"d/".to_vec()));
@@ -225,7 +225,7 @@ fn directories_links_and_names() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// A slash at the end says that it is a directory.
+/// A slash at the end means that it must be a directory.
 #[test]
 fn trailing_slashes() {
     let dir = Dir::new();

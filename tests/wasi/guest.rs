@@ -1,4 +1,4 @@
-//! A guest whose every WASI call is the test's.
+//! A guest that makes exactly the WASI calls that the test asks for.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use wrt::api::*;
 use wrt::wasi::{MODULE, Wasi};
 
-/// Every function with its type, as the specification has them (i: i32, I: i64; `proc_exit` alone has no result).
+/// Every function with its type, as in the specification (i: i32, I: i64; only `proc_exit` has no result).
 pub const FUNCTIONS: &[(&str, &str)] = &[
     ("args_get", "ii"),
     ("args_sizes_get", "ii"),
@@ -70,7 +70,7 @@ pub fn passing_on(memory: &str) -> String {
     format!("(module {imports} {memory} {funcs})")
 }
 
-/// Error numbers that tests look for.
+/// Error numbers that tests expect.
 pub mod errno {
     pub const AGAIN: u16 = 6;
     pub const BADF: u16 = 8;
@@ -100,7 +100,7 @@ pub const TRUNC: u32 = 8;
 /// Every right.
 pub const ALL: u64 = (1 << 28) - 1;
 pub const READ: u64 = ALL & !(1 << 6);
-/// Where tests have a result, strings, an iovec and data.
+/// The addresses of a result, strings, an iovec and data in tests.
 pub const OUT: u32 = 16;
 const STRING: [u32; 2] = [1024, 8192];
 const IOVEC: u32 = 64;
@@ -139,14 +139,14 @@ impl Guest {
         Guest { store, memory, instance }
     }
 
-    /// With one directory, 3, that it knows as "/".
+    /// With one directory, descriptor 3, whose name is "/".
     pub fn with_dir(dir: &Path) -> Guest {
         let mut wasi = Wasi::new();
         wasi.add_dir(dir, b"/", false).unwrap();
         Guest::new(wasi)
     }
 
-    /// Calls a function; its error number, 0 for success, or how the guest ended.
+    /// Calls a function; returns its error number, 0 for success, or how the guest ended.
     pub fn try_call(&mut self, name: &str, args: &[u64]) -> Result<u16> {
         let Some(Extern::Func(f)) = self.instance.export(&mut self.store, name)? else { panic!("no {name}") };
         let ty = f.ty(&self.store)?;
@@ -168,7 +168,7 @@ impl Guest {
         self.try_call(name, args).unwrap_or_else(|e| panic!("{name}: {e:?}"))
     }
 
-    /// A call that gives nothing but an error number.
+    /// A call that returns only an error number.
     pub fn done(&mut self, name: &str, args: &[u64]) -> Result<(), u16> {
         match self.call(name, args) {
             0 => Ok(()),
@@ -194,7 +194,7 @@ impl Guest {
         u64::from_le_bytes(self.get(at, 8).try_into().unwrap())
     }
 
-    /// Puts a string where its place is; gives address and length, as arguments.
+    /// Stores a string at its address; returns the address and length as arguments.
     pub fn string(&mut self, which: usize, bytes: &[u8]) -> (u64, u64) {
         self.put(STRING[which], bytes);
         (STRING[which].into(), bytes.len() as u64)
@@ -302,7 +302,7 @@ pub struct Stat {
     pub mtim: u64,
 }
 
-/// A directory of the host's that goes when the test is over.
+/// A host directory that is removed at the end of the test.
 pub struct Dir(PathBuf);
 
 impl Dir {

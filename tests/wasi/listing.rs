@@ -10,7 +10,7 @@ struct Entry {
     name: String,
 }
 
-/// The whole entries in a buffer of the guest's.
+/// The complete entries in a buffer of the guest.
 fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -33,7 +33,7 @@ impl Guest {
         Ok(self.get(DATA, self.u32(OUT) as usize))
     }
 
-    /// A whole listing, with a buffer of `len` bytes; `each` is called for every entry.
+    /// A complete listing, with a buffer of `len` bytes; `each` is called for every entry.
     fn list(&mut self, fd: u32, len: u32, mut each: impl FnMut(&mut Guest, &Entry)) {
         let mut cookie = 0;
         loop {
@@ -57,7 +57,7 @@ impl Guest {
     }
 }
 
-/// More entries than are read at once.
+/// More entries than are read in one step.
 fn many() -> (Dir, BTreeSet<String>) {
     let dir = Dir::new();
     let mut names: BTreeSet<String> = (0..1500).map(|i| format!("{}{i}", "long-name-".repeat(i % 9))).collect();
@@ -77,7 +77,7 @@ fn every_entry_once_with_buffers_of_any_size() {
     }
 }
 
-/// What is removed while a listing goes on makes it miss nothing else: how `rm -r` works.
+/// Removing entries during a listing does not make it skip others; `rm -r` relies on this.
 #[test]
 fn cookies_are_good_while_files_go() {
     let (dir, _) = many();
@@ -93,7 +93,7 @@ fn cookies_are_good_while_files_go() {
     assert_eq!(g.names(3, 4096), [".", ".."]);
 }
 
-/// A cookie leads to the same place again and again, on this descriptor and on another one.
+/// A cookie always stands for the same position, on this descriptor and on another one.
 #[test]
 fn cookies_are_places() {
     let (dir, names) = many();
@@ -108,7 +108,7 @@ fn cookies_are_places() {
         }
     }
     assert_eq!(g.readdir(3, 400, all[names.len() - 1].0).unwrap(), b"");
-    // From the start again: what is new is there.
+    // From the start again: the new entry is there.
     dir.write("new", "");
     assert!(g.names(3, 4096).contains(&"new".to_string()));
 }
@@ -129,7 +129,7 @@ fn entries_say_what_they_are() {
     assert_eq!(found[1], ("..".into(), 3, root));
     assert_eq!(found[2], ("f".into(), 4, ino(&mut g, "d/f")));
     assert_eq!(found[3], ("l".into(), 7, ino(&mut g, "d/l")));
-    // Of what is above its directories a guest learns nothing.
+    // A guest learns nothing about what is above its directories.
     g.list(3, 4096, |_, e| assert!(!e.name.starts_with('.') || e.ino == root));
 }
 
@@ -145,7 +145,7 @@ fn odd_listings() {
     // Cut off in the head of the first entry.
     assert_eq!(g.readdir(3, 10, 0).unwrap().len(), 10);
     assert_eq!(g.readdir(3, 100, u64::MAX), Err(errno::INVAL));
-    // Any other number is a place, or none: no crash, no endless listing.
+    // Any other number is a position or invalid: no crash, no endless listing.
     for cookie in [1, 12345, i64::MAX as u64] {
         let _ = g.readdir(3, 1000, cookie);
     }

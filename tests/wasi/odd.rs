@@ -1,10 +1,10 @@
-//! Odd arguments: errors, never a crash, and no effect.
+//! Invalid arguments: an error, never a crash, and no effect.
 
 use super::guest::*;
 use std::os::unix::ffi::OsStrExt;
 use wrt::wasi::Wasi;
 
-/// The first address behind the memory.
+/// The first address after the memory.
 const END: u32 = 4 * 65536;
 
 #[test]
@@ -41,7 +41,7 @@ fn odd_paths() {
     assert_eq!(g.two_paths("path_symlink", "", "l"), Err(errno::NOENT));
     assert!(g.two_paths("path_rename", "f", "g/").is_err());
     assert_eq!(dir.read("f"), b"text");
-    // 64 KiB of path, and one that reaches beyond the memory.
+    // 64 KiB of path, and a path that extends beyond the memory.
     g.put(DATA, &[b'a'; 65536]);
     let args = |at: u32, len: u32| [3, at.into(), len.into()];
     assert_eq!(g.done("path_create_directory", &args(DATA, 65536)), Err(errno::NAMETOOLONG));
@@ -49,8 +49,8 @@ fn odd_paths() {
     assert_eq!(g.done("path_create_directory", &args(u32::MAX, u32::MAX)), Err(errno::FAULT));
 }
 
-/// Every function, with every pointer out of bounds in turn and every descriptor out of range: an error number, and no file is
-/// made or opened.
+/// Every function, with each pointer out of bounds in turn, and each descriptor out of range: an error number, and no file is
+/// created or opened.
 #[test]
 fn addresses_and_descriptors_out_of_range() {
     let dir = Dir::new();
@@ -63,7 +63,7 @@ fn addresses_and_descriptors_out_of_range() {
             for at in 0..types.len() {
                 let mut g = Guest::with_dir(dir.path());
                 g.string(0, b"f");
-                // Descriptor 3 and small lengths everywhere: what the function is about mostly works.
+                // Descriptor 3 and small lengths everywhere, so that most functions would otherwise succeed.
                 let mut args = vec![3; types.len()];
                 args[at] = odd.into();
                 g.call(name, &args);
@@ -116,14 +116,14 @@ fn overlapping_buffers() {
     assert_eq!(g.done("fd_write", &[fd, list.into(), u32::MAX.into(), OUT as u64 + 8]), Ok(()));
 }
 
-/// Any numbers at all: nothing crashes, hangs or leaves the directory.
+/// Arbitrary numbers: nothing crashes, hangs or leaves the directory.
 #[test]
 fn random_arguments() {
     let dir = Dir::new();
     dir.write("secret", "secret");
     let inside = dir.path().join("inside");
     std::fs::create_dir(&inside).unwrap();
-    // Those that end the guest, sleep, or fill the disk.
+    // Functions that end the guest, sleep, or fill the disk.
     let left_out = ["proc_exit", "proc_raise", "poll_oneoff", "fd_allocate"];
     let functions: Vec<_> = FUNCTIONS.iter().filter(|(n, _)| !left_out.contains(n)).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -178,7 +178,7 @@ fn descriptors_run_out() {
         }
     };
     assert_eq!((error, last), (errno::MFILE, 511));
-    // Nothing is made when there is no number for it.
+    // No file is created if there is no descriptor for it.
     assert_eq!(g.open("new", CREAT, ALL), Err(errno::MFILE));
     assert!(!dir.path().join("new").exists());
     for fd in [100, 50] {
@@ -203,16 +203,16 @@ fn renumbering() {
     assert_eq!(renumber(b, a), Ok(()));
     assert_eq!(renumber(b, a), Err(errno::BADF));
     assert_eq!(g.read(a, 9).unwrap(), b"b");
-    // Onto standard output; the number that is left is the next one.
+    // Renumbers to standard output; the freed number is the next to be used.
     assert_eq!(g.done("fd_renumber", &[a.into(), 1]), Ok(()));
     assert_eq!(g.read(1, 1), Ok(vec![]));
     assert_eq!(g.open("a", 0, READ), Ok(a));
-    // A directory that the host gave can be closed; then it is gone.
+    // A preopened directory can be closed, and is then no longer accessible.
     g.close(3);
     assert_eq!(g.open("a", 0, READ), Err(errno::BADF));
 }
 
-/// `dup2` onto the number of a preopened directory, and from it: the descriptor takes its name with it.
+/// `dup2` to the number of a preopened directory, and from it: the descriptor keeps its name.
 #[test]
 fn renumbering_preopened_directories() {
     let dir = Dir::new();
@@ -229,7 +229,7 @@ fn renumbering_preopened_directories() {
     assert!(g.open_with(file, b"f", 1, 0, READ, 0).is_ok());
 }
 
-/// No directory is opened to be written, by whatever path and flags.
+/// A directory is never opened for writing, with any path and flags.
 #[test]
 fn directories_are_not_written() {
     let dir = Dir::new();
@@ -249,7 +249,7 @@ fn directories_are_not_written() {
     assert_eq!(g.open("none", DIRECTORY, ALL), Err(errno::NOENT));
 }
 
-/// A slash at the end of a path that is to be unlinked: an error, and the file, directory or link stays.
+/// A slash at the end of a path to unlink: an error, and the file, directory or link stays.
 #[test]
 fn unlinking_with_a_slash() {
     let dir = Dir::new();
@@ -279,7 +279,7 @@ fn there_are_no_sockets() {
     }
 }
 
-/// A memory that grew is seen as it is.
+/// After a memory has grown, its new size is used.
 #[test]
 fn grown_memories() {
     let mut g = Guest::new(Wasi::new());

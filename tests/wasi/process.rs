@@ -1,4 +1,4 @@
-//! Arguments, environment, clocks, random bytes, the end of a process, and who may call what.
+//! Arguments, environment, clocks, random bytes, the exit of a process, and which instances can call which functions.
 
 use super::guest::*;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -131,7 +131,7 @@ fn one_linker_for_many_stores() {
     }
 }
 
-/// A host replaces single functions, with other types as well, by defining its own before.
+/// A host replaces single functions, with other types as well, by defining its own first.
 #[test]
 fn single_functions_are_replaced() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -179,7 +179,7 @@ fn without_a_state_or_a_memory_there_is_an_error() {
         let e = run(&mut store, memory, "args_sizes_get", &sizes).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::Link, "{memory}");
         assert!(e.message().contains("\"memory\""), "{e}");
-        // What needs no memory works.
+        // Functions that need no memory work.
         assert_eq!(run(&mut store, memory, "sched_yield", &[]).unwrap(), Val::I32(0));
     }
     assert_eq!(run(&mut store, "(memory (export \"memory\") 1)", "args_sizes_get", &sizes).unwrap(), Val::I32(0));
@@ -214,7 +214,7 @@ fn the_callers_memory_is_used() {
     assert_eq!(found, [[1, 0, 1], [0, 1, 0]]);
 }
 
-/// A start function is a caller like any other, also beside an instance that was there before.
+/// A start function is a caller like any other, even if an instance already exists.
 #[test]
 fn start_functions_call() {
     let engine = Engine::new(&Config::new()).unwrap();
@@ -240,7 +240,7 @@ fn start_functions_call() {
     }
 }
 
-/// What a callback holds goes with the state, once; a state that is exchanged goes at once.
+/// A callback's data is freed once, with the state; a replaced state is freed immediately.
 #[test]
 fn states_are_dropped() {
     struct Count(Arc<AtomicU32>);

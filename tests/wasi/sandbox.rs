@@ -1,4 +1,4 @@
-//! A guest does not leave its directories, and changes nothing in those that are to be read only.
+//! A guest cannot leave its directories, and cannot change anything in read-only ones.
 
 use super::guest::*;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wrt::wasi::Wasi;
 
-/// A directory with the guest's `inside`, and a `secret` beside it.
+/// A directory with the guest's `inside`, and a `secret` next to it.
 fn house() -> (Dir, Guest) {
     let dir = Dir::new();
     dir.write("secret", "secret");
@@ -17,7 +17,7 @@ fn house() -> (Dir, Guest) {
     (dir, g)
 }
 
-/// Everything that can be done with a path fails, and nothing outside is changed.
+/// Every operation on a path fails, and nothing outside is changed.
 fn assert_closed(dir: &Dir, g: &mut Guest, path: &str) {
     for oflags in [0, CREAT, CREAT | EXCL, TRUNC, DIRECTORY] {
         for follow in [0, 1] {
@@ -64,11 +64,11 @@ fn paths_do_not_lead_out() {
     }
     assert_eq!(g.open("../secret", 0, READ), Err(errno::PERM));
     assert_eq!(g.open("/etc/passwd", 0, READ), Err(errno::PERM));
-    // Out and in again is out; down and up is not.
+    // A path that leaves the directory and returns is rejected; one that goes down and up again is not.
     assert_eq!(g.open("../inside/own", 0, READ), Err(errno::PERM));
     assert!(g.open("sub/../own", 0, READ).is_ok());
     assert!(g.open("sub/deep/../../own", 0, READ).is_ok());
-    // A directory that was opened is no way out of the one it was opened in, which lies above.
+    // A directory descriptor cannot be used to reach the parent directory that it was opened in.
     let sub = g.open("sub", DIRECTORY, READ).unwrap();
     assert_eq!(g.open_with(sub, b"../own", 0, 0, READ, 0), Err(errno::PERM));
 }
@@ -111,7 +111,7 @@ fn links_of_the_host_do_not_lead_out() {
     }
     assert_eq!(g.path("path_create_directory", "up/x"), Err(errno::PERM));
     assert_eq!(g.path("path_unlink_file", "up/secret"), Err(errno::PERM));
-    // The links themselves are the guest's: to look at, and to remove.
+    // The links themselves belong to the guest, which can inspect and remove them.
     assert_eq!(g.readlink("relative").unwrap(), b"../secret");
     assert_eq!(g.stat("absolute", 0).unwrap().file_type, 7);
     assert_eq!(g.two_paths("path_link", "relative", "hard"), Ok(()));
@@ -131,16 +131,16 @@ fn links_of_the_guest_do_not_lead_out() {
     assert_eq!(g.open("b", CREAT, ALL), Err(errno::PERM));
     assert_eq!(g.two_paths("path_symlink", "../own", "sub/c"), Ok(()));
     assert!(g.open("sub/c", 0, READ).is_ok());
-    // The same link one directory higher leads out.
+    // The same link one directory higher points outside.
     assert_eq!(g.two_paths("path_rename", "sub/c", "c"), Ok(()));
     assert_eq!(g.open("c", 0, READ), Err(errno::PERM));
-    // One that leads nowhere is not created through.
+    // No file is created through a dangling link.
     assert_eq!(g.two_paths("path_symlink", "../new", "d"), Ok(()));
     assert!(g.open("d", CREAT, ALL).is_err() && !dir.path().join("new").exists());
     assert_eq!(dir.read("secret"), b"secret");
 }
 
-/// A directory that is moved out of the sandbox while the guest has it open keeps what is in it, and no more.
+/// If a directory is moved out of the sandbox while the guest has it open, the guest keeps access to its contents, and to nothing else.
 #[test]
 fn moved_directories_lead_nowhere() {
     let (dir, mut g) = house();
@@ -151,7 +151,7 @@ fn moved_directories_lead_nowhere() {
     assert!(g.open_with(deep, b"file", 0, 0, READ, 0).is_ok());
 }
 
-/// Another thread exchanges a directory and a link out of the sandbox, and moves directories, while the guest opens paths
+/// Another thread swaps a directory and a link out of the sandbox, and moves directories, while the guest opens paths
 /// through them.
 #[test]
 fn races_lead_nowhere() {
@@ -194,7 +194,7 @@ fn races_lead_nowhere() {
     assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
 }
 
-/// A guest that is given the whole file system, or a procfs, does not get at the memory of its host.
+/// A guest with access to the whole file system, or to procfs, cannot access the memory of its host.
 #[test]
 fn processes_are_not_files() {
     if !Path::new("/proc/self/mem").exists() {
@@ -223,7 +223,7 @@ fn processes_are_not_files() {
     assert!(g.open("empty", 0, ALL).is_ok() && g.open("new", CREAT, ALL).is_ok());
 }
 
-/// Every change of a read-only directory is refused, also through what was opened from it.
+/// Every change of a read-only directory is rejected, even through descriptors opened from it.
 #[test]
 fn read_only_is_read_only() {
     let dir = Dir::new();
@@ -254,7 +254,7 @@ fn read_only_is_read_only() {
         assert_eq!(g.done("path_create_directory", &[fd, b, bl]), Err(errno::ROFS));
         assert_eq!(g.done("path_symlink", &[a, al, fd, b, bl]), Err(errno::ROFS));
         assert_eq!(g.done("path_filestat_set_times", &[fd, 1, a, al, 1, 1, 5]), Err(errno::ROFS));
-        // 4 can be written: neither into nor out of what cannot be.
+        // Descriptor 4 is writable. Nothing is moved or linked into or out of the read-only directory.
         for (from, to) in [(fd, fd), (fd, 4), (4, fd)] {
             assert_eq!(g.done("path_rename", &[from, a, al, to, b, bl]), Err(errno::ROFS));
             assert_eq!(g.done("path_link", &[from, 0, a, al, to, b, bl]), Err(errno::ROFS));
@@ -265,7 +265,7 @@ fn read_only_is_read_only() {
     assert_eq!(g.done("fd_filestat_set_size", &[file, 0]), Err(errno::ROFS));
     assert_eq!(g.done("fd_allocate", &[file, 0, 100]), Err(errno::ROFS));
     assert_eq!(g.write(file as u32, b"x"), Err(errno::NOTCAPABLE));
-    // Through a link, and after what is allowed, it is still what it was.
+    // Through a link, and after permitted operations, the contents are unchanged.
     assert_eq!(g.open("link", 0, ALL), Err(errno::ROFS));
     assert_eq!(g.done("fd_fdstat_set_flags", &[file, 1]), Ok(()));
     assert_eq!((dir.read("ro/f"), dir.read("ro/sub/g")), (b"text".to_vec(), b"text".to_vec()));
@@ -273,24 +273,24 @@ fn read_only_is_read_only() {
     assert!(times.elapsed().unwrap().as_secs() < 1000);
 }
 
-/// The same without `openat2`, as on old systems, in some containers and under Valgrind: `cap-std` resolves paths itself then.
+/// The same without `openat2`, as on old systems, in some containers and under Valgrind: `cap-std` then resolves paths itself.
 #[test]
 fn without_openat2() {
     use std::os::unix::process::CommandExt;
     if std::env::var_os("WRT_TEST_NO_OPENAT2").is_some() {
-        // SAFETY: it is refused before it looks at anything.
+        // SAFETY: the call is rejected before it accesses anything.
         assert_eq!(unsafe { libc::syscall(libc::SYS_openat2, -1, 0, 0, 0) }, -1);
         assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::ENOSYS));
         return;
     }
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["sandbox::", "files::", "listing::", "odd::"]).env("WRT_TEST_NO_OPENAT2", "1");
-    // SAFETY: two system calls, on what lives until then.
+    // SAFETY: two system calls, on data that lives until then.
     unsafe {
         child.pre_exec(|| {
             let op = |code: u32, k: u32, skip: u8| libc::sock_filter { code: code as u16, jt: 0, jf: skip, k };
             let mut filter = [
-                // The number of the system call; if it is the one, ENOSYS.
+                // The number of the system call; ENOSYS if it is `openat2`.
                 op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
                 op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_openat2 as u32, 1),
                 op(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32, 0),

@@ -15,7 +15,7 @@ fn nothing_by_default() {
     assert_eq!((g.write(1, b"gone"), g.write(2, b"")), (Ok(4), Ok(0)));
     assert_eq!((g.write(0, b"x"), g.read(1, 1)), (Err(errno::NOTCAPABLE), Err(errno::NOTCAPABLE)));
     for fd in 0..3 {
-        // Neither terminals nor seekable.
+        // Neither a terminal nor seekable.
         let (file_type, _, rights, _) = g.fdstat(fd).unwrap();
         assert_eq!((file_type, rights & (1 << 2 | 1 << 5)), (0, 0));
         assert_eq!(g.seek(fd, 0, 1), Err(errno::NOTCAPABLE));
@@ -39,9 +39,9 @@ fn memory() {
     assert_eq!(g.read(0, 100).unwrap(), b"456789");
     assert_eq!(g.read(0, 100).unwrap(), b"");
     assert_eq!((g.write(1, b"1234"), g.write(2, b"error")), (Ok(4), Ok(5)));
-    // What still fits is taken.
+    // The part that still fits is accepted.
     assert_eq!((g.write(1, b"56789abc"), g.write(1, b"d"), g.write(1, b"")), (Ok(6), Err(errno::NOSPC), Ok(0)));
-    // It stays when the guest closes the stream, or gives it another number.
+    // It stays if the guest closes the stream, or renumbers it.
     g.close(1);
     let output = |g: &mut Guest, fd| g.store.wasi().unwrap().output(fd).unwrap().to_vec();
     assert_eq!((output(&mut g, 1), output(&mut g, 2)), (b"123456789a".to_vec(), b"error".to_vec()));
@@ -82,7 +82,7 @@ fn callbacks() {
                 Ok(3)
             }
             1 => Err(Errno::IO),
-            // More than there is room for.
+            // More than fits.
             _ => Ok(bytes.len() + 1),
         }
     }));
@@ -105,13 +105,13 @@ fn callbacks() {
     let mut g = Guest::new(wasi);
     assert_eq!(g.read(0, 10).unwrap(), b"abc");
     assert_eq!((g.read(0, 10), g.read(0, 10)), (Err(29), Err(29)));
-    // In pieces, until one is not taken whole.
+    // In pieces, until one is not accepted completely.
     assert_eq!(g.write(1, &vec![b'x'; 200_000]), Ok(2 * 65536 + 32768));
     assert_eq!(*log.lock().unwrap(), [65536, 65536, 65536]);
     assert_eq!((g.write(1, b"E"), g.write(1, b"L")), (Err(errno::AGAIN), Err(29)));
 }
 
-/// While a callback runs its store cannot be used, and what it does with another is its own business.
+/// While a callback runs, its store cannot be used; another store can.
 #[test]
 fn callbacks_find_the_store_closed() {
     let mut wasi = Wasi::new();
@@ -132,7 +132,7 @@ fn callbacks_find_the_store_closed() {
     assert_eq!((seen.lock().unwrap().as_slice(), g.store.is_closed()), (&[true][..], false));
 }
 
-/// The child of the test below: copies its standard input to its output, and says to its error stream what they are.
+/// The child of the test below: copies its standard input to its output, and writes to standard error what kinds of streams they are.
 #[test]
 fn inherited() {
     if std::env::var_os("WRT_TEST_STDIO").is_some() {
@@ -148,7 +148,7 @@ fn inherited() {
         }
         let types = [0, 1, 2].map(|fd| g.fdstat(fd).unwrap().0 + b'0');
         assert_eq!(g.write(2, &types), Ok(3));
-        // Closed for the guest alone.
+        // Closed only for the guest.
         g.close(2);
         assert_eq!(g.write(2, b"x"), Err(errno::BADF));
         eprint!("+");
@@ -171,15 +171,15 @@ fn inherited() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "040+");
 }
 
-/// A pipe that nobody reads is an error for the guest, not a signal for the process.
+/// A pipe without a reader is an error for the guest, not a signal for the process.
 #[test]
 fn broken_pipes() {
     if std::env::var_os("WRT_TEST_PIPE").is_some() {
         let mut wasi = Wasi::new();
         wasi.inherit_stdio();
         let mut g = Guest::new(wasi);
-        // What the shell would have: the test's own runtime ignores the signal.
-        // SAFETY: the default action is no function.
+        // The default, as in a shell: the test's own runtime ignores the signal.
+        // SAFETY: the default action is not a function.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         g.write(1, b"ready").unwrap();
         g.read(0, 1).unwrap();
@@ -193,7 +193,7 @@ fn broken_pipes() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // The end of the pipe is gone when the child goes on; what it says before is read.
+    // The end of the pipe is closed when the child continues; its earlier output is read.
     let mut out = child.stdout.take().unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"ready") {
@@ -206,7 +206,7 @@ fn broken_pipes() {
     assert_eq!(child.wait().unwrap().code(), Some(7));
 }
 
-/// Opening a named pipe does not wait; reading from one does, until someone has written.
+/// Opening a named pipe does not wait; reading from one waits until something is written.
 #[test]
 fn named_pipes() {
     let dir = Dir::new();

@@ -1,4 +1,4 @@
-//! Waiting, and what ends it.
+//! Functions that wait, and what ends the wait.
 
 use super::files::rustix_mkfifo;
 use super::guest::*;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wrt::api::*;
 use wrt::wasi::Wasi;
 
-/// What is subscribed to: `userdata` is the place in the list.
+/// Subscriptions: `userdata` is the position in the list.
 enum On {
     Clock { id: u32, timeout: u64, flags: u16 },
     Read(u32),
@@ -73,7 +73,7 @@ fn sleeping() {
     let events = g.poll(&[clock(LONG), clock(SHORT), clock(LONG)]).unwrap().unwrap();
     assert_eq!(events, [Event { which: 1, errno: 0, kind: 0, bytes: 0, hangup: 0 }]);
     assert!(start.elapsed() >= SHORT && start.elapsed() < Duration::from_secs(10));
-    // A point in time: one that is past, and one that comes.
+    // An absolute time: one in the past, and one in the future.
     for id in [0, 1] {
         let past = On::Clock { id, timeout: 1, flags: 1 };
         assert_eq!(g.poll(&[past]).unwrap().unwrap().len(), 1);
@@ -98,7 +98,7 @@ fn descriptors() {
     let seen: Vec<_> = events.iter().map(|e| (e.which, e.kind, e.errno)).collect();
     assert_eq!(seen, [(0, 1, 0), (1, 2, 0), (3, 2, 0)]);
     assert_eq!(events[0].bytes, 3);
-    // Nothing to read yet: the clock comes first.
+    // There is nothing to read yet: the clock is first.
     assert_eq!(g.poll(&[On::Read(pipe), clock(SHORT)]).unwrap().unwrap()[0].which, 1);
     g.write(pipe, b"1234567").unwrap();
     let events = g.poll(&[On::Read(pipe), clock(LONG)]).unwrap().unwrap();
@@ -126,7 +126,7 @@ fn odd_subscriptions() {
     ];
     let events = g.poll(&bad).unwrap().unwrap();
     let seen: Vec<_> = events.iter().map(|e| (e.which, e.errno)).collect();
-    // A directory has nothing to wait for.
+    // A directory cannot be waited for.
     let expected = [(0, errno::BADF), (1, errno::NOTCAPABLE), (2, 0), (3, errno::INVAL), (4, errno::INVAL)];
     assert_eq!(seen, expected);
 }
@@ -135,7 +135,7 @@ fn interruptible() -> Engine {
     Engine::new(&Config::new().interruption(true)).unwrap()
 }
 
-/// Ends with `interrupted`, soon after the deadline: at least once in three times, since the machine has other work.
+/// Ends with `interrupted`, soon after the deadline: in at least one of three attempts, since the machine does other work.
 fn assert_interrupted(g: &mut Guest, run: impl Fn(&mut Guest) -> Error) {
     let mut least = Duration::MAX;
     for _ in 0..3 {
@@ -146,7 +146,7 @@ fn assert_interrupted(g: &mut Guest, run: impl Fn(&mut Guest) -> Error) {
         assert_eq!((e.kind(), e.trap_code()), (ErrorKind::Interrupted, Some(Trap::Interrupted)));
         assert!(took >= SHORT / 2, "{took:?}");
         least = least.min(took);
-        // It is over: the store goes on.
+        // Afterwards the store is usable.
         g.store.set_deadline(None).unwrap();
         assert_eq!(g.call("sched_yield", &[]), 0);
     }
@@ -166,7 +166,7 @@ fn deadlines_end_waiting() {
     let (p, n) = g.iovec(DATA, 100);
     assert_interrupted(&mut g, |g| g.try_call("fd_read", &[pipe.into(), p, n, OUT.into()]).unwrap_err());
     assert_interrupted(&mut g, |g| g.poll(&[On::Read(pipe)]).unwrap_err());
-    // A full pipe, and a write that is longer than what fits.
+    // A full pipe, and a write that is longer than the free space.
     let (p, n) = g.iovec(DATA, 100_000);
     let full = |g: &mut Guest| loop {
         if let Err(e) = g.try_call("fd_write", &[pipe.into(), p, n, OUT.into()]) {
@@ -191,7 +191,7 @@ fn interruptions_end_waiting() {
     assert_eq!(g.poll(&[clock(Duration::ZERO)]).unwrap().unwrap().len(), 1);
 }
 
-/// The child of the test below waits for its standard input, which does not come.
+/// The child of the test below waits for its standard input, which never comes.
 #[test]
 fn deadlines_end_reading_from_the_terminal() {
     if std::env::var_os("WRT_TEST_WAIT").is_some() {
@@ -213,14 +213,14 @@ fn deadlines_end_reading_from_the_terminal() {
     drop(input);
 }
 
-/// Puts a list of iovecs where it is not in the way; the two arguments.
+/// Stores a list of iovecs at an unused address; returns the two arguments.
 fn iovecs(g: &mut Guest, list: &[(u32, u32)]) -> (u64, u64) {
     let bytes: Vec<u8> = list.iter().flat_map(|(at, len)| [at.to_le_bytes(), len.to_le_bytes()].concat()).collect();
     g.put(EVENTS, &bytes);
     (EVENTS.into(), list.len() as u64)
 }
 
-/// A long write to a callback ends after the piece during which the interruption came: 256 KiB.
+/// A long write to a callback ends after the chunk during which the interrupt came: 256 KiB.
 #[test]
 fn interruptions_end_long_transfers() {
     let taken = std::sync::Arc::new(std::sync::Mutex::new((0, None::<InterruptHandle>)));
@@ -240,7 +240,7 @@ fn interruptions_end_long_transfers() {
     assert!((1..=256 << 10).contains(&taken.lock().unwrap().0));
 }
 
-/// In pieces or not, a transfer is the same: buffers that do not end where pieces do, and offsets.
+/// A transfer has the same result with and without chunks: buffers that do not end at chunk boundaries, and offsets.
 #[test]
 fn long_transfers_are_whole() {
     let dir = Dir::new();

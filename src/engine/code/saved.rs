@@ -232,6 +232,13 @@ impl Place<'_> {
         }
     }
 
+    /// Closes a file, unless images will be mapped from it.
+    fn close_unless(&self, has_images: bool) {
+        if let (Place::File(file), false) = (self, has_images) {
+            file.close();
+        }
+    }
+
     fn shared<T: Plain>(&self, part: Part) -> Option<Shared<T>> {
         match self {
             Place::Memory(bytes) => Shared::copied(&bytes[part.at..part.at + part.len]),
@@ -352,9 +359,7 @@ fn load_from(engine: &Arc<Engine>, place: Place<'_>) -> Result<Module> {
         0 => Images::default(),
         _ => place_images(&place, &info, &records, images).unwrap_or_else(|| Images::new(&info, &bytes)),
     };
-    if let (Place::File(file), true) = (&place, records.is_empty()) {
-        file.close();
-    }
+    place.close_unless(!records.is_empty());
     let source = Arc::new(Source { bytes, info, images });
     let linked = LinkedModule::of(&source, text, tables, facts[0] & USES_HEAP != 0);
     Ok(Module::of_linked(engine, source, linked))

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// An element type, how one is made of the number in local `x`, and how a number is made of one.
+/// An element type, how to create an element from the number in local `x`, and how to get a number from an element.
 const ELEMENTS: [(&str, &str, &str); 9] = [
     ("i8", "(local.get $x)", "(array.get_s $a {at})"),
     ("i16", "(local.get $x)", "(array.get_u $a {at})"),
@@ -92,7 +92,7 @@ fn arrays_of_every_type() {
             }
         }
         calls.extend([("new", ints(&[1, -1])), ("default", ints(&[-1])), ("len", vec![])]);
-        // The nursery is used again, so that rubbish is under what is made.
+        // The nursery is reused, so that new objects are allocated over old contents.
         calls.extend([("new", ints(&[1, 2])), ("get 2", vec![]), ("rubbish", ints(&[1])), ("default", ints(&[8]))]);
         calls.extend((0..8).flat_map(|i| [("get", ints(&[i])), ("set", ints(&[i, 2])), ("get", ints(&[i]))]));
         calls.extend([("new", ints(&[1, 0])), ("len", vec![]), ("get", ints(&[0])), ("among others", ints(&[2]))]);

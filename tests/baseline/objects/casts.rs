@@ -55,7 +55,7 @@ const TYPES: &str = "(type $d0 (sub (struct (field i32)))) (type $d1 (sub $d0 (s
     (func $g0 (type $f0)) (func $g1 (type $f1)) (func $g2 (type $f2)) (func $gfin (type $fin)) (tag $e)
     (elem declare func $g0 $g1 $g2 $gfin)";
 
-/// For each target, of values in a table: whether it is one; a cast; and branches that take other operands along, the value in a
+/// For each target, with values in a table: a test, a cast, and branches that carry other operands, with the value in a
 /// register and in a local.
 fn program(h: &Hierarchy) -> (String, Vec<String>) {
     let Hierarchy { top, made, values, .. } = h;
@@ -108,7 +108,7 @@ fn every_value_against_every_type() {
             names.iter().flat_map(|name| (0..h.values).map(move |v| (name.as_str(), ints(&[v as i32])))).collect();
         let got = same(&wat, &calls);
         let failed = got.iter().filter(|o| trap_of(o) == Some(Trap::CastFailure)).count();
-        // Null is of every type that takes it, and the top type takes all.
+        // Null has every nullable type, and every value has the top type.
         let tested = |name: &str| calls.iter().position(|c| c.0 == name).unwrap();
         assert_eq!(got[tested(&format!("test null {}", h.targets[1]))], Ok(vec![Val::I32(1)]));
         let all = tested(&format!("test null {}", h.targets[0]));

@@ -4,7 +4,7 @@ use super::*;
 
 const FIELDS: [&str; 9] = ["i8", "i16", "i32", "i64", "f32", "f64", "v128", "anyref", "funcref"];
 
-/// What `of` gives for each field, in one text.
+/// The concatenation of `of` for each field.
 fn each(of: impl Fn(usize, &str) -> String) -> String {
     FIELDS.iter().enumerate().map(|(i, t)| of(i, if matches!(*t, "i8" | "i16") { "i32" } else { t })).collect()
 }
@@ -52,7 +52,7 @@ fn structure_program() -> String {
     )
 }
 
-/// Fields of every type, written and read from wherever operands are.
+/// Fields of every type, read and written with operands in every place.
 #[test]
 fn structures_of_every_field() {
     let values = |k: i32| {
@@ -75,7 +75,7 @@ fn structures_of_every_field() {
     assert!(got[calls.len() - 18..].iter().all(|o| trap_of(o) == Some(Trap::NullReference)));
 }
 
-/// Cleared word by word, by one instruction, and by the runtime; and fields behind what is unmapped at null.
+/// Cleared word by word, by one instruction, and by the runtime; and fields beyond the unmapped pages at null.
 #[test]
 fn structures_of_every_size() {
     for fields in [0, 1, 2, 15, 16, 17, 18, 100, 1022, 1023, 1024, 3000] {
@@ -100,7 +100,7 @@ fn structures_of_every_size() {
                 .collect::<String>(),
         );
         let mut calls = vec![("last", vec![]), ("set", ints(&[1])), ("new", vec![]), ("sum", vec![]), ("last", vec![])];
-        // The nursery is used again, so that rubbish is under what is made.
+        // The nursery is reused, so that new objects are allocated over old contents.
         calls.push(("rubbish", vec![]));
         calls.extend([("default", vec![]), ("sum", vec![]), ("last", vec![]), ("among others", ints(&[5]))]);
         let got = same(&wat, &calls);
@@ -110,7 +110,7 @@ fn structures_of_every_size() {
     }
 }
 
-/// Fields behind the pages that are unmapped at null.
+/// Fields beyond the pages that are unmapped at null.
 #[test]
 fn far_fields_of_null_trap() {
     let wat = format!(

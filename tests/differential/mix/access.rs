@@ -1,11 +1,11 @@
-//! Expressions that reach something else: casts, calls, fields, elements.
+//! Expressions that access something: casts, calls, fields, elements.
 
 use super::body::{Body, Callee};
 use super::world::*;
 use wasm_encoder::*;
 
 impl Body<'_> {
-    /// What is of another type becomes null.
+    /// A value of another type becomes null.
     pub fn cast(&mut self, t: u32, depth: usize) {
         let (to, from) = (
             RefType { nullable: true, heap_type: HeapType::Concrete(t) },
@@ -31,7 +31,7 @@ impl Body<'_> {
         });
     }
 
-    /// The result of a call, if there is a function with just this one.
+    /// The result of a call, if there is a function with exactly this result.
     pub fn call_for(&mut self, ty: ValType, depth: usize) -> bool {
         let gives =
             |c: &&Callee| matches!(self.world.shape.func_type(c.ty).results(), [one] if self.world.matches(*one, ty));
@@ -44,7 +44,7 @@ impl Body<'_> {
         true
     }
 
-    /// A call in one of three ways, or one in place of the caller.
+    /// A call in one of three ways, or a tail call.
     pub fn call(&mut self, callee: Callee, depth: usize, tail: bool) {
         let params = self.world.shape.func_type(callee.ty).params().to_vec();
         self.exprs(&params, depth);
@@ -75,7 +75,7 @@ impl Body<'_> {
         }
     }
 
-    /// A field of a structure that may be null; then something else.
+    /// A field of a structure, or another value if the structure is null.
     pub fn field_of(&mut self, ty: ValType, depth: usize) -> bool {
         let mut found = Vec::new();
         for s in &self.world.structs {
@@ -104,7 +104,7 @@ impl Body<'_> {
         true
     }
 
-    /// An element of an array that may be null; then something else.
+    /// An element of an array, or another value if the array is null.
     pub fn element_of(&mut self, ty: ValType, depth: usize) -> bool {
         let fits = |a: &&u32| self.world.matches(self.world.element(**a).unpack(), ty);
         let found: Vec<u32> = self.world.arrays.iter().filter(fits).copied().collect();
@@ -126,7 +126,7 @@ impl Body<'_> {
         true
     }
 
-    /// An array and an index in it; branches out of the innermost block if the array is null.
+    /// An array and an index in bounds; branches out of the innermost block if the array is null.
     pub fn array_and_index(&mut self, a: u32, depth: usize) {
         let array = self.local(concrete(a, true));
         self.expr(concrete(a, true), depth);

@@ -5,7 +5,7 @@ use super::world::*;
 use crate::builder::EXN;
 use wasm_encoder::*;
 
-/// A clause: its tag, if it has one, whether it takes the exception itself, and what its label takes then.
+/// A clause: its tag, if it has one; whether it takes the exception itself; and the types that its label takes.
 #[derive(Clone)]
 struct Clause {
     tag: Option<u32>,
@@ -24,20 +24,20 @@ impl Clause {
     }
 }
 
-/// Clauses that are there again, sometimes.
+/// Sometimes, repeated clauses.
 const MANY: usize = 32;
 
 impl Body<'_> {
-    /// Something that may throw, and what is done then; gives values of these types in either case.
+    /// Code that may throw, and its handlers; both leave values of these types.
     pub fn attempt(&mut self, results: &[ValType], depth: usize) {
         let clauses: Vec<Clause> = (0..1 + self.random.below(3)).map(|_| self.clause()).collect();
         let mut catches = Vec::new();
-        // Some clauses go to blocks around all this, which take the same; loops among them.
+        // Some clauses branch to enclosing blocks or loops that take the same types.
         let own: Vec<&Clause> = clauses.iter().filter(|c| !self.goes_out(c, clauses.len(), &mut catches)).collect();
         let own: Vec<Clause> = own.into_iter().cloned().collect();
         let count = own.len() as u32;
         for catch in &mut catches {
-            // Labels as seen from within the blocks that are still to come: one for all, one for each own clause.
+            // Labels as seen from within the blocks that follow: one block for all, and one for each clause without a target.
             let (Catch::One { label, .. }
             | Catch::OneRef { label, .. }
             | Catch::All { label }
@@ -68,13 +68,13 @@ impl Body<'_> {
             self.handle(clause, results, depth);
             self.s().br(count - 1 - i as u32);
         }
-        // Behind a branch anything is on the stack.
+        // After a branch, the stack is polymorphic.
         self.s().unreachable();
         self.labels.pop();
         self.s().end();
     }
 
-    /// So many that compilers may do something else with them.
+    /// So many that compilers may treat them differently.
     fn repeat_clauses(&mut self, catches: &mut Vec<Catch>) {
         for _ in 0..MANY {
             let again = self.random.pick(catches).clone();
@@ -93,7 +93,7 @@ impl Body<'_> {
         Clause { tag, takes_ref, types }
     }
 
-    /// Sends a clause to a block that exists already, if it finds one; the label is as seen from here.
+    /// Directs a clause to an existing block, if there is a suitable one; the label is as seen from here.
     fn goes_out(&self, clause: &Clause, salt: usize, catches: &mut Vec<Catch>) -> bool {
         let found = self.labels.iter().rev().position(|types| {
             types.len() == clause.types.len()
@@ -108,7 +108,7 @@ impl Body<'_> {
         }
     }
 
-    /// The `try_table` itself; `wanted` are tags that it catches.
+    /// The `try_table` itself; `wanted` are the tags that it catches.
     fn guarded(&mut self, results: &[ValType], catches: Vec<Catch>, wanted: &[u32], depth: usize) {
         let param = self.random.one_in(4).then(|| self.world.defaultable(&mut self.random));
         let params: Vec<ValType> = param.into_iter().collect();
@@ -145,7 +145,7 @@ impl Body<'_> {
         }
     }
 
-    /// What was caught is on the stack. It is looked at, kept, and sometimes thrown on.
+    /// The caught values are on the stack. They are inspected, kept, and sometimes rethrown.
     fn handle(&mut self, clause: &Clause, results: &[ValType], depth: usize) {
         let kept = self.keep(&clause.types);
         self.mark(0xc0 + clause.tag.map_or(15, |t| t as i64));

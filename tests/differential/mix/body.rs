@@ -1,4 +1,4 @@
-//! One function in the making. What is written is valid at every point: expressions leave one value more, statements none.
+//! Builds one function. Its code is valid at every point: an expression pushes one value, a statement none.
 
 use super::world::{BUDGET, World};
 use crate::builder::{Depth, Seer};
@@ -13,7 +13,7 @@ pub struct Callee {
     pub ty: u32,
 }
 
-/// Types of blocks that a module needs besides those of the world.
+/// Types of blocks that a module needs in addition to the shared types.
 pub struct BlockTypes {
     pub types: Vec<(Vec<ValType>, Vec<ValType>)>,
     /// The index of the first.
@@ -24,25 +24,25 @@ pub struct Body<'w> {
     pub world: &'w World,
     pub random: Random,
     pub seer: Seer<'w>,
-    /// One of each signature at least.
+    /// At least one of each signature.
     pub callees: &'w [Callee],
     pub block_types: &'w mut BlockTypes,
-    /// How many tags there are, with those of the module itself.
+    /// The number of tags, including those of the module itself.
     pub tags: usize,
     pub code: Vec<u8>,
-    /// Where in the code its length counts from.
+    /// The position from which the length of the code is counted.
     pub begin: usize,
     /// Parameters first.
     pub locals: Vec<ValType>,
-    /// Locals that may be read and written anywhere.
+    /// Locals that can be read and written anywhere.
     pub usable: Vec<u32>,
-    /// What a branch to an enclosing block takes; the innermost is last.
+    /// The types that a branch to each enclosing block takes; the innermost is last.
     pub labels: Vec<Vec<ValType>>,
     pub results: Vec<ValType>,
     pub params: usize,
 }
 
-/// Bytes of code after which only what has to be is added.
+/// The size of the code, in bytes, after which only necessary instructions are added.
 const LENGTH: usize = 300;
 
 /// Vectors that fill more than a page.
@@ -57,7 +57,7 @@ impl<'w> Body<'w> {
         self.code.len() > self.begin + LENGTH
     }
 
-    /// A local of this type that nobody else uses.
+    /// A local of this type that no other code uses.
     pub fn local(&mut self, ty: ValType) -> u32 {
         self.locals.push(ty);
         self.locals.len() as u32 - 1
@@ -79,14 +79,14 @@ impl<'w> Body<'w> {
         }
     }
 
-    /// A block whose branches take what it gives.
+    /// A block whose branches take its result types.
     pub fn block(&mut self, results: &[ValType], inside: impl FnOnce(&mut Self)) {
         let ty = self.block_type(&[], results);
         self.s().block(ty);
         self.inside(results, inside);
     }
 
-    /// What is within a block that was just opened, and its end.
+    /// The contents of a block that was just opened, and its end.
     pub fn inside(&mut self, label: &[ValType], inside: impl FnOnce(&mut Self)) {
         self.labels.push(label.to_vec());
         inside(self);
@@ -94,7 +94,7 @@ impl<'w> Body<'w> {
         self.s().end();
     }
 
-    /// Something that happens now and then: the condition is random when it runs, not when it is written.
+    /// Code that runs sometimes: the condition is random at run time, not when the code is generated.
     pub fn sometimes(&mut self, inside: impl FnOnce(&mut Self)) {
         self.condition();
         self.s().if_(BlockType::Empty);
@@ -113,19 +113,19 @@ impl<'w> Body<'w> {
         }
     }
 
-    /// Takes the value on the stack and logs it.
+    /// Pops the value on the stack and logs it.
     pub fn see(&mut self, ty: ValType) {
         let seer = self.seer;
         seer.see(&mut self.s(), ty, Depth::Full);
     }
 
-    /// Logs a number that says where it is.
+    /// Logs a number that identifies the position.
     pub fn mark(&mut self, n: i64) {
         self.s().i64_const(n);
         self.see(ValType::I64);
     }
 
-    /// Takes values from the stack into new locals.
+    /// Pops values from the stack into new locals.
     pub fn keep(&mut self, types: &[ValType]) -> Vec<u32> {
         let kept: Vec<u32> = types.iter().map(|t| self.local(*t)).collect();
         for l in kept.iter().rev() {
@@ -160,8 +160,8 @@ impl<'w> Body<'w> {
         f
     }
 
-    /// Leaves as many vectors on the stack as make a frame of more than a page. They come from the log, where nothing can compute
-    /// them anew.
+    /// Pushes enough vectors for a frame of more than a page. They come from the log, so that the compiler cannot recompute
+    /// them.
     fn fill_frame(&mut self) {
         for i in 0..VECTORS {
             let at = MemArg { offset: 16 * i, align: 0, target: MemArgTarget::Memory(0), ordering: None };
@@ -169,7 +169,7 @@ impl<'w> Body<'w> {
         }
     }
 
-    /// Takes them away again.
+    /// Pops them again.
     fn empty_frame(&mut self) {
         for _ in 1..VECTORS {
             self.s().v128_xor();
@@ -177,7 +177,7 @@ impl<'w> Body<'w> {
         self.see(ValType::V128);
     }
 
-    /// Without budget a function returns at once, so every program ends.
+    /// A function without budget returns immediately, so every program ends.
     fn enter(&mut self) {
         self.s().global_get(BUDGET).i32_const(0).i32_le_s().if_(BlockType::Empty);
         for ty in self.results.clone() {

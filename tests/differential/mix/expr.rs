@@ -1,4 +1,4 @@
-//! Expressions: each leaves one value of the type that is wanted.
+//! Expressions: each pushes one value of the requested type.
 
 use super::body::{Body, Callee};
 use super::world::*;
@@ -58,7 +58,7 @@ impl Body<'_> {
         self.expr(ty, depth - 1);
     }
 
-    /// What may be null, and something else if it is.
+    /// A nullable reference, and another value if it is null.
     fn not_null(&mut self, ty: ValType, depth: usize) -> bool {
         let ValType::Ref(RefType { nullable: false, heap_type }) = ty else { return false };
         self.block(&[ty], |b| {
@@ -89,7 +89,7 @@ impl Body<'_> {
         }
     }
 
-    /// Without any other value.
+    /// Without any operand.
     pub fn leaf(&mut self, ty: ValType) {
         let n = self.random.below(100) as i32;
         match ty {
@@ -130,7 +130,7 @@ impl Body<'_> {
         self.s().ref_func(callee.index);
     }
 
-    /// A structure whose references are null as far as possible, or an array of one element.
+    /// A structure whose references are null if possible, or an array of one element.
     fn new_leaf(&mut self, t: u32) {
         if self.world.arrays.contains(&t) {
             let element = self.world.element(t).unpack();
@@ -162,7 +162,7 @@ impl Body<'_> {
                     _ => self.s().i64_mul(),
                 };
             }
-            // What cannot become a NaN.
+            // Operations that cannot produce a NaN.
             ValType::F32 => {
                 self.exprs(&[ValType::F32, ValType::F32], depth);
                 match self.random.one_in(2) {
@@ -245,7 +245,7 @@ impl Body<'_> {
                 self.expr(ValType::I32, depth);
                 self.s().ref_i31();
             }
-            // Something below it.
+            // A value of a subtype.
             _ => match self.random.below(6) {
                 0 => {
                     self.expr(ValType::I32, depth);
@@ -279,7 +279,7 @@ impl Body<'_> {
         self.s().table_get(table);
     }
 
-    /// Makes the number on the stack an index of a table.
+    /// Turns the number on the stack into an index of a table.
     pub fn index(&mut self, table: u32) {
         if self.world.wide[table as usize] {
             self.s().i64_extend_i32_u();

@@ -1,8 +1,8 @@
-//! Programs that mix exceptions, tail calls, objects and tables, so that a collection meets each of them in the hands of the others.
-//! Well typed and terminating by construction: a global is a budget that calls and iterations use up.
+//! Programs that mix exceptions, tail calls, objects and tables, so that collections happen in all combinations of them. They are well
+//! typed and terminate by construction: calls and iterations use up a budget in a global.
 //!
-//! Four modules: `base` has what all share and logs; two programs call each other, directly and through a table; the last one has
-//! the functions that the host calls.
+//! Each program has four modules: `base` has the shared parts and the log; two modules call each other, directly and through a table; the
+//! last one has the functions that the host calls.
 
 mod access;
 mod attempt;
@@ -18,10 +18,10 @@ use body::{BlockTypes, Body, Callee};
 use wasm_encoder::*;
 use world::*;
 
-/// Tags that only one program has, besides the shared ones.
+/// Tags that only one program has, in addition to the shared ones.
 const OWN_TAGS: usize = 2;
 
-/// Calls and iterations of one call by the host.
+/// The budget of calls and iterations for one call by the host.
 const BUDGETS: [i32; 4] = [20, 40, 80, 150];
 
 pub fn job(seed: u64) -> Job {
@@ -63,7 +63,7 @@ fn global_type(ty: ValType) -> GlobalType {
     GlobalType { val_type: ty, mutable: true, shared: false }
 }
 
-/// What `base` exports, in the order in which others import it.
+/// The exports of `base`, in the order in which others import them.
 fn base_names(world: &World) -> Vec<String> {
     let mut names: Vec<String> = Seer::NAMES.iter().map(|n| n.to_string()).collect();
     names.extend((0..3).map(|i| format!("t{i}")));
@@ -133,11 +133,11 @@ fn imports(world: &World, b: &mut Builder, functions: &[Callee]) -> ImportSectio
 
 struct Program {
     wasm: Vec<u8>,
-    /// Functions `x0`, `x1` and so on; their indices are those in a module that imports them behind the ones of `base`.
+    /// Functions `x0`, `x1` and so on; their indices are those in a module that imports them after the ones of `base`.
     exports: Vec<Callee>,
 }
 
-/// Functions that call each other and those of another program. Active elements put some of them where the others find them.
+/// Functions that call each other and those of another program. Active elements put some of them in the shared table.
 fn program(world: &World, random: &mut Random, others: &[Callee]) -> Program {
     let mut b = Builder::new(&world.shape, 0);
     let imports = imports(world, &mut b, others);
@@ -146,7 +146,7 @@ fn program(world: &World, random: &mut Random, others: &[Callee]) -> Program {
     let own: Vec<Callee> =
         types.iter().enumerate().map(|(i, ty)| Callee { index: b.imported + i as u32, ty: *ty }).collect();
     let callees: Vec<Callee> = others.iter().chain(&own).copied().collect();
-    // Types of `Seer`'s functions stand behind the world's, then those of blocks.
+    // Types of `Seer`'s functions follow the world's, then those of blocks.
     let mut block_types = BlockTypes { types: Vec::new(), first: (world.shape.types.len() + Seer::NAMES.len()) as u32 };
     let tags = world.shape.tags.len() + OWN_TAGS;
     for tag in &world.shape.tags[..OWN_TAGS] {
@@ -187,7 +187,7 @@ fn elements(world: &World, random: &mut Random, own: &[Callee], all: bool) -> El
     section
 }
 
-/// Functions that are referred to in code have to be named in an element segment or an export.
+/// Functions that code refers to must be named in an element segment or an export.
 fn declare(section: &mut ElementSection, functions: &[Callee]) {
     let all: Vec<u32> = functions.iter().map(|c| c.index).collect();
     section.declared(Elements::Functions((&all[..]).into()));
@@ -224,8 +224,8 @@ fn function(
     body.write()
 }
 
-/// The last module: functions for the host, which call one function of the program with a budget, and one that logs what is left
-/// behind. One of them lets exceptions out to the host.
+/// The last module: functions for the host, which call one function of the program with a budget, and one that logs the final
+/// state. One of them lets exceptions out to the host.
 fn driver(world: &World, random: &mut Random, program: &[Callee]) -> (Vec<u8>, Vec<String>) {
     let mut b = Builder::new(&world.shape, 0);
     let imports = imports(world, &mut b, program);
@@ -289,7 +289,7 @@ fn arguments(world: &World, random: &mut Random, program: &[Callee], callee: Cal
     body.code
 }
 
-/// A function that calls the one with a number, and logs what it throws.
+/// A function that calls the one with a number, and logs the exceptions it throws.
 fn guarded(b: &mut Builder, world: &World, functions: &[u32]) -> u32 {
     let ladder = Ladder::new(b, &world.shape, 1, Vec::new());
     let mut body = ladder.function();

@@ -1,11 +1,11 @@
-//! Statements: each leaves the stack as it was.
+//! Statements: each leaves the stack unchanged.
 
 use super::body::{Body, Callee};
 use super::world::*;
 use crate::builder::EXN;
 use wasm_encoder::*;
 
-/// Iterations of a loop, at most.
+/// The maximum number of iterations of a loop.
 const ITERATIONS: usize = 4;
 
 impl Body<'_> {
@@ -66,7 +66,7 @@ impl Body<'_> {
         self.s().global_set(g as u32);
     }
 
-    /// The object waits on the stack while the value is made.
+    /// The object stays on the stack while the value is computed.
     fn set_field(&mut self, depth: usize) {
         let s = *self.random.pick(&self.world.structs);
         let fields = self.world.fields(s);
@@ -106,7 +106,7 @@ impl Body<'_> {
         self.s().table_set(table);
     }
 
-    /// Many elements at once; ranges are within.
+    /// Bulk operations on elements; ranges are in bounds.
     fn bulk(&mut self, depth: usize) {
         let half = self.random.below(2) as i32;
         match self.random.below(5) {
@@ -134,7 +134,7 @@ impl Body<'_> {
                     b.s().br_on_null(0).i32_const(0);
                     b.expr(from, depth);
                     let kept = b.keep(&[from])[0];
-                    // Of null nothing is copied; the length is that of the shorter one, which has one element at least.
+                    // Null is not copied; the length is that of the shorter array, which has at least one element.
                     b.s().local_get(kept).br_on_null(0).i32_const(0).i32_const(1).array_copy(a, a);
                 });
             }
@@ -169,7 +169,7 @@ impl Body<'_> {
         });
     }
 
-    /// A block that may be left in the middle.
+    /// A block that can be left in the middle.
     fn leave(&mut self, depth: usize) {
         self.block(&[], |b| {
             b.statement(depth);
@@ -199,7 +199,7 @@ impl Body<'_> {
         });
     }
 
-    /// Gives control to another function for good.
+    /// A tail call.
     pub fn tail_call(&mut self) {
         let world = self.world;
         let results = &self.results;
@@ -227,8 +227,8 @@ impl Body<'_> {
         self.s().drop();
     }
 
-    /// An enclosing block, as seen from here, and what its label takes. None whose label wants an exception: only a clause has
-    /// one that is certainly not null.
+    /// An enclosing block, as seen from here, and the types its label takes. Excludes labels that take an exception: only a clause
+    /// has one that is certainly not null.
     fn some_label(&mut self) -> Option<(usize, Vec<ValType>)> {
         let up = self.random.below(self.labels.len().max(1));
         let types = self.labels.iter().rev().nth(up)?.clone();
@@ -247,7 +247,7 @@ impl Body<'_> {
         }
     }
 
-    /// To one of several blocks that take the same.
+    /// To one of several blocks that take the same types.
     fn branch_by_number(&mut self, depth: usize) {
         let Some((up, types)) = self.some_label() else { return };
         let same = self.labels.iter().rev().enumerate().filter(|(_, t)| **t == types);
@@ -259,7 +259,7 @@ impl Body<'_> {
         });
     }
 
-    /// Traps are caught by nobody. Rarely, since they end the call.
+    /// Traps cannot be caught. They are rare, since they end the call.
     fn trap(&mut self) {
         let t = self.world.structs[0];
         let kind = self.random.below(5);

@@ -1,4 +1,4 @@
-//! What all modules of a program share: types, tags, globals and tables.
+//! The types, tags, globals and tables that all modules of a program share.
 
 use crate::builder::{EXN, nullable};
 use crate::random::Random;
@@ -29,7 +29,7 @@ pub struct World {
     pub arrays: Vec<u32>,
     pub signatures: Vec<u32>,
     pub globals: Vec<ValType>,
-    /// Whether the last tag is the one before it under another name, for those who import both.
+    /// Whether the last tag is the one before it under another name, for modules that import both.
     pub same_tags: bool,
     /// Which tables have 64-bit indices.
     pub wide: [bool; 3],
@@ -81,7 +81,7 @@ impl World {
                 None,
             ));
         }
-        // Few lists of results, so that many functions can end in calls of each other.
+        // Few lists of results, so that many functions can tail-call each other.
         let results: Vec<Vec<ValType>> = (0..2).map(|i| world.list(random, i + 1)).collect();
         for i in 0..counts[2] {
             let params = world.list(random, 4);
@@ -89,7 +89,7 @@ impl World {
             types.push(sub_type(CompositeInnerType::Func(FuncType::new(params, results)), None));
         }
         for i in 0..counts[3] {
-            // One tag has nothing, one has an exception among its values.
+            // One tag has no values, and one has an exception among its values.
             let mut params = world.list(random, if i == 0 { 0 } else { 3 });
             if i == 1 {
                 params.push(EXNREF);
@@ -112,8 +112,8 @@ impl World {
         world
     }
 
-    /// A structure, sometimes an extension of an earlier one. References that cannot be null are to earlier ones, so that each
-    /// can be made.
+    /// A structure, sometimes a subtype of an earlier one. Non-nullable references are to earlier types, so that each can be
+    /// created.
     fn random_struct(&self, random: &mut Random, before: &[SubType], i: usize) -> SubType {
         let mut fields: Vec<FieldType> = Vec::new();
         let mut supertype = None;
@@ -129,7 +129,7 @@ impl World {
         sub_type(CompositeInnerType::Struct(StructType { fields: fields.into() }), supertype)
     }
 
-    /// A field's type; structures below `made` can be asked for without null.
+    /// A field's type; references to structures with an index below `made` can be non-nullable.
     fn storage(&self, random: &mut Random, made: usize) -> StorageType {
         match random.below(12) {
             0 => StorageType::I8,
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// A type that has zero or null.
+    /// A type with a default value (zero or null).
     pub fn defaultable(&self, random: &mut Random) -> ValType {
         let heap_type = match random.below(19) {
             0..3 => return ValType::I32,
@@ -159,7 +159,7 @@ impl World {
         nullable(heap_type)
     }
 
-    /// Any type of a value.
+    /// Any value type.
     pub fn any(&self, random: &mut Random) -> ValType {
         match random.below(8) {
             0 => concrete(*random.pick(&self.structs), false),
@@ -186,7 +186,7 @@ impl World {
         }
     }
 
-    /// Tags behind the shared ones are a module's own; they have the same types again.
+    /// Tags after the shared ones are a module's own; their types are those of the shared ones.
     pub fn tag_params(&self, tag: u32) -> &[ValType] {
         let shared = &self.shape.tags[tag as usize % self.shape.tags.len()];
         self.shape.func_type(shared.func_type_idx).params()
@@ -200,7 +200,7 @@ impl World {
         self.arrays.contains(&t)
     }
 
-    /// Whether every value of type `a` is one of type `b`; not all of the specification's cases, none that it does not have.
+    /// Whether every value of type `a` has type `b`. Covers only some of the specification's cases, and no others.
     pub fn matches(&self, a: ValType, b: ValType) -> bool {
         let (ValType::Ref(ra), ValType::Ref(rb)) = (a, b) else { return a == b };
         if ra.nullable && !rb.nullable {
