@@ -12,7 +12,7 @@ const MODULES: u64 = 10_000;
 /// The number of modules between two newly generated ones: each is a mutation of the last valid one.
 const GENERATION: u64 = 10;
 
-/// Our own small generator, which gives the same bytes on every machine.
+/// Our own small generator, which returns the same bytes on every machine.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {

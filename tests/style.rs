@@ -7,6 +7,8 @@ use std::path::Path;
 
 #[path = "style/cycles.rs"]
 mod cycles;
+#[path = "style/dialect.rs"]
+mod dialect;
 #[path = "style/size.rs"]
 mod size;
 

@@ -52,7 +52,7 @@ const MARK_STACK: usize = 4096;
 
 impl Heap {
     /// Collects. `trace` passes every root outside the heap to the tracer. In a full collection that searches for
-    /// functions, it is called again as long as new ones are found (`Tracer::found_funcs`), to trace what they refer
+    /// functions, it is called again while more of them are found (`Tracer::found_funcs`), to trace what they refer
     /// to.
     pub fn collect(&mut self, kind: Kind, trace: &mut dyn FnMut(&mut Tracer)) {
         self.minor(trace);

@@ -74,7 +74,7 @@ impl Body<'_> {
         self.s().end();
     }
 
-    /// So many that compilers may treat them differently.
+    /// Enough of them that compilers may treat them differently.
     fn repeat_clauses(&mut self, catches: &mut Vec<Catch>) {
         for _ in 0..MANY {
             let again = self.random.pick(catches).clone();
