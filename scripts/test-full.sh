@@ -7,4 +7,5 @@ mkdir -p target
 log=target/test-full.log
 . scripts/steps.sh
 step "Miri" bash scripts/miri.sh
+step "builds without parts" bash scripts/parts.sh
 sum_up

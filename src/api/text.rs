@@ -1,7 +1,7 @@
 //! The text format: translation to the binary format, and mapping of errors in the binary back to places in the text.
 
 use super::mistaken::{first_keyword, mistaken};
-use crate::base::{Error, ErrorKind, Quoted, Result};
+use crate::base::{Error, ErrorKind, Part, Quoted, Result};
 use crate::err;
 use crate::sys::allocation::fatal;
 use crate::sys::stack::on_large_stack;
@@ -35,6 +35,7 @@ pub(super) fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
 /// stack of its own, whatever stack the host has. Line numbers in errors are those of `text`: `before` consists of
 /// whole lines.
 pub(super) fn text_to_binary(before: &str, text: &str, after: &str) -> Result<Vec<u8>> {
+    Part::Text.check()?;
     let all = [before, text, after].concat();
     let parse = || tokens(&all).and_then(|buffer| parser::parse::<Wat<'_>>(&buffer)?.encode());
     let parsed = fatal(|| on_large_stack(parse));
@@ -66,7 +67,9 @@ fn placed(line: usize, column: usize, message: &str) -> String {
 /// Adds the place in the text to an error that was found in the binary translated from `bytes`, if they are text and
 /// the error concerns an instruction.
 pub(super) fn place(error: Error, bytes: &[u8], binary: &[u8]) -> Error {
-    let Some(offset) = error.offset().filter(|_| !std::ptr::eq(bytes, binary)) else { return error };
+    let Some(offset) = error.offset().filter(|_| Part::Text.is_built() && !std::ptr::eq(bytes, binary)) else {
+        return error;
+    };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let found = on_large_stack(|| instruction_at(binary, offset).and_then(|(f, i)| line_of(text, f, i)));
     let Some((line, column)) = found.ok().flatten() else { return error };

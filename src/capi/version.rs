@@ -14,6 +14,7 @@ use super::types::wrt_size_limits_t;
 use super::val::{wrt_func_t, wrt_global_t, wrt_instance_t, wrt_memory_t, wrt_table_t, wrt_tag_t, wrt_val_t};
 use super::valtype::{wrt_field_t, wrt_type_t};
 use crate::api::{Quoted, features};
+use crate::base::Part;
 use crate::err;
 use std::ffi::{CStr, c_char};
 use std::mem::{align_of, offset_of, size_of};
@@ -37,11 +38,16 @@ pub extern "C" fn wrt_abi_version() -> u32 {
 /// The number of the binary interface that this header describes.
 pub const WRT_ABI_VERSION: u32 = 0;
 
-/// Names of features that are not proposals.
-const PARTS: [&str; 3] = ["interruption", "wasi", "wat"];
+/// Names of features that are not proposals, and whether the library was built with them.
+const PARTS: [(&str, bool); 4] = [
+    ("baseline", Part::Baseline.is_built()),
+    ("interruption", true),
+    ("wasi", Part::Wasi.is_built()),
+    ("wat", Part::Text.is_built()),
+];
 
 /// Returns whether the library has a feature: a proposal, such as "simd" (`wrt_feature_name` lists them), or
-/// "interruption", "wasi" or "wat". Whether an engine uses it depends on its configuration. False for an unknown name
+/// "baseline" (the baseline compiler), "interruption", "wasi" or "wat". Whether an engine uses it depends on its configuration. False for an unknown name
 /// and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
@@ -52,7 +58,7 @@ pub unsafe extern "C" fn wrt_has_feature(name: *const c_char) -> bool {
         // SAFETY: the caller passes a C string.
         let name = unsafe { CStr::from_ptr(name) };
         let Ok(name) = name.to_str() else { return false };
-        PARTS.contains(&name) || features().any(|f| f.has_name(name))
+        PARTS.contains(&(name, true)) || features().any(|f| f.has_name(name))
     })
 }
 

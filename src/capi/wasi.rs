@@ -6,6 +6,7 @@ use super::linker::{change, wrt_linker_t};
 use super::own::{UserData, delete, give, output, slice, wrt_bool, wrt_finalizer_t};
 use super::store::wrt_store_t;
 use crate::api::Result;
+use crate::base::Part;
 use crate::err;
 use crate::sys::callback;
 use crate::wasi::{Errno, Wasi};
@@ -18,12 +19,14 @@ use std::path::Path;
 /// `wrt_store_set_wasi` passes it to a store. Used by one thread at a time.
 pub struct wrt_wasi_t(Wasi);
 
-/// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure.
+/// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure. Fails with
+/// `unsupported` if the library was built without WASI (`wrt_has_feature`), as all functions of WASI do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_new(out_wasi: *mut *mut wrt_wasi_t) -> *mut wrt_error_t {
     entry(|| {
         // SAFETY: the caller passes a place for it, or NULL, which is refused.
         let out = unsafe { output(out_wasi, std::ptr::null_mut(), "out_wasi")? };
+        Part::Wasi.check()?;
         *out = give(wrt_wasi_t(Wasi::new()));
         Ok(())
     })
@@ -38,7 +41,9 @@ pub unsafe extern "C" fn wrt_wasi_delete(wasi: *mut wrt_wasi_t) {
 
 /// # Safety
 /// `p` is NULL or a guest process that no other thread uses.
+#[inline(always)]
 unsafe fn process<'a>(p: *mut wrt_wasi_t) -> Result<&'a mut Wasi> {
+    Part::Wasi.check()?;
     // SAFETY: the caller's promise.
     Ok(&mut unsafe { p.as_mut() }.ok_or_else(|| null("wasi"))?.0)
 }

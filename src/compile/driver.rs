@@ -10,7 +10,7 @@ use crate::abi::code::{Code, Trampolines};
 use crate::abi::settings::Settings;
 use crate::base::index::*;
 use crate::base::limits::{CODE_FOR_BYTE, CODE_FOR_MODULE, MAX_CODE, PARALLEL_COMPILE_THRESHOLD};
-use crate::base::{Error, Result};
+use crate::base::{Error, Part, Result};
 use crate::err;
 use crate::sys::allocation::fatal;
 use crate::sys::lock::Mutex;
@@ -58,7 +58,7 @@ pub fn compile_baseline(
     bytes: &[u8],
     body: &Body,
 ) -> Result<Option<CompiledFunc>> {
-    if cfg!(not(target_arch = "x86_64")) {
+    if !Part::Baseline.is_built() {
         return Ok(None);
     }
     let result = catch_unwind(AssertUnwindSafe(|| baseline::compile(env, i, bytes, body)));

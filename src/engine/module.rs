@@ -3,8 +3,8 @@
 use crate::abi::code::Code;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::{VmCode, VmContext};
-use crate::base::Result;
 use crate::base::index::*;
+use crate::base::{Part, Result};
 use crate::engine::code::machine_code::{LinkedModule, Source};
 use crate::engine::code::no_code::no_code;
 use crate::engine::code::tiering::{ContextGuard, Lazy, OnLinked};
@@ -48,7 +48,7 @@ impl Module {
         }
         let decoded = decode::decode(bytes, &engine.types, engine.config.features)?;
         let bodies = decoded.bodies;
-        if engine.config.lazy && cfg!(target_arch = "x86_64") && !bodies.is_empty() {
+        if engine.config.lazy && Part::Baseline.is_built() && !bodies.is_empty() {
             let uses_heap = engine.compiler.validate(&decoded.info, bytes, &bodies)?;
             let source = Source::new(bytes, decoded.info);
             let keep = cache.clone().map(|cache| {

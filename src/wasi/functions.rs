@@ -14,6 +14,7 @@ use super::process::*;
 use super::random::*;
 use super::sock::*;
 use crate::api::{Caller, Extern, FuncType, HostDefinition, Linker, Result, StoreMut, ValType, VmSlot};
+use crate::base::Part;
 use crate::err;
 
 /// The name that modules import the functions from.
@@ -195,6 +196,7 @@ impl Linker {
     /// Defines the functions of WASI preview 1 for all stores of the engine. Names that are already defined are
     /// skipped, so a host can replace individual functions by defining them first.
     pub fn define_wasi(&mut self) -> Result<()> {
+        Part::Wasi.check()?;
         for (name, definition) in definitions()? {
             if !self.is_defined(MODULE, name) {
                 self.define_func(MODULE, name, definition)?;
