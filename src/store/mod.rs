@@ -39,7 +39,7 @@
 //!    in `exit_fp`; after a fault, the faulting frame takes its place. From there to the entry trampoline of the
 //!    activation all frames are live: the word at a frame pointer is the caller's frame pointer, the next one is the
 //!    return address. `run::stub` and the compilers establish this. Backtraces, traps, exceptions and the searches for
-//!    references rely on it. A host that leaves a callback by `longjmp` breaks it, which `run::abandoned` finds out.
+//!    references rely on it. A host that leaves a callback by `longjmp` breaks it, which `run::abandoned` notices.
 //! 10. **Machine code passes its own context.** It calls builtins with the context of the running instance, on the
 //!     store's thread. An exit trampoline passes the `VmHostFunc` of the called function. Functions among the other
 //!     arguments are null or funcrefs of this store. The compilers establish this; builtins and host functions rely on
@@ -49,22 +49,22 @@
 //!     declared type. What the host passes in is checked by the API (`api`) before it is stored. Code that reads a
 //!     `VmSlot` or an object by a declared type relies on this.
 //! 12. **References are used before the next collection.** A `RawRef` that comes from machine code, or was just
-//!     created, is a reference of this store's heap until the next safepoint. Functions that can collect are marked
-//!     SAFEPOINT or need `&mut Heap` (heap 6). Whoever adopts a `RawRef` has called none of them since it was read.
-//!     Null and i31s are valid in every heap at any time.
+//!     created, is a reference of this store's heap until the next safepoint. A function that can collect needs a
+//!     `&mut` of the store or the heap (heap 6). Whoever adopts a `RawRef` has called none since it was read. Null and
+//!     i31s are valid in every heap at any time.
 //! 13. **Tables, globals and segments have their storage.** The elements of a `Table` have room for its capacity, which
 //!     is at least its length. They are in a space of the pool, or are allocated with the layout of the capacity. A
 //!     table or a segment of references to objects also has a card for every group of elements. A global of such a type
-//!     is always a `VmRefGlobal` with a card. Those who create and grow them establish this, code that accesses
-//!     elements or makes `Slots` relies on it. Storage does not move while its owner is borrowed.
+//!     is always a `VmRefGlobal` with a card. The functions that create and grow them establish this; code that
+//!     accesses elements or makes `Slots` relies on it. Storage does not move while its owner is borrowed.
 //! 14. **Ranges are checked first.** A bulk operation gets addresses only after the whole range was found to be in
-//!     bounds (`Memory::range`, slices of a segment, or the check in machine code that precedes a builtin). Memory
-//!     below a memory's length is usable, does not overlap other memory, and is written only on the store's thread
-//!     (invariant 2).
+//!     bounds (`Memory::range`, `NoGc::array_bytes`, a slice of a segment, or the check in machine code that precedes a
+//!     builtin). Memory below a memory's length is usable, does not overlap other memory, and is written only on the
+//!     store's thread (invariant 2).
 //! 15. **Objects have the fields of their types.** Objects are created only by allocation with a type, whose descriptor
 //!     gives the size and the offsets (heap 1). Exceptions and tags, and the objects by which the host holds functions,
-//!     have their words at the constant offsets of `wasm::descriptor`. A reference to a tag or an exception comes only
-//!     from a place that holds nothing else: a context, a handle, a throw, or the first field of an exception.
+//!     have their words at the constant offsets of `wasm::descriptor`. Only tags have the type of a tag, and a value of
+//!     an exception type is an exception (invariant 11).
 
 pub mod life;
 pub mod objects;

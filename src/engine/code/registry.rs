@@ -182,7 +182,7 @@ pub fn unregister(start: usize, len: usize) {
     let entry = lookup(start);
     put(start, start + len, null_mut());
     if let Some(entry) = entry {
-        // SAFETY: created by `insert`, in no slot any more, and no thread looks it up now (`find`) (invariant E1).
+        // SAFETY: created by `insert`, in no slot any more, and no thread looks it up now (`find`, invariant E1).
         drop(unsafe { Box::from_raw(entry.cast_mut()) });
     }
 }

@@ -132,7 +132,7 @@ impl Frame<'_> {
     /// frame was already on the stack during the last collection and has not returned. The outer frames cannot have run
     /// since then, and hold no young references.
     unsafe fn trace(&self, tracer: &mut Tracer) -> bool {
-        // SAFETY: this is a live frame, whose layout the compiler has recorded (invariant 9).
+        // SAFETY: this is a live frame, whose layout the compiler has recorded (invariants 9 and E2).
         unsafe {
             for below in self.slots.iter() {
                 tracer.stack_slot((self.fp - below as usize) as *mut u32);

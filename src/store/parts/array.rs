@@ -76,7 +76,7 @@ pub unsafe fn init_elem(
         });
     }
     bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-        // SAFETY: the functions are of this store; the array is an array of function numbers (invariants 11 and 12).
+        // SAFETY: the functions are of this store; the array is an array of function numbers (invariants 1 and 11).
         piece.try_for_each(|i| unsafe {
             let number = store.func_id(instance.elem_func(e, src as u64 + i as u64))?;
             let no_gc = store.no_gc().map_err(lost)?;
@@ -100,7 +100,7 @@ pub unsafe fn copy<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise; both ranges have the same length (invariant 11).
+    // SAFETY: the caller's promise (invariant 11); both ranges have the same length.
     unsafe {
         if no_gc.has_references(dst) {
             let from = no_gc.array_slots(src, src_at, len).ok_or(out)?;
@@ -126,8 +126,8 @@ pub unsafe fn fill<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise. Elements other than references are plain bytes, and each is aligned to its width
-    // (invariant 11).
+    // SAFETY: the caller's promise (invariants 11 and 12). Elements other than references are plain bytes, and each is
+    // aligned to its width.
     unsafe {
         if no_gc.has_references(array) {
             let value = no_gc.adopt(RawRef(value as u32));

@@ -135,7 +135,7 @@ impl Evaluator {
     /// The value is valid until the next collection.
     pub fn expr(&mut self, store: &mut Store, expr: &ConstExpr) -> Result<Val, Trap> {
         match expr {
-            // SAFETY: the instance is alive (`new`) (invariant 1).
+            // SAFETY: the instance is alive (`new`, invariant 1).
             ConstExpr::Const(v) => Ok(Val::Slot(constant(*v, unsafe { &*self.instance }))),
             ConstExpr::Expr(ops) => self.ops(store, ops),
         }
@@ -275,7 +275,7 @@ impl Evaluator {
     /// The number of a function that will be written to a field; 0 for other values.
     fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
         match field.storage {
-            // SAFETY: validated to be a function; the functions of an instance are of its store (invariant 11).
+            // SAFETY: validated to be a function; the functions of an instance are of its store (invariants 1 and 11).
             StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_id(value.slot().funcref) },
             _ => Ok(0),
         }
@@ -297,8 +297,8 @@ pub unsafe fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, nu
         unsafe { new.put(at, value.reference(new.no_gc())?) };
         return Ok(());
     }
-    // SAFETY: the caller's promise. The machine is little-endian, so the low bytes of the slot are the packed value
-    // (invariant 11).
+    // SAFETY: the caller's promise (invariant 11). The machine is little-endian, so the low bytes of the slot are the
+    // packed value.
     unsafe {
         let slot = match field.storage {
             StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },

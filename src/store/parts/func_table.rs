@@ -165,7 +165,7 @@ impl Table {
         source: impl Fn(u64) -> FuncRefPtr,
     ) -> Result<(), Trap> {
         bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
-            // SAFETY: the caller's promise (invariant 13).
+            // SAFETY: the caller's promise (invariants 1 and 13).
             piece.for_each(|i| unsafe { self.write(at + i as u64, source(i as u64)) });
         })
     }
@@ -203,7 +203,7 @@ impl Table {
         account: &mut Account,
     ) -> Result<Option<u64>, Trap> {
         self.assert_funcs();
-        // SAFETY: the table of functions now has room; for the rest, the caller's promise (invariant 13).
+        // SAFETY: the table of functions now has room (invariant 13); for the rest, the caller's promise (invariant 1).
         self.grow_by(delta, account, |table, old| unsafe { table.write_many(vm, old, delta, |_| f) })
     }
 }

@@ -92,7 +92,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
                 let bytes = inst.data(d);
                 let at = index_value(const_eval::without_heap(offset, inst), memory.ty().index);
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
-                // SAFETY: `range` checked the destination; the source is the module's bytes (invariant 14).
+                // SAFETY: `range` checked the destination (invariant 14); the source is the module's bytes.
                 unsafe { bulk::copy(&store.vm, bytes.as_ptr(), to, bytes.len(), bulk::BYTES).map_err(Error::trap)? };
             }
             inst.drop_data(d);
@@ -163,7 +163,7 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
             let slots = tables[place].slots(no_gc, 0, len).map_err(Error::trap)?;
             bulk::fill_slots(vm, no_gc, slots, reference(value, no_gc)?).map_err(Error::trap)?;
         } else {
-            // SAFETY: validated to be a function; the functions of an instance are of its store (invariant 11).
+            // SAFETY: validated to be a function; the functions of an instance are of its store (invariants 1 and 11).
             unsafe { store.tables[place].fill_func(&store.vm, 0, value.slot().funcref, len) }.map_err(Error::trap)?;
         }
     }

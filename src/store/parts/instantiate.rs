@@ -239,7 +239,7 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
         let engine = &(*store).engine;
         (code, vmctx, EntryInfo::of(&*engine.trampoline(type_id)?))
     };
-    // SAFETY: a start function has no parameters and no results; the rest is the caller's promise (invariants 2, 3 and
-    // 11).
+    // SAFETY: a start function has no parameters and no results (invariant 11); the rest is the caller's promise
+    // (invariants 2 and 3).
     unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }
 }

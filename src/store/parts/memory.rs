@@ -219,8 +219,8 @@ impl Memory {
             // are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
             let to = self.range(image.start as u64, len as u64).map_err(Error::trap)?;
-            // SAFETY: `range` checked the destination. The image belongs to the module, and no memory overlaps it
-            // (invariant 14).
+            // SAFETY: `range` checked the destination (invariant 14). The image belongs to the module, and no memory
+            // overlaps it.
             let copied = unsafe { bulk::copy(vm, image.bytes.as_ptr(), to, len, bulk::BYTES) };
             return copied.map_err(Error::trap);
         }

@@ -242,8 +242,8 @@ unsafe fn copied(from: *const u8, len: usize, layout: Layout) -> *mut u8 {
 impl Drop for Table {
     fn drop(&mut self) {
         if self.capacity > 0 && self.space.is_none() {
-            // SAFETY: allocated with this layout; `vm` outlives the table (the store drops tables before contexts)
-            // (invariant 13).
+            // SAFETY: allocated with this layout (invariant 13); `vm` outlives the table (the store drops tables before
+            // contexts).
             unsafe { dealloc((*self.vm).elements, self.layout(self.capacity)) }
         }
     }

@@ -197,7 +197,7 @@ mod body {
         let bytes = instance.data(DataIndex::from_u32(data));
         let end = src.checked_add(len).filter(|e| *e <= bytes.len() as u64).ok_or(Trap::MemoryOutOfBounds)?;
         let from = &bytes[src as usize..end as usize];
-        // SAFETY: the destination was checked, the source is a slice of the module's bytes (invariant 14).
+        // SAFETY: the destination was checked (invariant 14), the source is a slice of the module's bytes.
         unsafe { bulk::copy(&store.vm, from.as_ptr(), to, from.len(), bulk::BYTES) }
     }
 

@@ -92,8 +92,7 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
 /// # Safety
 /// The call must be in progress, on this thread.
 pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
-    // SAFETY: the exit trampoline has published its frame, and the frames outside of it are live frames of machine code
-    // (invariant 9).
+    // SAFETY: the exit trampoline has published its frame, and the frames outside of it are live (invariant 9).
     let (pc, fp, entry_fp) = unsafe {
         // The activation from which the host function was called: the innermost one, or one further out.
         let (mut exit_fp, mut activation) = ((*caller.store).exit_fp, (*caller.store).activation);
@@ -116,7 +115,7 @@ pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
         CodeOwner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         CodeOwner::Trampolines(_) => None,
     })??;
-    // SAFETY: the compiler has recorded that this frame stores its context there; bit 0 is used by the collector
-    // (invariant E2).
+    // SAFETY: the compiler has recorded that this frame stores its context there (invariant E2). The collector uses
+    // bit 0.
     Some(unsafe { word(fp - below) & !1 } as *mut VmContext)
 }
