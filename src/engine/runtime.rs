@@ -22,7 +22,7 @@ pub struct Runtime {
     pub personality: Personality,
 }
 
-// SAFETY: addresses of functions, and of data that is never written.
+// SAFETY: addresses of functions, and of data that is never written (invariant E6).
 unsafe impl Sync for Runtime {}
 
 impl Runtime {

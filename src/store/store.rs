@@ -110,7 +110,7 @@ pub struct Store {
 
 /// The `func_ids` functions of a store whose objects refer to no function: only null.
 struct NoFuncs([FuncRefPtr; 1]);
-// SAFETY: it is null and never written.
+// SAFETY: it is null and never written (invariant E6).
 unsafe impl Sync for NoFuncs {}
 static NO_FUNCS: NoFuncs = NoFuncs([std::ptr::null_mut()]);
 

@@ -65,7 +65,7 @@ impl Node {
         let p = self.0[i].load(Acquire);
         match (p.is_null(), p.addr() & 1) {
             (true, _) => Slot::Empty,
-            // SAFETY: without the bit it is a node, and nodes are never freed.
+            // SAFETY: without the bit it is a node, and nodes are never freed (invariant E1).
             (_, 0) => Slot::Node(unsafe { &*p.cast::<Node>() }),
             _ => Slot::Entry(p.map_addr(|a| a & !1).cast_const().cast()),
         }
@@ -78,13 +78,13 @@ impl Node {
         }
         let new = Box::into_raw(Box::new(Node::new()));
         match self.0[i].compare_exchange(null_mut(), new.cast(), AcqRel, Acquire) {
-            // SAFETY: nodes are never freed.
+            // SAFETY: nodes are never freed (invariant E1).
             Ok(_) => unsafe { &*new },
             Err(other) => {
                 // SAFETY: created here, and no other thread has seen it.
                 drop(unsafe { Box::from_raw(new) });
                 assert!(other.addr() & 1 == 0, "these addresses have an owner");
-                // SAFETY: another thread's node; nodes are never freed.
+                // SAFETY: another thread's node; nodes are never freed (invariant E1).
                 unsafe { &*other.cast::<Node>() }
             }
         }
@@ -139,7 +139,7 @@ fn lookup(pc: usize) -> Option<*const Entry> {
 /// found cannot be withdrawn during the call. If the thread is running at an address that has no owner now, earlier
 /// code there was withdrawn before the addresses were used again.
 pub fn find<R>(pc: usize, f: impl FnOnce(CodeOwner, usize) -> R) -> Option<R> {
-    // SAFETY: registered and not withdrawn, as explained above.
+    // SAFETY: registered and not withdrawn, as explained above (invariants 6 and E1).
     let entry = unsafe { &*lookup(pc)? };
     if !(entry.start..entry.end).contains(&pc) {
         return None;
@@ -147,7 +147,7 @@ pub fn find<R>(pc: usize, f: impl FnOnce(CodeOwner, usize) -> R) -> Option<R> {
     match entry.held {
         Held::One(owner) => Some(f(owner, pc - entry.start)),
         Held::Many(text) => {
-            // SAFETY: registered as long as it lives.
+            // SAFETY: registered as long as it lives (invariant E1).
             let (code, offset) = unsafe { &*text }.find(pc - entry.start)?;
             Some(f(CodeOwner::Module(code), offset))
         }
@@ -182,7 +182,7 @@ pub fn unregister(start: usize, len: usize) {
     let entry = lookup(start);
     put(start, start + len, null_mut());
     if let Some(entry) = entry {
-        // SAFETY: created by `insert`, in no slot any more, and no thread looks it up now (`find`).
+        // SAFETY: created by `insert`, in no slot any more, and no thread looks it up now (`find`, invariant E1).
         drop(unsafe { Box::from_raw(entry.cast_mut()) });
     }
 }

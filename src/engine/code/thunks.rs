@@ -86,7 +86,7 @@ impl ThunkTable {
             code.extend_from_slice(&(way as i32 - (at + STUB) as i32).to_le_bytes());
             text.func_slot(i).store(text.address(at + 6).cast_mut(), Relaxed);
         }
-        // SAFETY: no other thread or code has access to this text yet.
+        // SAFETY: no other thread or code has access to this text yet (invariant E4).
         unsafe { text.places.lock().writer.write(0, &code) };
         let text = Arc::new(text);
         let start = text.space.code() as usize;
@@ -104,7 +104,7 @@ impl ThunkTable {
     fn slot(&self, i: usize) -> &AtomicPtr<u8> {
         assert!(i < ENTRY_THUNKS + self.funcs);
         // SAFETY: the data has an aligned word for each entry and each function, and is only accessed as atomic words.
-        // Machine code reads them, too.
+        // Machine code reads them, too (invariant E4).
         unsafe { &*self.space.data().cast::<AtomicPtr<u8>>().add(i) }
     }
 
@@ -171,7 +171,8 @@ impl ThunkTable {
             0 => self.stub_offset(callee),
             at => at,
         })?;
-        // SAFETY: this range comes after all code that was placed, so no other code is overwritten, and the lock is held.
+        // SAFETY: this range comes after all code that was placed, so no other code is overwritten, and the lock is
+        // held (invariant E4).
         unsafe { places.writer.write(start, &std::mem::take(&mut code.text)) };
         places.next = (start + func.len()).next_multiple_of(ALIGN);
         if tier == Tier::Final {

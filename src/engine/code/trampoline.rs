@@ -30,7 +30,7 @@ impl TrampolineText {
         let start = text.as_ptr() as usize;
         let raw = codes.iter().filter(|c| c.raw_exit != 0);
         let raw: Vec<_> = raw.map(|c| start + c.raw_exit as usize..start + c.end as usize).collect();
-        // SAFETY: these are functions that keep frame pointers, as all machine code does.
+        // SAFETY: these are functions that keep frame pointers, as all machine code does (invariant E2).
         let frames = (!raw.is_empty()).then(|| unsafe { FrameInfo::new(&raw, personality) });
         let t = Arc::new(TrampolineText { text, codes, _frames: frames });
         registry::register(start, t.text.len(), CodeOwner::Trampolines(Arc::as_ptr(&t)));
@@ -50,7 +50,7 @@ impl TrampolineText {
     /// `fp` must be the frame pointer of a live frame at `offset`.
     pub unsafe fn activation(&self, offset: usize, fp: usize) -> Option<*mut Activation> {
         let code = self.at(offset).filter(|c| offset < c.exit as usize)?;
-        // SAFETY: the entry function stores the activation at this place of its frame.
+        // SAFETY: the entry function stores the activation at this place of its frame (invariant E2).
         Some(unsafe { *((fp - code.activation_below_fp as usize) as *const *mut Activation) })
     }
 
@@ -60,7 +60,7 @@ impl TrampolineText {
     /// `fp` must be the frame pointer of a live frame of a `raw_exit` at `offset`.
     pub unsafe fn raw_host(&self, offset: usize, fp: usize) -> Option<*const VmHostFunc> {
         let code = self.at(offset)?;
-        // SAFETY: the `raw_exit` stores the function at this place of its frame.
+        // SAFETY: the `raw_exit` stores the function at this place of its frame (invariant E2).
         Some(unsafe { *((fp - code.raw_host_below_fp as usize) as *const *const VmHostFunc) })
     }
 }
@@ -92,7 +92,7 @@ impl Trampoline {
     }
 
     fn entry(&self) -> EntryFn {
-        // SAFETY: the compiler put a function of exactly this type at this offset.
+        // SAFETY: the compiler put a function of exactly this type at this offset (invariant E2).
         unsafe { std::mem::transmute::<usize, EntryFn>(self.start() + self.code.entry as usize) }
     }
 

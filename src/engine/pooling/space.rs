@@ -68,7 +68,7 @@ impl Space {
         }
         let mut new = Space::new(reserved)?;
         new.open_to(reserved)?;
-        // SAFETY: both are usable up to there, and no other code uses them now.
+        // SAFETY: both are usable up to there, and no other code uses them now (invariant E5).
         unsafe { std::ptr::copy_nonoverlapping(self.base(), new.base(), self.open) };
         *self = new;
         Ok(())
@@ -122,7 +122,7 @@ impl Space {
     /// Resets the `len` bytes at `at` by writing to them.
     fn clean(&mut self, at: usize, len: usize) {
         assert!(at + len <= self.open, "outside of what was looked at");
-        // SAFETY: these bytes are usable, and no other code uses them now.
+        // SAFETY: these bytes are usable, and no other code uses them now (invariant E5).
         let run = unsafe { std::slice::from_raw_parts_mut(self.base().add(at), len) };
         let Some(image) = &self.image else { return run.fill(0) };
         let (start, end) = (image.start.clamp(at, at + len), (image.start + image.bytes.len()).clamp(at, at + len));

@@ -68,7 +68,7 @@ impl Template {
     /// `context` must have space for a context of this module, which has `size` bytes.
     pub unsafe fn write(&self, context: *mut u8, size: usize) {
         let of_funcrefs = self.funcrefs.len() * size_of::<VmFuncRef>();
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant E3).
         unsafe {
             context.copy_from_nonoverlapping(self.head.as_ptr(), self.head.len());
             // Imported functions have funcref places as well, which are not used, and the size of a context is rounded

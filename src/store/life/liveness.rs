@@ -173,7 +173,7 @@ impl LivenessScan {
                 global.trace(tracer);
             }
         } else if is_func(global.ty().content) {
-            // SAFETY: the global's type says that it holds a function.
+            // SAFETY: the global's type says that it holds a function (invariant 11).
             self.func(unsafe { global.get().funcref });
         }
     }
@@ -189,7 +189,7 @@ impl LivenessScan {
         instance.imported_funcs().for_each(|f| self.func(f));
         for (g, decl) in instance.info().globals.iter() {
             if is_func(decl.ty.content) && instance.info().defined_global(g).is_some() {
-                // SAFETY: the global's type says that it holds a function.
+                // SAFETY: the global's type says that it holds a function (invariant 11).
                 self.func(unsafe { instance.global_value(g).funcref });
             }
         }
@@ -205,7 +205,8 @@ impl LivenessScan {
         let (mut act, mut exit_sp) = (vm.activation, vm.exit_sp);
         while !act.is_null() {
             // SAFETY: WebAssembly waits in calls, so all frames from the exit to the entry of an activation are live,
-            // and so are the registers that a stub has saved there. The frames of one activation are on one stack.
+            // and so are the registers that a stub has saved there. The frames of one activation are on one stack
+            // (invariant 9).
             unsafe {
                 for at in (exit_sp..(*act).entry_fp).step_by(size_of::<usize>()) {
                     if let Some(part) = self.targets.find(word(at)) {

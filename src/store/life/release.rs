@@ -169,7 +169,7 @@ impl Store {
         let known = instance.has_known_funcs.get().then(|| instance.funcrefs());
         for (_, f) in known.into_iter().flatten() {
             if instance.info().defined_func(f).is_some() {
-                // SAFETY: the funcref is in the context of `instance`, which is dropped later.
+                // SAFETY: the funcref is in the context of `instance`, which is dropped later (invariant 1).
                 self.forget_func(unsafe { &*instance.funcref(f) });
             }
         }

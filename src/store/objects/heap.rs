@@ -298,13 +298,13 @@ impl Store {
     /// # Safety
     /// As for `func_id`.
     pub unsafe fn alloc_held_func(&mut self, f: FuncRefPtr) -> Result<Root> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1).
         let number = unsafe { self.func_id(f) }.map_err(Error::trap)?;
         // The function must stay alive until the object holds it.
         self.pinned_funcs.push(f);
         let made = self.alloc_first(HELD_FUNC_TYPE, 0).map(|new| {
             let (no_gc, gc) = (new.no_gc(), new.finish());
-            // SAFETY: the place of the number in the new object.
+            // SAFETY: the place of the number in the new object (invariant 15).
             unsafe { *no_gc.field_bytes(gc, HEADER_SIZE).cast::<u32>() = number };
             Store::root(no_gc, gc)
         });

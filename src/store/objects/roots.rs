@@ -132,7 +132,7 @@ impl Frame<'_> {
     /// frame was already on the stack during the last collection and has not returned. The outer frames cannot have run
     /// since then, and hold no young references.
     unsafe fn trace(&self, tracer: &mut Tracer) -> bool {
-        // SAFETY: this is a live frame, whose layout the compiler has recorded.
+        // SAFETY: this is a live frame, whose layout the compiler has recorded (invariants 9 and E2).
         unsafe {
             for below in self.slots.iter() {
                 tracer.stack_slot((self.fp - below as usize) as *mut u32);
@@ -191,7 +191,7 @@ unsafe fn frames(store: &Store, mut f: impl FnMut(&Frame) -> bool) {
 /// returned.
 unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
     registry::find(pc, |owner, offset| match owner {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6).
         CodeOwner::Module(m) => unsafe { (*m).stack_map(offset as u32) },
         CodeOwner::Trampolines(_) => None,
     })?

@@ -36,7 +36,7 @@ impl Store {
     #[cold]
     fn open_outer_scopes(&mut self, scope_fp: usize) -> Result<()> {
         let mut fps = Vec::new();
-        // SAFETY: as in `open_callback_scope`.
+        // SAFETY: as in `open_callback_scope` (invariant 2).
         let mut activation = unsafe { (*self.vm.get()).activation };
         // SAFETY: as above.
         while let Some(a) = unsafe { activation.as_ref() } {

@@ -34,7 +34,7 @@ pub unsafe fn write_bytes(
     len: u32,
     bytes: &[u8],
 ) -> Result<(), Trap> {
-    // SAFETY: the array's own bytes, which hold no references (the caller's promise).
+    // SAFETY: the array's own bytes, which hold no references (the caller's promise, invariant 11).
     unsafe {
         debug_assert!(!no_gc.has_references(array));
         let (to, size) = no_gc.array_bytes(array, at, len).ok_or(Trap::ArrayOutOfBounds)?;
@@ -65,9 +65,9 @@ pub unsafe fn init_elem(
     let vm = store.interrupts_for(len as usize);
     let lost = |_| Trap::HeapExhausted;
     let no_gc = store.no_gc().map_err(lost)?;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 12).
     let found = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-    // SAFETY: it is an array.
+    // SAFETY: it is an array (invariant 11).
     if unsafe { no_gc.has_references(found) } {
         // SAFETY: it is an array of references.
         let slots = unsafe { no_gc.array_slots(found, at, len) }.ok_or(Trap::ArrayOutOfBounds)?;
@@ -76,7 +76,7 @@ pub unsafe fn init_elem(
         });
     }
     bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-        // SAFETY: the functions are of this store; the array is an array of function numbers.
+        // SAFETY: the functions are of this store; the array is an array of function numbers (invariants 1 and 11).
         piece.try_for_each(|i| unsafe {
             let number = store.func_id(instance.elem_func(e, src as u64 + i as u64))?;
             let no_gc = store.no_gc().map_err(lost)?;
@@ -100,7 +100,7 @@ pub unsafe fn copy<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise; both ranges have the same length.
+    // SAFETY: the caller's promise (invariant 11); both ranges have the same length.
     unsafe {
         if no_gc.has_references(dst) {
             let from = no_gc.array_slots(src, src_at, len).ok_or(out)?;
@@ -126,7 +126,8 @@ pub unsafe fn fill<'h>(
     len: u32,
 ) -> Result<(), Trap> {
     let out = Trap::ArrayOutOfBounds;
-    // SAFETY: the caller's promise. Elements other than references are plain bytes, and each is aligned to its width.
+    // SAFETY: the caller's promise (invariants 11 and 12). Elements other than references are plain bytes, and each is
+    // aligned to its width.
     unsafe {
         if no_gc.has_references(array) {
             let value = no_gc.adopt(RawRef(value as u32));

@@ -84,7 +84,7 @@ pub fn pieces_of_copy(
 /// Both ranges have `len` bytes, and nothing else writes them.
 pub unsafe fn copy(vm: &Arc<SharedVmStore>, from: *const u8, to: *mut u8, len: usize, most: usize) -> Result<(), Trap> {
     pieces_of_copy(vm, len, most, to as usize > from as usize, |piece| {
-        // SAFETY: a part of both ranges (the caller's promise).
+        // SAFETY: a part of both ranges (the caller's promise, invariant 14).
         unsafe { std::ptr::copy(from.add(piece.start), to.add(piece.start), piece.len()) }
     })
 }
@@ -94,7 +94,7 @@ pub unsafe fn copy(vm: &Arc<SharedVmStore>, from: *const u8, to: *mut u8, len: u
 /// # Safety
 /// `to` points to `len` bytes that nothing else uses.
 pub unsafe fn fill(vm: &Arc<SharedVmStore>, to: *mut u8, value: u8, len: usize) -> Result<(), Trap> {
-    // SAFETY: a part of these bytes (the caller's promise).
+    // SAFETY: a part of these bytes (the caller's promise, invariant 14).
     pieces(vm, len, BYTES, |piece| unsafe { to.add(piece.start).write_bytes(value, piece.len()) })
 }
 

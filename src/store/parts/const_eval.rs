@@ -39,10 +39,10 @@ impl Val {
     /// The reference of a value that is a reference, but not to a function.
     pub fn reference(self, no_gc: NoGc<'_>) -> Result<Option<Gc<'_>>, Stale> {
         match self {
-            // SAFETY: null or an i31, which are valid in every heap.
+            // SAFETY: null or an i31, which are valid in every heap (invariant 12).
             Val::Slot(s) => Ok(unsafe { no_gc.adopt(s.gc) }),
             Val::Object(root) => no_gc.get(root).map(Some),
-            // SAFETY: the caller of the evaluation stores the value before anything is collected.
+            // SAFETY: the caller of the evaluation stores the value before anything is collected (invariant 12).
             Val::Fresh(raw) => Ok(unsafe { no_gc.adopt(raw) }),
         }
     }
@@ -103,7 +103,7 @@ pub fn ops_without_heap(ops: &[ConstOp], instance: &Instance) -> VmSlot {
 }
 
 fn arithmetic(op: ConstOp, a: VmSlot, b: VmSlot) -> VmSlot {
-    // SAFETY: the validator checked the types.
+    // SAFETY: the validator checked the types (invariant 11).
     unsafe {
         match op {
             ConstOp::I32Add => VmSlot { i32: a.i32.wrapping_add(b.i32) },
@@ -135,7 +135,7 @@ impl Evaluator {
     /// The value is valid until the next collection.
     pub fn expr(&mut self, store: &mut Store, expr: &ConstExpr) -> Result<Val, Trap> {
         match expr {
-            // SAFETY: the instance is alive (`new`).
+            // SAFETY: the instance is alive (`new`, invariant 1).
             ConstExpr::Const(v) => Ok(Val::Slot(constant(*v, unsafe { &*self.instance }))),
             ConstExpr::Expr(ops) => self.ops(store, ops),
         }
@@ -167,7 +167,7 @@ impl Evaluator {
             ConstOp::Const(v) => Val::Slot(constant(v, instance)),
             ConstOp::GlobalGet(g) if info.globals[g].ty.content.is_gc() => {
                 let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
-                // SAFETY: a global of the instance that holds a reference to an object.
+                // SAFETY: a global of the instance that holds a reference to an object (invariant 13).
                 match unsafe { crate::store::parts::global::slot(instance.global_ptr(g), no_gc) }.load(no_gc, 0) {
                     None => Val::Slot(VmSlot::ZERO),
                     Some(gc) => Val::of_gc(no_gc, gc, is_last)?,
@@ -175,7 +175,7 @@ impl Evaluator {
             }
             ConstOp::GlobalGet(g) => Val::Slot(instance.global_value(g)),
             ConstOp::RefI31 => {
-                // SAFETY: validated to be an i32.
+                // SAFETY: validated to be an i32 (invariant 11).
                 Val::Slot(VmSlot { gc: RawRef::i31(unsafe { self.pop().slot().i32 }) })
             }
             ConstOp::StructNew(t) => {
@@ -192,12 +192,12 @@ impl Evaluator {
                 return self.array(store, t, n, self.stack.len() - n as usize, false, is_last);
             }
             ConstOp::ArrayNew(t) => {
-                // SAFETY: validated to be an i32.
+                // SAFETY: validated to be an i32 (invariant 11).
                 let n = unsafe { self.pop().slot().i32 } as u32;
                 return self.array(store, t, n, self.stack.len() - 1, true, is_last);
             }
             ConstOp::ArrayNewDefault(t) => {
-                // SAFETY: validated to be an i32.
+                // SAFETY: validated to be an i32 (invariant 11).
                 let n = unsafe { self.pop().slot().i32 } as u32;
                 let from = self.stack.len();
                 return self.fill(store, of_type(t), n, from, std::iter::empty(), is_last);
@@ -220,7 +220,7 @@ impl Evaluator {
         repeat: bool,
         is_last: bool,
     ) -> Result<(), Trap> {
-        // SAFETY: as in `op`.
+        // SAFETY: as in `op` (invariant 1).
         let ty = &unsafe { &*self.instance }.info().types[t];
         let element = ty.fields()[0];
         let at = |i: u32| HEADER_SIZE + i * element.storage.size();
@@ -233,7 +233,7 @@ impl Evaluator {
             let vm = store.interrupts_for(n as usize);
             let new = store.alloc(ty.id, n)?;
             bulk::try_pieces(vm.as_ref(), n as usize, bulk::ELEMENTS, |mut piece| {
-                // SAFETY: the elements of the array, whose type the validator checked.
+                // SAFETY: the elements of the array, whose type the validator checked (invariant 11).
                 let put = piece.try_for_each(|i| unsafe { put(&new, at(i as u32), element, value, number) });
                 put.map_err(|_| Trap::HeapExhausted)
             })?;
@@ -264,7 +264,7 @@ impl Evaluator {
         let new = store.alloc(ty.id, len)?;
         for (i, ((field, at), value)) in places.zip(&self.stack[from..]).enumerate() {
             let number = numbers.get(i).copied().unwrap_or(0);
-            // SAFETY: fields or elements of the type, and values whose types the validator checked.
+            // SAFETY: fields or elements of the type, and values whose types the validator checked (invariant 11).
             unsafe { put(&new, at, field, *value, number) }.map_err(|_| Trap::HeapExhausted)?;
         }
         self.stack.truncate(from);
@@ -275,7 +275,7 @@ impl Evaluator {
     /// The number of a function that will be written to a field; 0 for other values.
     fn number(&self, store: &mut Store, value: Val, field: FieldType) -> Result<u32, Trap> {
         match field.storage {
-            // SAFETY: validated to be a function; the functions of an instance are of its store.
+            // SAFETY: validated to be a function; the functions of an instance are of its store (invariants 1 and 11).
             StorageType::Val(t @ ValType::Ref(_)) if !t.is_gc() => unsafe { store.func_id(value.slot().funcref) },
             _ => Ok(0),
         }
@@ -293,11 +293,12 @@ fn made(new: NewObject<'_>, is_last: bool) -> Result<Val, Trap> {
 /// The object has this field at `at`, and `value` has the field's type.
 pub unsafe fn put(new: &NewObject<'_>, at: u32, field: FieldType, value: Val, number: u32) -> Result<(), Stale> {
     if field.storage.is_gc() {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 11).
         unsafe { new.put(at, value.reference(new.no_gc())?) };
         return Ok(());
     }
-    // SAFETY: the caller's promise. The machine is little-endian, so the low bytes of the slot are the packed value.
+    // SAFETY: the caller's promise (invariant 11). The machine is little-endian, so the low bytes of the slot are the
+    // packed value.
     unsafe {
         let slot = match field.storage {
             StorageType::Val(ValType::Ref(_)) => VmSlot { i32: number as i32 },

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub type FuncRefPtr = *mut VmFuncRef;
 
 struct NullFunc(VmFuncRef);
-// SAFETY: never written, and its pointers are null.
+// SAFETY: never written, and its pointers are null (invariant E6).
 unsafe impl Sync for NullFunc {}
 static NULL_FUNC: NullFunc = NullFunc(VmFuncRef {
     code: VmCodeCell::new(std::ptr::null()),
@@ -89,7 +89,7 @@ impl Table {
     /// # Safety
     /// As for `slot`.
     unsafe fn touch(&self, i: u64) -> FuncRefPtr {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 13).
         let stored = unsafe { *self.slot(i) };
         if stored == null_func() {
             return std::ptr::null_mut();
@@ -117,7 +117,7 @@ impl Table {
     pub fn each_written(&self, mut f: impl FnMut(FuncRefPtr)) {
         self.assert_funcs();
         for i in 0..self.len() {
-            // SAFETY: in bounds, and a table of functions.
+            // SAFETY: in bounds, and a table of functions (invariant 13).
             let stored = unsafe { *self.slot(i) };
             if stored != null_func() {
                 f(stored);
@@ -128,14 +128,14 @@ impl Table {
     /// Wasm 2.0, 4.4.7 `table.get`.
     pub fn get_func(&self, i: u64) -> Result<FuncRefPtr, Trap> {
         self.check_funcs(i, 1)?;
-        // SAFETY: just checked.
+        // SAFETY: just checked (invariant 13).
         Ok(unsafe { self.touch(i) })
     }
 
     /// # Safety
     /// `f` is null, or a function of this store.
     pub unsafe fn fill_func(&self, vm: &Arc<SharedVmStore>, at: u64, f: FuncRefPtr, len: u64) -> Result<(), Trap> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1).
         unsafe { self.init_func(vm, at, len, |_| f) }
     }
 
@@ -151,7 +151,7 @@ impl Table {
         source: impl Fn(u64) -> FuncRefPtr,
     ) -> Result<(), Trap> {
         self.check_funcs(at, len)?;
-        // SAFETY: just checked.
+        // SAFETY: just checked (invariant 13).
         unsafe { self.write_many(vm, at, len, source) }
     }
 
@@ -165,7 +165,7 @@ impl Table {
         source: impl Fn(u64) -> FuncRefPtr,
     ) -> Result<(), Trap> {
         bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise (invariants 1 and 13).
             piece.for_each(|i| unsafe { self.write(at + i as u64, source(i as u64)) });
         })
     }
@@ -181,7 +181,7 @@ impl Table {
     ) -> Result<(), Trap> {
         src.check_funcs(from, len)?;
         dst.check_funcs(at, len)?;
-        // SAFETY: just checked.
+        // SAFETY: just checked (invariant 13).
         let one = |i: usize| unsafe { dst.write(at + i as u64, src.touch(from + i as u64)) };
         let backwards = at > from;
         bulk::pieces_of_copy(vm, len as usize, bulk::ELEMENTS, backwards, |piece| match backwards {
@@ -203,7 +203,7 @@ impl Table {
         account: &mut Account,
     ) -> Result<Option<u64>, Trap> {
         self.assert_funcs();
-        // SAFETY: the table of functions now has room; for the rest, the caller's promise.
+        // SAFETY: the table of functions now has room (invariant 13); for the rest, the caller's promise (invariant 1).
         self.grow_by(delta, account, |table, old| unsafe { table.write_many(vm, old, delta, |_| f) })
     }
 }

@@ -34,7 +34,7 @@ impl Global {
         let vm = &raw mut own.vm;
         if ty.content.is_gc() {
             let global = VmRefGlobal { value: RefSlot::null(), card: &raw mut own.card };
-            // SAFETY: `VmRefGlobal` is the struct of a global that holds a reference to an object.
+            // SAFETY: `VmRefGlobal` is the struct of a global that holds a reference to an object (invariant 13).
             unsafe { (vm as *mut VmRefGlobal).write(global) };
         }
         Global { keeper: Keeper::Host, vm, own: Some(own), ty }
@@ -62,16 +62,16 @@ impl Global {
     /// new.
     pub unsafe fn set(&self, value: VmSlot) {
         debug_assert!(!self.ty.content.is_gc());
-        // SAFETY: as in `get`; the caller's promise.
+        // SAFETY: as in `get`; the caller's promise (invariants 1 and 2).
         unsafe { (*self.vm).value = value }
     }
     pub fn get_ref<'h>(&'h self, no_gc: NoGc<'h>) -> Option<Gc<'h>> {
-        // SAFETY: as in `get`.
+        // SAFETY: as in `get` (invariants 1 and 13).
         unsafe { slot(self.vm, no_gc) }.load(no_gc, 0)
     }
     /// The caller has checked type and mutability. The global holds the reference from now on.
     pub fn set_ref<'h>(&'h self, no_gc: NoGc<'h>, value: Option<Gc<'h>>) {
-        // SAFETY: as in `get`.
+        // SAFETY: as in `get` (invariants 1 and 13).
         unsafe { slot(self.vm, no_gc) }.store(no_gc, 0, value);
     }
 
@@ -82,7 +82,7 @@ impl Global {
             && (own.card != 0 || !tracer.is_minor())
         {
             own.card = 0;
-            // SAFETY: the struct of a global that holds a reference to an object.
+            // SAFETY: the struct of a global that holds a reference to an object (invariant 13).
             unsafe { tracer.slot(&raw const (*(&raw const own.vm as *const VmRefGlobal)).value) };
         }
     }
@@ -94,6 +94,6 @@ impl Global {
 /// `vm` is such a global, and lives for `'h`.
 pub unsafe fn slot<'h>(vm: *mut VmGlobal, _: NoGc<'h>) -> Slots<'h> {
     let vm = vm as *mut VmRefGlobal;
-    // SAFETY: the caller's promise. One slot, one card.
+    // SAFETY: the caller's promise. One slot, one card (invariant 13).
     unsafe { Slots::new(&raw mut (*vm).value, 1, (*vm).card, 0) }
 }

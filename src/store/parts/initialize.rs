@@ -22,7 +22,7 @@ use crate::wasm::types::{IndexType, ValType};
 /// # Safety
 /// `instance` is in the store, and complete except for its segments.
 pub unsafe fn initialize(store: &mut Store, module: &Module, instance: *mut Instance) -> Result<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 1).
     unsafe {
         initialize_tables(store, module, instance).or_else(|e| {
             // Data segments come after element segments, so the memories must not contain their data yet.
@@ -92,7 +92,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
                 let bytes = inst.data(d);
                 let at = index_value(const_eval::without_heap(offset, inst), memory.ty().index);
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
-                // SAFETY: `range` checked the destination; the source is the module's bytes.
+                // SAFETY: `range` checked the destination (invariant 14); the source is the module's bytes.
                 unsafe { bulk::copy(&store.vm, bytes.as_ptr(), to, bytes.len(), bulk::BYTES).map_err(Error::trap)? };
             }
             inst.drop_data(d);
@@ -103,7 +103,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
 
 /// The value of an offset expression.
 fn index_value(slot: VmSlot, ty: IndexType) -> u64 {
-    // SAFETY: the validator checked that the value has this type.
+    // SAFETY: the validator checked that the value has this type (invariant 11).
     unsafe {
         match ty {
             IndexType::I32 => slot.i32 as u32 as u64,
@@ -127,14 +127,14 @@ unsafe fn evaluate_globals(
         let Some(init) = &decl.init else { continue };
         let place = inst.global_ptr(g);
         if !decl.ty.content.is_gc() {
-            // SAFETY: the global's place in the context.
+            // SAFETY: the global's place in the context (invariant E3).
             unsafe { (*place).value = const_eval::without_heap(init, inst) };
             continue;
         }
         let value = eval.expr(store, init).map_err(Error::trap)?;
         let no_gc = store.no_gc()?;
         // SAFETY: a global that holds a reference to an object; its card pointer was written when the context was
-        // filled.
+        // filled (invariant 13).
         unsafe { global::slot(place, no_gc) }.store(no_gc, 0, reference(value, no_gc)?);
     }
     Ok(())
@@ -163,7 +163,7 @@ unsafe fn evaluate_tables(store: &mut Store, instance: *mut Instance, eval: &mut
             let slots = tables[place].slots(no_gc, 0, len).map_err(Error::trap)?;
             bulk::fill_slots(vm, no_gc, slots, reference(value, no_gc)?).map_err(Error::trap)?;
         } else {
-            // SAFETY: validated to be a function; the functions of an instance are of its store.
+            // SAFETY: validated to be a function; the functions of an instance are of its store (invariants 1 and 11).
             unsafe { store.tables[place].fill_func(&store.vm, 0, value.slot().funcref, len) }.map_err(Error::trap)?;
         }
     }
@@ -249,7 +249,7 @@ unsafe fn init_table(
     }
     table.stop_remembering();
     table.check_range(at, len).map_err(Error::trap)?;
-    // SAFETY: functions that the instance defines or imports.
+    // SAFETY: functions that the instance defines or imports (invariant 1).
     unsafe { store.tables[place].init_func(&store.vm, at, len, |i| inst.elem_func(e, i)) }.map_err(Error::trap)
 }
 

@@ -62,7 +62,7 @@ impl Context {
         if p.is_null() {
             return Err(err!(OutOfMemory, "no memory for an instance"));
         }
-        // SAFETY: the layout and the template are of the same module.
+        // SAFETY: the layout and the template are of the same module (invariant E3).
         unsafe { template.write(p, of.size()) };
         Ok(Context(p.cast(), layout))
     }
@@ -163,7 +163,7 @@ impl Instance {
 
     /// An element of a segment of functions.
     pub fn elem_func(&self, e: ElemIndex, i: u64) -> FuncRefPtr {
-        // SAFETY: the validator checked that it has a function type.
+        // SAFETY: the validator checked that it has a function type (invariant 11).
         unsafe { self.elem(e, i).funcref }
     }
 
@@ -171,7 +171,7 @@ impl Instance {
     pub fn elem_ref<'h>(&'h self, no_gc: NoGc<'h>, e: ElemIndex, i: u64) -> Option<Gc<'h>> {
         match &self.segments[e.index()] {
             Some(s) => s.slots(no_gc).load(no_gc, i as usize),
-            // SAFETY: null or an i31.
+            // SAFETY: null or an i31 (invariant 12).
             None => unsafe { no_gc.adopt(self.elem(e, i).gc) },
         }
     }

@@ -98,7 +98,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
         dropped_data: vec![false; info.data.len()],
         has_known_funcs: Cell::new(false),
     };
-    // SAFETY: a context that nothing else refers to yet.
+    // SAFETY: a context that nothing else refers to yet (invariant E3).
     unsafe {
         let vmctx = instance.vmctx();
         (*vmctx).header.store = store.vm.get();
@@ -128,7 +128,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     put_funcrefs(module, &instance);
     instance.context_guard = module.track_context(instance.vmctx());
     instance.each_global(|g, _| {
-        // SAFETY: the place of a global, in a context that nothing else refers to yet.
+        // SAFETY: the place of a global, in a context that nothing else refers to yet (invariant E3).
         unsafe { g.write(VmRefGlobal { value: RefSlot::null(), card: &raw mut (*instance.vmctx()).global_card }) }
     });
     Ok(instance)
@@ -179,7 +179,7 @@ fn put_imports(store: &mut Store, module: &Module, instance: &mut Instance, impo
 /// `place` is the layout's place for a memory.
 unsafe fn put_memory(instance: &Instance, place: u32, memory: &mut Memory) {
     let slot = VmMemorySlot { base: memory.base(), memory: memory.vm(), limit: memory.limit() };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant E3).
     unsafe { instance.at::<VmMemorySlot>(place).write(slot) };
 }
 
@@ -196,7 +196,7 @@ fn make_owned(
         let image = module.images().by_memory.get(i).and_then(|image| image.as_ref());
         let mut memory = Memory::new(*ty, image, &store.engine, &mut store.account)?;
         memory.keeper = Keeper::Instance(instance.index);
-        // SAFETY: the layout's place for this memory.
+        // SAFETY: the layout's place for this memory (invariant E3).
         unsafe { put_memory(instance, module.layout.memory(i), &mut memory) };
         memories.push(memory);
     }
@@ -222,7 +222,7 @@ fn put_funcrefs(module: &Module, instance: &Instance) {
             index: 0,
             owner,
         };
-        // SAFETY: the layout's place for this funcref.
+        // SAFETY: the layout's place for this funcref (invariant E3).
         unsafe { context.byte_add(f.place as usize).cast::<VmFuncRef>().write(funcref) };
     }
 }
@@ -239,6 +239,7 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
         let engine = &(*store).engine;
         (code, vmctx, EntryInfo::of(&*engine.trampoline(type_id)?))
     };
-    // SAFETY: a start function has no parameters and no results; the rest is the caller's promise.
+    // SAFETY: a start function has no parameters and no results (invariant 11); the rest is the caller's promise
+    // (invariants 2 and 3).
     unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }
 }

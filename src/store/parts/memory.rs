@@ -206,7 +206,7 @@ impl Memory {
     /// The address of the `len` bytes at offset `at`. Traps if they are out of bounds.
     pub fn range(&self, at: u64, len: u64) -> Result<*mut u8, Trap> {
         match at.checked_add(len) {
-            // SAFETY: the range is inside of the reservation.
+            // SAFETY: the range is inside of the reservation (invariant 14).
             Some(end) if end <= self.vm.length as u64 => Ok(unsafe { self.vm.base.add(at as usize) }),
             _ => Err(Trap::MemoryOutOfBounds),
         }
@@ -219,7 +219,8 @@ impl Memory {
             // are cut off.
             let len = image.bytes.len().min(self.vm.length.saturating_sub(image.start));
             let to = self.range(image.start as u64, len as u64).map_err(Error::trap)?;
-            // SAFETY: `range` checked the destination. The image belongs to the module, and no memory overlaps it.
+            // SAFETY: `range` checked the destination (invariant 14). The image belongs to the module, and no memory
+            // overlaps it.
             let copied = unsafe { bulk::copy(vm, image.bytes.as_ptr(), to, len, bulk::BYTES) };
             return copied.map_err(Error::trap);
         }

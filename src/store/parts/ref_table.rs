@@ -13,7 +13,7 @@ use std::sync::Arc;
 impl Table {
     #[inline(always)]
     fn all(&self) -> Slots<'_> {
-        // SAFETY: the table has capacity for at least its length.
+        // SAFETY: the table has capacity for at least its length (invariant 13).
         unsafe { self.first(self.len()) }
     }
 
@@ -24,7 +24,7 @@ impl Table {
     #[inline(always)]
     unsafe fn first(&self, len: u64) -> Slots<'_> {
         debug_assert!(self.is_gc() && len <= self.capacity());
-        // SAFETY: the caller's promise; elements and cards do not move while the table is borrowed.
+        // SAFETY: the caller's promise; elements and cards do not move while the table is borrowed (invariant 13).
         unsafe {
             let vm = &*self.vm();
             Slots::new(vm.elements.cast(), len as usize, vm.cards, 0)
@@ -61,7 +61,7 @@ impl Table {
         account: &mut Account,
     ) -> Result<Option<u64>, Trap> {
         self.grow_by(delta, account, |table, old| {
-            // SAFETY: `grow_by` has made capacity for them.
+            // SAFETY: `grow_by` has made capacity for them (invariant 13).
             let new = unsafe { table.first(old + delta) }.range(old as usize, delta as usize);
             // No collection has run in the meantime: a limiter cannot use its store (invariant 7).
             new.map_or(Ok(()), |new| bulk::fill_slots(vm, no_gc, new, value))
@@ -69,7 +69,7 @@ impl Table {
     }
 
     pub fn trace(&self, tracer: &mut Tracer) {
-        // SAFETY: as in `all`.
+        // SAFETY: as in `all` (invariant 13).
         unsafe {
             let vm = &*self.vm();
             if vm.length > 0 {

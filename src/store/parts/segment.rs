@@ -27,7 +27,7 @@ impl RefSegment {
     }
 
     pub fn slots<'h>(&'h self, _: NoGc<'h>) -> Slots<'h> {
-        // SAFETY: slots and cards belong together, and do not move.
+        // SAFETY: slots and cards belong together, and do not move (invariant 13).
         unsafe { Slots::new(self.slots.as_ptr() as *mut RefSlot, self.slots.len(), self.cards.as_ptr() as *mut u8, 0) }
     }
 
@@ -38,7 +38,7 @@ impl RefSegment {
 
     pub fn trace(&self, tracer: &mut Tracer) {
         if !self.slots.is_empty() {
-            // SAFETY: as in `slots`.
+            // SAFETY: as in `slots` (invariant 13).
             unsafe { tracer.slots(self.slots.as_ptr(), self.slots.len(), self.cards.as_ptr() as *mut u8) };
         }
     }

@@ -194,7 +194,7 @@ impl Table {
         let capacity = wanted.max((self.capacity * 2).min(max)).max(if self.capacity == 0 { wanted } else { 4 });
         let layout = self.layout(capacity);
         // SAFETY: `elements` has space for `self.capacity` elements, allocated with that layout, or is null if the
-        // capacity is 0.
+        // capacity is 0 (invariant 13).
         unsafe {
             let vm = &mut *self.vm;
             let new = match fault_injection::check() {
@@ -242,7 +242,8 @@ unsafe fn copied(from: *const u8, len: usize, layout: Layout) -> *mut u8 {
 impl Drop for Table {
     fn drop(&mut self) {
         if self.capacity > 0 && self.space.is_none() {
-            // SAFETY: allocated with this layout; `vm` outlives the table (the store drops tables before contexts).
+            // SAFETY: allocated with this layout (invariant 13); `vm` outlives the table (the store drops tables before
+            // contexts).
             unsafe { dealloc((*self.vm).elements, self.layout(self.capacity)) }
         }
     }

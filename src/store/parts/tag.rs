@@ -41,7 +41,7 @@ impl Tag {
 /// # Safety
 /// `tag` must be a tag.
 pub unsafe fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 15).
     TypeId(unsafe { word(no_gc, tag, TAG_FUNC_TYPE) })
 }
 
@@ -50,7 +50,7 @@ pub unsafe fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
 /// # Safety
 /// `tag` must be a tag, and `offset` one of `TAG_*`.
 unsafe fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 15).
     unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() }
 }
 
@@ -63,7 +63,7 @@ impl Store {
         let (instance, index) = of.map_or((0, 0), |(i, t)| (i + 1, t.as_u32()));
         // A handle of 0 means that the tag has none yet.
         for (offset, word) in [(TAG_FUNC_TYPE, ty.0), (TAG_HANDLE, 0), (TAG_INSTANCE, instance), (TAG_INDEX, index)] {
-            // SAFETY: these are the words of a tag that was just created.
+            // SAFETY: these are the words of a tag that was just created (invariant 15).
             unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() = word };
         }
         Ok(tag.bits())
@@ -74,7 +74,7 @@ impl Store {
     /// # Safety
     /// `tag` must be a tag of this store.
     pub unsafe fn tag_name<'h>(&self, no_gc: NoGc<'h>, tag: Gc<'h>) -> Option<&str> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 15).
         let (place, index) = unsafe { (word(no_gc, tag, TAG_INSTANCE), word(no_gc, tag, TAG_INDEX) as usize) };
         let instance = self.instances.get(place.checked_sub(1)?)?;
         // The instance may have died before the tag, and another one may have its place now.
@@ -86,11 +86,11 @@ impl Store {
     /// SAFEPOINT. Creates a tag for the host, which keeps it. Returns its place.
     pub fn add_tag(&mut self, ty: TypeId) -> Result<u32> {
         let bits = self.new_tag(ty, None)?;
-        // SAFETY: the tag was just created, and nothing was collected since.
+        // SAFETY: the tag was just created, and nothing was collected since (invariant 12).
         let place = unsafe { self.tag_place(bits) }?;
         let heap = self.heap()?;
         let no_gc = heap.no_gc();
-        // SAFETY: `tag_place` does not collect.
+        // SAFETY: `tag_place` does not collect (invariant 12).
         let root = unsafe { no_gc.adopt(bits) }.and_then(|tag| no_gc.root(tag)).ok_or_else(no_memory)?;
         heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
         let tag = &mut self.tags[place];
@@ -107,7 +107,7 @@ impl Store {
         self.in_scope(|store| {
             let heap = store.heap.as_mut().ok_or_else(no_memory)?;
             let no_gc = heap.no_gc();
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise (invariants 12 and 15).
             let (handle, ty, root) = unsafe {
                 let tag = no_gc.adopt(bits).ok_or_else(no_memory)?;
                 let handle = no_gc.field_bytes(tag, TAG_HANDLE).cast::<u32>();
@@ -121,7 +121,7 @@ impl Store {
             }
             let object = heap.new_weak(root).ok().flatten().ok_or_else(no_memory)?;
             let place = store.tags.insert(Tag { is_hosts: false, root: None, object, ty });
-            // SAFETY: this is a word of the tag, which has not moved.
+            // SAFETY: this is a word of the tag, which has not moved (invariant 15).
             unsafe { *handle = place + 1 };
             Ok(place)
         })

@@ -125,7 +125,7 @@ fn is_above(sp: usize, other: usize) -> bool {
 #[cold]
 pub unsafe fn end_after_inner(store: *mut VmStore, exit_fp: usize) -> ! {
     // SAFETY: the caller's promise: from the trampoline's frame up to the entry, all frames are live frames of machine
-    // code.
+    // code (invariant 9).
     unsafe {
         (*store).activation = unwind::activation_of(exit_fp);
         (*store).exit_fp = exit_fp;

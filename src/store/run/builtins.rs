@@ -42,7 +42,7 @@ unsafe fn parts<'a>(cx: Cx) -> (&'a mut Store, &'a Instance) {
 /// # Safety
 /// As `parts`, but other references into the store may be in use.
 unsafe fn interrupts<'a>(cx: Cx) -> &'a Arc<SharedVmStore> {
-    // SAFETY: the caller's promise; the field is never written while the store lives.
+    // SAFETY: the caller's promise; the field is never written while the store lives (invariant 10).
     unsafe { &(*((*(*cx).header.store).store as *const Store)).vm }
 }
 
@@ -56,7 +56,7 @@ pub const fn table_address() -> *const [*const u8; BUILTINS] {
 }
 
 struct Addresses([*const u8; BUILTINS]);
-// SAFETY: addresses of functions, never written.
+// SAFETY: addresses of functions, never written (invariant E6).
 unsafe impl Sync for Addresses {}
 
 /// The shim of one builtin, and the address that machine code calls: the shim itself, or the stub before it.
@@ -66,7 +66,7 @@ macro_rules! shims {
             use super::*;
             $(
                 pub unsafe extern "C" fn $name(cx: Cx, $($p: shims!(@ty $pt)),*) $(-> shims!(@ty $r))? {
-                    // SAFETY: machine code passes its own context.
+                    // SAFETY: machine code passes its own context (invariant 10).
                     let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { body::$name(cx, $($p),*) }));
                     // SAFETY: nothing is left to drop but the outcome, which `finish` consumes (invariant 4).
                     unsafe { finish((*cx).header.store, outcome) }
@@ -112,7 +112,7 @@ impl From<Error> for Raise {
 /// # Safety
 /// As for `trap::raise`.
 pub(crate) unsafe fn finish<T, E: Into<Raise>>(vm: *mut VmStore, outcome: std::thread::Result<Result<T, E>>) -> T {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariants 4 and 9).
     unsafe {
         match outcome {
             Ok(Ok(value)) => value,
@@ -131,7 +131,7 @@ pub(crate) unsafe fn finish<T, E: Into<Raise>>(vm: *mut VmStore, outcome: std::t
 }
 
 /// The bodies of the builtins. Each is called with the context of the running instance, on the store's thread, while no
-/// Rust reference into the store is alive (invariants 2 and 3). This is the `Safety` section of all of them.
+/// Rust reference into the store is alive (invariants 2, 3 and 10). This is the `Safety` section of all of them.
 #[allow(clippy::missing_safety_doc)]
 mod body {
     use super::*;
@@ -150,81 +150,81 @@ mod body {
     }
 
     pub unsafe fn entry_limit(cx: Cx, below: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3). The stub's frame begins with its caller's frame pointer and the
-        // return address, so the caller's stack pointer is 16 bytes above.
+        // SAFETY: see the module (invariants 2, 3 and 10). The stub's frame begins with its caller's frame pointer and
+        // the return address, so the caller's stack pointer is 16 bytes above.
         let (vm, sp) = unsafe { (interrupts(cx), (*(*cx).header.store).exit_fp + 16) };
         vm.at_stack_limit(sp.saturating_sub(below as usize))
     }
 
     pub unsafe fn interrupted(cx: Cx) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         unsafe { interrupts(cx) }.poll()
     }
 
     pub unsafe fn memory_grow(cx: Cx, memory: u32, delta: u64) -> R<u64> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let m = instance.memories[memory as usize];
         Ok(store.memories[m].grow(delta, &mut store.account).unwrap_or(u64::MAX))
     }
 
     pub unsafe fn memory_copy(_: Cx, dst: u64, src: u64, len: u64) -> R<()> {
-        // SAFETY: machine code checked both ranges; they may overlap.
+        // SAFETY: machine code checked both ranges; they may overlap (invariant 14).
         unsafe { std::ptr::copy(src as *const u8, dst as *mut u8, len as usize) };
         Ok(())
     }
 
     pub unsafe fn memory_fill(_: Cx, dst: u64, value: u32, len: u64) -> R<()> {
-        // SAFETY: machine code checked the range.
+        // SAFETY: machine code checked the range (invariant 14).
         unsafe { std::ptr::write_bytes(dst as *mut u8, value as u8, len as usize) };
         Ok(())
     }
 
     pub unsafe fn memory_copy_pieces(cx: Cx, dst: u64, src: u64, len: u64) -> R<()> {
-        // SAFETY: machine code checked both ranges; for the rest see the module (invariants 2 and 3).
+        // SAFETY: machine code checked both ranges; for the rest see the module (invariants 2, 3 and 10).
         unsafe { bulk::copy(interrupts(cx), src as *const u8, dst as *mut u8, len as usize, bulk::BYTES) }
     }
 
     pub unsafe fn memory_fill_pieces(cx: Cx, dst: u64, value: u32, len: u64) -> R<()> {
-        // SAFETY: machine code checked the range; for the rest see the module (invariants 2 and 3).
+        // SAFETY: machine code checked the range; for the rest see the module (invariants 2, 3 and 10).
         unsafe { bulk::fill(interrupts(cx), dst as *mut u8, value as u8, len as usize) }
     }
 
     pub unsafe fn memory_init(cx: Cx, memory: u32, data: u32, dst: u64, src: u64, len: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let to = store.memories[instance.memories[memory as usize]].range(dst, len)?;
         let bytes = instance.data(DataIndex::from_u32(data));
         let end = src.checked_add(len).filter(|e| *e <= bytes.len() as u64).ok_or(Trap::MemoryOutOfBounds)?;
         let from = &bytes[src as usize..end as usize];
-        // SAFETY: the destination was checked, the source is a slice of the module's bytes.
+        // SAFETY: the destination was checked (invariant 14), the source is a slice of the module's bytes.
         unsafe { bulk::copy(&store.vm, from.as_ptr(), to, from.len(), bulk::BYTES) }
     }
 
     pub unsafe fn data_drop(cx: Cx, data: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         store.instances[instance.index].drop_data(DataIndex::from_u32(data));
         Ok(())
     }
 
     pub unsafe fn table_lazy_init(cx: Cx, t: u32, index: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         table(store, instance, t).get_func(index).map(|_| ())
     }
 
     pub unsafe fn table_grow(cx: Cx, t: u32, delta: u64, init: FuncRefPtr) -> R<u64> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let t = instance.tables[t as usize];
         let Store { vm, tables, account, .. } = store;
-        // SAFETY: the function comes from machine code.
+        // SAFETY: the function comes from machine code (invariant 10).
         Ok(unsafe { tables[t].grow_func(vm, delta, init, account) }?.unwrap_or(u64::MAX))
     }
 
     pub unsafe fn table_fill(cx: Cx, t: u32, dst: u64, value: FuncRefPtr, len: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3); the function comes from machine code.
+        // SAFETY: see the module (invariants 2, 3 and 10); the function comes from machine code.
         unsafe {
             let (store, instance) = parts(cx);
             store.tables[instance.tables[t as usize]].fill_func(&store.vm, dst, value, len)
@@ -232,7 +232,7 @@ mod body {
     }
 
     pub unsafe fn table_copy(cx: Cx, dst_table: u32, src_table: u32, dst: u64, src: u64, len: u64) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let at = |t: u32| &*store.tables[instance.tables[t as usize]];
         let (to, from) = (at(dst_table), at(src_table));
@@ -243,13 +243,13 @@ mod body {
     }
 
     pub unsafe fn table_init(cx: Cx, t: u32, elem: u32, dst: u64, src: u64, len: u64) -> First<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let e = ElemIndex::from_u32(elem);
         src.checked_add(len).filter(|end| *end <= instance.elem_len(e)).ok_or(Trap::TableOutOfBounds)?;
         let place = instance.tables[t as usize];
         if !store.tables[place].is_gc() {
-            // SAFETY: functions that the instance defines or imports.
+            // SAFETY: functions that the instance defines or imports (invariant 1).
             unsafe { store.tables[place].init_func(&store.vm, dst, len, |i| instance.elem_func(e, src + i))? };
             return Ok(());
         }
@@ -264,31 +264,31 @@ mod body {
     }
 
     pub unsafe fn ref_table_grow(cx: Cx, t: u32, delta: u64, init: RawRef) -> First<u64> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         store.heap()?;
         let Store { vm, heap, tables, account, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
-        // SAFETY: a reference from machine code; nothing is collected here.
+        // SAFETY: a reference from machine code; nothing is collected here (invariant 12).
         let init = unsafe { no_gc.adopt(init) };
         let table = &mut tables[instance.tables[t as usize]];
         Ok(table.grow_gc_ref(vm, no_gc, delta, init, account)?.unwrap_or(u64::MAX))
     }
 
     pub unsafe fn ref_table_fill(cx: Cx, t: u32, dst: u64, value: RawRef, len: u64) -> First<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         store.heap()?;
         let Store { vm, heap, tables, .. } = store;
         let no_gc = heap.as_ref().expect("just there").no_gc();
         let slots = tables[instance.tables[t as usize]].slots(no_gc, dst, len)?;
-        // SAFETY: a reference from machine code; nothing is collected here.
+        // SAFETY: a reference from machine code; nothing is collected here (invariant 12).
         bulk::fill_slots(vm, no_gc, slots, unsafe { no_gc.adopt(value) })?;
         Ok(())
     }
 
     pub unsafe fn func_id(cx: Cx, func: FuncRefPtr) -> R<u32> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         unsafe { parts(cx).0.func_id(func) }
     }
 
@@ -300,14 +300,14 @@ mod body {
     }
 
     pub unsafe fn struct_new(cx: Cx, ty: u32) -> R<RawRef> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
         made(store, ty, 0)
     }
 
     pub unsafe fn exception_new(cx: Cx, tag: u32) -> R<RawRef> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().tags[TagIndex::from_u32(tag)].exception.id;
         made(store, ty, 0)
@@ -318,21 +318,21 @@ mod body {
     }
 
     pub unsafe fn array_new(cx: Cx, ty: u32, len: u32) -> R<RawRef> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let ty = instance.info().types[TypeIndex::from_u32(ty)].id;
         made(store, ty, len)
     }
 
     pub unsafe fn array_new_data(cx: Cx, ty: u32, data: u32, src: u32, len: u32) -> R<RawRef> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let def = &instance.info().types[TypeIndex::from_u32(ty)];
         let (id, size) = (def.id, def.fields()[0].storage.size());
         let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, len as usize * size as usize)?;
         let bits = made(store, id, len)?;
         let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
-        // SAFETY: the new array, which the validator checked to be an array of numbers.
+        // SAFETY: the new array, which the validator checked to be an array of numbers (invariant 11).
         unsafe {
             let array = no_gc.adopt(bits).ok_or(Trap::NullReference)?;
             array::write_bytes(interrupts(cx), no_gc, array, 0, len, bytes)?;
@@ -341,24 +341,24 @@ mod body {
     }
 
     pub unsafe fn array_new_elem(cx: Cx, ty: u32, elem: u32, src: u32, len: u32) -> R<RawRef> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let id = instance.info().types[TypeIndex::from_u32(ty)].id;
         let e = ElemIndex::from_u32(elem);
         array::check_segment(instance, e, src, len)?;
         let bits = made(store, id, len)?;
-        // SAFETY: the new array; the validator checked that its elements have the segment's type.
+        // SAFETY: the new array; the validator checked that its elements have the segment's type (invariant 11).
         unsafe { array::init_elem(store, instance, bits, 0, e, src, len)? };
         Ok(bits)
     }
 
     pub unsafe fn array_init_data(cx: Cx, array: RawRef, dst: u32, data: u32, src: u32, len: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
-        // SAFETY: a reference from machine code; nothing is collected here.
+        // SAFETY: a reference from machine code; nothing is collected here (invariant 12).
         let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        // SAFETY: validated to be an array of numbers.
+        // SAFETY: validated to be an array of numbers (invariant 11).
         unsafe {
             let (_, size) = no_gc.array_bytes(array, dst, len).ok_or(Trap::ArrayOutOfBounds)?;
             let bytes = array::segment_bytes(instance.data(DataIndex::from_u32(data)), src, size)?;
@@ -367,40 +367,40 @@ mod body {
     }
 
     pub unsafe fn array_init_elem(cx: Cx, array: RawRef, dst: u32, elem: u32, src: u32, len: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         let no_gc = store.no_gc().map_err(|_| Trap::HeapExhausted)?;
-        // SAFETY: a reference from machine code; nothing is collected here.
+        // SAFETY: a reference from machine code; nothing is collected here (invariant 12).
         let found = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        // SAFETY: validated to be an array.
+        // SAFETY: validated to be an array (invariant 11).
         unsafe { no_gc.array_bytes(found, dst, len) }.ok_or(Trap::ArrayOutOfBounds)?;
         let e = ElemIndex::from_u32(elem);
         array::check_segment(instance, e, src, len)?;
-        // SAFETY: as above; validated to have the segment's element type. Nothing was collected.
+        // SAFETY: as above; validated to have the segment's element type. Nothing was collected (invariant 11).
         unsafe { array::init_elem(store, instance, array, dst, e, src, len) }
     }
 
     pub unsafe fn array_copy(cx: Cx, dst: RawRef, dst_at: u32, src: RawRef, src_at: u32, len: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
-        // SAFETY: references from machine code; nothing is collected here.
+        // SAFETY: references from machine code; nothing is collected here (invariant 12).
         let (dst, src) = unsafe { (no_gc.adopt(dst), no_gc.adopt(src)) };
         let (dst, src) = (dst.ok_or(Trap::NullReference)?, src.ok_or(Trap::NullReference)?);
-        // SAFETY: validated to be arrays whose elements match.
+        // SAFETY: validated to be arrays whose elements match (invariant 11).
         unsafe { array::copy(interrupts(cx), no_gc, (dst, dst_at), (src, src_at), len) }
     }
 
     pub unsafe fn array_fill(cx: Cx, array: RawRef, at: u32, value: u64, len: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let no_gc = unsafe { parts(cx) }.0.no_gc().map_err(|_| Trap::HeapExhausted)?;
-        // SAFETY: a reference from machine code; nothing is collected here.
+        // SAFETY: a reference from machine code; nothing is collected here (invariant 12).
         let array = unsafe { no_gc.adopt(array) }.ok_or(Trap::NullReference)?;
-        // SAFETY: validated to be an array, and a value of its element type.
+        // SAFETY: validated to be an array, and a value of its element type (invariant 11).
         unsafe { array::fill(interrupts(cx), no_gc, array, at, value, len) }
     }
 
     pub unsafe fn elem_drop(cx: Cx, elem: u32) -> R<()> {
-        // SAFETY: see the module (invariants 2 and 3).
+        // SAFETY: see the module (invariants 2, 3 and 10).
         let (store, instance) = unsafe { parts(cx) };
         store.instances[instance.index].drop_elem(ElemIndex::from_u32(elem));
         Ok(())

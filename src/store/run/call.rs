@@ -25,7 +25,7 @@ pub unsafe fn invoke(
     way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
-    // SAFETY: the caller's promises.
+    // SAFETY: the caller's promises (invariants 2 and 3).
     unsafe {
         if (*(*store).vm.get()).activation.is_null() {
             (*store).check_entry()?;
@@ -59,7 +59,7 @@ unsafe fn invoke_elsewhere(
     way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
-    // SAFETY: the caller's promises.
+    // SAFETY: the caller's promises (invariants 2 and 3).
     unsafe {
         let before = (*store).change_stack(stack_pointer(), frame(way))?;
         let result = run(store, vmctx, code, way, slots);
@@ -82,8 +82,8 @@ unsafe fn run(
     way: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
-    // SAFETY: the caller's promises. The activation lives until the entry has returned. Nothing refers to it
-    // afterwards, because `VmStore.activation` is restored. Its frames are written before they are read
+    // SAFETY: the caller's promises (invariants 2 and 3). The activation lives until the entry has returned. Nothing
+    // refers to it afterwards, because `VmStore.activation` is restored. Its frames are written before they are read
     // (`trap_frames`).
     unsafe {
         let vm = (*store).vm.get();

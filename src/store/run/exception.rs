@@ -43,7 +43,7 @@ impl Drop for Thrown {
 
 /// The tag of an exception.
 pub fn tag_of<'h>(no_gc: NoGc<'h>, exception: Gc<'h>) -> Option<Gc<'h>> {
-    // SAFETY: every exception has its tag in this field.
+    // SAFETY: every exception has its tag in this field (invariant 15).
     unsafe { no_gc.field_slot(exception, EXCEPTION_TAG) }.load(no_gc, 0)
 }
 
@@ -55,7 +55,7 @@ impl Store {
     pub unsafe fn exception_error(&mut self, exception: RawRef) -> Error {
         let made = self.heap().and_then(|heap| {
             let no_gc = heap.no_gc();
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise (invariant 12).
             let gc = unsafe { no_gc.adopt(exception) }.ok_or_else(|| err!(Internal, "no exception"))?;
             let root = Store::root(no_gc, gc)?;
             heap.roots().keep(root).map_err(|_| err!(Internal, "a root got lost"))?;
@@ -64,7 +64,7 @@ impl Store {
         match made {
             Ok(root) => {
                 let thrown = Thrown { store: self.id, root };
-                // SAFETY: the caller's promise; creating a root collects nothing.
+                // SAFETY: the caller's promise; creating a root collects nothing (invariant 12).
                 Error::exception(unsafe { self.uncaught(exception) }, Arc::new(thrown))
             }
             Err(e) => e,
@@ -110,8 +110,7 @@ pub unsafe fn throw(vm: *mut VmStore, exception: RawRef, error: Option<Error>) -
 /// # Safety
 /// As for `throw`.
 unsafe fn catcher(vm: *mut VmStore, exception: RawRef) -> Option<Resume> {
-    // SAFETY: frames between the exit and the activation's entry are live and keep frame pointers (see
-    // `unwind::capture`).
+    // SAFETY: frames between the exit and the activation's entry are live and keep frame pointers (invariant 9).
     unsafe {
         let heap = (*((*vm).store as *mut Store)).heap.as_ref()?.base();
         let tag = *heap.add((exception.0 + EXCEPTION_TAG) as usize).cast::<u32>();
@@ -157,7 +156,7 @@ unsafe fn in_module(
                 return Ok(Resume { pc: base + h.at as usize, sp: fp - site.sp_below_fp as usize, fp });
             }
         }
-        // SAFETY: a live frame, which holds its caller's frame pointer and return address.
+        // SAFETY: a live frame, which holds its caller's frame pointer and return address (invariant 9).
         (pc, fp) = unsafe { (word(fp + 8), word(fp)) };
         if fp == entry_fp || pc <= base || pc > end {
             return Err((pc, fp));

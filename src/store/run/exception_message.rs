@@ -22,10 +22,10 @@ impl Store {
         let mut text = String::from("uncaught exception");
         let Some(heap) = &self.heap else { return text };
         let no_gc = heap.no_gc();
-        // SAFETY: the caller's promise, and nothing is collected here.
+        // SAFETY: the caller's promise, and nothing is collected here (invariant 12).
         let found = unsafe { no_gc.adopt(exception) }.and_then(|e| Some((e, tag_of(no_gc, e)?)));
         let Some((exception, tag)) = found else { return text };
-        // SAFETY: this is the tag of an exception of this store.
+        // SAFETY: this is the tag of an exception of this store (invariant 15).
         let (name, ty) = unsafe { (self.tag_name(no_gc, tag), func_type(no_gc, tag)) };
         match name {
             Some(name) => text.extend([" ", &shown(name)]),
@@ -55,13 +55,13 @@ impl Store {
 
     fn value_text<'h>(&self, no_gc: NoGc<'h>, exception: Gc<'h>, ty: ValType, offset: u32) -> String {
         if ty.is_gc() {
-            // SAFETY: this is the offset of a field that is a reference to an object.
+            // SAFETY: this is the offset of a field that is a reference to an object (invariant 15).
             let value = unsafe { no_gc.field_slot(exception, offset) }.load(no_gc, 0);
             return no_gc.describe(value.map_or(0, |v| v.bits().0), |id| self.type_name(id));
         }
         let at = no_gc.field_bytes(exception, offset);
         // SAFETY: this is the field's place. The field is as wide as its type says; a function is stored as its number,
-        // and null as 0.
+        // and null as 0 (invariant 15).
         unsafe {
             match ty {
                 ValType::I32 => at.cast::<i32>().read_unaligned().to_string(),

@@ -13,7 +13,7 @@ use std::ffi::{c_int, c_void};
 /// Must only be called by the unwinder.
 pub unsafe extern "C" fn personality(_: c_int, _: c_int, _: u64, _: *mut c_void, frame: *mut c_void) -> c_int {
     // SAFETY: the unwinder passes a valid frame, which belongs to a trampoline that is registered with this personality
-    // and stores its function.
+    // and stores its function (invariant E2).
     unsafe {
         let (pc, fp) = frame_info::place_of(frame);
         let host = registry::find(pc, |owner, offset| match owner {

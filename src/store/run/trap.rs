@@ -19,7 +19,7 @@ pub fn decide(pc: usize, fp: usize) -> Option<Resume> {
         // Trampolines have no instructions that can fault.
         CodeOwner::Trampolines(_) => None,
     })??;
-    // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code.
+    // SAFETY: the fault is at a known trap site, so `fp` is a frame pointer of machine code (invariant 9).
     unsafe {
         let activation = unwind::activation_of(fp);
         if activation.is_null() {
@@ -53,7 +53,7 @@ unsafe fn landing(activation: *mut Activation) -> Resume {
 /// Must be called from a builtin that went through a stub, so that `exit_fp` is set. Nothing may be left to drop
 /// between here and machine code (invariant 4).
 pub unsafe fn raise(store: *mut VmStore, trap: Trap) -> ! {
-    // SAFETY: machine code runs, so there is an activation, and its frames are live.
+    // SAFETY: machine code runs, so there is an activation, and its frames are live (invariant 9).
     unsafe {
         let activation = (*store).activation;
         unwind::capture(activation, None);
@@ -82,7 +82,7 @@ pub unsafe fn raise_error(store: *mut VmStore, error: Error) -> ! {
 /// # Safety
 /// As for `raise_error`.
 pub unsafe fn end_activation(store: *mut VmStore, error: Error) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariants 3 and 4).
     unsafe {
         (*((*store).store as *mut Store)).error = Some(error);
         let activation = (*store).activation;

@@ -10,7 +10,7 @@ use crate::engine::code::registry::{self, CodeOwner};
 /// # Safety
 /// `at` must be in a live frame.
 pub unsafe fn word(at: usize) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 9).
     unsafe { *(at as *const usize) }
 }
 
@@ -22,7 +22,7 @@ pub unsafe fn word(at: usize) -> usize {
 /// `activation` must be the innermost one, and the frames between `top` (or the exit frame) and its entry must be live.
 pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) {
     // SAFETY: frames are live, and generated code, stubs and trampolines all keep frame pointers. So up to the entry
-    // trampoline's frame, [fp] is the caller's frame pointer and [fp+8] the return address.
+    // trampoline's frame, [fp] is the caller's frame pointer and [fp+8] the return address (invariant 9).
     unsafe {
         let frames = &raw mut (*activation).frames as *mut usize;
         let mut n = 0;
@@ -56,7 +56,7 @@ pub unsafe fn capture(activation: *mut Activation, top: Option<(usize, usize)>) 
 /// `fp` must be the frame pointer of a live frame of machine code.
 pub unsafe fn activation_of(mut fp: usize) -> *mut Activation {
     loop {
-        // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline.
+        // SAFETY: as in `capture`; the chain of machine code ends in an entry trampoline (invariant 9).
         let (pc, caller) = unsafe { (word(fp + 8), word(fp)) };
         let found = registry::find(pc, |owner, offset| match owner {
             // SAFETY: the code that was found is alive (invariant 6), and `caller` is the frame that `pc` returns to.
@@ -92,7 +92,7 @@ pub fn describe(activation: &Activation) -> Vec<Frame> {
 /// # Safety
 /// The call must be in progress, on this thread.
 pub unsafe fn calling_frame(caller: &VmCaller) -> Option<(usize, usize)> {
-    // SAFETY: the exit trampoline has published its frame, and the frames outside of it are live frames of machine code.
+    // SAFETY: the exit trampoline has published its frame, and the frames outside of it are live (invariant 9).
     let (pc, fp, entry_fp) = unsafe {
         // The activation from which the host function was called: the innermost one, or one further out.
         let (mut exit_fp, mut activation) = ((*caller.store).exit_fp, (*caller.store).activation);
@@ -115,6 +115,7 @@ pub unsafe fn context_of(pc: usize, fp: usize) -> Option<*mut VmContext> {
         CodeOwner::Module(m) => unsafe { (*m).vmctx_below_fp(offset as u32) },
         CodeOwner::Trampolines(_) => None,
     })??;
-    // SAFETY: the compiler has recorded that this frame stores its context there; bit 0 is used by the collector.
+    // SAFETY: the compiler has recorded that this frame stores its context there (invariant E2). The collector uses
+    // bit 0.
     Some(unsafe { word(fp - below) & !1 } as *mut VmContext)
 }
