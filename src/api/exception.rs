@@ -28,8 +28,8 @@ impl Ref {
             stored.extend(stored_all(store, "value", def.fields()[1..].iter().zip(values))?);
             Ref::new_object(store, def.id, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values that were converted for their storage types (invariant 1
-                // of the heap).
+                // SAFETY: the fields of the type, with values that were converted for their storage types
+                // (invariant 1 of the heap).
                 places.zip(&stored).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         });

@@ -55,8 +55,8 @@ impl<'a> Caller<'a> {
         // Usually only one instance can have called. Looking the code up takes as long as the rest of a short call.
         let index = match store.vm().instances.only() {
             Some(index) => index,
-            // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive (invariant 1
-            // of the runtime).
+            // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive
+            // (invariant 1 of the runtime).
             None => unsafe {
                 (*((*unwind::context_of(pc, fp)?).instance as *const crate::store::parts::instance::Instance)).index
             },
@@ -175,8 +175,8 @@ impl Func {
         let mut many = Vec::new();
         // SAFETY: the handle was checked, so code and context belong to this store and to the entry's type, and stay
         // valid at least until machine code runs. The store keeps the type alive until it is dropped. The caller
-        // guarantees the values; there are enough slots. No borrow of the store is used across the call (invariants 1
-        // and 3 of the runtime).
+        // guarantees the values; there are enough slots. No borrow of the store is used across the call
+        // (invariants 1 and 3 of the runtime).
         unsafe {
             let (ty, funcref) = (&*Arc::as_ptr(&(*entry).ty), (*entry).funcref);
             if ty.params().len() != arg_count || ty.results().len() != result_count {

@@ -37,8 +37,8 @@ impl Instance {
             let value = import_value(store, module, &import.ty, given).map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
-        // SAFETY: the imports were just checked; `store` is not used again until instantiation has finished (invariant
-        // 3 of the runtime).
+        // SAFETY: the imports were just checked; `store` is not used again until instantiation has finished
+        // (invariant 3 of the runtime).
         let made = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
         store.settle();
         made.map(|(index, generation)| Instance { store: store.id(), index, generation })

@@ -222,8 +222,8 @@ impl Ref {
             let values = stored_all(store, "field", def.fields().iter().zip(fields))?;
             Ref::new_object(store, ty, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values that were converted for their storage types (invariant 1
-                // of the heap).
+                // SAFETY: the fields of the type, with values that were converted for their storage types
+                // (invariant 1 of the heap).
                 places.zip(&values).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         })
@@ -420,8 +420,8 @@ impl Ref {
                     let (to, _) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
                     bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
-                        // SAFETY: in bounds, and the elements are not references to objects (invariants 1 and 2 of the
-                        // heap).
+                        // SAFETY: in bounds, and the elements are not references to objects
+                        // (invariants 1 and 2 of the heap).
                         piece.for_each(|i| unsafe { to.add(i * size).copy_from_nonoverlapping(b.as_ptr(), size) })
                     })
                 }
@@ -449,8 +449,8 @@ impl Ref {
                 to.def.heap_type()
             ));
         }
-        // SAFETY: both are arrays, and their elements are of the same kind because the types match (invariant 1 of the
-        // heap).
+        // SAFETY: both are arrays, and their elements are of the same kind because the types match
+        // (invariant 1 of the heap).
         let (copied, source_len) = unsafe {
             let copied = array::copy(&store.vm().vm, to.no_gc, (to.object, at), (of.object, from), len);
             (copied, of.no_gc.array_len(of.object))
@@ -484,8 +484,8 @@ impl Ref {
         let (place, element) = self.elements_of(store)?;
         check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
-        // SAFETY: `elements_of` found an array, and `elements_in` checked that its elements are numbers (invariant 1 of
-        // the heap).
+        // SAFETY: `elements_of` found an array, and `elements_in` checked that its elements are numbers
+        // (invariant 1 of the heap).
         let written = unsafe { array::write_bytes(&store.vm().vm, place.no_gc, place.object, at, len, bytes) };
         written.map_err(|trap| match trap {
             Trap::Interrupted => Error::trap(trap),

@@ -368,7 +368,8 @@ impl StoreMut<'_> {
     #[inline(always)]
     pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         self.settle();
-        // SAFETY: a host function runs, so WebAssembly was left here (invariant 2 of the runtime).
+        // SAFETY: a host function runs on the store's thread, so WebAssembly was left here
+        // (invariant 2 of the runtime).
         let exit_fp = unsafe { (*self.vm().vm.get()).exit_fp };
         let _callback = Callback { store: self.as_ptr(), exit_fp };
         f(self)

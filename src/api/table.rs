@@ -89,8 +89,8 @@ impl Table {
         } else {
             VmSlot { funcref: table.get_func(i).map_err(|trap| outside(trap, i, 1, table))? }
         };
-        // SAFETY: an element of a table of this store, just read; the rest is the caller's promise (invariant 6 of the
-        // heap).
+        // SAFETY: an element of a table of this store, just read; the rest is the caller's promise
+        // (invariant 6 of the heap).
         unsafe { V::get(out, store, &slot, &ty) }
     }
 

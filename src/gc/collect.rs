@@ -1,6 +1,6 @@
 //! Collections. A minor collection moves the live objects of the nursery to the old space, and looks only at references
-//! that may point into the nursery (invariant 3). A full collection does that first, then marks the old space from all roots
-//! and frees the rest.
+//! that may point into the nursery (invariant 3). A full collection does that first, then marks the old space from all
+//! roots and frees the rest.
 //!
 //! Marking needs no recursion and never fails. Objects whose references have not been visited yet are on a stack; if
 //! the stack cannot grow, their cards are dirtied instead and visited later.
@@ -119,7 +119,7 @@ impl Heap {
         tracer.drain();
         let promoted = tracer.promoted;
         let objects = self.objects;
-        // SAFETY: a young object is in the nursery, and has either moved or died (invariants 1 and 5).
+        // SAFETY: a young object is in the nursery, and has either moved or died (invariant 1).
         self.weak.tell(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
         promoted
     }
@@ -272,8 +272,8 @@ impl Tracer<'_> {
     /// Visits the heap's own roots.
     fn roots(&mut self) {
         let roots = self.heap.roots.get();
-        // SAFETY: the entries are passed one after another, and `visit` does not access the table of roots (invariant
-        // 10).
+        // SAFETY: the entries are passed one after another, and `visit` does not access the table of roots
+        // (invariant 10).
         unsafe {
             match self.minor {
                 true => (*roots).trace_young(|slot| self.visit(slot)),

@@ -70,7 +70,8 @@ impl<'h> Slots<'h> {
             return;
         }
         let bits = value.map_or(0, |v| v.bits().0);
-        // SAFETY: these are the range's slots; there is at least one, so the address is not null (invariant 2).
+        // SAFETY: these are the range's slots; there is at least one, so the address is not null. There is no other
+        // writer (invariant 2).
         unsafe { std::slice::from_raw_parts_mut(self.first, self.len) }.fill(bits);
         if bits != 0 {
             self.dirty();

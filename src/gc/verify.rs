@@ -37,7 +37,7 @@ impl Heap {
     }
 
     unsafe fn verify_header(&self, r: u32) -> Result<(), Finding> {
-        // SAFETY: the caller checked that an object begins there (invariant 8).
+        // SAFETY: the caller checked that an object begins there, which is in committed memory (invariant 8).
         let id = unsafe { self.objects.type_id(r) };
         let bad = id.0 < HOST_TYPE.0 || !id.0.is_multiple_of(8) || id.0 >= 1 << 30;
         if bad || !(KIND_STRUCT..=KIND_TAG).contains(&self.objects.types.get(id).kind) {
@@ -66,7 +66,7 @@ impl super::no_gc::NoGc<'_> {
             }
         });
         heap.weak.refs.for_each(|r| note(heap.verify_reference(r, true, "a weak reference")));
-        // SAFETY: each object's header is checked before the object is used (invariant 8).
+        // SAFETY: each object's header is in committed memory (invariant 8), and is checked before the object is used.
         unsafe {
             let mut at = NURSERY as u32;
             let end = (NURSERY + heap.nursery_used()) as u32;

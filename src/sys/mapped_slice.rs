@@ -62,8 +62,8 @@ impl<T: Plain> Deref for Shared<T> {
     fn deref(&self) -> &[T] {
         match self {
             Shared::Own(own) => own,
-            // SAFETY: inside of the file and aligned, as checked by `mapped`; any bits are valid values (invariants S2
-            // and S5).
+            // SAFETY: inside of the file and aligned, as checked by `mapped`; any bits are valid values
+            // (invariants S2 and S5).
             Shared::Mapped { file, at, len } => unsafe {
                 std::slice::from_raw_parts(file.bytes().as_ptr().add(*at).cast(), *len)
             },

@@ -145,7 +145,7 @@ impl Reservation {
     pub fn resize(&mut self, len: usize) -> io::Result<()> {
         fault_injection::check()?;
         let len = round_up(len);
-        // SAFETY: our own mapping, to which no pointers are in use (`&mut self`) (invariant S2).
+        // SAFETY: our own mapping, to which no pointers are in use (invariant S2; `&mut self`).
         let ptr = unsafe { mremap(self.0.ptr.cast(), self.0.len, len, libc::MREMAP_MAYMOVE) };
         if ptr == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -261,8 +261,8 @@ impl Executable {
     }
 
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: the mapping is readable, of this length, never written again, and lives as long as `self` (invariant
-        // S2).
+        // SAFETY: the mapping is readable, of this length, never written again, and lives as long as `self`
+        // (invariant S2).
         unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
 }
@@ -299,8 +299,8 @@ impl CodeSpace {
         let file = MemFd::empty(self.code)?;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let writable = Mapping::of_file(&file, 0, self.code, prot, libc::MAP_SHARED)?;
-        // SAFETY: `written` is at most as long as the code, and no other pointer to the new mapping exists (invariant
-        // S2).
+        // SAFETY: `written` is at most as long as the code, and no other pointer to the new mapping exists
+        // (invariant S2).
         unsafe { ptr::copy_nonoverlapping(written.as_ptr(), writable.ptr, written.len()) };
         fault_injection::check()?;
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;

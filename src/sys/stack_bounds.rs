@@ -94,8 +94,8 @@ fn find_own_stack() -> Option<Stack> {
 fn thread_stack() -> Option<Stack> {
     let mut attr = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the first call initializes the attributes if it succeeds; they are then read, and destroyed (invariant
-    // S1).
+    // SAFETY: the first call initializes the attributes if it succeeds; they are then read, and destroyed
+    // (invariant S1).
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
             return None;

@@ -100,8 +100,8 @@ pub(super) fn count_fork() {
 
 /// Lowers the priority of this thread, as far as the system allows.
 pub fn lower_priority() {
-    // SAFETY: plain system calls that concern only this thread: on Linux each thread has its own priority (invariant
-    // S1).
+    // SAFETY: plain system calls that concern only this thread: on Linux each thread has its own priority
+    // (invariant S1).
     unsafe {
         let thread = libc::syscall(libc::SYS_gettid) as libc::id_t;
         libc::setpriority(libc::PRIO_PROCESS, thread, 10);
