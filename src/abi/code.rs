@@ -186,7 +186,7 @@ impl TrampolineCode {
 /// The index of a type that has no trampoline.
 pub const NO_TRAMPOLINE: u32 = u32::MAX;
 
-// SAFETY: all fields are 32-bit numbers.
+// SAFETY: all fields are 32-bit numbers (invariant S5).
 unsafe impl Plain for FuncCode {}
 // SAFETY: as above.
 unsafe impl Plain for TrapSite {}

@@ -28,7 +28,8 @@ impl Ref {
             stored.extend(stored_all(store, "value", def.fields()[1..].iter().zip(values))?);
             Ref::new_object(store, def.id, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values that were converted for their storage types.
+                // SAFETY: the fields of the type, with values that were converted for their storage types
+                // (invariant 1 of the heap).
                 places.zip(&stored).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         });
@@ -49,7 +50,7 @@ impl Ref {
         let place = self.exception(store)?;
         let tag = tag_of(place.no_gc, place.object).ok_or_else(|| err!(Internal, "an exception without a tag"))?;
         let bits = tag.bits();
-        // SAFETY: the bits were just read.
+        // SAFETY: the bits were just read (invariant 6 of the heap).
         unsafe { Tag::from_raw(store, bits) }
     }
 
@@ -69,7 +70,7 @@ impl Ref {
         };
         let (field, offset) = (*field, place.def.offsets[at + 1]);
         // SAFETY: the field is one of the type's. The value has the field's type, was just read, and belongs to an
-        // object of this store.
+        // object of this store (invariants 1 and 6 of the heap).
         unsafe {
             let slot = place.load(store, field, offset);
             Val::from_slot(store, &slot, field.storage.unpacked())
@@ -84,7 +85,7 @@ impl Ref {
     /// An error that holds an exception. A host function that returns it throws the exception.
     pub fn to_error(&self, store: &mut StoreMut<'_>) -> Result<Error> {
         let bits = self.exception(store)?.object.bits();
-        // SAFETY: the bits were just read.
+        // SAFETY: the bits were just read (invariant 6 of the heap).
         Ok(unsafe { store.vm_mut().exception_error(bits) })
     }
 }
@@ -98,7 +99,7 @@ impl StoreMut<'_> {
             return Err(err!(WrongStore, "the exception belongs to store {owner}, not to store {}", self.id()));
         }
         match self.vm().thrown(error) {
-            // SAFETY: the bits were just read.
+            // SAFETY: the bits were just read (invariant 6 of the heap).
             Some(bits) => unsafe { Ref::from_raw(self, bits) },
             None => Ok(None),
         }

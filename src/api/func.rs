@@ -35,7 +35,7 @@ impl<'a> Caller<'a> {
     /// The call in progress, for `instance_of`.
     pub fn call(&self) -> VmCaller {
         let store = self.store.vm().vm.get();
-        // SAFETY: on the store's thread.
+        // SAFETY: on the store's thread (invariant 2 of the runtime).
         VmCaller { store, exit_fp: unsafe { (*store).exit_fp } }
     }
 
@@ -55,7 +55,8 @@ impl<'a> Caller<'a> {
         // Usually only one instance can have called. Looking the code up takes as long as the rest of a short call.
         let index = match store.vm().instances.only() {
             Some(index) => index,
-            // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive.
+            // SAFETY: as above. A context of the store points to its instance, which the frame keeps alive
+            // (invariant 1 of the runtime).
             None => unsafe {
                 (*((*unwind::context_of(pc, fp)?).instance as *const crate::store::parts::instance::Instance)).index
             },
@@ -102,7 +103,7 @@ impl Func {
         ty.params().iter().chain(ty.results()).try_for_each(|t| store.engine().check_type(*t))?;
         let def = store.vm().engine.types.register_func(ty)?;
         let funcref = store.with_room(|store| store.vm_mut().add_host_func(&def, call.clone(), direct))?;
-        // SAFETY: just created in this store.
+        // SAFETY: just created in this store (invariant 1 of the runtime).
         unsafe { Func::from_ref(store, funcref) }
     }
 
@@ -111,7 +112,7 @@ impl Func {
     /// # Safety
     /// `f` is a funcref of this store.
     pub(super) unsafe fn from_ref(store: &mut StoreMut<'_>, f: FuncRefPtr) -> Result<Func> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1 of the runtime).
         let index = unsafe { store.vm_mut().func_handle(f) }?;
         Ok(Func::make(store, index))
     }
@@ -125,7 +126,7 @@ impl Func {
     /// refers to it.
     pub(super) fn shared(store: &mut StoreMut<'_>, d: &HostDefinition, ty: &DefType) -> Result<Func> {
         let funcref = store.vm_mut().shared_host_func(ty, &d.call, d.direct)?;
-        // SAFETY: a function of this store.
+        // SAFETY: a function of this store (invariant 1 of the runtime).
         unsafe { Func::from_ref(store, funcref) }
     }
 
@@ -144,7 +145,7 @@ impl Func {
     /// The id of the function's exact type. It differs from the ids of the type's supertypes.
     pub fn type_id(&self, store: &StoreMut<'_>) -> Result<TypeId> {
         let funcref = store.vm().funcs[self.check(store)?].funcref;
-        // SAFETY: a function of this store.
+        // SAFETY: a function of this store (invariant 1 of the runtime).
         Ok(unsafe { (*funcref).type_id })
     }
 
@@ -174,7 +175,8 @@ impl Func {
         let mut many = Vec::new();
         // SAFETY: the handle was checked, so code and context belong to this store and to the entry's type, and stay
         // valid at least until machine code runs. The store keeps the type alive until it is dropped. The caller
-        // guarantees the values; there are enough slots. No borrow of the store is used across the call.
+        // guarantees the values; there are enough slots. No borrow of the store is used across the call
+        // (invariants 1 and 3 of the runtime).
         unsafe {
             let (ty, funcref) = (&*Arc::as_ptr(&(*entry).ty), (*entry).funcref);
             if ty.params().len() != arg_count || ty.results().len() != result_count {
@@ -203,7 +205,7 @@ impl Func {
     #[inline(always)]
     pub unsafe fn call_raw(&self, store: &mut StoreMut<'_>, slots: *mut VmSlot, count: usize) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
-        // SAFETY: as in `call_values`.
+        // SAFETY: as in `call_values` (invariants 1 and 3 of the runtime).
         unsafe {
             let (way, funcref) = (&raw const (*entry).way, (*entry).funcref);
             if count < (*way).slots as usize {
@@ -224,7 +226,7 @@ impl Func {
     /// As for `call_raw`; in addition, there are enough slots.
     unsafe fn call_raw_references(&self, store: &mut StoreMut<'_>, slots: &mut [VmSlot]) -> Result<()> {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
-        // SAFETY: as in `call_values`; references are checked here.
+        // SAFETY: as in `call_values`; references are checked here (invariants 1 and 3 of the runtime).
         unsafe {
             let (ty, funcref) = ((*entry).ty.clone(), (*entry).funcref);
             unroot_slots(store, slots, &references(ty.params()), "argument")?;
@@ -251,7 +253,7 @@ fn references(types: &[ValType]) -> Box<[(usize, RefType)]> {
 /// The slots listed in `which` hold reference bits of this store, obtained after the last collection.
 unsafe fn root_slots(store: &mut StoreMut<'_>, slots: &mut [VmSlot], which: &[(usize, RefType)]) -> Result<()> {
     for (i, _) in which {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6 of the heap).
         let r = unsafe { Ref::from_raw(store, slots[*i].gc) }?;
         slots[*i].handle = r.map_or([0; 2], Ref::to_words);
     }
@@ -315,7 +317,7 @@ pub(super) fn checked_call<V: Value>(
     let ty = ty.clone();
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
         // SAFETY: called by the runtime with its store, on the store's thread, and with as many slots as the type has
-        // values. The arguments are in place.
+        // values (invariants 2 and 3 of the runtime). The arguments are in place.
         unsafe { StoreMut::from_ptr(store).in_callback(|store| run_checked(store, &ty, &f, slots)) }
     }))
 }
@@ -364,7 +366,7 @@ pub(super) unsafe fn raw_call(
     let count = ty.params().len().max(ty.results().len());
     let (params, results) = (references(ty.params()), references(ty.results()));
     Ok(Arc::new(move |store: *mut vm::Store, slots: *mut VmSlot| {
-        // SAFETY: as in `checked_call`; the trampoline provides `count` slots.
+        // SAFETY: as in `checked_call`; the trampoline provides `count` slots (invariants 2 and 3 of the runtime).
         unsafe {
             let slots: &mut [VmSlot] = if count == 0 { &mut [] } else { std::slice::from_raw_parts_mut(slots, count) };
             StoreMut::from_ptr(store).in_callback(|store| {

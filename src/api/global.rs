@@ -46,7 +46,7 @@ impl Global {
         } else {
             store.vm().globals[i].get()
         };
-        // SAFETY: a global holds a value of its type, and of its store.
+        // SAFETY: a global holds a value of its type, and of its store (invariant 6 of the heap).
         unsafe { Val::from_slot(store, &slot, ty) }
     }
 
@@ -72,7 +72,8 @@ fn put(store: &mut StoreMut<'_>, i: u32, value: Val) -> Result<()> {
         return Ok(());
     }
     let (no_gc, globals) = store.vm_mut().no_gc_and_globals()?;
-    // SAFETY: `to_slot` wrote this member for this type, and no collection has happened since.
+    // SAFETY: `to_slot` wrote this member for this type, and no collection has happened since
+    // (invariant 6 of the heap).
     globals[i].set_ref(no_gc, unsafe { no_gc.adopt(slot.gc) });
     Ok(())
 }

@@ -37,7 +37,8 @@ impl Instance {
             let value = import_value(store, module, &import.ty, given).map_err(|e| misfit(e, &import))?;
             values.push(value);
         }
-        // SAFETY: the imports were just checked; `store` is not used again until instantiation has finished.
+        // SAFETY: the imports were just checked; `store` is not used again until instantiation has finished
+        // (invariant 3 of the runtime).
         let made = unsafe { instantiate(store.as_ptr(), &module.0, &values) };
         store.settle();
         made.map(|(index, generation)| Instance { store: store.id(), index, generation })
@@ -97,7 +98,7 @@ fn extern_of(store: &mut StoreMut<'_>, instance: u32, index: EntityIndex) -> Res
     Ok(match index {
         EntityIndex::Func(f) => {
             let funcref = inst.funcref(f);
-            // SAFETY: a function of an instance of this store.
+            // SAFETY: a function of an instance of this store (invariant 1 of the runtime).
             Extern::Func(unsafe { Func::from_ref(store, funcref) }?)
         }
         EntityIndex::Table(t) => Extern::Table(Table::make(store, inst.tables[t.as_u32() as usize])),
@@ -108,7 +109,7 @@ fn extern_of(store: &mut StoreMut<'_>, instance: u32, index: EntityIndex) -> Res
         }
         EntityIndex::Tag(t) => {
             let bits = inst.tag(t);
-            // SAFETY: a tag of an instance of this store, just read.
+            // SAFETY: a tag of an instance of this store, just read (invariant 6 of the heap).
             Extern::Tag(unsafe { Tag::from_raw(store, bits) }?)
         }
     })

@@ -46,7 +46,7 @@ impl Stored {
     /// At `offset`, the object has a field of the storage type that the value was converted for, and `size` is the
     /// field's size.
     pub(super) unsafe fn put(self, new: &NewObject<'_>, offset: u32, size: u32) -> Result<()> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1 of the heap).
         unsafe {
             match self {
                 Stored::Ref(r) => new.put(offset, r.map(|r| r.get_in(new.no_gc())).transpose()?),
@@ -118,7 +118,7 @@ unsafe fn load(store: &StoreMut<'_>, storage: StorageType, slot: impl FnOnce() -
         return VmSlot { gc: slot() };
     }
     let mut b = [0; 16];
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant 1 of the heap).
     unsafe { std::ptr::copy_nonoverlapping(bytes, b.as_mut_ptr(), storage.size() as usize) };
     if !storage.is_func() {
         return VmSlot { v128: b };
@@ -141,11 +141,11 @@ impl Place<'_> {
     /// The object has this field at `offset`.
     pub unsafe fn load(&self, store: &StoreMut<'_>, field: FieldType, offset: u32) -> VmSlot {
         let slot = || {
-            // SAFETY: the caller's promise; this is only called if the field is a reference.
+            // SAFETY: the caller's promise; this is only called if the field is a reference (invariant 1 of the heap).
             let slot = unsafe { self.no_gc.field_slot(self.object, offset) };
             slot.load(self.no_gc, 0).map_or(RawRef::NULL, Gc::bits)
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1 of the heap).
         unsafe { load(store, field.storage, slot, self.no_gc.field_bytes(self.object, offset)) }
     }
 
@@ -153,7 +153,7 @@ impl Place<'_> {
     #[cold]
     fn outside(&self, at: u32, len: usize) -> Error {
         let size = match self.def.sub.composite {
-            // SAFETY: the object is an array.
+            // SAFETY: the object is an array (invariant 1 of the heap).
             CompositeType::Array(_) => unsafe { self.no_gc.array_len(self.object) },
             _ => 0,
         };
@@ -222,7 +222,8 @@ impl Ref {
             let values = stored_all(store, "field", def.fields().iter().zip(fields))?;
             Ref::new_object(store, ty, 0, |new| {
                 let places = def.fields().iter().zip(&def.offsets);
-                // SAFETY: the fields of the type, with values that were converted for their storage types.
+                // SAFETY: the fields of the type, with values that were converted for their storage types
+                // (invariant 1 of the heap).
                 places.zip(&values).try_for_each(|((f, offset), v)| unsafe { v.put(new, *offset, f.storage.size()) })
             })
         })
@@ -248,7 +249,7 @@ impl Ref {
     pub fn field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, field, offset) = self.field_of(store, i)?;
         // SAFETY: the field is one of the type's. The value has the field's type, was just read, and belongs to an
-        // object of this store.
+        // object of this store (invariants 1 and 6 of the heap).
         unsafe {
             let slot = place.load(store, field, offset);
             Val::from_slot(store, &slot, field.storage.unpacked())
@@ -266,11 +267,11 @@ impl Ref {
             let (no_gc, object) = self.get(store)?;
             match value {
                 Stored::Ref(r) => {
-                    // SAFETY: the offset of a field that is a reference.
+                    // SAFETY: the offset of a field that is a reference (invariant 1 of the heap).
                     let slot = unsafe { no_gc.field_slot(object, offset) };
                     slot.store(no_gc, 0, r.map(|r| r.get_in(no_gc)).transpose()?)
                 }
-                // SAFETY: the field's address and size.
+                // SAFETY: the field's address and size (invariant 1 of the heap).
                 Stored::Bytes(b) => unsafe {
                     let to = no_gc.field_bytes(object, offset);
                     std::ptr::copy_nonoverlapping(b.as_ptr(), to, field.storage.size() as usize)
@@ -289,7 +290,8 @@ impl Ref {
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 bulk::try_pieces(vm.as_ref(), len as usize, bulk::ELEMENTS, |mut piece| {
-                    // SAFETY: the elements of the array, with a value that was converted for their storage type.
+                    // SAFETY: the elements of the array, with a value that was converted for their storage type
+                    // (invariant 1 of the heap).
                     piece.try_for_each(|i| unsafe { value.put(new, HEADER_SIZE + i as u32 * size, size) })
                 })
             })
@@ -313,7 +315,8 @@ impl Ref {
             Ref::new_object(store, ty, len, |new| {
                 let size = element.storage.size();
                 bulk::try_pieces(vm.as_ref(), values.len(), bulk::ELEMENTS, |mut piece| {
-                    // SAFETY: the elements of the array, with values that were converted for their storage type.
+                    // SAFETY: the elements of the array, with values that were converted for their storage type
+                    // (invariant 1 of the heap).
                     piece.try_for_each(|i| unsafe { values[i].put(new, HEADER_SIZE + i as u32 * size, size) })
                 })
             })
@@ -336,11 +339,11 @@ impl Ref {
         let len = u32::try_from(len).map_err(|_| err!(Limit, "an array of {len} elements"))?;
         let vm = store.vm().interrupts_for(len as usize);
         Ref::new_object(store, ty, len, |new| {
-            // SAFETY: the new array has this many bytes of elements.
+            // SAFETY: the new array has this many bytes of elements (invariant 1 of the heap).
             let to = unsafe { new.bytes(HEADER_SIZE) };
             bulk::try_pieces(vm.as_ref(), bytes.len(), bulk::ELEMENTS * size, |piece| {
                 let from = &bytes[piece.clone()];
-                // SAFETY: as above.
+                // SAFETY: as above (invariant 1 of the heap).
                 unsafe { to.add(piece.start).copy_from_nonoverlapping(from.as_ptr(), from.len()) };
                 Ok(())
             })
@@ -350,15 +353,16 @@ impl Ref {
     /// The number of elements of the array.
     pub fn array_len(&self, store: &StoreMut<'_>) -> Result<u32> {
         let (place, _) = self.elements_of(store)?;
-        // SAFETY: `elements_of` checked that this is an array.
+        // SAFETY: `elements_of` checked that this is an array (invariant 1 of the heap).
         Ok(unsafe { place.no_gc.array_len(place.object) })
     }
 
     /// The value of element `i` of an array. Packed values are zero-extended. Traps if it is out of bounds.
     pub fn element(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Val> {
         let (place, element) = self.elements_of(store)?;
-        // SAFETY: `elements_of` found an array with such elements; `slot` is only called if they are references. The
-        // value has the element's type, was just read, and belongs to an object of this store.
+        // SAFETY: `elements_of` found an array with such elements; `slot` is only called if they are references
+        // (invariant 1 of the heap). The value has the element's type, was just read, and belongs to an object of this
+        // store.
         unsafe {
             let (bytes, _) = place.no_gc.array_bytes(place.object, i, 1).ok_or_else(|| place.outside(i, 1))?;
             let slot = || {
@@ -374,7 +378,7 @@ impl Ref {
     pub fn elements(&self, store: &mut StoreMut<'_>, at: u32, count: usize) -> Result<Vec<Val>> {
         let end = (at as u64).saturating_add(count as u64);
         let (place, _) = self.elements_of(store)?;
-        // SAFETY: `elements_of` checked that this is an array.
+        // SAFETY: `elements_of` checked that this is an array (invariant 1 of the heap).
         if end > unsafe { place.no_gc.array_len(place.object) } as u64 {
             return Err(place.outside(at, count));
         }
@@ -406,16 +410,18 @@ impl Ref {
             let filled = match value {
                 Stored::Ref(r) => {
                     let value = r.map(|r| r.get_in(no_gc)).transpose()?;
-                    // SAFETY: `elements_of` found an array, and its elements are references because the value is one.
+                    // SAFETY: `elements_of` found an array, and its elements are references because the value is one
+                    // (invariant 1 of the heap).
                     let slots = unsafe { no_gc.array_slots(object, at, len) };
                     bulk::fill_slots(vm, no_gc, slots.ok_or_else(outside)?, value)
                 }
                 Stored::Bytes(b) => {
-                    // SAFETY: `elements_of` checked that this is an array.
+                    // SAFETY: `elements_of` checked that this is an array (invariant 1 of the heap).
                     let (to, _) = unsafe { no_gc.array_bytes(object, at, len) }.ok_or_else(outside)?;
                     let size = element.storage.size() as usize;
                     bulk::pieces(vm, len as usize, bulk::ELEMENTS, |piece| {
-                        // SAFETY: in bounds, and the elements are not references to objects.
+                        // SAFETY: in bounds, and the elements are not references to objects
+                        // (invariants 1 and 2 of the heap).
                         piece.for_each(|i| unsafe { to.add(i * size).copy_from_nonoverlapping(b.as_ptr(), size) })
                     })
                 }
@@ -443,7 +449,8 @@ impl Ref {
                 to.def.heap_type()
             ));
         }
-        // SAFETY: both are arrays, and their elements are of the same kind because the types match.
+        // SAFETY: both are arrays, and their elements are of the same kind because the types match
+        // (invariant 1 of the heap).
         let (copied, source_len) = unsafe {
             let copied = array::copy(&store.vm().vm, to.no_gc, (to.object, at), (of.object, from), len);
             (copied, of.no_gc.array_len(of.object))
@@ -462,7 +469,7 @@ impl Ref {
         let (place, element) = self.elements_of(store)?;
         let len = elements_in(&element, out.len())?;
         // SAFETY: `elements_of` found an array; the elements are in bounds and take exactly `bytes` bytes; `out` is not
-        // part of the heap.
+        // part of the heap (invariants 1 and 6 of the heap).
         unsafe {
             let elements = place.no_gc.array_bytes(place.object, at, len);
             let (from, bytes) = elements.ok_or_else(|| place.outside(at, len as usize))?;
@@ -477,7 +484,8 @@ impl Ref {
         let (place, element) = self.elements_of(store)?;
         check_mutable(&element, ELEMENTS)?;
         let len = elements_in(&element, bytes.len())?;
-        // SAFETY: `elements_of` found an array, and `elements_in` checked that its elements are numbers.
+        // SAFETY: `elements_of` found an array, and `elements_in` checked that its elements are numbers
+        // (invariant 1 of the heap).
         let written = unsafe { array::write_bytes(&store.vm().vm, place.no_gc, place.object, at, len, bytes) };
         written.map_err(|trap| match trap {
             Trap::Interrupted => Error::trap(trap),

@@ -92,7 +92,7 @@ impl Ref {
         }
         store.vm_mut().callback_scope()?;
         let no_gc = store.vm_mut().no_gc()?;
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6 of the heap).
         let gc = unsafe { no_gc.adopt(raw) }.expect("not null");
         let root = no_gc.root(gc).ok_or_else(no_memory)?;
         Ok(Some(Ref::make(store, root)))
@@ -131,7 +131,7 @@ impl Ref {
         let fields =
             no_gc.host_fields(gc).ok_or_else(|| err!(TypeMismatch, "the reference is not to a host object"))?;
         let array = fields.load(no_gc, 0);
-        // SAFETY: the fields of a host object are stored in an array of references.
+        // SAFETY: the fields of a host object are stored in an array of references (invariant 1 of the heap).
         let slots = array.and_then(|a| unsafe { no_gc.array_slots(a, i, 1) });
         Ok(f(no_gc, slots.ok_or_else(|| err!(InvalidArgument, "the host object has no field {i}"))?))
     }
@@ -141,7 +141,7 @@ impl Ref {
     pub fn host_field(&self, store: &mut StoreMut<'_>, i: u32) -> Result<Option<Ref>> {
         let raw =
             self.with_host_fields(store, i, |no_gc, slots| slots.load(no_gc, 0).map_or(RawRef::NULL, Gc::bits))?;
-        // SAFETY: a reference of this store, just read.
+        // SAFETY: a reference of this store, just read (invariant 6 of the heap).
         unsafe { Ref::from_raw(store, raw) }
     }
 
@@ -160,7 +160,7 @@ impl Ref {
     pub fn of_func(store: &mut StoreMut<'_>, f: Func) -> Result<Ref> {
         let funcref = store.vm().funcs[f.check(store)?].funcref;
         store.vm_mut().callback_scope()?;
-        // SAFETY: a function of this store, whose handle was checked.
+        // SAFETY: a function of this store, whose handle was checked (invariant 1 of the runtime).
         let root = unsafe { store.vm_mut().alloc_held_func(funcref) }?;
         let r = Ref::make(store, root);
         store.settle();
@@ -172,7 +172,7 @@ impl Ref {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(None) };
         let funcref = store.vm().func_ids[number as usize];
-        // SAFETY: a function of this store, kept alive by the object.
+        // SAFETY: a function of this store, kept alive by the object (invariant 1 of the runtime).
         unsafe { Func::from_ref(store, funcref) }.map(Some)
     }
 
@@ -251,7 +251,7 @@ impl Ref {
 
     /// Creates an i31 from the low 31 bits of a number.
     pub fn i31(store: &mut StoreMut<'_>, v: i32) -> Result<Ref> {
-        // SAFETY: an i31 is a valid reference in every heap.
+        // SAFETY: an i31 is a valid reference in every heap (invariant 1 of the heap).
         Ok(unsafe { Ref::from_raw(store, RawRef::i31(v)) }?.expect("not null"))
     }
 
@@ -264,7 +264,7 @@ impl Ref {
     pub fn heap_type(&self, store: &StoreMut<'_>) -> Result<HeapType> {
         let (no_gc, gc) = self.get(store)?;
         let Some(number) = no_gc.held_func(gc) else { return Ok(no_gc.ref_type(gc, Top::Any).heap) };
-        // SAFETY: a function of this store, kept alive by the object.
+        // SAFETY: a function of this store, kept alive by the object (invariant 1 of the runtime).
         Ok(HeapType::ConcreteFunc(unsafe { (*store.vm().func_ids[number as usize]).type_id }))
     }
 
@@ -277,7 +277,7 @@ impl Ref {
     /// Another reference to the same object, in the innermost scope.
     pub fn duplicate(&self, store: &mut StoreMut<'_>) -> Result<Ref> {
         let raw = self.get(store)?.1.bits();
-        // SAFETY: the bits were just read.
+        // SAFETY: the bits were just read (invariant 6 of the heap).
         Ok(unsafe { Ref::from_raw(store, raw) }?.expect("not null"))
     }
 
@@ -321,7 +321,8 @@ struct OpenScope {
 
 impl Drop for OpenScope {
     fn drop(&mut self) {
-        // SAFETY: the code that opened the scope has the store, and nothing of the store is borrowed any more.
+        // SAFETY: the code that opened the scope has the store, and nothing of the store is borrowed any more
+        // (invariant 3 of the runtime).
         unsafe { (*self.store).close_scopes(self.depth) };
     }
 }
@@ -334,7 +335,7 @@ struct Callback {
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        // SAFETY: as in `OpenScope`.
+        // SAFETY: as in `OpenScope` (invariant 3 of the runtime).
         unsafe { (*self.store).close_callback_scope(self.exit_fp) };
     }
 }
@@ -367,7 +368,8 @@ impl StoreMut<'_> {
     #[inline(always)]
     pub(super) fn in_callback<R>(&mut self, f: impl FnOnce(&mut StoreMut<'_>) -> Result<R>) -> Result<R> {
         self.settle();
-        // SAFETY: a host function runs, so WebAssembly was left here.
+        // SAFETY: a host function runs on the store's thread, so WebAssembly was left here
+        // (invariant 2 of the runtime).
         let exit_fp = unsafe { (*self.vm().vm.get()).exit_fp };
         let _callback = Callback { store: self.as_ptr(), exit_fp };
         f(self)

@@ -74,7 +74,7 @@ pub struct Store(StoreMut<'static>);
 #[repr(transparent)]
 pub struct StoreMut<'a>(NonNull<vm::Store>, PhantomData<&'a mut vm::Store>);
 
-// SAFETY: a store can move between threads (invariant 2); what it holds for the host is `Send`.
+// SAFETY: a store can move between threads (invariant 2 of the runtime); what it holds for the host is `Send`.
 unsafe impl Send for Store {}
 
 impl Store {
@@ -103,15 +103,16 @@ impl DerefMut for Store {
 }
 
 // SAFETY: while a view exists, it is the only way to use its store, and it can move to another thread with the store
-// (invariant 2). Frames of calls in progress stay where they are; the other thread only reads them, and makes calls on
-// its own stack.
+// (invariant 2 of the runtime). Frames of calls in progress stay where they are; the other thread only reads them, and
+// makes calls on its own stack.
 unsafe impl Send for StoreMut<'_> {}
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `into_raw` and is dropped once. Nothing of the store is running: a call borrows
-        // the store's owner, and code called from it gets a `StoreMut`, from which the owner cannot be reached. In the
-        // C API, callbacks can reach the owner, so `capi::lifecycle` defers the deletion.
+        // SAFETY: the pointer came from `into_raw` and is dropped once (invariant 1 of the runtime). Nothing of the
+        // store is running: a call borrows the store's owner, and code called from it gets a `StoreMut`, from which the
+        // owner cannot be reached. In the C API, callbacks can reach the owner, so `capi::lifecycle` defers the
+        // deletion.
         drop(unsafe { Stable::from_raw(self.0.0) });
     }
 }
@@ -122,13 +123,13 @@ impl StoreMut<'_> {
     #[inline(always)]
     pub(super) fn vm(&self) -> &vm::Store {
         // SAFETY: the store outlives what was borrowed from it; `self` is borrowed, and running code has its own borrow
-        // (invariant 3).
+        // (invariant 3 of the runtime).
         unsafe { self.0.as_ref() }
     }
 
     #[inline(always)]
     pub(super) fn vm_mut(&mut self) -> &mut vm::Store {
-        // SAFETY: as in `vm`.
+        // SAFETY: as in `vm` (invariant 3 of the runtime).
         unsafe { self.0.as_mut() }
     }
 
@@ -160,19 +161,19 @@ impl StoreMut<'_> {
     /// This is the store's thread, and no reference obtained from this store is in use.
     #[inline(always)]
     pub unsafe fn lend<R>(&self, f: impl FnOnce(&mut StoreMut<'_>) -> R) -> R {
-        // SAFETY: the store is alive as long as `self`; the rest is the caller's promise.
+        // SAFETY: the store is alive as long as `self`; the rest is the caller's promise (invariant 3 of the runtime).
         f(&mut unsafe { StoreMut::from_ptr(self.as_ptr()) })
     }
 
     /// A pointer for the program that embeds the store. The library never dereferences it. Initially null.
     pub fn embedder(&self) -> *mut () {
-        // SAFETY: on the store's thread.
+        // SAFETY: on the store's thread (invariant 2 of the runtime).
         unsafe { (*self.vm().vm.get()).embedder }
     }
 
     /// Sets the pointer that `embedder` returns.
     pub fn set_embedder(&mut self, p: *mut ()) {
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 2 of the runtime).
         unsafe { (*self.vm().vm.get()).embedder = p };
     }
 

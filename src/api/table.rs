@@ -89,7 +89,8 @@ impl Table {
         } else {
             VmSlot { funcref: table.get_func(i).map_err(|trap| outside(trap, i, 1, table))? }
         };
-        // SAFETY: an element of a table of this store, just read; the rest is the caller's promise.
+        // SAFETY: an element of a table of this store, just read; the rest is the caller's promise
+        // (invariant 6 of the heap).
         unsafe { V::get(out, store, &slot, &ty) }
     }
 
@@ -122,7 +123,7 @@ impl Table {
         let raw = Ref::to_raw(r, store, element).map_err(of_element)?;
         let (no_gc, tables) = store.vm_mut().no_gc_and_tables()?;
         let slots = tables[place].slots(no_gc, i, 1).map_err(|trap| outside(trap, i, 1, &tables[place]))?;
-        // SAFETY: just checked, and no collection has happened since.
+        // SAFETY: just checked, and no collection has happened since (invariant 6 of the heap).
         slots.store(no_gc, 0, unsafe { no_gc.adopt(raw) });
         Ok(())
     }
@@ -133,7 +134,8 @@ impl Table {
         let i = self.check(store)?;
         let is_gc = self.vm(store)?.is_gc();
         let vm = store.vm_mut();
-        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used.
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used
+        // (invariant 6 of the heap).
         let grown = unsafe {
             match is_gc {
                 true => {
@@ -157,7 +159,8 @@ impl Table {
             store.vm_mut().heap()?;
         }
         let vm::Store { vm, heap, tables, .. } = store.vm();
-        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used.
+        // SAFETY: `element` wrote the member for the table's type, and nothing is collected before it is used
+        // (invariant 6 of the heap).
         let filled = unsafe {
             match heap.as_ref().filter(|_| tables[i].is_gc()).map(|h| h.no_gc()) {
                 Some(no_gc) => {

@@ -28,7 +28,7 @@ impl Tag {
     /// # Safety
     /// `bits` refer to a tag of the store, and no collection has happened since they were obtained.
     pub(super) unsafe fn from_raw(store: &mut StoreMut<'_>, bits: RawRef) -> Result<Tag> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6 of the heap).
         let place = unsafe { store.vm_mut().tag_place(bits) }?;
         Ok(Tag::make(store, place))
     }

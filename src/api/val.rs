@@ -139,7 +139,7 @@ impl Val {
     /// collection.
     #[inline]
     pub(super) unsafe fn from_slot(store: &mut StoreMut<'_>, slot: &VmSlot, ty: ValType) -> Result<Val> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6 of the heap).
         unsafe {
             Ok(match ty {
                 ValType::I32 => Val::I32(slot.i32),
@@ -159,7 +159,7 @@ fn func_slot(store: &StoreMut<'_>, f: Option<Func>, ty: RefType) -> Result<VmSlo
     let Some(f) = f else { return null(store, ty) };
     let funcref = store.vm().funcs[f.check(store)?].funcref;
     let types = store.vm().engine.types.view();
-    // SAFETY: a function of this store.
+    // SAFETY: a function of this store (invariant 1 of the runtime).
     let found = crate::wasm::types::HeapType::ConcreteFunc(unsafe { (*funcref).type_id });
     match types.heap_matches(found, ty.heap) {
         true => Ok(VmSlot { funcref }),

@@ -37,7 +37,7 @@ impl WeakRef {
         self.check(store)?;
         let no_gc = store.vm().heap.as_ref().ok_or_else(stale)?.no_gc();
         let raw = no_gc.get_weak(self.weak()).map_err(|_| stale())?.map_or(RawRef::NULL, |gc| gc.bits());
-        // SAFETY: the bits were just read.
+        // SAFETY: the bits were just read (invariant 6 of the heap).
         unsafe { Ref::from_raw(store, raw) }
     }
 

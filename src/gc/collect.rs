@@ -1,6 +1,6 @@
 //! Collections. A minor collection moves the live objects of the nursery to the old space, and looks only at references
-//! that may point into the nursery (heap 3). A full collection does that first, then marks the old space from all roots
-//! and frees the rest.
+//! that may point into the nursery (invariant 3). A full collection does that first, then marks the old space from all
+//! roots and frees the rest.
 //!
 //! Marking needs no recursion and never fails. Objects whose references have not been visited yet are on a stack; if
 //! the stack cannot grow, their cards are dirtied instead and visited later.
@@ -87,7 +87,7 @@ impl Heap {
         let used = self.nursery_used();
         let promoted = self.evacuate_nursery(trace);
         if self.config.zeal > 0 {
-            // SAFETY: no live object is in the nursery any more (heap 5).
+            // SAFETY: no live object is in the nursery any more (invariant 5).
             unsafe { std::ptr::write_bytes(self.objects.at::<u8>(NURSERY as u32), POISON, used) };
         }
         self.open_nursery();
@@ -119,7 +119,7 @@ impl Heap {
         tracer.drain();
         let promoted = tracer.promoted;
         let objects = self.objects;
-        // SAFETY: a young object is in the nursery, and has either moved or died.
+        // SAFETY: a young object is in the nursery, and has either moved or died (invariant 1).
         self.weak.tell(true, |r| if is_young(r) { unsafe { objects.forwarded(r) } } else { Some(r) });
         promoted
     }
@@ -188,7 +188,7 @@ impl Heap {
         self.found_funcs = None;
         let objects = self.objects;
         let old = &self.old;
-        // SAFETY: objects of the old space; an evacuated one was forwarded if it is live.
+        // SAFETY: objects of the old space; an evacuated one was forwarded if it is live (invariant 1).
         self.weak.tell(false, |r| unsafe {
             if old.is_evacuated(r) { objects.forwarded(r) } else { old.is_marked(r).then_some(r) }
         });
@@ -235,7 +235,7 @@ impl Tracer<'_> {
     /// # Safety
     /// `slot` points to one that nothing borrows: it is written when the object moves.
     pub unsafe fn slot(&mut self, slot: *const RefSlot) {
-        // SAFETY: the caller's promise (heap 1).
+        // SAFETY: the caller's promise (invariant 1).
         unsafe { self.visit(slot as *mut u32) }
     }
 
@@ -244,7 +244,7 @@ impl Tracer<'_> {
     /// # Safety
     /// The stack map of the frame lists the slot.
     pub unsafe fn stack_slot(&mut self, slot: *mut u32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1).
         unsafe { self.visit(slot) }
     }
 
@@ -254,7 +254,7 @@ impl Tracer<'_> {
     /// `first` points to `len` slots, and `cards` to their cards.
     pub unsafe fn slots(&mut self, first: *const RefSlot, len: usize, cards: *mut u8) {
         let count = len.div_ceil(1 << SLOT_CARD_SHIFT);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1).
         unsafe {
             if !self.minor {
                 std::ptr::write_bytes(cards, 0, count);
@@ -272,7 +272,8 @@ impl Tracer<'_> {
     /// Visits the heap's own roots.
     fn roots(&mut self) {
         let roots = self.heap.roots.get();
-        // SAFETY: the entries are passed one after another, and `visit` does not access the table of roots.
+        // SAFETY: the entries are passed one after another, and `visit` does not access the table of roots
+        // (invariant 10).
         unsafe {
             match self.minor {
                 true => (*roots).trace_young(|slot| self.visit(slot)),
@@ -283,7 +284,7 @@ impl Tracer<'_> {
 
     #[inline(always)]
     unsafe fn visit(&mut self, slot: *mut u32) {
-        // SAFETY: the caller passes the address of a reference (heap 1).
+        // SAFETY: the caller passes the address of a reference (invariant 1).
         unsafe {
             match self.minor {
                 true => self.visit_young(slot),
@@ -295,7 +296,7 @@ impl Tracer<'_> {
     /// Visits a reference in a minor collection.
     #[inline(always)]
     unsafe fn visit_young(&mut self, slot: *mut u32) {
-        // SAFETY: as in `visit`.
+        // SAFETY: as in `visit` (invariant 1).
         unsafe {
             let r = *slot;
             if is_young(r) {
@@ -307,7 +308,7 @@ impl Tracer<'_> {
     /// Visits a reference in a full collection.
     #[inline(always)]
     unsafe fn visit_any(&mut self, slot: *mut u32) {
-        // SAFETY: as in `visit`.
+        // SAFETY: as in `visit` (invariant 1).
         unsafe {
             let r = *slot;
             if is_object(r) {
@@ -336,7 +337,7 @@ impl Tracer<'_> {
     unsafe fn find_funcs(&mut self, r: u32) {
         let objects = self.heap.objects;
         if let Some(found) = &mut self.heap.found_funcs {
-            // SAFETY: an object.
+            // SAFETY: an object (invariant 1).
             unsafe { objects.each_func(r, |number| found.add(number)) };
         }
     }
@@ -344,7 +345,7 @@ impl Tracer<'_> {
     /// The new offset of an object that moves. Moves it if that has not happened yet.
     #[inline(always)]
     unsafe fn evacuated(&mut self, r: u32) -> u32 {
-        // SAFETY: an object that moves, at its old offset (heap 1).
+        // SAFETY: an object that moves, at its old offset (invariant 1).
         unsafe {
             let objects = self.heap.objects;
             if let Some(to) = objects.forwarded(r) {
@@ -373,7 +374,7 @@ impl Tracer<'_> {
     /// Queues an object, whose references will be visited later.
     #[inline(always)]
     unsafe fn push(&mut self, r: u32) {
-        // SAFETY: an object.
+        // SAFETY: an object (invariant 1).
         unsafe {
             let small = self.heap.config.zeal > 0;
             let stack = &mut self.heap.mark_stack;
@@ -392,7 +393,7 @@ impl Tracer<'_> {
     /// Queues an object by dirtying its cards.
     #[cold]
     unsafe fn overflow(&mut self, r: u32) {
-        // SAFETY: an object of the old space, and its cards.
+        // SAFETY: an object of the old space, and its cards (invariant 8).
         unsafe {
             let end = r + self.heap.objects.size(r) - 1;
             let (from, to) = (r >> CARD_SHIFT, end >> CARD_SHIFT);
@@ -406,7 +407,7 @@ impl Tracer<'_> {
     unsafe fn drain_by(&mut self, visit: impl Fn(&mut Self, *mut u32)) {
         let objects = self.heap.objects;
         while let Some(r) = self.heap.mark_stack.pop() {
-            // SAFETY: as in `drain`.
+            // SAFETY: as in `drain` (invariant 1).
             unsafe {
                 let d = objects.descriptor(r);
                 if d.kind != KIND_ARRAY && d.ref_words == 1 {
@@ -425,7 +426,7 @@ impl Tracer<'_> {
 
     fn drain(&mut self) {
         loop {
-            // SAFETY: objects of the old space (heap 1).
+            // SAFETY: objects of the old space (invariant 1).
             unsafe {
                 match self.minor {
                     true => self.drain_by(|tracer, slot| tracer.visit_young(slot)),
@@ -444,7 +445,8 @@ impl Tracer<'_> {
         let first = OLD >> CARD_SHIFT;
         let count = (self.heap.old.end() - OLD) >> CARD_SHIFT;
         let cards = self.heap.objects.at::<u8>((CARDS + first) as u32);
-        // SAFETY: the cards of the old space. Cards that `overflow` dirties during this are visited again later.
+        // SAFETY: the cards of the old space (invariant 8). Cards that `overflow` dirties during this are visited again
+        // later.
         unsafe { take_dirty(cards, count, |card| self.card(first + card)) };
     }
 
@@ -457,7 +459,7 @@ impl Tracer<'_> {
         if !matches!(self.heap.old.use_of(from), Some(Use::Small | Use::Large(_) | Use::LargeRest(_))) {
             return;
         }
-        // SAFETY: marks are objects (heap 4).
+        // SAFETY: marks are objects (invariant 4).
         unsafe {
             if let Some(before) = self.heap.old.object_before(from)
                 && objects.descriptor(before).kind == KIND_ARRAY

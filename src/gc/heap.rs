@@ -165,7 +165,7 @@ impl Heap {
         let space = self.region.as_ref().map_or(OLD, |r| r.span()) - OLD;
         let nursery_max = config.nursery_max.min(space / 16).max(config.nursery_min);
         // Beyond the limit there is always space for the survivors of a nursery, and for the rest of a large object's
-        // last block (heap 7).
+        // last block (invariant 7).
         (config.limit.min(space - (blocks_for(nursery_max.max(self.nursery_size)) + 1) * BLOCK), nursery_max)
     }
 
@@ -196,13 +196,13 @@ impl Heap {
 
     /// Bytes of the nursery that objects take.
     pub(super) fn nursery_used(&self) -> usize {
-        // SAFETY: `nursery` outlives the heap, and this is the store's thread.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread (invariant 9).
         unsafe { (*self.nursery).next as usize - NURSERY }
     }
 
     /// Makes the nursery empty.
     pub(super) fn open_nursery(&self) {
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 9).
         unsafe { (*self.nursery).next = NURSERY as u32 };
         self.limit_nursery();
     }
@@ -211,7 +211,7 @@ impl Heap {
     /// call the runtime for every object.
     fn limit_nursery(&self) {
         let room = self.nursery_size.min(self.config.limit.saturating_sub(self.old.used())).max(self.nursery_used());
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 9).
         unsafe { (*self.nursery).end = if self.config.zeal > 0 { 0 } else { (NURSERY + room) as u32 } };
     }
 
@@ -261,7 +261,7 @@ impl Heap {
         let size = if d.kind == KIND_ARRAY { array_size(len, d.size) } else { d.size as u64 };
         let len = if d.kind == KIND_ARRAY { len } else { 0 };
         let r = if size > LARGE as u64 { self.alloc_large(size)? } else { self.bump(size as u32)? };
-        // SAFETY: space of this size to which nothing refers yet.
+        // SAFETY: space of this size to which nothing refers yet (invariant 11).
         unsafe { self.objects.put_header(r, ty, len) };
         let no_gc = NoGc { heap: self };
         Some(NewObject { r: NonZeroU32::new(r)?, no_gc })
@@ -269,12 +269,12 @@ impl Heap {
 
     #[inline(always)]
     fn bump(&mut self, size: u32) -> Option<u32> {
-        // SAFETY: `nursery` outlives the heap, and this is the store's thread.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread (invariant 9).
         let nursery = unsafe { &mut *self.nursery };
         let at = nursery.next;
         (at as usize + size as usize <= NURSERY + self.nursery_size).then(|| {
             nursery.next = at + size;
-            // SAFETY: space in the nursery.
+            // SAFETY: space in the nursery (invariant 8).
             unsafe { zero_words(self.objects.at(at), size) };
             at
         })
@@ -289,7 +289,7 @@ impl Heap {
         self.grown += size as usize;
         // It is allocated in the old space: references stored into it without cards must be found.
         let (from, to) = (r >> CARD_SHIFT, (r + size - 1) >> CARD_SHIFT);
-        // SAFETY: the cards of the object.
+        // SAFETY: the cards of the object (invariant 8).
         unsafe { std::ptr::write_bytes(self.objects.at::<u8>(CARDS as u32 + from), 1, (to - from + 1) as usize) };
         Some(r)
     }
@@ -313,7 +313,7 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         self.note_peak();
-        // SAFETY: `nursery` outlives the heap.
+        // SAFETY: `nursery` outlives the heap (invariant 9).
         unsafe { *self.nursery = VmNursery::default() };
         let Some(region) = self.region.take() else { return };
         if self.broken {
@@ -329,8 +329,8 @@ impl Heap {
     /// Whether there is space for a small object in the nursery right now, and no collection is due.
     #[inline(always)]
     pub fn has_room_now(&self, size: u32) -> bool {
-        // SAFETY: `nursery` outlives the heap, and this is the store's thread. Its end is 0 under zeal, and within the
-        // limit.
+        // SAFETY: `nursery` outlives the heap, and this is the store's thread (invariant 9). Its end is 0 under zeal,
+        // and within the limit.
         let nursery = unsafe { &*self.nursery };
         nursery.next + size <= nursery.end && !self.is_external_due()
     }
@@ -343,11 +343,11 @@ impl Heap {
             return None;
         }
         let r = self.bump(HOST_OBJECT_SIZE)?;
-        // SAFETY: space of this size to which nothing refers yet.
+        // SAFETY: space of this size to which nothing refers yet (invariant 11).
         unsafe { self.objects.put_header(r, HOST_TYPE, 0) };
         let root = self.roots.get_mut().add(r)?;
         let index = self.weak.hosts.add(r, data(), external);
-        // SAFETY: the index follows the header of the object that was just allocated.
+        // SAFETY: the index follows the header of the object that was just allocated (invariants 1 and 11).
         unsafe { *self.objects.at::<u32>(r + HOST_NUMBER) = index };
         Some(root)
     }

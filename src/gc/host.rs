@@ -99,9 +99,9 @@ impl Hosts {
     /// The data of an object.
     ///
     /// # Safety
-    /// `r` is a host object (heap 1).
+    /// `r` is a host object (invariant 1).
     pub unsafe fn data(&self, objects: Objects, r: u32) -> Option<&HostData> {
-        // SAFETY: the index follows the header.
+        // SAFETY: the index follows the header (invariant 1).
         let index = unsafe { objects.word(r + HOST_NUMBER) };
         self.entries.get(index as usize)?.data.as_ref()
     }

@@ -3,7 +3,8 @@
 //!
 //! # Invariants
 //!
-//! `verify` checks them over the whole heap; SAFETY comments cite them as "heap n".
+//! `verify` checks 1 to 5 over the whole heap and names them "heap n" in its messages. SAFETY comments cite them by
+//! number.
 //!
 //! 1. **Shape.** A reference at rest is 0, odd (an i31), or the offset of an object in the nursery or the old space. An
 //!    object begins with the id of its type in the engine, whose descriptor tells its size and where its references
@@ -18,9 +19,20 @@
 //! 5. **The nursery is emptied.** After a collection no object is in the nursery, no card is dirty, and every reference
 //!    to an object points into the old space.
 //! 6. **Two worlds.** Operations that can collect need `&mut Heap` and use `Root`. A `Gc` borrows the heap through
-//!    `NoGc`, so it cannot be held across a collection.
+//!    `NoGc`, so it cannot be held across a collection. Bits (`RawRef`) are only
+//!    adopted by code that has run nothing that can collect since it read them.
 //! 7. **A collection neither fails nor calls out.** Space for the survivors of a nursery is committed before it begins.
 //!    Host objects that died are queued; the owner of the store drops them at a safe point.
+//! 8. **Offsets are inside of the heap's memory.** A heap is one reservation (`region`). The maps of cards, marks and
+//!    lines, which cover every offset, and the nursery are committed when it is created, and `old` commits blocks
+//!    before it uses them. Accesses by offset rely on this, and so do accesses to the maps.
+//! 9. **The nursery's bounds belong to the store.** The caller of `Heap::new` keeps the `VmNursery`, and the engine's
+//!    descriptors of types, until the heap is dropped. The heap and machine code access the `VmNursery` on the store's
+//!    thread, never at the same time.
+//! 10. **The roots are borrowed for one call.** All access to the table of roots is through `NoGc::with_roots`,
+//!     `roots_for_each`, the tracer or `&mut Heap`. The borrow ends before anything else can request the roots.
+//! 11. **A new object is known only to its creator.** An allocation returns space of the object's size, to which
+//!     nothing refers until the header is written and the object is published.
 
 pub mod cards;
 pub mod collect;

@@ -72,7 +72,7 @@ impl<'h> NewObject<'h> {
     /// The layout of the object's type has a reference at this offset.
     pub unsafe fn put(&self, offset: u32, value: Option<Gc<'h>>) {
         // SAFETY: the caller's promise. A new object needs no card: it is in the nursery, or it is large and all its
-        // cards are dirty (heap 2).
+        // cards are dirty (invariant 2).
         unsafe { *self.no_gc.heap.objects.at::<u32>(self.r.get() + offset) = value.map_or(0, |v| v.raw.get()) };
     }
 
@@ -118,7 +118,7 @@ impl<'h> NoGc<'h> {
     #[inline(always)]
     pub(super) unsafe fn with_roots<R>(self, f: impl FnOnce(&mut Roots) -> R) -> R {
         // SAFETY: on the store's thread. All code that needs the roots gets them for the duration of such a call, or
-        // through `&mut Heap`; and `f` does not request them again.
+        // through `&mut Heap`; and `f` does not request them again (invariant 10).
         f(unsafe { &mut *self.heap.roots.get() })
     }
 
@@ -131,12 +131,12 @@ impl<'h> NoGc<'h> {
     /// # Safety
     /// `f` creates and releases no roots.
     pub(super) unsafe fn roots_for_each(self, f: impl FnMut(u32, bool)) {
-        // SAFETY: shared, and the caller promises that the roots are not written during this.
+        // SAFETY: shared, and the caller promises that the roots are not written during this (invariant 10).
         unsafe { &*self.heap.roots.get() }.for_each(f);
     }
 
     pub(super) fn root_count(self) -> usize {
-        // SAFETY: `len` calls nothing that uses roots.
+        // SAFETY: `len` calls nothing that uses roots (invariant 10).
         unsafe { self.with_roots(|roots| roots.len()) }
     }
 
@@ -150,7 +150,7 @@ impl<'h> NoGc<'h> {
     /// They are a reference of this heap, and no collection has happened since they were obtained.
     #[inline(always)]
     pub unsafe fn adopt(self, raw: RawRef) -> Option<Gc<'h>> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 6).
         NonZeroU32::new(raw.0).map(|raw| unsafe { Gc::new(self, raw) })
     }
 
@@ -160,7 +160,7 @@ impl<'h> NoGc<'h> {
 
     #[inline(always)]
     pub fn get(self, root: Root) -> Result<Gc<'h>, Stale> {
-        // SAFETY: `get` calls nothing that uses roots.
+        // SAFETY: `get` calls nothing that uses roots (invariant 10).
         let bits = unsafe { self.with_roots(|roots| roots.get(root)) }?;
         Ok(Gc { raw: NonZeroU32::new(bits).ok_or(Stale)?, _no_gc: PhantomData })
     }
@@ -174,13 +174,13 @@ impl<'h> NoGc<'h> {
     /// Creates a root. This does not collect. Returns `None` if there is no memory for it.
     #[inline(always)]
     pub fn root(self, gc: Gc<'h>) -> Option<Root> {
-        // SAFETY: `add` calls nothing that uses roots.
+        // SAFETY: `add` calls nothing that uses roots (invariant 10).
         unsafe { self.with_roots(|roots| roots.add(gc.raw.get())) }
     }
 
     /// The type of the object; `None` for an i31.
     pub fn type_of(self, gc: Gc<'h>) -> Option<TypeId> {
-        // SAFETY: a `Gc` is an i31 or an object (heap 1).
+        // SAFETY: a `Gc` is an i31 or an object (invariant 1).
         is_object(gc.raw.get()).then(|| unsafe { self.objects().type_id(gc.raw.get()) })
     }
 
@@ -240,19 +240,19 @@ impl<'h> NoGc<'h> {
         if self.type_of(gc) != Some(HOST_TYPE) {
             return None;
         }
-        // SAFETY: an object of the host.
+        // SAFETY: an object of the host (invariant 1).
         unsafe { self.heap.weak.hosts.data(self.objects(), gc.raw.get()) }
     }
 
     /// The id of the function that the host holds through an object; `None` for others.
     pub fn held_func(self, gc: Gc<'h>) -> Option<u32> {
-        // SAFETY: an object by which a function is held has the id after its header.
+        // SAFETY: an object by which a function is held has the id after its header (invariant 1).
         (self.type_of(gc) == Some(HELD_FUNC_TYPE)).then(|| unsafe { self.objects().word(gc.raw.get() + HEADER_SIZE) })
     }
 
     /// The field of a host object that refers to the array of its references; `None` for others.
     pub fn host_fields(self, gc: Gc<'h>) -> Option<Slots<'h>> {
-        // SAFETY: a field of a host object.
+        // SAFETY: a field of a host object (invariant 1).
         (self.type_of(gc) == Some(HOST_TYPE)).then(|| unsafe { self.field_slot(gc, HOST_FIELDS) })
     }
 
@@ -261,7 +261,7 @@ impl<'h> NoGc<'h> {
     /// # Safety
     /// `array` is an array.
     pub unsafe fn array_len(self, array: Gc<'h>) -> u32 {
-        // SAFETY: the caller's promise (heap 1).
+        // SAFETY: the caller's promise (invariant 1).
         unsafe { self.objects().array_len(array.raw.get()) }
     }
 
@@ -273,7 +273,7 @@ impl<'h> NoGc<'h> {
         let r = object.raw.get();
         // The card is that of the object's start.
         let card = self.objects().at(CARDS as u32 + (r >> CARD_SHIFT));
-        // SAFETY: the caller's promise; the field does not move while nothing is collected.
+        // SAFETY: the caller's promise; the field does not move while nothing is collected (invariant 6).
         unsafe { Slots::new(self.objects().at(r + offset), 1, card, 0) }
     }
 
@@ -289,7 +289,7 @@ impl<'h> NoGc<'h> {
     /// `array` is an array.
     pub unsafe fn array_bytes(self, array: Gc<'h>, at: u32, len: u32) -> Option<(*mut u8, usize)> {
         let r = array.raw.get();
-        // SAFETY: the caller's promise (heap 1).
+        // SAFETY: the caller's promise (invariant 1).
         unsafe {
             let log2 = self.objects().descriptor(r).size;
             let end = at.checked_add(len)?;
@@ -304,7 +304,7 @@ impl<'h> NoGc<'h> {
     /// # Safety
     /// `gc` is an object, not an i31.
     pub unsafe fn has_references(self, gc: Gc<'h>) -> bool {
-        // SAFETY: the caller's promise (heap 1).
+        // SAFETY: the caller's promise (invariant 1).
         unsafe { self.objects().has_references(gc.raw.get()) }
     }
 
@@ -314,8 +314,8 @@ impl<'h> NoGc<'h> {
     /// `array` is an array whose elements are references to objects.
     pub unsafe fn array_slots(self, array: Gc<'h>, at: u32, len: u32) -> Option<Slots<'h>> {
         let offset = (array.raw.get() + HEADER_SIZE) as usize + at as usize * 4;
-        // SAFETY: the caller's promise. The elements do not move while nothing is collected (heap 6); the heap's cards
-        // count from its base.
+        // SAFETY: the caller's promise. The elements do not move while nothing is collected (invariant 6); the heap's
+        // cards count from its base.
         unsafe {
             debug_assert!(self.has_references(array));
             let (first, _) = self.array_bytes(array, at, len)?;

@@ -31,7 +31,7 @@ pub struct Objects {
     pub types: DescriptorView,
 }
 
-/// In all functions, `r` is the offset of an object (heap 1).
+/// In all functions, `r` is the offset of an object (invariant 1).
 #[allow(clippy::missing_safety_doc)]
 impl Objects {
     #[inline(always)]
@@ -41,69 +41,69 @@ impl Objects {
 
     #[inline(always)]
     pub unsafe fn word(self, offset: u32) -> u32 {
-        // SAFETY: inside an object.
+        // SAFETY: inside an object (invariant 1).
         unsafe { *self.at::<u32>(offset) }
     }
 
     pub unsafe fn put_header(self, r: u32, ty: TypeId, len: u32) {
-        // SAFETY: there is space for an object.
+        // SAFETY: there is space for an object (invariant 11).
         unsafe { *self.at::<u64>(r) = ty.0 as u64 | (len as u64) << 32 }
     }
 
     #[inline(always)]
     pub unsafe fn type_id(self, r: u32) -> TypeId {
-        // SAFETY: the first word of an object.
+        // SAFETY: the first word of an object (invariant 1).
         unsafe { TypeId(self.word(r)) }
     }
 
     #[inline(always)]
     pub unsafe fn descriptor<'a>(self, r: u32) -> &'a Descriptor {
-        // SAFETY: heap 1.
+        // SAFETY: the header's id is the type's (invariant 1).
         self.types.get(unsafe { self.type_id(r) })
     }
 
     /// The length of an array.
     #[inline(always)]
     pub unsafe fn array_len(self, r: u32) -> u32 {
-        // SAFETY: the second word of an array.
+        // SAFETY: the second word of an array (invariant 1).
         unsafe { self.word(r + 4) }
     }
 
     /// The new offset of an object that has moved.
     #[inline(always)]
     pub unsafe fn forwarded(self, r: u32) -> Option<u32> {
-        // SAFETY: the first word of an object.
+        // SAFETY: the first word of an object (invariant 1).
         let w = unsafe { self.word(r) };
         (w & FORWARDED != 0).then_some(w & !FORWARDED)
     }
 
     pub unsafe fn forward(self, r: u32, to: u32) {
-        // SAFETY: the first word of an object that was copied.
+        // SAFETY: the first word of an object that was copied (invariant 1).
         unsafe { *self.at::<u32>(r) = to | FORWARDED }
     }
 
     /// Size in bytes.
     #[inline(always)]
     pub unsafe fn size(self, r: u32) -> u32 {
-        // SAFETY: heap 1.
+        // SAFETY: the descriptor tells the object's size (invariant 1).
         unsafe { self.size_by(self.descriptor(r), r) }
     }
 
     /// Size in bytes of an object with this descriptor.
     #[inline(always)]
     pub unsafe fn size_by(self, d: &Descriptor, r: u32) -> u32 {
-        // SAFETY: heap 1.
+        // SAFETY: an array has its length in the header (invariant 1).
         unsafe { if d.kind == KIND_ARRAY { array_size(self.array_len(r), d.size) as u32 } else { d.size } }
     }
 
     pub unsafe fn has_references(self, r: u32) -> bool {
-        // SAFETY: heap 1.
+        // SAFETY: an object has a descriptor (invariant 1).
         unsafe { self.descriptor(r).ref_words != 0 }
     }
 
     /// Calls `f` with the id of each function in the object.
     pub unsafe fn each_func(self, r: u32, mut f: impl FnMut(u32)) {
-        // SAFETY: heap 1: the descriptor's map describes this object.
+        // SAFETY: the descriptor's map describes this object (invariant 1).
         unsafe {
             let d = self.descriptor(r);
             if d.func_words == 0 {
@@ -125,7 +125,7 @@ impl Objects {
     /// Calls `f` with the address of each reference in the object whose offset is in `from..to`.
     #[inline(always)]
     pub unsafe fn each_reference(self, r: u32, from: u32, to: u32, mut f: impl FnMut(*mut u32)) {
-        // SAFETY: heap 1: the descriptor's map describes this object.
+        // SAFETY: the descriptor's map describes this object (invariant 1).
         unsafe {
             let d = self.descriptor(r);
             if d.kind == KIND_ARRAY {

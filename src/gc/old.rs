@@ -128,20 +128,20 @@ impl Old {
     }
 
     pub fn marks(&self, card: usize) -> u64 {
-        // SAFETY: the map covers the whole space.
+        // SAFETY: the map covers the whole space (invariant 8).
         unsafe { *self.mark_word((card << 9) as u32) }
     }
 
     #[inline(always)]
     pub fn is_marked(&self, r: u32) -> bool {
-        // SAFETY: as in `marks`.
+        // SAFETY: as in `marks` (invariant 8).
         unsafe { *self.mark_word(r) & 1 << (r >> 3 & 63) != 0 }
     }
 
     /// Marks an object. Returns whether it was not marked before.
     #[inline(always)]
     pub fn mark(&mut self, r: u32) -> bool {
-        // SAFETY: as in `marks`.
+        // SAFETY: as in `marks` (invariant 8).
         unsafe {
             let (word, bit) = (self.mark_word(r), 1 << (r >> 3 & 63));
             let is_new = *word & bit == 0;
@@ -176,7 +176,7 @@ impl Old {
     pub fn mark_lines(&mut self, r: u32, size: u32) {
         let first = (r - OLD as u32) >> LINE_SHIFT;
         let last = (r + size - 1 - OLD as u32) >> LINE_SHIFT;
-        // SAFETY: the map covers the whole space.
+        // SAFETY: the map covers the whole space (invariant 8).
         unsafe {
             *self.lines().add(first as usize) = 1;
             if last != first {
@@ -275,7 +275,7 @@ impl Old {
 
     /// The next run of free lines of the current block.
     fn next_run(&mut self) -> Option<Run> {
-        // SAFETY: the lines of this block.
+        // SAFETY: the lines of this block (invariant 8).
         let lines = unsafe {
             std::slice::from_raw_parts(self.lines().add(self.block as usize * LINES_PER_BLOCK), LINES_PER_BLOCK)
         };
@@ -308,7 +308,7 @@ impl Old {
     /// Zeros a free block. Blocks that were never used, or were discarded, already read as zeros.
     fn clear(&mut self, b: usize) {
         if std::mem::take(&mut self.blocks[b].touched) {
-            // SAFETY: a free block.
+            // SAFETY: a free block (invariants 4 and 8).
             unsafe { std::ptr::write_bytes(self.base.add(offset_of(b as u32) as usize), 0, BLOCK) };
         }
     }
@@ -367,7 +367,7 @@ impl Old {
     /// objects.
     pub fn begin_marking(&mut self, region: &mut Region, moving: Compaction) {
         let bytes = self.blocks.len() * BLOCK;
-        // SAFETY: the maps of the existing blocks.
+        // SAFETY: the maps of the existing blocks (invariant 8).
         unsafe {
             std::ptr::write_bytes(self.mark_word(OLD as u32) as *mut u8, 0, bytes / 64);
             std::ptr::write_bytes(self.lines(), 0, bytes / LINE_SIZE);
@@ -425,7 +425,7 @@ impl Old {
                     continue;
                 }
                 Use::Small => {
-                    // SAFETY: the lines of this block.
+                    // SAFETY: the lines of this block (invariant 8).
                     let lines =
                         unsafe { std::slice::from_raw_parts(self.lines().add(i * LINES_PER_BLOCK), LINES_PER_BLOCK) };
                     let live_lines: usize = lines.iter().map(|l| *l as usize).sum();
@@ -458,7 +458,7 @@ impl Old {
 
     fn poison(&self, on: bool, at: u32, len: usize) {
         if on {
-            // SAFETY: no live object is there (heap 4: no mark).
+            // SAFETY: no live object is there (invariant 4: no mark).
             unsafe { std::ptr::write_bytes(self.base.add(at as usize), super::heap::POISON, len) };
         }
     }

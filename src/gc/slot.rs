@@ -51,14 +51,14 @@ impl<'h> Slots<'h> {
     #[inline(always)]
     pub fn load(self, no_gc: NoGc<'h>, i: usize) -> Option<Gc<'h>> {
         assert!(i < self.len);
-        // SAFETY: in bounds; a reference at rest is valid as long as nothing is collected (heap 1, heap 6).
+        // SAFETY: in bounds; a reference at rest is valid as long as nothing is collected (invariants 1 and 6).
         NonZeroU32::new(unsafe { *self.first.add(i) }).map(|raw| unsafe { Gc::new(no_gc, raw) })
     }
 
     #[inline(always)]
     pub fn store(self, _: NoGc<'h>, i: usize, value: Option<Gc<'h>>) {
         assert!(i < self.len);
-        // SAFETY: in bounds, and so is the slot's card.
+        // SAFETY: in bounds, and so is the slot's card; there is no other writer (invariant 2).
         unsafe {
             *self.first.add(i) = value.map_or(0, |v| v.bits().0);
             *self.cards.add((self.offset + i * 4) >> CARD_SHIFT) = 1;
@@ -70,7 +70,8 @@ impl<'h> Slots<'h> {
             return;
         }
         let bits = value.map_or(0, |v| v.bits().0);
-        // SAFETY: these are the range's slots; there is at least one, so the address is not null.
+        // SAFETY: these are the range's slots; there is at least one, so the address is not null. There is no other
+        // writer (invariant 2).
         unsafe { std::slice::from_raw_parts_mut(self.first, self.len) }.fill(bits);
         if bits != 0 {
             self.dirty();

@@ -54,7 +54,7 @@ impl World {
             verify: true,
             ..HeapConfig::default()
         };
-        // SAFETY: both outlive the heap.
+        // SAFETY: both outlive the heap (invariant 9).
         let heap = unsafe { Heap::new(config, pool, types.view(), nursery.as_ptr()) }.unwrap();
         World { heap, _types: (types, kept), _nursery: nursery, node, row, bytes }
     }
@@ -64,7 +64,7 @@ impl World {
         let new = self.heap.alloc(self.node, 0).unwrap();
         let no_gc = new.no_gc();
         let next = next.map(|r| no_gc.get(r).unwrap());
-        // SAFETY: the fields of a node.
+        // SAFETY: the fields of a node (invariant 1).
         unsafe {
             new.put(NEXT, next);
             new.bytes(NUMBER).cast::<u32>().write(number);
@@ -83,7 +83,7 @@ impl World {
         let mut at = no_gc.get(first).ok();
         let mut all = Vec::new();
         while let Some(node) = at {
-            // SAFETY: the fields of a node.
+            // SAFETY: the fields of a node (invariant 1).
             unsafe {
                 all.push(*no_gc.field_bytes(node, NUMBER).cast::<u32>());
                 at = no_gc.field_slot(node, NEXT).load(no_gc, 0);
@@ -149,7 +149,7 @@ fn cards_lead_to_young_objects() {
             let young = w.make_node(7 + round, None);
             let no_gc = w.heap.no_gc();
             let (to, value) = (no_gc.get(old).unwrap(), no_gc.get(young).ok());
-            // SAFETY: the field of a node, or an element of a row.
+            // SAFETY: the field of a node, or an element of a row (invariant 1).
             let slot = |no_gc: NoGc<'_>, i| unsafe {
                 match slot_of_array {
                     false => no_gc.field_slot(no_gc.get(old).unwrap(), NEXT).load(no_gc, 0).map(Gc::bits),
@@ -159,7 +159,7 @@ fn cards_lead_to_young_objects() {
                     }
                 }
             };
-            // SAFETY: as above.
+            // SAFETY: as above (invariant 1).
             unsafe {
                 match slot_of_array {
                     false => no_gc.field_slot(to, NEXT).store(no_gc, 0, value),
@@ -169,7 +169,7 @@ fn cards_lead_to_young_objects() {
             w.heap.roots().release(young).unwrap();
             w.collect(Kind::Minor);
             let kept = slot(w.heap.no_gc(), 601).unwrap();
-            // SAFETY: just read.
+            // SAFETY: just read (invariant 6).
             let root = unsafe { w.heap.no_gc().adopt(kept) }.and_then(|gc| w.heap.no_gc().root(gc)).unwrap();
             assert_eq!(w.numbers(root), [7 + round]);
             w.heap.roots().release(root).unwrap();
@@ -216,7 +216,7 @@ fn arrays_are_copied_and_filled() {
     let large = w.make_array(w.bytes, 100_000);
     let no_gc = w.heap.no_gc();
     let get = |r| no_gc.get(r).unwrap();
-    // SAFETY: arrays, of bytes and of references.
+    // SAFETY: arrays, of bytes and of references (invariant 1).
     unsafe {
         assert_eq!(
             (no_gc.array_len(get(bytes)), no_gc.array_len(get(row)), no_gc.array_len(get(large))),
@@ -234,7 +234,7 @@ fn arrays_are_copied_and_filled() {
     }
     w.collect(Kind::Full(Compaction::All));
     let no_gc = w.heap.no_gc();
-    // SAFETY: as above.
+    // SAFETY: as above (invariant 1).
     unsafe {
         let (from, _) = no_gc.array_bytes(no_gc.get(bytes).unwrap(), 0, 40).unwrap();
         assert_eq!(std::slice::from_raw_parts(from.add(3), 5), b"\0abc\0");
@@ -293,7 +293,7 @@ fn a_region_is_used_again() {
     assert_eq!((w.heap.base(), pool.statistics().1), (base, 1));
     let row = w.make_array(w.row, 50);
     let no_gc = w.heap.no_gc();
-    // SAFETY: an array of references.
+    // SAFETY: an array of references (invariant 1).
     let slots = unsafe { no_gc.array_slots(no_gc.get(row).unwrap(), 0, 50) }.unwrap();
     assert!((0..50).all(|i| slots.load(no_gc, i).is_none()));
     w.collect(Kind::Minor);

@@ -32,12 +32,12 @@ impl Heap {
         } else if !self.old.is_marked(r) {
             return Err(format!("heap 4: {holder} holds {r:#x}, where no object begins"));
         }
-        // SAFETY: an object begins there.
+        // SAFETY: an object begins there (invariant 4).
         unsafe { self.verify_header(r) }
     }
 
     unsafe fn verify_header(&self, r: u32) -> Result<(), Finding> {
-        // SAFETY: the caller checked that an object begins there.
+        // SAFETY: the caller checked that an object begins there, which is in committed memory (invariant 8).
         let id = unsafe { self.objects.type_id(r) };
         let bad = id.0 < HOST_TYPE.0 || !id.0.is_multiple_of(8) || id.0 >= 1 << 30;
         if bad || !(KIND_STRUCT..=KIND_TAG).contains(&self.objects.types.get(id).kind) {
@@ -56,7 +56,7 @@ impl super::no_gc::NoGc<'_> {
                 result = r;
             }
         };
-        // SAFETY: checking a reference only reads objects.
+        // SAFETY: checking a reference only reads objects (invariant 10).
         unsafe { self.roots_for_each(|r, young| note(heap.verify_reference(r, young, "a root"))) };
         heap.weak.hosts.for_each(|index, r, young| {
             note(heap.verify_reference(r, young, "a host entry"));
@@ -66,7 +66,7 @@ impl super::no_gc::NoGc<'_> {
             }
         });
         heap.weak.refs.for_each(|r| note(heap.verify_reference(r, true, "a weak reference")));
-        // SAFETY: each object's header is checked before the object is used.
+        // SAFETY: each object's header is in committed memory (invariant 8), and is checked before the object is used.
         unsafe {
             let mut at = NURSERY as u32;
             let end = (NURSERY + heap.nursery_used()) as u32;

@@ -37,7 +37,7 @@ impl Heap {
     /// Calls `f` with every object in the order of their offsets: those in the nursery, dead or alive, and those in the
     /// old space, of which some may have died since the last full collection.
     pub fn each_object(&self, mut f: impl FnMut(Met)) {
-        // SAFETY: the nursery is filled without gaps, and marks are objects (heap 1, heap 4).
+        // SAFETY: the nursery is filled without gaps, and marks are objects (invariants 1 and 4).
         unsafe {
             let mut at = NURSERY as u32;
             let end = at + self.nursery_used() as u32;
@@ -63,7 +63,7 @@ impl Heap {
     /// # Safety
     /// An object begins at `at`.
     unsafe fn met(&self, at: u32, age: Age) -> Met {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 1).
         unsafe {
             let (ty, d) = (self.objects.type_id(at), self.objects.descriptor(at));
             let size =
@@ -74,7 +74,7 @@ impl Heap {
 
     /// Calls `f` with the references in an object that was visited since the last collection, except null and i31s.
     pub fn each_edge(&self, met: Met, mut f: impl FnMut(Edge)) {
-        // SAFETY: an object, whose references are in the heap.
+        // SAFETY: an object, whose references are in the heap (invariant 1).
         unsafe {
             self.objects.each_reference(met.at, 0, u32::MAX, |place| {
                 let offset = (place as usize - self.objects.base as usize) as u32 - met.at;
@@ -90,14 +90,14 @@ impl Heap {
     /// # Safety
     /// `f` creates and releases no roots.
     pub unsafe fn each_root(&self, mut f: impl FnMut(u32)) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (invariant 10).
         unsafe { self.no_gc().roots_for_each(|bits, _| f(bits)) };
     }
 
     /// Bytes outside the heap that a host object has declared; 0 for others.
     pub fn external_of(&self, met: Met) -> usize {
         match met.ty {
-            // SAFETY: a host object has its index after the header.
+            // SAFETY: a host object has its index after the header (invariant 1).
             HOST_TYPE => self.weak.hosts.external_of(unsafe { self.objects.word(met.at + HOST_NUMBER) }),
             _ => 0,
         }

@@ -79,7 +79,7 @@ fn failed(size: usize) {
         line.text(b"wrt: out of memory: ");
         line.number(size);
         line.text(b" bytes were needed to compile a module; the process ends\n");
-        // SAFETY: plain system calls on initialized bytes.
+        // SAFETY: plain system calls on initialized bytes (invariant S1).
         unsafe {
             libc::write(2, line.bytes.as_ptr().cast(), line.len);
             libc::_exit(STATUS)
@@ -122,7 +122,7 @@ impl Line {
 
 /// Whether the process can currently map this many more bytes.
 pub fn has_room(bytes: usize) -> bool {
-    // SAFETY: a new mapping at an address the system chooses, which is unmapped without being accessed.
+    // SAFETY: a new mapping at an address the system chooses, which is unmapped without being accessed (invariant S2).
     unsafe {
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         let p = libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0);

@@ -65,7 +65,7 @@ impl FrameInfo {
         section.extend([0; 4]);
         let section = section.into_boxed_slice();
         // The unwinder may have its own lock, which must be free in a child of a fork.
-        // SAFETY: a valid section, which is not moved until it is deregistered.
+        // SAFETY: a valid section, which is not moved until it is deregistered (invariant S4).
         lock::section(|| unsafe { __register_frame(section.as_ptr()) });
         FrameInfo(section)
     }
@@ -73,7 +73,7 @@ impl FrameInfo {
 
 impl Drop for FrameInfo {
     fn drop(&mut self) {
-        // SAFETY: registered, once.
+        // SAFETY: registered, once (invariant S4).
         lock::section(|| unsafe { __deregister_frame(self.0.as_ptr()) });
     }
 }

@@ -85,7 +85,7 @@ pub fn check(decide: Decide) -> io::Result<()> {
 /// The name of one of our signals that this thread blocks, if any. A fault that raises it would end the process.
 pub fn blocked() -> Option<&'static str> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: reads the thread's mask into a local set; the zeros in it before are a valid set, too.
+    // SAFETY: reads the thread's mask into a local set; the zeros in it before are a valid set, too (invariant S1).
     let is_blocked = unsafe {
         libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), set.as_mut_ptr());
         |signal: libc::c_int| libc::sigismember(set.as_ptr(), signal) == 1
@@ -96,9 +96,9 @@ pub fn blocked() -> Option<&'static str> {
 /// Exchanges the action of a signal, or reads it.
 fn action(which: usize, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a plain system call on actions; zeros are a valid action.
+    // SAFETY: a plain system call on actions; zeros are a valid action (invariant S1).
     match unsafe { libc::sigaction(SIGNALS[which], new.map_or(std::ptr::null(), |n| n), old.as_mut_ptr()) } {
-        // SAFETY: written by the call.
+        // SAFETY: written by the call (invariant S1).
         0 => Ok(unsafe { old.assume_init() }),
         _ => Err(io::Error::last_os_error()),
     }
@@ -131,7 +131,7 @@ impl Chain {
         let action = remember(action);
         self.displaced[entry].store(action, Release);
         let others = self.displaced.iter().enumerate().filter(|(e, _)| *e != entry).map(|(_, d)| d);
-        // SAFETY: remembered actions are never freed or changed.
+        // SAFETY: remembered actions are never freed or changed (invariant S4).
         if unsafe { is_handler(&*action) } {
             for other in others.filter(|other| other.load(Acquire) == action) {
                 let first = self.displaced[0].load(Acquire);
@@ -163,7 +163,7 @@ fn ours(entry: usize, displaced: &libc::sigaction) -> libc::sigaction {
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
     new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restart;
     new.sa_sigaction = ENTRY[entry] as usize;
-    // SAFETY: a local set.
+    // SAFETY: a local set (invariant S1).
     unsafe { libc::sigemptyset(&mut new.sa_mask) };
     new
 }
@@ -185,7 +185,7 @@ fn same(a: &libc::sigaction, b: &libc::sigaction) -> bool {
 /// A copy of the action that lives forever, since a handler can read it at any time.
 fn remember(action: &libc::sigaction) -> *mut libc::sigaction {
     let known = CHAINS.iter().flat_map(|c| &c.displaced).map(|d| d.load(Acquire)).filter(|d| !d.is_null());
-    // SAFETY: remembered actions are never freed or changed.
+    // SAFETY: remembered actions are never freed or changed (invariant S4).
     known.into_iter().find(|d| unsafe { same(&**d, action) }).unwrap_or_else(|| Box::leak(Box::new(*action)))
 }
 
@@ -195,7 +195,8 @@ unsafe extern "C" fn entry<const NUMBER: usize>(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: `errno` is this thread's; the arguments are from the system, for a signal for which this was installed.
+    // SAFETY: `errno` is this thread's; the arguments are from the system, for a signal for which this was installed
+    // (invariant S3).
     unsafe {
         let errno = *libc::__errno_location();
         handle(NUMBER, signal, info, context);
@@ -206,8 +207,8 @@ unsafe extern "C" fn entry<const NUMBER: usize>(
 /// # Safety
 /// Called by a handler of the signal, with the handler's arguments.
 unsafe fn handle(entry: usize, signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: entries are installed with SA_SIGINFO, so the arguments are a signal's information and the interrupted thread's context.
-    // `DECIDE` is set before any handler is in place.
+    // SAFETY: entries are installed with SA_SIGINFO, so the arguments are a signal's information and the interrupted
+    // thread's context (invariant S3). `DECIDE` is set before any handler is in place.
     unsafe {
         // A signal that was sent is not a fault, wherever the thread is. The codes of faults are positive.
         let is_fault = (*info).si_code > 0;
@@ -234,7 +235,7 @@ unsafe fn handle(entry: usize, signal: libc::c_int, info: *mut libc::siginfo_t, 
 
 /// The default action.
 struct Default(libc::sigaction);
-// SAFETY: never written.
+// SAFETY: never written (invariant S4).
 unsafe impl Sync for Default {}
 // SAFETY: zeros are the default action.
 static DEFAULT: Default = Default(unsafe { std::mem::zeroed() });
@@ -259,7 +260,8 @@ unsafe fn pass_on(
     if old.sa_flags & libc::SA_RESETHAND != 0 {
         displaced.store(default(), Release);
     }
-    // SAFETY: the flags determine the handler's type. It may leave by `siglongjmp`; nothing here needs to be dropped.
+    // SAFETY: the flags determine the handler's type. It may leave by `siglongjmp`; nothing here needs to be dropped
+    // (invariant S3).
     unsafe {
         libc::pthread_sigmask(libc::SIG_BLOCK, &old.sa_mask, std::ptr::null_mut());
         if old.sa_flags & libc::SA_NODEFER != 0 && libc::sigismember(&old.sa_mask, signal) != 1 {
@@ -281,8 +283,8 @@ unsafe fn pass_on(
 /// # Safety
 /// As for `handle`.
 unsafe fn end_process(signal: libc::c_int, info: *mut libc::siginfo_t, is_fault: bool) {
-    // SAFETY: plain system calls, on zeros and on the handler's arguments. The signal stays blocked until the handler returns and the
-    // system restores the thread's mask.
+    // SAFETY: plain system calls, on zeros and on the handler's arguments (invariants S1 and S3). The signal stays
+    // blocked until the handler returns and the system restores the thread's mask.
     unsafe {
         let process = libc::getpid();
         // Signals sent from within a container do not end its first process.

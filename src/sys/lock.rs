@@ -28,7 +28,7 @@ struct Record {
     next: *const Record,
 }
 
-// SAFETY: the pointer is to a record, which lives forever, and the rest is atomic.
+// SAFETY: the pointer is to a record, which lives forever, and the rest is atomic (invariant S4).
 unsafe impl Sync for Record {}
 
 static RECORDS: AtomicPtr<Record> = AtomicPtr::new(std::ptr::null_mut());
@@ -58,7 +58,7 @@ impl Drop for End {
 }
 
 fn records() -> impl Iterator<Item = &'static Record> {
-    // SAFETY: null, or records, which live forever.
+    // SAFETY: null, or records, which live forever (invariant S4).
     std::iter::successors(unsafe { RECORDS.load(Acquire).as_ref() }, |r| unsafe { r.next.as_ref() })
 }
 
@@ -93,7 +93,7 @@ fn take_record() -> &'static Record {
 fn set_handlers() {
     if !HAS_HANDLERS.load(Acquire) {
         membarrier::is_available();
-        // SAFETY: functions of this type, which are never unloaded.
+        // SAFETY: functions of this type, which are never unloaded (invariant S4).
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
         HAS_HANDLERS.store(true, Release);
     }
@@ -155,7 +155,7 @@ unsafe extern "C" fn in_child() {
     end_fork();
     let f = IN_CHILD.load(Acquire);
     if !f.is_null() {
-        // SAFETY: set by `call_in_children` only.
+        // SAFETY: set by `call_in_children` only (invariant S4).
         unsafe { std::mem::transmute::<*mut (), fn()>(f)() };
     }
 }
@@ -373,12 +373,12 @@ impl Condvar {
 fn futex_wait(at: &AtomicU32, value: u32, time: Option<Duration>) {
     let time = time.map(|t| libc::timespec { tv_sec: t.as_secs() as libc::time_t, tv_nsec: t.subsec_nanos().into() });
     let time = time.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
-    // SAFETY: a system call on a valid word.
+    // SAFETY: a system call on a valid word (invariant S1).
     unsafe { libc::syscall(libc::SYS_futex, at.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, value, time) };
 }
 
 fn futex_wake(at: &AtomicU32, most: i32) {
-    // SAFETY: as above.
+    // SAFETY: as above (invariant S1).
     unsafe { libc::syscall(libc::SYS_futex, at.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, most) };
 }
 

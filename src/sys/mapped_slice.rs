@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// # Safety
 /// Any bits are a valid value, and the type has no padding.
 pub unsafe trait Plain: Copy + 'static {}
-// SAFETY: numbers.
+// SAFETY: numbers (invariant S5).
 unsafe impl Plain for u8 {}
-// SAFETY: numbers.
+// SAFETY: numbers (invariant S5).
 unsafe impl Plain for u32 {}
 
 /// An immutable array. Cheap to clone if it is in a file.
@@ -41,7 +41,7 @@ impl<T: Plain> Shared<T> {
             return None;
         }
         let mut own = Vec::<T>::with_capacity(len);
-        // SAFETY: the capacity suffices, and any bits are valid values.
+        // SAFETY: the capacity suffices, and any bits are valid values (invariant S5).
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), own.as_mut_ptr().cast(), bytes.len());
             own.set_len(len);
@@ -52,7 +52,7 @@ impl<T: Plain> Shared<T> {
 
 /// The bytes of plain elements.
 pub fn bytes_of<T: Plain>(elements: &[T]) -> &[u8] {
-    // SAFETY: no padding, so every byte has a value.
+    // SAFETY: no padding, so every byte has a value (invariant S5).
     unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
 }
 
@@ -62,7 +62,8 @@ impl<T: Plain> Deref for Shared<T> {
     fn deref(&self) -> &[T] {
         match self {
             Shared::Own(own) => own,
-            // SAFETY: inside of the file and aligned, as checked by `mapped`; any bits are valid values.
+            // SAFETY: inside of the file and aligned, as checked by `mapped`; any bits are valid values
+            // (invariants S2 and S5).
             Shared::Mapped { file, at, len } => unsafe {
                 std::slice::from_raw_parts(file.bytes().as_ptr().add(*at).cast(), *len)
             },

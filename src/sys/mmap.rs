@@ -14,7 +14,7 @@ use std::ptr;
 
 /// The system's page size, in bytes.
 pub fn page_size() -> usize {
-    // SAFETY: a plain query.
+    // SAFETY: a plain query (invariant S1).
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
@@ -26,7 +26,7 @@ pub fn address_space() -> usize {
 /// The process's limit on a resource; `None` if it is unlimited.
 fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes the struct.
+    // SAFETY: writes the struct (invariant S1).
     let known = unsafe { libc::getrlimit(resource, &mut limit) } == 0;
     (known && limit.rlim_cur != libc::RLIM_INFINITY).then(|| usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
@@ -41,7 +41,7 @@ struct Mapping {
     len: usize,
 }
 
-// SAFETY: a mapping is memory like any other; the types that contain it control access to it.
+// SAFETY: a mapping is memory like any other; the types that contain it control access to it (invariant S2).
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -51,7 +51,7 @@ impl Mapping {
         fault_injection::check()?;
         let len = round_up(len.max(1));
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
+        // SAFETY: a new mapping at a place the system chooses touches nothing that exists (invariant S2).
         let ptr = unsafe { mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
@@ -66,14 +66,14 @@ impl Mapping {
     ) -> io::Result<Mapping> {
         fault_injection::check()?;
         let len = len.max(1);
-        // SAFETY: a new mapping at a place the system chooses touches nothing that exists.
+        // SAFETY: a new mapping at a place the system chooses touches nothing that exists (invariant S2).
         let ptr = unsafe { mmap(ptr::null_mut(), len, prot, flags, file.as_raw_fd(), at as libc::off_t) };
         if ptr == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Mapping { ptr: ptr.cast(), len }) }
     }
 
     fn protect(&self, offset: usize, len: usize, prot: libc::c_int) -> io::Result<()> {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.len), "outside of the mapping");
-        // SAFETY: inside of our own mapping.
+        // SAFETY: inside of our own mapping (invariant S2).
         match unsafe { mprotect(self.ptr.add(offset).cast(), len, prot) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
@@ -83,7 +83,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, unmapped once.
+        // SAFETY: our own mapping, unmapped once (invariant S2).
         unsafe { munmap(self.ptr.cast(), self.len) };
     }
 }
@@ -103,7 +103,7 @@ impl Reservation {
         let all = Mapping::new(len + align, libc::PROT_NONE)?;
         let before = all.ptr.align_offset(align);
         let (start, end) = (all.ptr.wrapping_add(before), all.ptr.wrapping_add(all.len));
-        // SAFETY: unmaps both ends of our own mapping, which from here on is the part in between.
+        // SAFETY: unmaps both ends of our own mapping, which from here on is the part in between (invariant S2).
         unsafe {
             if before > 0 {
                 munmap(all.ptr.cast(), before);
@@ -145,7 +145,7 @@ impl Reservation {
     pub fn resize(&mut self, len: usize) -> io::Result<()> {
         fault_injection::check()?;
         let len = round_up(len);
-        // SAFETY: our own mapping, to which no pointers are in use (`&mut self`).
+        // SAFETY: our own mapping, to which no pointers are in use (invariant S2; `&mut self`).
         let ptr = unsafe { mremap(self.0.ptr.cast(), self.0.len, len, libc::MREMAP_MAYMOVE) };
         if ptr == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -157,14 +157,14 @@ impl Reservation {
     /// Asks for huge pages, which save faults and time if all of the memory will be used.
     pub fn prefer_huge(&self, offset: usize, len: usize) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
-        // SAFETY: a part of the reservation; this is only advice, which may be refused.
+        // SAFETY: a part of the reservation; this is only advice, which may be refused (invariant S2).
         unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_HUGEPAGE) };
     }
 
     /// Returns the memory of `len` bytes from `offset` to the system; they then read as zeros. Both are multiples of the page size.
     pub fn discard(&self, offset: usize, len: usize) {
         if !self.try_discard(offset, len) {
-            // SAFETY: inside of our own mapping (`try_discard`); callers discard only committed memory.
+            // SAFETY: inside of our own mapping (`try_discard`); callers discard only committed memory (invariant S2).
             unsafe { ptr::write_bytes(self.0.ptr.add(offset), 0, len) };
         }
     }
@@ -175,7 +175,7 @@ impl Reservation {
     #[must_use]
     pub fn try_discard(&self, offset: usize, len: usize) -> bool {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.0.len), "outside of the mapping");
-        // SAFETY: inside of our own mapping.
+        // SAFETY: inside of our own mapping (invariant S2).
         len == 0 || unsafe { madvise(self.0.ptr.add(offset).cast(), len, libc::MADV_DONTNEED) } == 0
     }
 
@@ -184,7 +184,8 @@ impl Reservation {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
-        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees the new contents.
+        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees the new contents
+        // (invariant S2).
         let p = unsafe {
             let place = self.0.ptr.add(offset).cast();
             mmap(place, len, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), at as libc::off_t)
@@ -199,7 +200,7 @@ impl Reservation {
         assert!(offset.is_multiple_of(page_size()) && offset.checked_add(len).is_some_and(|end| end <= self.0.len));
         fault_injection::check()?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees zeros.
+        // SAFETY: replaces only pages of our own mapping; code that holds pointers to them sees zeros (invariant S2).
         let p = unsafe {
             let at = self.0.ptr.add(offset).cast();
             mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
@@ -219,7 +220,7 @@ pub struct Executable {
 impl Executable {
     pub fn new(text: &[u8]) -> io::Result<Executable> {
         let mapping = Mapping::new(text.len(), libc::PROT_READ | libc::PROT_WRITE)?;
-        // SAFETY: a fresh mapping of at least this length.
+        // SAFETY: a fresh mapping of at least this length (invariant S2).
         unsafe { ptr::copy_nonoverlapping(text.as_ptr(), mapping.ptr, text.len()) };
         match mapping.protect(0, mapping.len, libc::PROT_READ | libc::PROT_EXEC).map_err(|e| refused::by("mprotect", e))
         {
@@ -260,7 +261,8 @@ impl Executable {
     }
 
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: the mapping is readable, of this length, never written again, and lives as long as `self`.
+        // SAFETY: the mapping is readable, of this length, never written again, and lives as long as `self`
+        // (invariant S2).
         unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
     }
 }
@@ -297,11 +299,13 @@ impl CodeSpace {
         let file = MemFd::empty(self.code)?;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let writable = Mapping::of_file(&file, 0, self.code, prot, libc::MAP_SHARED)?;
-        // SAFETY: `written` is at most as long as the code, and no other pointer to the new mapping exists.
+        // SAFETY: `written` is at most as long as the code, and no other pointer to the new mapping exists
+        // (invariant S2).
         unsafe { ptr::copy_nonoverlapping(written.as_ptr(), writable.ptr, written.len()) };
         fault_injection::check()?;
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-        // SAFETY: replaces pages of our own mapping with pages that have the same contents wherever something was written.
+        // SAFETY: replaces pages of our own mapping with pages that have the same contents wherever something was
+        // written (invariant S2).
         let p = unsafe {
             let at = self.space.0.ptr.add(self.data).cast();
             mmap(at, self.code, libc::PROT_READ | libc::PROT_EXEC, flags, file.0, 0)
@@ -316,7 +320,7 @@ impl CodeSpace {
     /// written.
     pub fn own(&self, writer: &mut CodeWriter, used: usize) -> io::Result<()> {
         if writer.process != thread::process() {
-            // SAFETY: mapped and readable; the pages are replaced only after they were copied.
+            // SAFETY: mapped and readable; the pages are replaced only after they were copied (invariant S2).
             *writer = self.new_pages(unsafe { std::slice::from_raw_parts(self.code(), used.min(self.code)) })?;
         }
         Ok(())
@@ -349,7 +353,7 @@ impl CodeWriter {
     /// Nothing runs there yet, and no other thread writes there.
     pub unsafe fn write(&self, at: usize, code: &[u8]) {
         assert!(at.checked_add(code.len()).is_some_and(|end| end <= self.writable.len), "outside of the code space");
-        // SAFETY: inside of our own mapping; the rest is the caller's promise.
+        // SAFETY: inside of our own mapping; the rest is the caller's promise (invariant S2).
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), self.writable.ptr.add(at), code.len()) };
     }
 }
@@ -385,7 +389,7 @@ impl FileMapping {
     }
 
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the mapping is readable, of this length, and lives as long as `self`.
+        // SAFETY: the mapping is readable, of this length, and lives as long as `self` (invariant S2).
         unsafe { std::slice::from_raw_parts(self.mapping.ptr, self.len) }
     }
 }
@@ -398,7 +402,7 @@ impl MemFd {
     fn create(name: &CStr, len: usize, flags: libc::c_uint) -> io::Result<MemFd> {
         fault_injection::check()?;
         check_file_size(len as u64)?;
-        // SAFETY: a plain system call.
+        // SAFETY: a plain system call (invariant S1).
         match unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | flags) } {
             fd if fd >= 0 => Ok(MemFd(fd)),
             _ => Err(refused::by("memfd_create", io::Error::last_os_error())),
@@ -408,7 +412,7 @@ impl MemFd {
     /// Creates a file of `len` zeros, which uses no memory until it is written.
     fn empty(len: usize) -> io::Result<MemFd> {
         let file = MemFd::create(c"wrt-code", len, 0)?;
-        // SAFETY: a plain system call on a descriptor of our own.
+        // SAFETY: a plain system call on a descriptor of our own (invariant S1).
         match unsafe { libc::ftruncate(file.0, len as libc::off_t) } {
             0 => Ok(file),
             _ => Err(io::Error::last_os_error()),
@@ -422,7 +426,7 @@ impl MemFd {
         let mut done = 0;
         while done < bytes.len() {
             let rest = &bytes[done..];
-            // SAFETY: `rest` is readable, the descriptor is ours.
+            // SAFETY: `rest` is readable, the descriptor is ours (invariant S1).
             match unsafe { libc::pwrite(fd, rest.as_ptr().cast(), rest.len(), done as libc::off_t) } {
                 n if n > 0 => done += n as usize,
                 0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -430,7 +434,8 @@ impl MemFd {
             }
         }
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
-        // SAFETY: a plain system call. It may fail: the file is correct without seals, since no other code has the descriptor.
+        // SAFETY: a plain system call (invariant S1). It may fail: the file is correct without seals, since no other
+        // code has the descriptor.
         unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) };
         Ok(file)
     }
@@ -451,7 +456,7 @@ impl AsRawFd for MemFd {
 
 impl Drop for MemFd {
     fn drop(&mut self) {
-        // SAFETY: our own descriptor, closed once.
+        // SAFETY: our own descriptor, closed once (invariant S1).
         unsafe { libc::close(self.0) };
     }
 }
@@ -464,7 +469,7 @@ mod tests {
     fn a_reservation_is_usable_where_committed() {
         let r = Reservation::new(1 << 32).unwrap();
         r.commit(0, 100).unwrap();
-        // SAFETY: committed.
+        // SAFETY: committed (invariant S2).
         unsafe {
             assert_eq!(*r.as_ptr().add(99), 0);
             *r.as_ptr() = 7;
@@ -501,7 +506,7 @@ mod tests {
         let (a, b) = (Reservation::new(page * 4).unwrap(), Reservation::new(page * 4).unwrap());
         a.map_file_cow(page, &file, 0, page).unwrap();
         b.map_file_cow(0, &file, 0, page).unwrap();
-        // SAFETY: mapped.
+        // SAFETY: mapped (invariant S2).
         unsafe {
             *a.as_ptr().add(page) = 9;
             assert_eq!((*a.as_ptr().add(page), *b.as_ptr()), (9, 5));

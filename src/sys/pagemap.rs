@@ -52,7 +52,7 @@ static IS_MISSING: AtomicBool = AtomicBool::new(false);
 /// A page that reads as zeros in a child. Never unmapped.
 fn wiped_page() -> Option<*mut AtomicI32> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new mapping at an address the system chooses, then advice on it.
+    // SAFETY: a new mapping at an address the system chooses, then advice on it (invariants S1 and S2).
     unsafe {
         let p = libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
         if p == libc::MAP_FAILED {
@@ -68,7 +68,7 @@ fn wiped_page() -> Option<*mut AtomicI32> {
 
 /// The file that shows this process its own pages.
 fn file() -> Option<libc::c_int> {
-    // SAFETY: null, or a page that is never unmapped.
+    // SAFETY: null, or a page that is never unmapped (invariant S4).
     match unsafe { FILE.load(Acquire).as_ref() }.map_or(0, |file| file.load(Acquire)) {
         0 => open(),
         number => Some(number - 1),
@@ -89,13 +89,13 @@ fn open() -> Option<libc::c_int> {
         page if page.is_null() => wiped_page(),
         page => Some(page),
     };
-    // SAFETY: a plain system call.
+    // SAFETY: a plain system call (invariant S1).
     let fd = unsafe { libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     let (Some(page), true) = (page, fd >= 0) else {
         IS_MISSING.store(true, Relaxed);
         return None;
     };
-    // SAFETY: a page that is never unmapped.
+    // SAFETY: a page that is never unmapped (invariant S4).
     unsafe { (*page).store(fd + 1, Release) };
     FILE.store(page, Release);
     Some(fd)
@@ -152,7 +152,7 @@ pub fn written(base: *const u8, len: usize, most: usize) -> Option<Written> {
         category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
         return_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
     };
-    // SAFETY: the argument and the list it points to are valid, and have the lengths that it states.
+    // SAFETY: the argument and the list it points to are valid, and have the lengths that it states (invariant S1).
     let count = unsafe { libc::ioctl(file()?, PAGEMAP_SCAN, &mut arg) };
     if count < 0 || count as usize > RUNS || arg.walk_end < arg.start || arg.walk_end > arg.end {
         return None;
@@ -181,7 +181,7 @@ mod tests {
         r.map_file_cow(8 * page, &MemFd::new(c"wrt-test", &vec![5; 8 * page]).unwrap(), 0, 8 * page).unwrap();
         let Some(at_first) = runs(&r, 32 * page, 32 * page) else { return };
         assert_eq!(at_first, (vec![], 32 * page));
-        // SAFETY: committed or mapped.
+        // SAFETY: committed or mapped (invariant S2).
         unsafe {
             // A read does not create a private page.
             assert_eq!((*r.as_ptr(), *r.as_ptr().add(9 * page)), (0, 5));
@@ -201,7 +201,7 @@ mod tests {
         // More runs than one scan finds.
         let many = Reservation::new(400 * page).unwrap();
         many.commit(0, 400 * page).unwrap();
-        // SAFETY: committed.
+        // SAFETY: committed (invariant S2).
         (0..200).for_each(|i| unsafe { *many.as_ptr().add(2 * i * page) = 1 });
         let (some, end) = runs(&many, 400 * page, 400 * page).unwrap();
         assert!(some.len() == RUNS && end < 400 * page && end >= 2 * (RUNS - 1) * page + page);

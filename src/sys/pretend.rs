@@ -31,7 +31,7 @@ pub unsafe fn mprotect(_: *mut c_void, _: usize, _: i32) -> i32 {
 
 pub unsafe fn madvise(at: *mut c_void, len: usize, advice: i32) -> i32 {
     if advice == libc::MADV_DONTNEED {
-        // SAFETY: the caller's own mapping.
+        // SAFETY: the caller's own mapping (invariant S2).
         unsafe { at.cast::<u8>().write_bytes(0, len) };
     }
     0

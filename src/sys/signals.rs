@@ -55,13 +55,13 @@ pub use registers::{pc_and_fp, resume_in};
 /// The frame must be live and expect to be resumed there; the frames in between must own nothing.
 pub unsafe fn resume_at(to: &Resume) -> ! {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant S6).
     unsafe {
         std::arch::asm!("mov rsp, {sp}", "mov rbp, {fp}", "jmp {pc}",
             pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant S6).
     unsafe {
         std::arch::asm!("mov sp, {sp}", "mov x29, {fp}", "br {pc}",
             pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))
@@ -74,13 +74,13 @@ pub unsafe fn resume_at(to: &Resume) -> ! {
 /// As `resume_at`.
 pub unsafe fn resume_with(to: &Resume, payload: usize) -> ! {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant S6).
     unsafe {
         std::arch::asm!("mov rsp, {sp}", "mov rbp, {fp}", "jmp {pc}", in("rax") payload,
             pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise (invariant S6).
     unsafe {
         std::arch::asm!("mov sp, {sp}", "mov x29, {fp}", "br {pc}", in("x0") payload,
             pc = in(reg) to.pc, sp = in(reg) to.sp, fp = in(reg) to.fp, options(noreturn))

@@ -80,7 +80,7 @@ pub fn own_stack() -> Option<(Stack, Lease)> {
 
 fn find_own_stack() -> Option<Stack> {
     let mut stack = thread_stack().or_else(main_stack)?;
-    // SAFETY: plain system calls.
+    // SAFETY: plain system calls (invariant S1).
     let is_first = unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) };
     if is_first && stack.high - stack.low > LARGE_STACK {
         // It can end at another mapping, and the kernel keeps a gap before that.
@@ -94,7 +94,8 @@ fn find_own_stack() -> Option<Stack> {
 fn thread_stack() -> Option<Stack> {
     let mut attr = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the first call initializes the attributes if it succeeds; they are then read, and destroyed.
+    // SAFETY: the first call initializes the attributes if it succeeds; they are then read, and destroyed
+    // (invariant S1).
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
             return None;
@@ -108,7 +109,7 @@ fn thread_stack() -> Option<Stack> {
 /// The first thread's stack, without `/proc`: the kernel puts the program's name at its top, and lets it grow to the limit.
 fn main_stack() -> Option<Stack> {
     let mut limit = MaybeUninit::<libc::rlimit>::uninit();
-    // SAFETY: plain system calls; the name is a string that lives as long as the process.
+    // SAFETY: plain system calls; the name is a string that lives as long as the process (invariant S1).
     unsafe {
         let name = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
         if name.is_null() || libc::getrlimit(libc::RLIMIT_STACK, limit.as_mut_ptr()) != 0 {
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn what_can_not_be_read_ends_a_stack() {
         let page = page_size();
-        // SAFETY: a new mapping, in which one page is made inaccessible; nothing is written.
+        // SAFETY: a new mapping, in which one page is made inaccessible; nothing is written (invariant S2).
         unsafe {
             let (flags, open) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_READ | libc::PROT_WRITE);
             let base = libc::mmap(std::ptr::null_mut(), 16 * page, open, flags, -1, 0);

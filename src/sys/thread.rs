@@ -61,7 +61,8 @@ pub const THREAD_STACK: usize = 256 << 10;
 /// signals.
 pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
     let mut old = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: local sets, filled before they are used. Signals of faults stay unblocked, since the thread raises them itself.
+    // SAFETY: local sets, filled before they are used (invariant S1). Signals of faults stay unblocked, since the
+    // thread raises them itself.
     let changed = unsafe {
         let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
@@ -72,7 +73,7 @@ pub fn without_signals<R>(make: impl FnOnce() -> R) -> R {
     };
     let made = make();
     if changed {
-        // SAFETY: the first call has written the set.
+        // SAFETY: the first call has written the set (invariant S1).
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut()) };
     }
     made
@@ -99,7 +100,8 @@ pub(super) fn count_fork() {
 
 /// Lowers the priority of this thread, as far as the system allows.
 pub fn lower_priority() {
-    // SAFETY: plain system calls that concern only this thread: on Linux each thread has its own priority.
+    // SAFETY: plain system calls that concern only this thread: on Linux each thread has its own priority
+    // (invariant S1).
     unsafe {
         let thread = libc::syscall(libc::SYS_gettid) as libc::id_t;
         libc::setpriority(libc::PRIO_PROCESS, thread, 10);

@@ -67,7 +67,7 @@ impl<'a> Guest<'a> {
 
     fn range(&self, at: u32, len: usize) -> Result<*mut u8, Errno> {
         match (at as usize).checked_add(len) {
-            // SAFETY: inside the memory.
+            // SAFETY: inside the memory (invariant 1).
             Some(end) if end <= self.len => Ok(unsafe { self.base.add(at as usize) }),
             _ => Err(Errno::FAULT),
         }
@@ -134,21 +134,21 @@ impl<'a> Span<'a> {
     /// Copies bytes from offset `at` on into `to`. Panics if they are not all inside the span.
     pub fn read(&self, at: usize, to: &mut [u8]) {
         assert!(at <= self.len && to.len() <= self.len - at);
-        // SAFETY: just checked, and by `Guest::range`; `to` belongs to the host.
+        // SAFETY: just checked, and by `Guest::range`; `to` belongs to the host (invariant 1).
         unsafe { std::ptr::copy_nonoverlapping(self.at.add(at), to.as_mut_ptr(), to.len()) };
     }
 
     /// Copies bytes to offset `at`. Panics if they do not fit.
     pub fn write(&self, at: usize, from: &[u8]) {
         assert!(at <= self.len && from.len() <= self.len - at);
-        // SAFETY: as in `read`.
+        // SAFETY: as in `read` (invariant 1).
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.at.add(at), from.len()) };
     }
 
     /// Asks the system to fill a part with random bytes. Returns how many it wrote.
     pub fn randomize(&self, at: usize, len: usize) -> io::Result<usize> {
         assert!(at <= self.len && len <= self.len - at);
-        // SAFETY: as in `read`.
+        // SAFETY: as in `read` (invariant 1).
         transferred(|| unsafe { libc::getrandom(self.at.add(at).cast(), len, 0) })
     }
 }
@@ -201,7 +201,7 @@ impl Iovecs<'_> {
             skip -= from;
             let iov_len = (iovec.iov_len - from).min(max - total);
             if iov_len > 0 {
-                // SAFETY: inside the buffer.
+                // SAFETY: inside the buffer (invariant 1).
                 let iov_base = unsafe { iovec.iov_base.cast::<u8>().add(from) }.cast();
                 many.push(libc::iovec { iov_base, iov_len });
                 total += iov_len;
@@ -227,7 +227,7 @@ impl Iovecs<'_> {
             let from = skip.min(iovec.iov_len);
             skip -= from;
             let n = (iovec.iov_len - from).min(host - done);
-            // SAFETY: inside the buffer.
+            // SAFETY: inside the buffer (invariant 1).
             copy(unsafe { iovec.iov_base.cast::<u8>().add(from) }, done, n);
             done += n;
         }
@@ -236,14 +236,14 @@ impl Iovecs<'_> {
 
     /// Copies the host's bytes into the buffers, from `skip` bytes on. Returns the number of bytes copied.
     pub fn scatter(&self, skip: usize, from: &[u8]) -> usize {
-        // SAFETY: the buffers were checked by `Guest::iovecs`; `pieces` stays inside both.
+        // SAFETY: the buffers were checked by `Guest::iovecs`; `pieces` stays inside both (invariant 1).
         self.pieces(skip, from.len(), |p, at, n| unsafe { std::ptr::copy_nonoverlapping(from[at..].as_ptr(), p, n) })
     }
 
     /// Copies from the buffers, from `skip` bytes on, into the host's bytes. Returns the number of bytes copied.
     pub fn gather(&self, skip: usize, to: &mut [u8]) -> usize {
         let (start, len) = (to.as_mut_ptr(), to.len());
-        // SAFETY: as in `scatter`.
+        // SAFETY: as in `scatter` (invariant 1).
         self.pieces(skip, len, |p, at, n| unsafe { std::ptr::copy_nonoverlapping(p, start.add(at), n) })
     }
 
@@ -265,7 +265,7 @@ impl Iovecs<'_> {
     /// Writes the buffers, at an offset or at the descriptor's position.
     pub fn write(&self, fd: BorrowedFd<'_>, offset: Option<i64>) -> io::Result<usize> {
         let (fd, list) = (fd.as_raw_fd(), self.list());
-        // SAFETY: as in `read`.
+        // SAFETY: as in `read` (invariant 1).
         transferred(|| unsafe {
             match (offset, list) {
                 (None, [one]) => libc::write(fd, one.iov_base, one.iov_len),

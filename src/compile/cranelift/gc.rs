@@ -406,7 +406,7 @@ impl FuncCx<'_, '_> {
         let region = if is_element { Region::Element(f.ty.size()) } else { Region::Field(f.offset) };
         let flags = self.in_region(trusted(), region);
         let field = Field { address, offset: f.offset as i32, flags, card_of: address, wide: true };
-        // No card: the object is new (heap 2).
+        // No card: the object is new (invariant 2 of the heap).
         self.store_plain(field, f.ty, value);
     }
 
@@ -468,7 +468,7 @@ impl FuncCx<'_, '_> {
         result
     }
 
-    /// Fills all elements of a new array, which needs no cards (heap 2).
+    /// Fills all elements of a new array, which needs no cards (invariant 2 of the heap).
     fn fill_elements(&mut self, address: Value, bytes: Value, ty: StorageType, v: Value, is_long: bool) {
         let first = self.b.ins().iadd_imm_s(address, HEADER_SIZE as i64);
         let end = self.b.ins().iadd(first, bytes);

@@ -124,7 +124,7 @@ impl Cx<'_> {
         let new = self.make_object(NewKind::Exception(tag), struct_size(def.fields(), &def.offsets), &fields)?;
         let identity = self.tag(tag);
         self.asm.mov(W32, RAX, identity);
-        // No card: the object is new (heap 2).
+        // No card: the object is new (invariant 2 of the heap).
         self.asm.store(W32, at(R11, EXCEPTION_TAG as i32), RAX);
         Ok(new)
     }
@@ -151,7 +151,7 @@ impl Cx<'_> {
         let height = self.operands.stack.len() - fields.len();
         for (i, (offset, ty)) in fields.iter().enumerate() {
             let v = self.storable(*ty, self.operands.stack[height + i]);
-            // No card: the object is new (heap 2).
+            // No card: the object is new (invariant 2 of the heap).
             self.put(at(R11, *offset as i32), *ty, v);
         }
         Ok(new)
@@ -176,7 +176,7 @@ impl Cx<'_> {
             self.asm.shift_imm(Shift::Left, W64, RAX, element.size().trailing_zeros() as u8);
             self.asm.lea(W64, RCX, at(R11, HEADER_SIZE as i32));
             self.asm.alu(Alu::Add, W64, RAX, RCX);
-            // No cards: the array is new (heap 2).
+            // No cards: the array is new (invariant 2 of the heap).
             self.fill_elements(element, v);
         }
         self.truncate(self.operands.stack.len() - 1 - value as usize);
