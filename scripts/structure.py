@@ -150,7 +150,7 @@ def safety(files):
             continue
         for comment in re.finditer(r"// SAFETY:[^\n]*(?:\n\s*//[^\n]*)*", text):
             total += 1
-            cited += bool(re.search(r"invariants? E?\d", comment.group()))
+            cited += bool(re.search(r"invariants? [ES]?\d", comment.group()))
     return total, cited
 
 
