@@ -50,7 +50,7 @@
 //!     `VmSlot` or an object by a declared type relies on this.
 //! 12. **References are used before the next collection.** A `RawRef` that comes from machine code, or was just
 //!     created, is a reference of this store's heap until the next safepoint. A function that can collect needs a
-//!     `&mut` of the store or the heap (heap 6). Whoever adopts a `RawRef` has called none since it was read. Null and
+//!     `&mut` of the store or the heap (heap 6). Code that adopts a `RawRef` has called none since it read it. Null and
 //!     i31s are valid in every heap at any time.
 //! 13. **Tables, globals and segments have their storage.** The elements of a `Table` have room for its capacity, which
 //!     is at least its length. They are in a space of the pool, or are allocated with the layout of the capacity. A
@@ -62,7 +62,7 @@
 //!     builtin). Memory below a memory's length is usable, does not overlap other memory, and is written only on the
 //!     store's thread (invariant 2).
 //! 15. **Objects have the fields of their types.** Objects are created only by allocation with a type, whose descriptor
-//!     gives the size and the offsets (heap 1). Exceptions and tags, and the objects by which the host holds functions,
+//!     has the size and the offsets (heap 1). Exceptions and tags, and the objects by which the host holds functions,
 //!     have their words at the constant offsets of `wasm::descriptor`. Only tags have the type of a tag, and a value of
 //!     an exception type is an exception (invariant 11).
 
