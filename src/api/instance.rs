@@ -6,7 +6,7 @@ use super::{Extern, Func, Global, ImportType, Memory, Module, StoreMut, Table, T
 use crate::base::{Error, ErrorKind, Quoted, Result};
 use crate::engine::remote_release::{self, Release};
 use crate::err;
-use crate::store::parts::instance::global_handle;
+use crate::store::parts::global_handle::global_handle;
 use crate::store::parts::instantiate::{ImportValue, instantiate};
 use crate::wasm::module::EntityIndex;
 use crate::wasm::types::ExternType;

@@ -6,7 +6,7 @@ use crate::abi::vmstruct::VmSlot;
 use crate::base::shown::list;
 use crate::base::{Error, Quoted, Result};
 use crate::err;
-use crate::store::run::host_func::{Direct, HostCall};
+use crate::store::parts::host_func::{Direct, HostCall};
 use crate::wasm::registry::DefType;
 use crate::wasm::types::FuncType;
 use std::collections::HashMap;

@@ -32,10 +32,10 @@ pub use crate::gc::Statistics;
 pub use crate::gc::config::{AllPauses, PAUSE_CLASSES, Pauses};
 pub use crate::gc::host::HostPointer;
 pub use crate::store::objects::census::{Census, Tally};
-pub use crate::store::objects::heap::{GcEvent, GcHook};
+pub use crate::store::objects::gc_event::{GcEvent, GcHook};
+pub use crate::store::parts::host_func::Direct;
 pub use crate::store::parts::limits::{Growth, Limiter, Resource, StoreLimits};
 pub use crate::store::run::abandoned::Abandoned;
-pub use crate::store::run::host_func::Direct;
 #[doc(hidden)]
 pub use crate::sys::fault_injection::fail_nth;
 pub use crate::wasm::features::{Feature, had as features};

@@ -9,7 +9,7 @@ use crate::err;
 use crate::gc::config::AllPauses;
 use crate::gc::{HeapConfig, Statistics};
 use crate::store::objects::census::Census;
-use crate::store::objects::heap::GcHook;
+use crate::store::objects::gc_event::GcHook;
 use crate::store::parts::limits::{Limiter, StoreLimits};
 use crate::store::run::abandoned::{self, Abandoned};
 use crate::store::store as vm;

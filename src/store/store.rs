@@ -1,7 +1,7 @@
 //! A store, which owns everything that a running program consists of.
 
-use crate::abi::vmstruct::{HOST_OWNER, VmFuncRef};
-use crate::base::limits::LAZY_STACK_FACTOR;
+use crate::abi::vmstruct::VmFuncRef;
+use crate::base::limits::{BULK_ELEMENTS, LAZY_STACK_FACTOR};
 use crate::base::{Error, Result, Slab, Stable};
 use crate::engine::code::trampoline::EntryInfo;
 use crate::engine::engine::Engine;
@@ -12,17 +12,17 @@ use crate::engine::remote_release;
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
 use crate::store::life::kept_types::KeptTypes;
-use crate::store::life::release::Releases;
-use crate::store::objects::heap::GcHook;
+use crate::store::life::releases::Releases;
+use crate::store::objects::gc_event::GcHook;
 use crate::store::parts::func_table::FuncRefPtr;
 use crate::store::parts::global::Global;
+use crate::store::parts::host_func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use crate::store::parts::instance::Instance;
 use crate::store::parts::limits::Account;
 use crate::store::parts::memory::Memory;
 use crate::store::parts::owner::Keeper;
 use crate::store::parts::table::Table;
 use crate::store::parts::tag::Tag;
-use crate::store::run::host_func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use crate::store::run::stack::Stacks;
 use crate::store::run::watch::Watch;
 use crate::wasm::registry::DefType;
@@ -236,12 +236,13 @@ impl Store {
         };
         Ok(self.hosts[index].funcref())
     }
+}
 
-    fn new_host_func(&mut self, ty: &DefType, call: HostCall, direct: Option<Direct>, keeper: Keeper) -> Result<u32> {
-        let trampoline = self.engine.trampoline_of(ty)?;
-        let owner = HOST_OWNER | self.hosts.next();
-        let host = HostFunc::new(self.vm.get(), ty, trampoline, call, direct, keeper, owner);
-        Ok(self.hosts.insert(host))
+impl Store {
+    /// The interrupt state for work on `len` elements during which the store is borrowed. `None` if the work is one
+    /// piece.
+    pub fn interrupts_for(&self, len: usize) -> Option<Arc<SharedVmStore>> {
+        (len > BULK_ELEMENTS && self.vm.can_interrupt()).then(|| self.vm.clone())
     }
 }
 

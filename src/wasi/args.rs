@@ -1,8 +1,8 @@
 //! Arguments and environment.
 
+use super::call::Call;
 use super::config::Strings;
 use super::errno::Done;
-use super::functions::Call;
 use super::guest::Guest;
 
 fn sizes(strings: &Strings, memory: Guest<'_>, out_count: u32, out_bytes: u32) -> Done {

@@ -1,7 +1,7 @@
 //! Clocks: the system's, or one provided by the host.
 
+use super::call::Call;
 use super::errno::{Done, Errno};
-use super::functions::Call;
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 /// Returns the time in nanoseconds of the clock with the given id.

@@ -1,9 +1,9 @@
 //! Listing directories.
 
+use super::call::Call;
 use super::descriptor::{Descriptor, Kind};
 use super::errno::{Done, Errno};
 use super::filestat::{FileStat, FileType};
-use super::functions::Call;
 use super::rights::FD_READDIR;
 use rustix::fs::{RawDir, SeekFrom};
 use std::mem::MaybeUninit;

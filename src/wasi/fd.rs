@@ -1,9 +1,9 @@
 //! Operations on descriptors themselves: their types, flags, sizes and times.
 
+use super::call::Call;
 use super::descriptor::{Descriptor, Kind};
 use super::errno::{Done, Errno};
 use super::filestat::FILESTAT_SIZE;
-use super::functions::Call;
 use super::rights::*;
 use rustix::fs::{Advice, FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::os::fd::BorrowedFd;

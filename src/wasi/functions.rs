@@ -1,6 +1,7 @@
 //! The functions of preview 1. One row produces a function's name, its type, and the shim that calls it.
 
 use super::args::*;
+use super::call::Call;
 use super::clock::*;
 use super::config::Wasi;
 use super::dir::*;
@@ -73,13 +74,6 @@ macro_rules! for_each_function {
             [plain] sock_shutdown(fd: u32, how: u32);
         }
     };
-}
-
-/// One call of a WASI function.
-pub struct Call<'a> {
-    pub store: StoreMut<'a>,
-    pub wasi: &'a mut Wasi,
-    pub memory: Guest<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

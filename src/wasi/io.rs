@@ -1,8 +1,8 @@
 //! Reading, writing and seeking.
 
+use super::call::Call;
 use super::descriptor::{Descriptor, Kind};
 use super::errno::{Done, Errno, Stop};
-use super::functions::Call;
 use super::guest::Iovecs;
 use super::rights::*;
 use super::wait::{is_ready, wait_for};

@@ -15,6 +15,7 @@
 //! 5. **Outputs are checked first**: a call that fails with EFAULT because of an output has had no effect.
 
 mod args;
+mod call;
 mod clock;
 mod config;
 mod descriptor;

@@ -1,10 +1,10 @@
 //! Operations on paths. `cap-std` resolves every path beneath the directory that it is relative to.
 
+use super::call::Call;
 use super::descriptor::Descriptor;
 use super::errno::{Done, Errno, Stop};
 use super::fd::times;
 use super::filestat::{FILESTAT_SIZE, FileStat, FileType};
-use super::functions::Call;
 use super::guest::Guest;
 use super::rights::*;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};

@@ -1,10 +1,10 @@
 //! Waiting for several events at the same time.
 
+use super::call::Call;
 use super::clock;
 use super::descriptor::Descriptor;
 use super::errno::{Done, Errno};
 use super::filestat::FileType;
-use super::functions::Call;
 use super::guest::Span;
 use super::rights::POLL_FD_READWRITE;
 use super::wait::wait;

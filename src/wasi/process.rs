@@ -1,7 +1,7 @@
 //! The process: exit, signals and yielding.
 
+use super::call::Call;
 use super::errno::{Done, Errno, Stop};
-use super::functions::Call;
 use crate::api::Error;
 
 pub fn proc_exit(_call: &mut Call<'_>, status: u32) -> Done {

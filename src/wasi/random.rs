@@ -1,7 +1,7 @@
 //! Random bytes: the system's, or the host's.
 
+use super::call::Call;
 use super::errno::{Done, Errno};
-use super::functions::Call;
 
 /// Fills a buffer.
 pub type Random = Box<dyn FnMut(&mut [u8]) -> Result<(), Errno> + Send>;

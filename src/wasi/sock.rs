@@ -1,7 +1,7 @@
 //! Sockets are not supported: these functions fail with NOTSOCK for every open descriptor.
 
+use super::call::Call;
 use super::errno::{Done, Errno};
-use super::functions::Call;
 
 fn no_socket(call: &mut Call<'_>, fd: u32) -> Done {
     call.wasi.table.get(fd)?;

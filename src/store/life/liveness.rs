@@ -64,7 +64,7 @@ pub struct LivenessScan {
 impl LivenessScan {
     /// Returns `None` if nothing was released, or if there is no memory for a search.
     pub fn new(store: &Store) -> Option<LivenessScan> {
-        if !store.releases.may_free(store) {
+        if !store.may_free() {
             return None;
         }
         let parts =

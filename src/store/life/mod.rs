@@ -4,3 +4,5 @@ pub mod kept_types;
 pub mod liveness;
 pub mod pending;
 pub mod release;
+pub mod releases;
+pub mod types;

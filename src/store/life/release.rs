@@ -6,24 +6,12 @@ use crate::engine::module::Module;
 use crate::err;
 use crate::gc::collect::{Compaction, Kind};
 use crate::store::life::liveness::LivenessScan;
+use crate::store::life::releases::Releases;
 use crate::store::parts::limits::{Growth, Resource};
 use crate::store::parts::owner::Keeper;
 use crate::store::store::Store;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::AcqRel;
-
-/// Counts parts that were released and not yet freed.
-#[derive(Default)]
-pub struct Releases {
-    /// Released parts that live only while something refers to them. Host functions of linkers are not counted: the
-    /// host never kept them.
-    unkept: usize,
-    /// Parts that were released since the last search, and their bytes of memories and tables.
-    recent: usize,
-    recent_bytes: u64,
-    /// The number of host functions after the last search.
-    host_funcs: usize,
-}
 
 /// With fewer released parts and new host functions than this, their number does not make a search due.
 const FEW: usize = 64;
@@ -31,23 +19,6 @@ const FEW: usize = 64;
 const BYTES_PER_PART: usize = 64 << 10;
 /// Released parts that hold this many bytes of memories and tables make a search due, however few they are.
 const MANY_BYTES: u64 = 64 << 20;
-
-impl Releases {
-    /// Whether a search may find something to free.
-    pub fn may_free(&self, store: &Store) -> bool {
-        self.unkept > 0 || self.has_many_host_funcs(store)
-    }
-
-    fn has_many_host_funcs(&self, store: &Store) -> bool {
-        store.hosts.len() > 2 * self.host_funcs + FEW
-    }
-
-    fn is_due(&self, store: &Store) -> bool {
-        let live = store.heap.as_ref().map_or(0, |h| h.live());
-        let enough = FEW + store.instances.len().saturating_sub(self.unkept) + live / BYTES_PER_PART;
-        self.recent >= enough || self.recent > 0 && self.recent_bytes >= MANY_BYTES || self.has_many_host_funcs(store)
-    }
-}
 
 #[cold]
 fn not_kept(what: &str) -> Error {
@@ -60,6 +31,23 @@ fn of_instance(what: &str) -> Error {
 }
 
 impl Store {
+    /// Whether a search may find something to free.
+    pub fn may_free(&self) -> bool {
+        self.releases.unkept > 0 || self.has_many_host_funcs()
+    }
+
+    fn has_many_host_funcs(&self) -> bool {
+        self.hosts.len() > 2 * self.releases.host_funcs + FEW
+    }
+
+    fn is_search_due(&self) -> bool {
+        let live = self.heap.as_ref().map_or(0, |h| h.live());
+        let enough = FEW + self.instances.len().saturating_sub(self.releases.unkept) + live / BYTES_PER_PART;
+        self.releases.recent >= enough
+            || self.releases.recent > 0 && self.releases.recent_bytes >= MANY_BYTES
+            || self.has_many_host_funcs()
+    }
+
     fn release(&mut self, keeper: Keeper, what: &str, bytes: u64) -> Result<()> {
         match keeper {
             Keeper::Host => {}
@@ -112,14 +100,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether something was released that a search may free.
-    pub fn may_free(&self) -> bool {
-        self.releases.may_free(self)
-    }
-
     /// SAFEPOINT. Frees released parts that nothing refers to, if enough was released to make a search worthwhile.
     pub fn free_released_if_due(&mut self) -> Result<()> {
-        if self.releases.is_due(self) { self.free_released() } else { Ok(()) }
+        if self.is_search_due() { self.free_released() } else { Ok(()) }
     }
 
     /// SAFEPOINT. Frees released parts that nothing refers to.

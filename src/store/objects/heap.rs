@@ -10,6 +10,7 @@ use crate::gc::no_gc::NewObject;
 use crate::gc::object::array_size;
 use crate::gc::{Gc, Heap, HeapConfig, NoGc, Root, Statistics};
 use crate::store::life::liveness::LivenessScan;
+use crate::store::objects::gc_event::GcEvent;
 use crate::store::objects::roots;
 use crate::store::objects::scope::no_scope;
 use crate::store::parts::bulk;
@@ -23,22 +24,7 @@ use crate::wasm::descriptor::{HEADER_SIZE, HELD_FUNC_TYPE, HOST_OBJECT_SIZE, HOS
 use crate::wasm::types::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::AcqRel;
-use std::time::{Duration, Instant};
-
-/// A finished collection.
-#[derive(Clone, Copy, Debug)]
-pub struct GcEvent {
-    /// Whether old objects were collected as well.
-    pub full: bool,
-    pub pause: Duration,
-    /// Bytes that moved from the nursery to the old objects.
-    pub promoted: u64,
-    /// Bytes of blocks in use.
-    pub used: usize,
-}
-
-/// Called after each collection. It cannot use the store (invariant 7).
-pub type GcHook = Box<dyn FnMut(&GcEvent) + Send>;
+use std::time::Instant;
 
 /// Bytes that a heap can take before the limiter is asked.
 const UNASKED: usize = 4 << 20;

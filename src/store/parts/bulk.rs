@@ -7,17 +7,8 @@ use crate::base::Trap;
 use crate::engine::interrupt::SharedVmStore;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
-use crate::store::store::Store;
 use std::ops::Range;
 use std::sync::Arc;
-
-impl Store {
-    /// The interrupt state for work on `len` elements during which the store is borrowed. `None` if the work is one
-    /// piece.
-    pub fn interrupts_for(&self, len: usize) -> Option<Arc<SharedVmStore>> {
-        (len > ELEMENTS && self.vm.can_interrupt()).then(|| self.vm.clone())
-    }
-}
 
 /// Calls `f` with the pieces of `0..len`, each of at most `most` elements, until one fails. Without a store all is one
 /// piece.

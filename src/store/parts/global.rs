@@ -6,7 +6,7 @@ use crate::base::Stable;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
-use crate::store::parts::owner::Keeper;
+use crate::store::parts::owner::{Keeper, kept};
 use crate::wasm::types::GlobalType;
 
 pub struct Global {
@@ -21,6 +21,8 @@ struct Own {
     vm: VmGlobal,
     card: u8,
 }
+
+kept!(Global);
 
 impl Global {
     /// A global of an instance, in the instance's context, which outlives it (invariant 1).

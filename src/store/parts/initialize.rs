@@ -7,7 +7,8 @@ use crate::engine::module::Module;
 use crate::err;
 use crate::gc::{Gc, NoGc};
 use crate::store::parts::bulk;
-use crate::store::parts::const_eval::{self, Evaluator, Val};
+use crate::store::parts::const_eval::Evaluator;
+use crate::store::parts::const_value::{self, Val};
 use crate::store::parts::func_table::Lazy;
 use crate::store::parts::global;
 use crate::store::parts::instance::Instance;
@@ -90,7 +91,7 @@ unsafe fn initialize_memories(store: &mut Store, module: &Module, instance: *mut
             if !module.images().complete {
                 let memory = &store.memories[inst.memories[target.index()]];
                 let bytes = inst.data(d);
-                let at = index_value(const_eval::without_heap(offset, inst), memory.ty().index);
+                let at = index_value(const_value::without_heap(offset, inst), memory.ty().index);
                 let to = memory.range(at, bytes.len() as u64).map_err(Error::trap)?;
                 // SAFETY: `range` checked the destination (invariant 14); the source is the module's bytes.
                 unsafe { bulk::copy(&store.vm, bytes.as_ptr(), to, bytes.len(), bulk::BYTES).map_err(Error::trap)? };
@@ -128,7 +129,7 @@ unsafe fn evaluate_globals(
         let place = inst.global_ptr(g);
         if !decl.ty.content.is_gc() {
             // SAFETY: the global's place in the context (invariant E3).
-            unsafe { (*place).value = const_eval::without_heap(init, inst) };
+            unsafe { (*place).value = const_value::without_heap(init, inst) };
             continue;
         }
         let value = eval.expr(store, init).map_err(Error::trap)?;
@@ -213,7 +214,7 @@ unsafe fn init_table(
     let inst = unsafe { &*instance };
     let place = inst.tables[target.index()];
     let table = &mut store.tables[place];
-    let at = index_value(const_eval::without_heap(offset, inst), table.ty().index);
+    let at = index_value(const_value::without_heap(offset, inst), table.ty().index);
     let len = inst.elem_len(e);
     let items = &inst.info().elems[e].items;
     if table.is_gc() {

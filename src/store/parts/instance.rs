@@ -4,6 +4,7 @@ use crate::abi::heap::RawRef;
 use crate::abi::layout::ContextLayout;
 use crate::abi::vmstruct::*;
 use crate::base::Result;
+use crate::base::Stable;
 use crate::base::index::*;
 use crate::engine::code::tiering::ContextGuard;
 use crate::engine::module::Module;
@@ -12,12 +13,10 @@ use crate::engine::pooling::template::Template;
 use crate::err;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
-use crate::store::parts::const_eval;
+use crate::store::parts::const_value;
 use crate::store::parts::func_table::FuncRefPtr;
-use crate::store::parts::global::Global;
-use crate::store::parts::owner::Keeper;
+use crate::store::parts::owner::{Keeper, kept};
 use crate::store::parts::segment::RefSegment;
-use crate::store::store::Store;
 use crate::sys::fault_injection;
 use crate::wasm::module::*;
 use crate::wasm::types::ValType;
@@ -51,6 +50,8 @@ pub struct Instance {
 
 /// The memory of a context.
 pub(crate) struct Context(*mut VmContext, Layout);
+
+kept!(Stable<Instance>);
 
 impl Context {
     /// A context with the values that all instances of its module share. Its funcrefs are not written yet.
@@ -157,7 +158,7 @@ impl Instance {
         match &self.info().elems[e].items {
             ElemItems::Funcs(f) => VmSlot { funcref: self.funcref(f[i as usize]) },
             ElemItems::I31s(s) => VmSlot { gc: s[i as usize].map_or(RawRef::NULL, RawRef::i31) },
-            ElemItems::Exprs(exprs) => const_eval::ops_without_heap(exprs.get(i as usize), self),
+            ElemItems::Exprs(exprs) => const_value::ops_without_heap(exprs.get(i as usize), self),
         }
     }
 
@@ -220,15 +221,4 @@ impl Instance {
             || !self.info().tags.is_empty()
             || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())
     }
-}
-
-/// The place in the store of an instance's global, which is added to the store on the first request.
-pub fn global_handle(store: &mut Store, instance: u32, g: GlobalIndex) -> u32 {
-    let inst = &mut store.instances[instance];
-    inst.know_globals();
-    if inst.globals[g.index()] == u32::MAX {
-        let ty = inst.info().globals[g].ty;
-        inst.globals[g.index()] = store.globals.insert(Global::of_instance(ty, inst.global_ptr(g), instance));
-    }
-    inst.globals[g.index()]
 }

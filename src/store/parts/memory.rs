@@ -13,7 +13,7 @@ use crate::engine::pooling::space::Space;
 use crate::err;
 use crate::store::parts::bulk;
 use crate::store::parts::limits::{Account, Growth, Resource};
-use crate::store::parts::owner::Keeper;
+use crate::store::parts::owner::{Keeper, kept};
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{IndexType, Limits, MemoryType};
 use std::io;
@@ -39,6 +39,8 @@ struct ReservationPlan {
     /// The maximum size in bytes. It is larger than `reserved` if the memory may have to move.
     most: u64,
 }
+
+kept!(Stable<Memory>);
 
 impl ReservationPlan {
     /// With guard pages, the reservation covers all addresses that a 32-bit index can form, and a guard after them. For

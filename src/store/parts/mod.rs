@@ -3,8 +3,11 @@
 pub mod array;
 pub mod bulk;
 pub mod const_eval;
+pub mod const_value;
 pub mod func_table;
 pub mod global;
+pub mod global_handle;
+pub mod host_func;
 mod initialize;
 pub mod instance;
 pub mod instantiate;

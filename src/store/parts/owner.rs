@@ -1,12 +1,5 @@
 //! Keepers: what keeps a part of a store alive. Parts are instances, functions, tables, memories and globals.
 
-use crate::base::Stable;
-use crate::store::parts::global::Global;
-use crate::store::parts::instance::Instance;
-use crate::store::parts::memory::Memory;
-use crate::store::parts::table::Table;
-use crate::store::run::host_func::HostFunc;
-
 /// A part without a keeper of its own lives as long as something refers to it (`reach`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keeper {
@@ -23,13 +16,14 @@ pub trait Kept {
     fn keeper(&self) -> Keeper;
 }
 
+/// Implements `Kept` for a type with a field `keeper`.
 macro_rules! kept {
-    ($($t:ty)*) => { $(
-        impl Kept for $t {
-            fn keeper(&self) -> Keeper {
+    ($t:ty) => {
+        impl $crate::store::parts::owner::Kept for $t {
+            fn keeper(&self) -> $crate::store::parts::owner::Keeper {
                 self.keeper
             }
         }
-    )* };
+    };
 }
-kept! { Stable<Instance> Stable<HostFunc> Stable<Table> Stable<Memory> Global }
+pub(crate) use kept;

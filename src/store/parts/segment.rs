@@ -5,7 +5,7 @@ use crate::base::Trap;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{NoGc, Stale};
-use crate::store::parts::const_eval::Val;
+use crate::store::parts::const_value::Val;
 use crate::sys::fault_injection;
 
 pub struct RefSegment {

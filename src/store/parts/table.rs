@@ -11,7 +11,7 @@ use crate::engine::pooling::space::Space;
 use crate::err;
 use crate::store::parts::func_table::Lazy;
 use crate::store::parts::limits::{Account, Growth, Resource};
-use crate::store::parts::owner::Keeper;
+use crate::store::parts::owner::{Keeper, kept};
 use crate::sys::fault_injection;
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{Limits, TableType, ValType};
@@ -35,6 +35,8 @@ pub struct Table {
     pub(crate) lazy: Vec<Lazy>,
     pub(crate) allows_lazy_init: bool,
 }
+
+kept!(Stable<Table>);
 
 impl Table {
     /// Creates a table of `ty`'s minimum size, all null. `vm` is its place in a context that outlives it, or `None` for

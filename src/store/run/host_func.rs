@@ -1,97 +1,39 @@
-//! Host functions that WebAssembly calls.
+//! Calls of host functions by WebAssembly.
 
-use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHeader, VmHostFunc, VmSlot, VmStore};
-use crate::base::{Error, Result, Stable, Trap};
-use crate::engine::code::trampoline::Trampoline;
+use crate::abi::vmstruct::{HOST_OWNER, VmHeader, VmHostFunc, VmSlot};
+use crate::base::{Result, Trap};
 use crate::err;
+use crate::store::parts::host_func::{Direct, HostCall, HostFunc};
 use crate::store::parts::owner::Keeper;
 use crate::store::run::abandoned;
 use crate::store::run::trap;
 use crate::store::store::Store;
-use crate::wasm::registry::{DefType, TypeId};
+use crate::wasm::registry::DefType;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-/// The implementation of a host function. The slots hold the arguments and receive the results.
-pub type HostCall = Arc<dyn Fn(*mut Store, *mut VmSlot) -> Result<()> + Send + Sync>;
-
-/// A host function on slots that machine code calls directly, without `call_host`. `HostFunc::call` does the same.
-#[derive(Clone, Copy)]
-pub struct Direct {
-    pub f: RawCallback,
-    /// Lives as long as the `HostCall` next to it.
-    pub data: *mut c_void,
-    /// Takes the error that `f` returned.
-    pub take_error: unsafe fn(*mut c_void) -> Error,
-    /// The host's name for the function, for messages. Lives as long as `data`.
-    pub name: *const str,
-}
-
-/// A host function in a store. Never moves.
-#[repr(C)]
-pub struct HostFunc {
-    vm: VmHostFunc,
-    funcref: VmFuncRef,
-    pub(crate) keeper: Keeper,
-    call: HostCall,
-    direct: Option<Direct>,
-    /// Contains the funcref's code.
-    _trampoline: Arc<Trampoline>,
-    pub(crate) ty: DefType,
-}
-
-impl HostFunc {
-    pub fn new(
-        store: *mut VmStore,
+impl Store {
+    /// Creates a host function and returns its place in the store.
+    pub(crate) fn new_host_func(
+        &mut self,
         ty: &DefType,
-        trampoline: Arc<Trampoline>,
         call: HostCall,
         direct: Option<Direct>,
         keeper: Keeper,
-        owner: u32,
-    ) -> Stable<HostFunc> {
-        let mut f = Stable::new(HostFunc {
-            vm: VmHostFunc {
-                header: VmHeader { store },
-                call: call_host,
-                raw: direct.map(|d| d.f),
-                raw_data: direct.map_or(std::ptr::null_mut(), |d| d.data),
-                after_raw,
-                exhausted,
-            },
-            funcref: VmFuncRef {
-                code: VmCodeCell::new(trampoline.exit(direct.is_some())),
-                vmctx: std::ptr::null_mut(),
-                type_id: ty.id,
-                handle: 0,
-                index: 0,
-                owner,
-            },
-            keeper,
-            call,
-            direct,
-            _trampoline: trampoline,
-            ty: ty.clone(),
-        });
-        f.funcref.vmctx = &raw mut f.vm.header;
-        f
+    ) -> Result<u32> {
+        let trampoline = self.engine.trampoline_of(ty)?;
+        let vm = VmHostFunc {
+            header: VmHeader { store: self.vm.get() },
+            call: call_host,
+            raw: direct.map(|d| d.f),
+            raw_data: direct.map_or(std::ptr::null_mut(), |d| d.data),
+            after_raw,
+            exhausted,
+        };
+        let owner = HOST_OWNER | self.hosts.next();
+        let host = HostFunc::new(vm, ty, trampoline, call, direct, keeper, owner);
+        Ok(self.hosts.insert(host))
     }
-
-    pub fn funcref(&mut self) -> *mut VmFuncRef {
-        &mut self.funcref
-    }
-
-    pub fn key(&self) -> HostKey {
-        host_key(self.funcref.type_id, &self.call)
-    }
-}
-
-/// Identifies a definition of a host function: the callable, and the type.
-pub type HostKey = (usize, TypeId);
-
-pub fn host_key(ty: TypeId, call: &HostCall) -> HostKey {
-    (Arc::as_ptr(call) as *const () as usize, ty)
 }
 
 /// The host's name for a function that works on slots.

@@ -3,6 +3,7 @@
 pub mod abandoned;
 pub mod builtins;
 pub mod call;
+pub mod entry_check;
 #[cfg(target_arch = "x86_64")]
 mod entry_stop;
 pub mod exception;
@@ -10,6 +11,7 @@ pub mod exception_message;
 pub mod host_func;
 pub mod lazy_entry;
 pub mod stack;
+pub mod stack_limit;
 mod stub;
 pub mod thrown;
 pub mod trap;

@@ -2,30 +2,27 @@
 //! an unknown stack.
 
 use crate::base::limits::{MAX_STACK_RESERVE, MIN_STACK_RESERVE, UNKNOWN_STACK};
-use crate::base::{Error, Result, Trap};
-use crate::store::store::Store;
 use crate::sys::stack_bounds::{Lease, Stack, own_stack, readable_below};
-use std::sync::atomic::Ordering::Relaxed;
 
 /// What is known about the stack that contains a stack pointer.
 #[derive(Clone, Copy)]
-struct Area {
-    stack: Stack,
+pub(crate) struct Area {
+    pub(crate) stack: Stack,
     /// WebAssembly never goes below this address. The rest of the stack is reserved for host functions, the runtime,
     /// and signal handlers.
-    floor: usize,
+    pub(crate) floor: usize,
     /// How long this stays valid for later calls with a stack pointer in `stack`.
-    lease: Lease,
+    pub(crate) lease: Lease,
 }
 
 impl Area {
-    fn of(stack: Stack, lease: Lease) -> Area {
+    pub(crate) fn of(stack: Stack, lease: Lease) -> Area {
         let reserve = ((stack.high - stack.low) / 4).clamp(MIN_STACK_RESERVE, MAX_STACK_RESERVE);
         Area { stack, floor: stack.low.saturating_add(reserve), lease }
     }
 
     /// For a stack about which only its readable memory is known. It is never remembered, so each call looks again.
-    fn unknown(sp: usize) -> Area {
+    pub(crate) fn unknown(sp: usize) -> Area {
         let low = readable_below(sp, UNKNOWN_STACK + MIN_STACK_RESERVE);
         let floor = (low + MIN_STACK_RESERVE).max(sp.saturating_sub(UNKNOWN_STACK));
         Area { stack: Stack { low, high: sp }, floor, lease: Lease::OVER }
@@ -35,21 +32,21 @@ impl Area {
 /// The stacks of a store's calls.
 pub struct Stacks {
     /// The maximum number of bytes that one outermost call may use.
-    most: usize,
+    pub(crate) most: usize,
     /// The stacks that the host has described: for the call in progress, and for all calls of the store.
-    described: [Option<Stack>; 2],
-    is_described: bool,
+    pub(crate) described: [Option<Stack>; 2],
+    pub(crate) is_described: bool,
     /// The stack of the innermost call that changed stacks, or else of the outermost call.
-    area: Area,
+    pub(crate) area: Area,
     /// The stack pointer of that call.
-    top: usize,
+    pub(crate) top: usize,
 }
 
 /// The state that a call on another stack restores when it returns.
 pub struct Before {
-    area: Area,
-    top: usize,
-    limit: usize,
+    pub(crate) area: Area,
+    pub(crate) top: usize,
+    pub(crate) limit: usize,
 }
 
 impl Stacks {
@@ -59,14 +56,14 @@ impl Stacks {
     }
 
     /// The stack limit of a call.
-    fn limit(&self, area: &Area, sp: usize) -> usize {
+    pub(crate) fn limit(&self, area: &Area, sp: usize) -> usize {
         sp.saturating_sub(self.most).max(area.floor)
     }
 
     /// Finds the stack that contains `sp`. If the host has described a part of the thread's own stack, that part counts
     /// as another stack.
     #[cold]
-    fn find(&self, sp: usize) -> Area {
+    pub(crate) fn find(&self, sp: usize) -> Area {
         let described = self.described.iter().flatten();
         if let Some(stack) = described.clone().find(|s| s.contains(sp)) {
             return Area::of(*stack, Lease::FOREVER);
@@ -84,85 +81,5 @@ impl Stacks {
             }
         }
         Area::of(own, lease)
-    }
-}
-
-#[cold]
-fn exhausted() -> Error {
-    Error::trap(Trap::StackOverflow)
-}
-
-impl Store {
-    /// Sets the stack that the host's calls may come from, for the call in progress or for all calls. It applies to
-    /// calls that begin afterwards. Returns the previous value.
-    pub fn describe_stack(&mut self, for_call: bool, stack: Option<Stack>) -> Option<Stack> {
-        let stacks = &mut self.stacks;
-        stacks.area.lease = Lease::OVER;
-        let before = std::mem::replace(&mut stacks.described[usize::from(!for_call)], stack);
-        stacks.is_described = stacks.described != [None; 2];
-        before
-    }
-
-    /// Sets the stack limit for an outermost call, whose trampoline needs `frame` bytes. Fails if the stack has less.
-    #[inline(always)]
-    pub(crate) fn enter_stack(&mut self, sp: usize, frame: usize) -> Result<()> {
-        if sp != self.stacks.top || !self.stacks.area.lease.is_valid() {
-            self.move_top(sp);
-        }
-        if sp < self.stack_limit + frame {
-            return Err(exhausted());
-        }
-        self.vm.enter(self.stack_limit);
-        Ok(())
-    }
-
-    /// Updates the limit, because the outermost call is at another place than the one before, or because the lease is over.
-    #[inline(never)]
-    fn move_top(&mut self, sp: usize) {
-        let stacks = &mut self.stacks;
-        if !stacks.area.stack.contains(sp) || !stacks.area.lease.is_valid() {
-            stacks.area = stacks.find(sp);
-        }
-        stacks.top = sp;
-        self.stack_limit = stacks.limit(&stacks.area, sp);
-    }
-
-    /// Whether a nested call of this store is on the same stack, with enough of it left.
-    #[inline(always)]
-    pub(crate) fn is_on_stack(&self, sp: usize, frame: usize) -> bool {
-        // SAFETY: this is the store's thread (invariant 2), and the field is atomic. An interrupt raises it.
-        let limit = unsafe { (*self.vm.get()).stack_limit.load(Relaxed) };
-        sp >= limit.saturating_add(frame) && sp <= self.stacks.top && !self.stacks.is_described
-    }
-
-    /// Sets the stack limit for a call for which `is_on_stack` is false: it is on another stack, there is not enough
-    /// left, or the host has described a stack.
-    pub(crate) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
-        self.vm.poll().map_err(Error::trap)?;
-        let (stacks, limit) = (&mut self.stacks, self.stack_limit);
-        let area = stacks.find(sp);
-        let current = stacks.area.stack.low;
-        // A stack that the host has described may lie within another one.
-        if (current..=stacks.top).contains(&sp) && area.stack.low <= current {
-            return if sp < limit + frame { Err(exhausted()) } else { Ok(None) };
-        }
-        let inner = stacks.limit(&area, sp);
-        if sp < inner + frame {
-            return Err(exhausted());
-        }
-        let before = Before { area: stacks.area, top: stacks.top, limit };
-        stacks.area = area;
-        stacks.top = sp;
-        self.stack_limit = inner;
-        self.vm.set_stack_limit(inner);
-        Ok(Some(before))
-    }
-
-    /// Restores the limit after a call on another stack has returned.
-    pub(crate) fn leave_stack(&mut self, before: Before) {
-        self.stacks.area = before.area;
-        self.stacks.top = before.top;
-        self.stack_limit = before.limit;
-        self.vm.set_stack_limit(before.limit);
     }
 }
