@@ -123,7 +123,7 @@ general() {
     check 1 'nosuch: No such file' $c -- nosuch
     check 1 'dir: a directory, not a module' $c dir
     check 1 'empty.wasm: malformed: there are no bytes' $c empty.wasm
-    check 1 'junk: malformed: this is no WebAssembly module.*begins with 68 65 6c' $c junk
+    check 1 'junk: malformed: this is not a WebAssembly module.*begins with 68 65 6c' $c junk
     check 1 'component.wasm: unsupported: this is a component, not a core module; components are not supported' $c component.wasm
     check 1 'invalid.wasm: invalid module: type mismatch: expected i32, found i64.*at byte 0x1a: code section, function 0.*0x16 \| 04 00 42 01 0b' $c invalid.wasm
     check 1 'cut.wasm: malformed: unexpected end.*at byte 0x14.*cut off' $c cut.wasm

@@ -2232,7 +2232,7 @@ const char *wrt_version_string(void);
 uint32_t wrt_abi_version(void);
 
 // Returns whether the library has a feature: a proposal, such as "simd" (`wrt_feature_name` lists them), or
-// "interruption", "wasi" or "wat". Whether an engine uses it depends on its configuration. False for an unknown name
+// "baseline" (the baseline compiler), "interruption", "wasi" or "wat". Whether an engine uses it depends on its configuration. False for an unknown name
 // and for NULL.
 bool wrt_has_feature(const char *name);
 
@@ -2243,7 +2243,8 @@ WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t item_len,
                             size_t *out_value);
 
-// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure.
+// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure. Fails with
+// `unsupported` if the library was built without WASI (`wrt_has_feature`), as all functions of WASI do.
 WRT_MUST_USE wrt_error_t *wrt_wasi_new(wrt_wasi_t **out_wasi);
 
 // Deletes a guest process that was not passed to a store. NULL does nothing.

@@ -114,7 +114,7 @@ fn refusals_say_what_differs() {
         (saved[..100].to_vec(), ErrorKind::Malformed, "cut off after 100 bytes".into()),
         (b"\0wrtmod\x01 what an older version wrote".to_vec(), ErrorKind::Unsupported, "its format is 1".into()),
         (b"\0asm\x01\0\0\0".to_vec(), ErrorKind::Malformed, "use wrt_module_new".into()),
-        (b"junk".to_vec(), ErrorKind::Malformed, "no compiled module".into()),
+        (b"junk".to_vec(), ErrorKind::Malformed, "not a compiled module".into()),
     ];
     for (bytes, kind, said) in texts {
         let e = refused(Config::new(), &bytes);

@@ -59,7 +59,7 @@ pub(super) fn mistaken(bytes: &[u8]) -> Error {
     let first: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();
     err!(
         Malformed,
-        "this is no WebAssembly module: a binary begins with 00 61 73 6d, a text with \"(\"; this begins with {}",
+        "this is not a WebAssembly module: a binary begins with 00 61 73 6d, a text with \"(\"; this begins with {}",
         first.join(" ")
     )
 }
