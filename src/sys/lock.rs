@@ -93,8 +93,11 @@ fn take_record() -> &'static Record {
 fn set_handlers() {
     if !HAS_HANDLERS.load(Acquire) {
         membarrier::is_available();
-        // SAFETY: functions of this type, which are never unloaded (invariant S4).
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+        // Miri has no forks.
+        if !cfg!(miri) {
+            // SAFETY: functions of this type, which are never unloaded (invariant S4).
+            unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+        }
         HAS_HANDLERS.store(true, Release);
     }
 }
