@@ -557,7 +557,7 @@ mod tests {
             for seed in 0..4usize {
                 let (r, ids) = (&r, &ids);
                 s.spawn(move || {
-                    for i in 0..3000 {
+                    for i in 0..if cfg!(miri) { 30 } else { 3000 } {
                         let n = (i * 7 + seed * 13) % 5;
                         let base = bytes(r, n);
                         let field = |t| FieldType { storage: StorageType::Val(t), mutable: true };
