@@ -2,6 +2,7 @@
  * that says so. If only making writable memory executable is forbidden, everything works. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
+#include "child.h"
 #include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -460,24 +461,7 @@ static void without_files(void) {
     everything_runs();
 }
 
-/* Runs a case in a process; returns the signal that ended it, or 0 if it exited. */
-static int run(void (*f)(void)) {
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        struct rlimit none = {0, 0};
-        setrlimit(RLIMIT_CORE, &none);
-        alarm(120);
-        f();
-        /* Not _exit, since a leak checker runs at exit. */
-        exit(0);
-    }
-    int status;
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
+static int run(void (*f)(void)) { return run_child(f, exit); }
 
 static void names_who_left(void) {
     char line[256];

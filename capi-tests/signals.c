@@ -2,6 +2,7 @@
  * block our signals get an error. Each case runs in a separate process. */
 #define _GNU_SOURCE
 #include "test.h"
+#include "child.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -49,23 +50,9 @@ static struct {
     volatile int calls, others, code;
 } * seen;
 
-/* Runs a case in a process; returns the signal that ended it, or 0 if it exited. */
 static int run(void (*f)(void)) {
     memset((void *)seen, 0, sizeof *seen);
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        struct rlimit none = {0, 0};
-        setrlimit(RLIMIT_CORE, &none);
-        alarm(60);
-        f();
-        _exit(0);
-    }
-    int status;
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return run_child(f, _exit);
 }
 
 static void install(int signal, void (*f)(int, siginfo_t *, void *), int flags) {

@@ -2244,7 +2244,7 @@ WRT_MUST_USE wrt_error_t *wrt_abi_layout(const char *item,
                             size_t *out_value);
 
 // Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure. Fails with
-// `unsupported` if the library was built without WASI (`wrt_has_feature`), as all functions of WASI do.
+// `unsupported` if the library was built without WASI (`wrt_has_feature`), as the other functions of WASI then do.
 WRT_MUST_USE wrt_error_t *wrt_wasi_new(wrt_wasi_t **out_wasi);
 
 // Deletes a guest process that was not passed to a store. NULL does nothing.
@@ -2303,7 +2303,7 @@ WRT_MUST_USE wrt_error_t *wrt_wasi_set_stdio_callback(wrt_wasi_t *wasi,
                                          void *userdata,
                                          wrt_finalizer_t finalizer);
 
-// Gives the guest access to a directory of the host, which is opened now, under the name `guest_path`. If
+// Opens a directory of the host, which the guest can then use under the name `guest_path`. If
 // `read_only`, the guest cannot change anything in it. The guest can reach nothing else of the file system. Fails
 // with `i/o`.
 WRT_MUST_USE wrt_error_t *wrt_wasi_add_dir(wrt_wasi_t *wasi,

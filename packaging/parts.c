@@ -55,6 +55,12 @@ int main(int argc, char **argv) {
         CHECK(as_built("wat", wrt_module_new(engine, TEXT("(module)"), &text)) && !text == !has("wat"));
         CHECK(as_built("wasi", wrt_wasi_new(&wasi)) && !wasi == !has("wasi"));
         CHECK(!wrt_linker_new(engine, &linker) && as_built("wasi", wrt_linker_define_wasi(linker)));
+        const uint8_t *bytes;
+        size_t len;
+        CHECK(has("wasi") || as_built("wasi", wrt_store_wasi_output(store, 1, &bytes, &len)));
+        wrt_types_t *types = NULL;
+        CHECK(as_built("wat", wrt_types_parse(engine, TEXT("(type $t (struct))"), &types)) && !types == !has("wat"));
+        wrt_types_delete(types);
         wrt_wasi_delete(wasi);
         wrt_linker_delete(linker);
         wrt_store_delete(store);

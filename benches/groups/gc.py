@@ -27,7 +27,7 @@ ROUNDS, FEWER_ROUNDS = 400, {("Wasmtime", "alone"): 40, ("Wasmtime", "2 M table 
                              ("copying", "2 M table elements"): 1, ("copying", "1 M host references"): 10, ("copying", "100,000 frames"): 40}
 # Module: the number of elements, and of instances created in a measurement.
 INSTANTIATE = {"struct_10k": (10000, 50), "struct_100k": (100000, 5), "i31_10k": (10000, 100), "constants": (1000, 100)}
-# These compile the elements of the segment as code, which takes minutes. The smaller module gives the same time per element.
+# These engines compile the elements of the segment as code, which takes minutes. In the smaller module an element takes the same time.
 SMALLER = {("Wasmtime", "struct_100k"): "struct_10k", ("copying", "struct_100k"): "struct_10k"}
 STORES = dict(stores=2000, alive=10000)
 MEMORY = dict(gc_cycles=1200, gc_biglist=20000000)

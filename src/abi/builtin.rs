@@ -64,7 +64,7 @@ macro_rules! for_each_builtin {
             [may_unwind] table_copy(dst_table: I32, src_table: I32, dst: I64, src: I64, len: I64);
             [may_unwind] table_init(table: I32, elem: I32, dst: I64, src: I64, len: I64);
             [leaf] elem_drop(elem: I32);
-            /// Gives a function the number by which objects refer to it. Returns the number.
+            /// Assigns a function the number by which objects refer to it, and returns the number.
             [may_unwind] func_id(func: Ptr) -> I32;
             /// Allocates an object whose fields are zero or null. Collects if there is no space.
             [may_unwind] struct_new(ty: I32) -> Ref;

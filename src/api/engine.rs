@@ -3,7 +3,7 @@
 use super::Config;
 use crate::base::Result;
 use crate::engine;
-use crate::engine::pooling::arc_cache::Offer;
+use crate::engine::pooling::arc_cache::CacheLease;
 use crate::engine::pooling::pool::PoolStatistics;
 use crate::store::run::RUNTIME;
 use crate::sys::handlers;
@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 pub struct Engine(pub(super) Arc<engine::engine::Engine>);
 
 /// See `Engine::offer`.
-pub type EngineOffer = Offer<engine::engine::Engine>;
+pub type EngineOffer = CacheLease<engine::engine::Engine>;
 
 impl Engine {
     /// Creates an engine. Fails with `InvalidArgument` if a setting is out of range, and with `Io` if the cache
@@ -47,7 +47,7 @@ impl Engine {
 
     /// Declares that the host will create stores of this engine until it drops the offer. The same as `Module::offer`.
     pub fn offer(&self) -> EngineOffer {
-        Offer::new(&self.0)
+        CacheLease::new(&self.0)
     }
 
     /// What the engine's pool holds, and what it has done so far.

@@ -182,11 +182,17 @@ impl Func {
             if ty.params().len() != arg_count || ty.results().len() != result_count {
                 return Err(count_mismatch(ty, arg_count, result_count));
             }
-            let slots = slots_for((*entry).way.slots as usize, &mut few, &mut many);
+            let slots = slots_for((*entry).entry_info.slots as usize, &mut few, &mut many);
             for (i, ty) in ty.params().iter().enumerate() {
                 V::put(args.add(i), store, ty, slots.add(i)).map_err(|e| of_place(e, "argument", i))?;
             }
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), &raw const (*entry).way, slots)?;
+            call::invoke(
+                store.as_ptr(),
+                (*funcref).vmctx,
+                (*funcref).code.get(),
+                &raw const (*entry).entry_info,
+                slots,
+            )?;
             store.settle();
             for (i, ty) in ty.results().iter().enumerate() {
                 V::get(results.add(i), store, slots.add(i), ty)?;
@@ -207,14 +213,14 @@ impl Func {
         let entry: *const FuncEntry = &store.vm().funcs[self.check(store)?];
         // SAFETY: as in `call_values` (invariants 1 and 3 of the runtime).
         unsafe {
-            let (way, funcref) = (&raw const (*entry).way, (*entry).funcref);
-            if count < (*way).slots as usize {
-                return Err(too_few_slots((*way).slots, count));
+            let (info, funcref) = (&raw const (*entry).entry_info, (*entry).funcref);
+            if count < (*info).slots as usize {
+                return Err(too_few_slots((*info).slots, count));
             }
-            if (*way).has_references {
+            if (*info).has_references {
                 return self.call_raw_references(store, std::slice::from_raw_parts_mut(slots, count));
             }
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), way, slots)?;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), info, slots)?;
             store.settle();
             Ok(())
         }
@@ -230,8 +236,8 @@ impl Func {
         unsafe {
             let (ty, funcref) = ((*entry).ty.clone(), (*entry).funcref);
             unroot_slots(store, slots, &references(ty.params()), "argument")?;
-            let way = &raw const (*entry).way;
-            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), way, slots.as_mut_ptr())?;
+            let info = &raw const (*entry).entry_info;
+            call::invoke(store.as_ptr(), (*funcref).vmctx, (*funcref).code.get(), info, slots.as_mut_ptr())?;
             store.settle();
             root_slots(store, slots, &references(ty.results()))
         }

@@ -4,7 +4,7 @@ use super::{Engine, Types, text};
 use crate::base::Result;
 use crate::engine::code::saved;
 use crate::engine::module as vm;
-use crate::engine::pooling::arc_cache::{Offer, Share};
+use crate::engine::pooling::arc_cache::{CacheLease, CachedArc};
 use crate::sys::allocation;
 use crate::wasm::scope::TypeScope;
 use crate::wasm::types::ExternType;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Module(pub(super) Arc<vm::Module>);
 
 /// See `Module::offer`.
-pub type ModuleOffer = Offer<vm::Module>;
+pub type ModuleOffer = CacheLease<vm::Module>;
 
 /// An import of a module.
 pub struct ImportType<'a> {
@@ -87,16 +87,16 @@ impl Module {
 
     /// Runs `f` with a module that stays alive during the call, even if the host drops this one.
     pub fn held_during<R>(&self, f: impl FnOnce(&Module) -> R) -> R {
-        let held = Module(Share::of(&self.0).into_arc());
+        let held = Module(CachedArc::of(&self.0).into_arc());
         let result = f(&held);
-        drop(Share::from_arc(held.0));
+        drop(CachedArc::from_arc(held.0));
         result
     }
 
     /// Declares that the host will create instances of this module until it drops the offer. Until then, threads that
     /// create and delete instances do not contend on the module's reference count.
     pub fn offer(&self) -> ModuleOffer {
-        Offer::new(&self.0)
+        CacheLease::new(&self.0)
     }
 
     /// The module's engine.

@@ -20,7 +20,7 @@ use std::path::Path;
 pub struct wrt_wasi_t(Wasi);
 
 /// Creates a guest process without arguments. The caller owns `*out_wasi`, which is NULL on failure. Fails with
-/// `unsupported` if the library was built without WASI (`wrt_has_feature`), as all functions of WASI do.
+/// `unsupported` if the library was built without WASI (`wrt_has_feature`), as the other functions of WASI then do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wrt_wasi_new(out_wasi: *mut *mut wrt_wasi_t) -> *mut wrt_error_t {
     entry(|| {
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn wrt_wasi_set_stdio_callback(
     })
 }
 
-/// Gives the guest access to a directory of the host, which is opened now, under the name `guest_path`. If
+/// Opens a directory of the host, which the guest can then use under the name `guest_path`. If
 /// `read_only`, the guest cannot change anything in it. The guest can reach nothing else of the file system. Fails
 /// with `i/o`.
 #[unsafe(no_mangle)]
@@ -354,6 +354,7 @@ pub unsafe extern "C" fn wrt_store_wasi_output(
         let len = output(out_len, 0, "out_len");
         on_store(store, |s| {
             let (bytes, len) = (bytes?, len?);
+            Part::Wasi.check()?;
             let wasi = s.wasi().ok_or_else(|| err!(InvalidArgument, "the store has no WASI state (set_wasi)"))?;
             let found = wasi.output(fd)?;
             (*bytes, *len) = (found.as_ptr(), found.len());

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 pub enum Tier {
     /// With `baseline`, when a caller is waiting.
     Baseline,
-    /// With Cranelift.
+    /// For long-term use: with Cranelift, or with `baseline` if optimizing would be too much work.
     Final,
 }
 

@@ -96,7 +96,7 @@ pub struct Engine {
     pub regions: Arc<RegionPool>,
     /// Resources from deleted instances.
     pub pool: Pool,
-    pub(crate) offers: AtomicUsize,
+    pub(in crate::engine) leases: AtomicUsize,
     /// Types that the host has defined.
     host_types: Mutex<HostTypes>,
 }
@@ -126,7 +126,7 @@ impl Engine {
             background: Background::new(config.threads.saturating_sub(1).max(1)),
             regions: RegionPool::new(config.pool.heaps, config.pool.heap_resident),
             pool: Pool::new(config.pool),
-            offers: AtomicUsize::new(0),
+            leases: AtomicUsize::new(0),
             host_types: Mutex::default(),
             config,
         }))

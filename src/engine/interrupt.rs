@@ -123,7 +123,7 @@ impl SharedVmStore {
     }
 
     /// Called when the store's deadline has passed.
-    pub(crate) fn expire(&self) {
+    pub(in crate::engine) fn expire(&self) {
         self.raise(EXPIRED);
     }
 
@@ -182,7 +182,7 @@ impl SharedVmStore {
         Err(Trap::Interrupted)
     }
 
-    /// Asks the host for more time. Returns false if it gives none.
+    /// Asks the host for more time. Returns false if the host grants none.
     fn asks_for_time(self: &Arc<Self>) -> bool {
         let Some(mut callback) = self.own.callback.take() else { return false };
         let more = self.closed_during(&mut callback);

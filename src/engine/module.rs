@@ -22,7 +22,7 @@ pub struct Module {
     source: Arc<Source>,
     pub layout: ContextLayout,
     pub(crate) template: Template,
-    pub(crate) offers: AtomicUsize,
+    pub(in crate::engine) leases: AtomicUsize,
     /// The module's own globals that hold references to objects.
     pub ref_globals: Box<[DefinedGlobalIndex]>,
     code: Machine,
@@ -93,7 +93,7 @@ impl Module {
             engine: engine.clone(),
             template: Template::new(engine, info, &layout),
             layout,
-            offers: AtomicUsize::new(0),
+            leases: AtomicUsize::new(0),
             ref_globals: info.globals.iter().filter_map(is_ref).collect(),
             source,
             code,

@@ -7,7 +7,7 @@ use crate::engine::code::trampoline::EntryInfo;
 use crate::engine::engine::Engine;
 use crate::engine::interrupt::SharedVmStore;
 use crate::engine::module::Module;
-use crate::engine::pooling::arc_cache::Share;
+use crate::engine::pooling::arc_cache::CachedArc;
 use crate::engine::remote_release;
 use crate::err;
 use crate::gc::{Heap, HeapConfig};
@@ -18,9 +18,9 @@ use crate::store::parts::func_table::FuncRefPtr;
 use crate::store::parts::global::Global;
 use crate::store::parts::host_func::{Direct, HostCall, HostFunc, HostKey, host_key};
 use crate::store::parts::instance::Instance;
+use crate::store::parts::keeper::Keeper;
 use crate::store::parts::limits::Account;
 use crate::store::parts::memory::Memory;
-use crate::store::parts::owner::Keeper;
 use crate::store::parts::table::Table;
 use crate::store::parts::tag::Tag;
 use crate::store::run::stack::Stacks;
@@ -34,16 +34,16 @@ use std::sync::Arc;
 /// A function that the host knows: its funcref, and how to call it.
 pub struct FuncEntry {
     pub funcref: FuncRefPtr,
-    pub way: EntryInfo,
+    pub entry_info: EntryInfo,
     pub ty: Arc<FuncType>,
 }
 
 /// The scope of a running host function, opened when it was first needed.
 pub struct CallbackScope {
     /// The `exit_fp` of the next outer host function that has a scope.
-    pub(crate) previous_fp: usize,
+    pub(in crate::store) previous_fp: usize,
     /// The number of scopes that were open before.
-    pub(crate) depth: u32,
+    pub(in crate::store) depth: u32,
 }
 
 pub struct Store {
@@ -55,16 +55,16 @@ pub struct Store {
     pub error: Option<Error>,
     /// A panic was caught while this store ran, so its state cannot be trusted anymore.
     pub poisoned: bool,
-    pub(crate) watch: Watch,
+    pub(in crate::store) watch: Watch,
     /// The address of the outermost activation while other activations are inside of it; 0 otherwise.
-    pub(crate) outermost: usize,
+    pub(in crate::store) outermost: usize,
     /// The stack limit of the call in progress.
     pub stack_limit: usize,
-    pub(crate) stacks: Stacks,
+    pub(in crate::store) stacks: Stacks,
     /// The engine's configuration, unless the host has changed it.
     pub heap_config: HeapConfig,
     /// Bytes that objects may use before the limiter is asked again; unlimited if there is no limiter.
-    pub(crate) heap_granted: usize,
+    pub(in crate::store) heap_granted: usize,
     pub gc_hook: Option<GcHook>,
     /// A value that a higher layer stores here.
     pub attached: Option<Box<dyn Any + Send>>,
@@ -73,22 +73,22 @@ pub struct Store {
     /// The number of scopes of roots that are open.
     pub scopes: u32,
     /// The scopes of running host functions, for those that have one.
-    pub(crate) callback_scopes: Vec<CallbackScope>,
+    pub(in crate::store) callback_scopes: Vec<CallbackScope>,
     /// Functions that objects refer to, by number. The first is null.
     pub func_ids: Vec<FuncRefPtr>,
     /// Numbers whose functions were freed.
-    pub(crate) free_numbers: Vec<u32>,
+    pub(in crate::store) free_numbers: Vec<u32>,
     /// Functions that are being stored into objects.
     pub pinned_funcs: Vec<FuncRefPtr>,
-    pub(crate) releases: Releases,
+    pub(in crate::store) releases: Releases,
     /// The number of instances that were ever added to the store, so that their code may have run.
     pub placed: u64,
     /// Modules of instances that were freed while code was running (invariant 6).
-    pub(crate) retained_modules: Vec<Arc<Module>>,
+    pub(in crate::store) retained_modules: Vec<Arc<Module>>,
     /// Host functions that were freed and whose finalizers have not run yet.
     pub dead_funcs: Vec<Stable<HostFunc>>,
     /// Host functions of linkers' definitions, by what they call.
-    pub(crate) host_by_call: FxHashMap<HostKey, u32>,
+    pub(in crate::store) host_by_call: FxHashMap<HostKey, u32>,
     /// The instances with globals or segments that the collector must trace.
     pub traced: Vec<u32>,
     pub funcs: Slab<FuncEntry>,
@@ -100,12 +100,12 @@ pub struct Store {
     /// Tags that the host knows.
     pub tags: Slab<Tag>,
     /// The number of tags at which the next check for dead tags happens.
-    pub(crate) tags_at_next_look: usize,
-    pub(crate) hosts: Slab<Stable<HostFunc>>,
+    pub(in crate::store) tags_at_next_look: usize,
+    pub(in crate::store) hosts: Slab<Stable<HostFunc>>,
     pub instances: Slab<Stable<Instance>>,
-    pub(crate) kept_types: KeptTypes,
+    pub(in crate::store) kept_types: KeptTypes,
     /// Last, because other fields may need it while they are dropped.
-    pub engine: Share<Engine>,
+    pub engine: CachedArc<Engine>,
 }
 
 /// The `func_ids` functions of a store whose objects refer to no function: only null.
@@ -124,7 +124,7 @@ impl Store {
     pub fn new(engine: &Arc<Engine>) -> Stable<Store> {
         let (id, shared) = {
             let mut kept = engine.pool.local_shard();
-            (kept.next_id(), Share::from_shelf(engine, &mut kept))
+            (kept.next_id(), CachedArc::from_shard(engine, &mut kept))
         };
         let store = Stable::new(Store {
             vm: SharedVmStore::new(engine.config.settings.interruption.then_some(&engine.timer)),
@@ -204,14 +204,14 @@ impl Store {
         if funcref.handle == 0 {
             let trampoline = self.engine.trampoline(funcref.type_id)?;
             self.note_known(funcref);
-            let entry = FuncEntry { funcref: f, way: EntryInfo::of(&trampoline), ty: trampoline.ty.clone() };
+            let entry = FuncEntry { funcref: f, entry_info: EntryInfo::of(&trampoline), ty: trampoline.ty.clone() };
             funcref.handle = self.funcs.insert(entry) + 1;
         }
         Ok(funcref.handle - 1)
     }
 
     /// Records that a function receives a number or handle, which has to be released when its instance is freed.
-    pub(crate) fn note_known(&mut self, f: &VmFuncRef) {
+    pub(in crate::store) fn note_known(&mut self, f: &VmFuncRef) {
         if f.host_owner().is_none() {
             self.instances[f.owner].has_known_funcs.set(true);
         }

@@ -159,7 +159,7 @@ pub fn malformed(e: BinaryReaderError) -> Error {
     Error::new(ErrorKind::Malformed, e.message()).at(e.offset())
 }
 
-/// The error for what the validator rejects. It reads while it validates; `refusal` determines whether the bytes parse
+/// The error for what the validator rejects. It reads while it validates; `form` determines whether the bytes parse
 /// at all.
 pub fn invalid(e: BinaryReaderError) -> Error {
     Error::new(ErrorKind::InvalidModule, e.message()).at(e.offset())

@@ -265,8 +265,8 @@ impl Cx<'_> {
         self.asm.mov(W64, r, indexed(RDX, r, Scale::Eight, 0));
     }
 
-    /// Gives the function operand at `depth` below the top a number, if it is not null and has none. Spills all
-    /// operands.
+    /// Emits code that assigns a number to the function at `depth` below the top of the operand stack, unless it is null or
+    /// has one. Spills all operands.
     pub fn number_func(&mut self, depth: usize) -> Result<(), Bailout> {
         if let Loc::Const(_) = self.peek(depth).loc {
             return Ok(());

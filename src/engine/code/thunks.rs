@@ -2,7 +2,7 @@
 //! functions that were called so far.
 //!
 //! A function is entered through its stub, which jumps to the address in the function's slot. At first the slot points
-//! to code that calls `first_call`, and later to the function itself. Code is never changed after it was written; only
+//! to code that calls `lazy_entry`, and later to the function itself. Code is never changed after it was written; only
 //! slots change, and they are data.
 
 use crate::abi::vmstruct::VmCode;
@@ -18,9 +18,9 @@ use crate::sys::mmap::{CodeSpace, CodeWriter};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 
-/// Size of a stub in bytes, including the jump to `first_call` that its slot points to at first.
+/// Size of a stub in bytes, including the jump to `lazy_entry` that its slot points to at first.
 const STUB: usize = 16;
-/// Number of entries to `first_call`. They use the first slots, and their stubs come before those of functions.
+/// Number of entries to `lazy_entry`. They use the first slots, and their stubs come before those of functions.
 const ENTRY_THUNKS: usize = 2;
 /// Space reserved for machine code: this many bytes for each byte of WebAssembly, and for each function. A function
 /// that does not fit is entered when the whole module is linked.
@@ -52,7 +52,7 @@ struct Placed {
 }
 
 impl ThunkTable {
-    /// Creates stubs for all functions of `source`. At first they jump to `first_call` with the function's index in
+    /// Creates stubs for all functions of `source`. At first they jump to `lazy_entry` with the function's index in
     /// `eax`. The first entry is for functions whose first argument is the context, the second for those whose second
     /// argument is the context.
     pub fn new(source: &Source, first_call: [VmCode; ENTRY_THUNKS]) -> Result<Arc<ThunkTable>> {

@@ -2,73 +2,73 @@
 //! one shared counter, waiting for each other takes longer than all other work to create and free an instance.
 //!
 //! Therefore a store or instance that is freed does not decrement the counter: it leaves its pointer on its thread's
-//! shelf in the pool, for the next one of the same engine or module. Such pointers would keep each other alive forever,
-//! so this is done only while the host has an `Offer`. Dropping the last `Offer` takes all of the pointers away.
+//! shard in the pool, for the next one of the same engine or module. Such pointers would keep each other alive forever,
+//! so this is done only while the host has a `CacheLease`. Dropping the last `CacheLease` takes all of the pointers away.
 
 use crate::engine::engine::Engine;
 use crate::engine::module::Module;
-use crate::engine::pooling::pool::{Kept, Pool};
+use crate::engine::pooling::pool::{Pool, ShardContents};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// The maximum number of pointers of one kind on a shelf.
+/// The maximum number of pointers of one kind in a shard.
 const MOST: usize = 16;
 
 /// A type whose `Arc`s are cached in this way.
-pub trait Shared: Sized {
+pub trait Cacheable: Sized {
     fn pool(&self) -> &Pool;
-    /// The number of offers that exist.
-    fn offers(&self) -> &AtomicUsize;
-    /// The list on a shelf that has pointers of this type.
-    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Self>>;
+    /// The number of leases that exist.
+    fn leases(&self) -> &AtomicUsize;
+    /// The list in a shard that has pointers of this type.
+    fn list(kept: &mut ShardContents) -> &mut Vec<Arc<Self>>;
 }
 
-impl Shared for Engine {
+impl Cacheable for Engine {
     fn pool(&self) -> &Pool {
         &self.pool
     }
-    fn offers(&self) -> &AtomicUsize {
-        &self.offers
+    fn leases(&self) -> &AtomicUsize {
+        &self.leases
     }
-    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Engine>> {
+    fn list(kept: &mut ShardContents) -> &mut Vec<Arc<Engine>> {
         &mut kept.engines
     }
 }
 
-impl Shared for Module {
+impl Cacheable for Module {
     fn pool(&self) -> &Pool {
         &self.engine.pool
     }
-    fn offers(&self) -> &AtomicUsize {
-        &self.offers
+    fn leases(&self) -> &AtomicUsize {
+        &self.leases
     }
-    fn local_shard(kept: &mut Kept) -> &mut Vec<Arc<Module>> {
+    fn list(kept: &mut ShardContents) -> &mut Vec<Arc<Module>> {
         &mut kept.modules
     }
 }
 
-/// An `Arc` that is taken from a shelf if one is there, and that returns to a shelf when it is dropped.
-pub struct Share<T: Shared>(ManuallyDrop<Arc<T>>);
+/// An `Arc` that is taken from a shard if one is there, and that returns to a shard when it is dropped.
+pub struct CachedArc<T: Cacheable>(ManuallyDrop<Arc<T>>);
 
-impl<T: Shared> Share<T> {
-    pub fn of(shared: &Arc<T>) -> Share<T> {
-        Share::from_shelf(shared, &mut shared.pool().local_shard())
+impl<T: Cacheable> CachedArc<T> {
+    pub fn of(shared: &Arc<T>) -> CachedArc<T> {
+        CachedArc::from_shard(shared, &mut shared.pool().local_shard())
     }
 
-    pub fn from_shelf(shared: &Arc<T>, kept: &mut Kept) -> Share<T> {
-        let list = T::local_shard(kept);
+    pub fn from_shard(shared: &Arc<T>, kept: &mut ShardContents) -> CachedArc<T> {
+        let list = T::list(kept);
         let found = list.iter().rposition(|x| Arc::ptr_eq(x, shared)).map(|i| list.swap_remove(i));
-        Share(ManuallyDrop::new(found.unwrap_or_else(|| shared.clone())))
+        CachedArc(ManuallyDrop::new(found.unwrap_or_else(|| shared.clone())))
     }
 
     /// Takes back a pointer that `into_arc` has returned.
-    pub fn from_arc(arc: Arc<T>) -> Share<T> {
-        Share(ManuallyDrop::new(arc))
+    pub fn from_arc(arc: Arc<T>) -> CachedArc<T> {
+        CachedArc(ManuallyDrop::new(arc))
     }
 
-    /// Returns the pointer itself. It does not return to a shelf unless `from_arc` is called.
+    /// Returns the pointer itself. It does not return to a shard unless `from_arc` is called.
     pub fn into_arc(self) -> Arc<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: the pointer is taken only once, since `this` is not dropped.
@@ -76,25 +76,25 @@ impl<T: Shared> Share<T> {
     }
 }
 
-impl<T: Shared> Deref for Share<T> {
+impl<T: Cacheable> Deref for CachedArc<T> {
     type Target = Arc<T>;
     fn deref(&self) -> &Arc<T> {
         &self.0
     }
 }
 
-impl<T: Shared> Drop for Share<T> {
+impl<T: Cacheable> Drop for CachedArc<T> {
     fn drop(&mut self) {
         // SAFETY: the pointer is taken only once, here.
         let shared = unsafe { ManuallyDrop::take(&mut self.0) };
         let raw = Arc::as_ptr(&shared);
-        // SAFETY: `shared` is counted until it is on the shelf. From then until the shelf is unlocked, no other thread
+        // SAFETY: `shared` is counted until it is in the shard. From then until the shard is unlocked, no other thread
         // can take it away, and unlocking is the last operation that uses it.
         let mut kept = unsafe { (*raw).pool().local_shard() };
         // Read under the lock: either this sees that the last offer was dropped, or the thread that drops it finds the
         // pointer left here.
-        let is_offered = shared.offers().load(SeqCst) > 0;
-        let list = T::local_shard(&mut kept);
+        let is_offered = shared.leases().load(SeqCst) > 0;
+        let list = T::list(&mut kept);
         if is_offered && list.len() < MOST {
             list.push(shared);
             return;
@@ -104,25 +104,24 @@ impl<T: Shared> Drop for Share<T> {
     }
 }
 
-/// While the host has one, pointers are left on shelves.
-pub struct Offer<T: Shared>(Arc<T>);
+/// While the host has one, pointers are left in shards.
+pub struct CacheLease<T: Cacheable>(Arc<T>);
 
-impl<T: Shared> Offer<T> {
-    pub fn new(shared: &Arc<T>) -> Offer<T> {
-        shared.offers().fetch_add(1, SeqCst);
-        Offer(shared.clone())
+impl<T: Cacheable> CacheLease<T> {
+    pub fn new(shared: &Arc<T>) -> CacheLease<T> {
+        shared.leases().fetch_add(1, SeqCst);
+        CacheLease(shared.clone())
     }
 }
 
-impl<T: Shared> Drop for Offer<T> {
+impl<T: Cacheable> Drop for CacheLease<T> {
     fn drop(&mut self) {
-        if self.0.offers().fetch_sub(1, SeqCst) > 1 {
+        if self.0.leases().fetch_sub(1, SeqCst) > 1 {
             return;
         }
         for mut kept in self.0.pool().shards() {
-            let (old, rest) =
-                std::mem::take(T::local_shard(&mut kept)).into_iter().partition(|x| Arc::ptr_eq(x, &self.0));
-            *T::local_shard(&mut kept) = rest;
+            let (old, rest) = std::mem::take(T::list(&mut kept)).into_iter().partition(|x| Arc::ptr_eq(x, &self.0));
+            *T::list(&mut kept) = rest;
             drop(kept);
             let _: Vec<Arc<T>> = old;
         }
@@ -151,18 +150,18 @@ mod tests {
         store
     }
 
-    fn on_shelves<T: Shared>(shared: &Arc<T>) -> usize {
-        let count = |mut kept: crate::sys::lock::MutexGuard<Kept>| T::local_shard(&mut kept).len();
+    fn on_shelves<T: Cacheable>(shared: &Arc<T>) -> usize {
+        let count = |mut kept: crate::sys::lock::MutexGuard<ShardContents>| T::list(&mut kept).len();
         shared.pool().shards().map(count).sum()
     }
 
-    /// Pointers on shelves do not keep a module or an engine alive that the host has dropped.
+    /// Pointers in shards do not keep a module or an engine alive that the host has dropped.
     #[test]
     fn what_is_given_up_ends() {
         let engine = engine();
-        let offer = Offer::new(&engine);
+        let offer = CacheLease::new(&engine);
         let module = Arc::new(Module::new(&engine, b"\0asm\x01\0\0\0").unwrap());
-        let offers = [Offer::new(&module), Offer::new(&module)];
+        let leases = [CacheLease::new(&module), CacheLease::new(&module)];
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| (0..20).for_each(|_| drop(store_with(&engine, &module))));
@@ -171,7 +170,7 @@ mod tests {
         let late = store_with(&engine, &module);
         assert!(on_shelves(&engine) > 0 && on_shelves(&module) > 0);
         let (of_engine, of_module) = (Arc::downgrade(&engine), Arc::downgrade(&module));
-        let [first, second] = offers;
+        let [first, second] = leases;
         drop(first);
         assert!(on_shelves(&module) > 0);
         drop((second, module));
@@ -196,7 +195,7 @@ mod tests {
         let engine = engine();
         for _ in 0..200 {
             let module = Arc::new(Module::new(&engine, b"\0asm\x01\0\0\0").unwrap());
-            let offer = Offer::new(&module);
+            let offer = CacheLease::new(&module);
             let stores: Vec<_> = (0..4).map(|_| Sent(store_with(&engine, &module))).collect();
             let watch = Arc::downgrade(&module);
             drop(module);

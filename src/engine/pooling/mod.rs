@@ -1,4 +1,4 @@
-//! What is kept of stores and instances for the next ones, and what all instances of a module share.
+//! Address space that ended stores and instances leave for new ones, and data that all instances of a module share.
 
 pub mod arc_cache;
 pub mod image;

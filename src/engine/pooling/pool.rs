@@ -1,8 +1,8 @@
 //! The address space of freed memories and large tables, which the engine keeps for new ones.
 //!
 //! Reserving and releasing address space costs more than all other work to create and free an instance. The thread that
-//! returns a space resets it before any other thread can take it. Threads have shelves of their own, so that they do
-//! not wait for each other. A thread that finds nothing on its own shelf looks at the others.
+//! returns a space resets it before any other thread can take it. Threads have shards of their own, so that they do
+//! not wait for each other. A thread that finds nothing on its own shard looks at the others.
 
 use crate::base::Result;
 use crate::engine::engine::Engine;
@@ -95,17 +95,17 @@ pub enum Use {
 const USES: usize = 2;
 const SHARDS: usize = 16;
 
-/// Shared by several threads. Aligned so that each shelf has cache lines of its own.
+/// Shared by several threads. Aligned so that each shard has cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Shard(Mutex<Kept>);
+struct Shard(Mutex<ShardContents>);
 
-/// The contents of a shelf.
+/// The contents of a shard.
 #[derive(Default)]
-pub struct Kept {
-    /// Pointers to this engine and to its modules (see `share`).
-    pub(crate) engines: Vec<Arc<Engine>>,
-    pub(crate) modules: Vec<Arc<Module>>,
+pub struct ShardContents {
+    /// Pointers to this engine and to its modules (see `arc_cache`).
+    pub(in crate::engine) engines: Vec<Arc<Engine>>,
+    pub(in crate::engine) modules: Vec<Arc<Module>>,
     /// Numbers for the next stores.
     ids: Range<u64>,
     /// By use.
@@ -115,7 +115,7 @@ pub struct Kept {
 #[derive(Default)]
 struct Spaces {
     list: Vec<Space>,
-    /// The number of the pool's places that belong to this shelf, occupied or not.
+    /// The number of the pool's places that belong to this shard, occupied or not.
     places: usize,
     reused: u64,
     made: u64,
@@ -125,7 +125,7 @@ struct Spaces {
 pub struct Pool {
     options: PoolOptions,
     shards: Box<[Shard; SHARDS]>,
-    /// Places that belong to no shelf, by use.
+    /// Places that belong to no shard, by use.
     free_places: [AtomicUsize; USES],
     /// Memories in use, if that is limited.
     in_use: Arc<AtomicUsize>,
@@ -150,13 +150,13 @@ impl Pool {
         thread::number() % SHARDS
     }
 
-    /// This thread's shelf.
-    pub(crate) fn local_shard(&self) -> MutexGuard<'_, Kept> {
+    /// This thread's shard.
+    pub(crate) fn local_shard(&self) -> MutexGuard<'_, ShardContents> {
         self.shards[self.own()].0.lock()
     }
 
-    /// All shelves, one after the other.
-    pub(crate) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Kept>> {
+    /// All shards, one after the other.
+    pub(in crate::engine) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, ShardContents>> {
         self.shards.iter().map(|s| s.0.lock())
     }
 
@@ -193,7 +193,7 @@ impl Pool {
         if let Some(space) = self.shards[own].0.lock().spaces[to].find(reserved, image) {
             return Some(space);
         }
-        // Its place moves to this shelf as well, so that this shelf can keep the space later.
+        // Its place moves to this shard as well, so that this shard can keep the space later.
         let space = (1..SHARDS).find_map(|i| {
             let mut other = self.shards[(own + i) % SHARDS].0.try_lock()?;
             let space = other.spaces[to].find(reserved, image)?;
@@ -215,7 +215,7 @@ impl Pool {
         let mut kept = self.local_shard();
         let spaces = &mut kept.spaces[from as usize];
         spaces.returned += 1;
-        // A space that is not kept is unmapped after the shelf is unlocked.
+        // A space that is not kept is unmapped after the shard is unlocked.
         let old = if is_new { spaces.put(space, &self.free_places[from as usize]) } else { Some(space) };
         drop(kept);
         drop(old);
@@ -254,7 +254,7 @@ impl Pool {
 /// Numbers are handed out in blocks of this size, so stores with adjacent numbers were usually created by one thread.
 pub const IDS: u64 = 256;
 
-impl Kept {
+impl ShardContents {
     /// The next store's number, unique in the process and never 0.
     pub fn next_id(&mut self) -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(IDS);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct KeptTypes {
     /// Types that the host has created objects of; found here without a lock.
-    pub(crate) types: FxHashMap<TypeId, DefType>,
+    pub(in crate::store) types: FxHashMap<TypeId, DefType>,
     /// Type groups of other things that the host has created, and of modules whose instances were freed. By address.
-    pub(crate) groups: FxHashMap<usize, Arc<Group>>,
+    pub(in crate::store) groups: FxHashMap<usize, Arc<Group>>,
     /// Scopes of modules whose instances were freed, if they name types of objects. By address.
-    pub(crate) scopes: FxHashMap<usize, Arc<TypeScope>>,
+    pub(in crate::store) scopes: FxHashMap<usize, Arc<TypeScope>>,
 }

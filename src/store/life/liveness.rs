@@ -10,7 +10,7 @@ use crate::base::Slab;
 use crate::gc::collect::Tracer;
 use crate::store::objects::roots;
 use crate::store::parts::func_table::FuncRefPtr;
-use crate::store::parts::owner::{Keeper, Kept};
+use crate::store::parts::keeper::{Keeper, Kept};
 use crate::store::run::unwind::word;
 use crate::store::store::Store;
 use crate::sys::valgrind;

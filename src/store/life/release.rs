@@ -1,4 +1,4 @@
-//! Parts of a store that end before the store does: the host releases them, and a full collection frees them (`reach`).
+//! Parts of a store that end before the store does: the host releases them, and a full collection frees them (`liveness`).
 
 use crate::abi::vmstruct::{PENDING_DEAD, VmFuncRef};
 use crate::base::{Error, Result};
@@ -7,8 +7,8 @@ use crate::err;
 use crate::gc::collect::{Compaction, Kind};
 use crate::store::life::liveness::LivenessScan;
 use crate::store::life::releases::Releases;
+use crate::store::parts::keeper::Keeper;
 use crate::store::parts::limits::{Growth, Resource};
-use crate::store::parts::owner::Keeper;
 use crate::store::store::Store;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::AcqRel;
@@ -119,7 +119,7 @@ impl Store {
     }
 
     /// Records that a search has freed `freed` parts. Functions of linkers, which need not be released, are not counted.
-    pub(crate) fn note_freed(&mut self, freed: usize) {
+    pub(in crate::store) fn note_freed(&mut self, freed: usize) {
         let host_funcs = self.hosts.len();
         self.releases = Releases { unkept: self.releases.unkept - freed, host_funcs, ..Releases::default() };
         let instances = &self.instances;
@@ -130,7 +130,7 @@ impl Store {
     }
 
     /// Frees an instance. Nothing may refer to it, nor to anything in it.
-    pub(crate) fn free_instance(&mut self, i: u32) {
+    pub(in crate::store) fn free_instance(&mut self, i: u32) {
         let Some(instance) = self.instances.remove(i) else { return };
         let own = Keeper::Instance(i);
         for t in &instance.tables {
@@ -170,14 +170,14 @@ impl Store {
         }
     }
 
-    pub(crate) fn free_table(&mut self, t: u32) {
+    pub(in crate::store) fn free_table(&mut self, t: u32) {
         if let Some(table) = self.tables.remove(t) {
             self.account.give_back(Growth { resource: Resource::Table, current: 0, desired: table.len() });
             table.into_inner().free(&self.engine);
         }
     }
 
-    pub(crate) fn free_memory(&mut self, m: u32) {
+    pub(in crate::store) fn free_memory(&mut self, m: u32) {
         if let Some(memory) = self.memories.remove(m) {
             let desired = memory.len() as u64;
             self.account.give_back(Growth { resource: Resource::Memory, current: 0, desired });
@@ -186,12 +186,12 @@ impl Store {
     }
 
     /// Whether it is the function of a linker's definition, and not one that the host has created and released.
-    pub(crate) fn is_shared(&self, h: u32) -> bool {
+    pub(in crate::store) fn is_shared(&self, h: u32) -> bool {
         self.hosts.get(h).is_some_and(|host| self.host_by_call.get(&host.key()) == Some(&h))
     }
 
     /// Frees a host function. Its finalizer runs later, when no operation of the store is in progress.
-    pub(crate) fn free_host_func(&mut self, h: u32) {
+    pub(in crate::store) fn free_host_func(&mut self, h: u32) {
         let is_shared = self.is_shared(h);
         let Some(mut host) = self.hosts.remove(h) else { return };
         // SAFETY: the funcref is a part of `host`, which is alive.

@@ -5,10 +5,10 @@
 pub struct Releases {
     /// Released parts that live only while something refers to them. Host functions of linkers are not counted: the
     /// host never kept them.
-    pub(crate) unkept: usize,
+    pub(in crate::store) unkept: usize,
     /// Parts that were released since the last search, and their bytes of memories and tables.
-    pub(crate) recent: usize,
-    pub(crate) recent_bytes: u64,
+    pub(in crate::store) recent: usize,
+    pub(in crate::store) recent_bytes: u64,
     /// The number of host functions after the last search.
-    pub(crate) host_funcs: usize,
+    pub(in crate::store) host_funcs: usize,
 }

@@ -31,7 +31,7 @@ impl Store {
     }
 
     /// Keeps the types of a module when an instance of it is freed.
-    pub(crate) fn keep_types_of(&mut self, module: &Module) {
+    pub(in crate::store) fn keep_types_of(&mut self, module: &Module) {
         let (scope, kept) = (module.info().scope(), &mut self.kept_types);
         if scope.number() != 0 && self.heap.is_some() {
             kept.scopes.entry(Arc::as_ptr(scope).addr()).or_insert_with(|| scope.clone());

@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Prints the references that are still alive when the store is destroyed.
-    pub(crate) fn report_leaks(&mut self) {
+    pub(in crate::store) fn report_leaks(&mut self) {
         if self.heap_config.debug_roots
             && let Some((_, report)) = self.places()
         {

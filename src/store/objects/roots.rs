@@ -199,7 +199,7 @@ unsafe fn stack_map<'a>(pc: usize) -> Option<(StackSlots<'a>, usize)> {
 
 impl Instance {
     /// Traces the instance's own globals that hold references, its tags and its segments.
-    pub(crate) fn trace(&self, tracer: &mut Tracer) {
+    pub(in crate::store) fn trace(&self, tracer: &mut Tracer) {
         // SAFETY: the context lives (invariant 1).
         let card = unsafe { &mut (*self.vmctx()).global_card };
         if *card != 0 || !tracer.is_minor() {

@@ -112,6 +112,6 @@ impl Store {
 }
 
 #[cold]
-pub(crate) fn no_scope() -> Error {
+pub(in crate::store) fn no_scope() -> Error {
     err!(OutOfMemory, "no memory for a scope")
 }

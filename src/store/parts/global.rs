@@ -6,7 +6,7 @@ use crate::base::Stable;
 use crate::gc::collect::Tracer;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
-use crate::store::parts::owner::{Keeper, kept};
+use crate::store::parts::keeper::{Keeper, kept};
 use crate::wasm::types::GlobalType;
 
 pub struct Global {

@@ -3,7 +3,7 @@
 use crate::abi::vmstruct::{RawCallback, VmCodeCell, VmFuncRef, VmHostFunc, VmSlot};
 use crate::base::{Error, Result, Stable};
 use crate::engine::code::trampoline::Trampoline;
-use crate::store::parts::owner::{Keeper, kept};
+use crate::store::parts::keeper::{Keeper, kept};
 use crate::store::store::Store;
 use crate::wasm::registry::{DefType, TypeId};
 use std::ffi::c_void;
@@ -27,14 +27,14 @@ pub struct Direct {
 /// A host function in a store. Never moves.
 #[repr(C)]
 pub struct HostFunc {
-    pub(crate) vm: VmHostFunc,
+    pub(in crate::store) vm: VmHostFunc,
     funcref: VmFuncRef,
-    pub(crate) keeper: Keeper,
-    pub(crate) call: HostCall,
-    pub(crate) direct: Option<Direct>,
+    pub(in crate::store) keeper: Keeper,
+    pub(in crate::store) call: HostCall,
+    pub(in crate::store) direct: Option<Direct>,
     /// Contains the funcref's code.
     _trampoline: Arc<Trampoline>,
-    pub(crate) ty: DefType,
+    pub(in crate::store) ty: DefType,
 }
 
 kept!(Stable<HostFunc>);

@@ -8,14 +8,14 @@ use crate::base::Stable;
 use crate::base::index::*;
 use crate::engine::code::tiering::ContextGuard;
 use crate::engine::module::Module;
-use crate::engine::pooling::arc_cache::Share;
+use crate::engine::pooling::arc_cache::CachedArc;
 use crate::engine::pooling::template::Template;
 use crate::err;
 use crate::gc::slot::Slots;
 use crate::gc::{Gc, NoGc};
 use crate::store::parts::const_value;
 use crate::store::parts::func_table::FuncRefPtr;
-use crate::store::parts::owner::{Keeper, kept};
+use crate::store::parts::keeper::{Keeper, kept};
 use crate::store::parts::segment::RefSegment;
 use crate::sys::fault_injection;
 use crate::wasm::module::*;
@@ -28,10 +28,10 @@ pub struct Instance {
     pub keeper: Keeper,
     /// The instance's own place in the store.
     pub index: u32,
-    pub module: Share<Module>,
+    pub module: CachedArc<Module>,
     /// Keeps the funcrefs pointing to the current code of lazily compiled functions. Dropped before the context.
-    pub(crate) context_guard: Option<ContextGuard>,
-    pub(crate) context: Context,
+    pub(in crate::store) context_guard: Option<ContextGuard>,
+    pub(in crate::store) context: Context,
     /// Places in the store, by table index.
     pub tables: Vec<u32>,
     /// Places in the store, by memory index.
@@ -39,17 +39,17 @@ pub struct Instance {
     /// Places in the store, by global index, of imported globals and of those the host has asked for; `u32::MAX` for
     /// others.
     pub globals: Vec<u32>,
-    pub(crate) dropped_elems: Vec<bool>,
+    pub(in crate::store) dropped_elems: Vec<bool>,
     /// Passive segments of references that had to be evaluated, by segment index, until they are dropped.
     pub segments: Vec<Option<RefSegment>>,
-    pub(crate) dropped_data: Vec<bool>,
+    pub(in crate::store) dropped_data: Vec<bool>,
     /// Whether the host or an object knows one of its functions by a number. Set while the instance is borrowed
     /// (invariant 8).
-    pub(crate) has_known_funcs: Cell<bool>,
+    pub(in crate::store) has_known_funcs: Cell<bool>,
 }
 
 /// The memory of a context.
-pub(crate) struct Context(*mut VmContext, Layout);
+pub(in crate::store) struct Context(*mut VmContext, Layout);
 
 kept!(Stable<Instance>);
 
@@ -82,7 +82,7 @@ impl Instance {
     }
 
     /// A pointer to the `T` at an offset from the module's layout.
-    pub(crate) fn at<T>(&self, offset: u32) -> *mut T {
+    pub(in crate::store) fn at<T>(&self, offset: u32) -> *mut T {
         self.context.0.cast::<u8>().wrapping_add(offset as usize).cast()
     }
 
@@ -115,7 +115,7 @@ impl Instance {
     }
 
     /// The code and the context of any function.
-    pub(crate) fn callable(&self, f: FuncIndex) -> (VmCode, *mut VmHeader) {
+    pub(in crate::store) fn callable(&self, f: FuncIndex) -> (VmCode, *mut VmHeader) {
         match self.info().defined_func(f) {
             Some(d) => (self.module.func_code(d), self.context.0.cast()),
             None => {
@@ -196,27 +196,27 @@ impl Instance {
     }
 
     /// The slot of a tag.
-    pub(crate) fn tag_slot<'h>(&self, _: NoGc<'h>, t: TagIndex) -> Slots<'h> {
+    pub(in crate::store) fn tag_slot<'h>(&self, _: NoGc<'h>, t: TagIndex) -> Slots<'h> {
         // SAFETY: the layout's place, which uses the context's card. It is alive while the store is borrowed
         // (invariant 1).
         unsafe { Slots::new(self.at(self.module.layout.tag(t)), 1, &raw mut (*self.vmctx()).global_card, 0) }
     }
 
     /// The functions that have a funcref in the context, with their index among the funcrefs.
-    pub(crate) fn funcrefs(&self) -> impl Iterator<Item = (FuncRefIndex, FuncIndex)> + '_ {
+    pub(in crate::store) fn funcrefs(&self) -> impl Iterator<Item = (FuncRefIndex, FuncIndex)> + '_ {
         self.info().funcrefs.iter().map(|(i, f)| (i, *f))
     }
 }
 
 impl Instance {
     /// Allocates `globals`, if that has not happened yet.
-    pub(crate) fn know_globals(&mut self) {
+    pub(in crate::store) fn know_globals(&mut self) {
         if self.globals.is_empty() {
             self.globals = vec![u32::MAX; self.module.info().globals.len()];
         }
     }
 
-    pub(crate) fn needs_tracing(&self) -> bool {
+    pub(in crate::store) fn needs_tracing(&self) -> bool {
         !self.module.ref_globals.is_empty()
             || !self.info().tags.is_empty()
             || self.info().elems.values().any(|e| ValType::Ref(e.ty).is_gc())

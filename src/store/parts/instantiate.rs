@@ -6,14 +6,14 @@ use crate::base::index::*;
 use crate::base::{Result, Stable};
 use crate::engine::code::trampoline::EntryInfo;
 use crate::engine::module::Module;
-use crate::engine::pooling::arc_cache::Share;
+use crate::engine::pooling::arc_cache::CachedArc;
 use crate::err;
 use crate::store::parts::func_table::FuncRefPtr;
 use crate::store::parts::initialize::initialize;
 use crate::store::parts::instance::{Context, Instance};
+use crate::store::parts::keeper::Keeper;
 use crate::store::parts::limits::{Growth, Resource};
 use crate::store::parts::memory::Memory;
-use crate::store::parts::owner::Keeper;
 use crate::store::parts::table::Table;
 use crate::store::run::call;
 use crate::store::store::Store;
@@ -87,7 +87,7 @@ fn allocate(store: &mut Store, module: &Arc<Module>, imports: &[ImportValue]) ->
     let mut instance = Instance {
         keeper: Keeper::Host,
         index: store.instances.next(),
-        module: Share::of(module),
+        module: CachedArc::of(module),
         context_guard: None,
         context: Context::new(&module.layout, template)?,
         tables: Vec::with_capacity(info.tables.len()),
@@ -231,7 +231,7 @@ fn put_funcrefs(module: &Module, instance: &Instance) {
 /// As for `instantiate`; the instance is complete.
 unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
     // SAFETY: short borrows of records that do not move (invariant 1); no code runs during them (invariant 3).
-    let (code, vmctx, way) = unsafe {
+    let (code, vmctx, info) = unsafe {
         let inst = &*instance;
         let Some(f) = inst.info().start else { return Ok(()) };
         let (code, vmctx) = inst.callable(f);
@@ -241,5 +241,5 @@ unsafe fn start(store: *mut Store, instance: *mut Instance) -> Result<()> {
     };
     // SAFETY: a start function has no parameters and no results (invariant 11); the rest is the caller's promise
     // (invariants 2 and 3).
-    unsafe { call::invoke(store, vmctx, code, &way, std::ptr::null_mut()) }
+    unsafe { call::invoke(store, vmctx, code, &info, std::ptr::null_mut()) }
 }

@@ -10,8 +10,8 @@ use crate::engine::pooling::pool::Use;
 use crate::engine::pooling::space::Space;
 use crate::err;
 use crate::store::parts::func_table::Lazy;
+use crate::store::parts::keeper::{Keeper, kept};
 use crate::store::parts::limits::{Account, Growth, Resource};
-use crate::store::parts::owner::{Keeper, kept};
 use crate::sys::fault_injection;
 use crate::sys::mmap::page_size;
 use crate::wasm::types::{Limits, TableType, ValType};
@@ -32,8 +32,8 @@ pub struct Table {
     space: Option<Space>,
     declared: TableType,
     /// For a function table: the segments that are initialized lazily, and whether more can be added.
-    pub(crate) lazy: Vec<Lazy>,
-    pub(crate) allows_lazy_init: bool,
+    pub(in crate::store) lazy: Vec<Lazy>,
+    pub(in crate::store) allows_lazy_init: bool,
 }
 
 kept!(Stable<Table>);
@@ -145,7 +145,7 @@ impl Table {
     /// capacity, but become part of the table only after `fill` returns, so that no code finds elements that are not
     /// written. Returns the old size, or `None` if the table cannot grow. In that case, and if `fill` fails, nothing
     /// has changed.
-    pub(crate) fn grow_by(
+    pub(in crate::store) fn grow_by(
         &mut self,
         delta: u64,
         account: &mut Account,
@@ -172,7 +172,7 @@ impl Table {
     }
 
     /// Capacity in elements.
-    pub(crate) fn capacity(&self) -> u64 {
+    pub(in crate::store) fn capacity(&self) -> u64 {
         self.capacity
     }
 

@@ -11,10 +11,10 @@ use crate::wasm::types::TypeId;
 /// A tag that the host knows.
 pub struct Tag {
     /// Whether the host created it, and not an instance.
-    pub(crate) is_hosts: bool,
+    pub(in crate::store) is_hosts: bool,
     /// The root of a tag that the host has created and not released.
-    pub(crate) root: Option<Root>,
-    pub(crate) object: Weak,
+    pub(in crate::store) root: Option<Root>,
+    pub(in crate::store) object: Weak,
     /// The function type whose parameters its exceptions carry.
     pub ty: TypeId,
 }
@@ -44,7 +44,7 @@ pub unsafe fn func_type<'h>(no_gc: NoGc<'h>, tag: Gc<'h>) -> TypeId {
 ///
 /// # Safety
 /// `tag` must be a tag, and `offset` one of `TAG_*`.
-pub(crate) unsafe fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
+pub(in crate::store) unsafe fn word<'h>(no_gc: NoGc<'h>, tag: Gc<'h>, offset: u32) -> u32 {
     // SAFETY: the caller's promise (invariant 15).
     unsafe { *no_gc.field_bytes(tag, offset).cast::<u32>() }
 }

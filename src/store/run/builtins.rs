@@ -89,7 +89,7 @@ macro_rules! shims {
 for_each_builtin!(shims);
 
 /// Why a builtin does not return.
-pub(crate) enum Raise {
+pub(in crate::store) enum Raise {
     Trap(Trap),
     Exception(RawRef),
     Error(Error),
@@ -111,7 +111,10 @@ impl From<Error> for Raise {
 ///
 /// # Safety
 /// As for `trap::raise`.
-pub(crate) unsafe fn finish<T, E: Into<Raise>>(vm: *mut VmStore, outcome: std::thread::Result<Result<T, E>>) -> T {
+pub(in crate::store) unsafe fn finish<T, E: Into<Raise>>(
+    vm: *mut VmStore,
+    outcome: std::thread::Result<Result<T, E>>,
+) -> T {
     // SAFETY: the caller's promise (invariants 4 and 9).
     unsafe {
         match outcome {

@@ -13,8 +13,8 @@ use std::mem::MaybeUninit;
 ///
 /// # Safety
 /// * `store` is alive and this is its thread; no Rust reference into it is alive in the callers (invariant 3).
-/// * `vmctx` and `code` belong together and to this store, and their function has the type of `way`.
-/// * `way` is alive. It is not read once machine code runs.
+/// * `vmctx` and `code` belong together and to this store, and their function has the type of `entry_info`.
+/// * `entry_info` is alive. It is not read once machine code runs.
 /// * `slots` has room for the arguments and for the results, and the arguments have the types of the parameters;
 ///   references among them are of this store.
 #[inline(always)]
@@ -22,29 +22,29 @@ pub unsafe fn invoke(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const EntryInfo,
+    info: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises (invariants 2 and 3).
     unsafe {
         if (*(*store).vm.get()).activation.is_null() {
             (*store).check_entry()?;
-            (*store).enter_stack(stack_pointer(), frame(way))?;
-        } else if !(*store).is_on_stack(stack_pointer(), frame(way)) {
-            return invoke_elsewhere(store, vmctx, code, way, slots);
+            (*store).enter_stack(stack_pointer(), frame(info))?;
+        } else if !(*store).is_on_stack(stack_pointer(), frame(info)) {
+            return invoke_elsewhere(store, vmctx, code, info, slots);
         }
-        run(store, vmctx, code, way, slots)
+        run(store, vmctx, code, info, slots)
     }
 }
 
 /// The bytes of an entry trampoline's frame that hold arguments and results.
 ///
 /// # Safety
-/// `way` is alive.
+/// `entry_info` is alive.
 #[inline(always)]
-unsafe fn frame(way: *const EntryInfo) -> usize {
+unsafe fn frame(info: *const EntryInfo) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { (*way).slots as usize * 2 * size_of::<VmSlot>() }
+    unsafe { (*info).slots as usize * 2 * size_of::<VmSlot>() }
 }
 
 /// Calls machine code from inside another call of the store, perhaps on another stack.
@@ -56,13 +56,13 @@ unsafe fn invoke_elsewhere(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const EntryInfo,
+    info: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises (invariants 2 and 3).
     unsafe {
-        let before = (*store).change_stack(stack_pointer(), frame(way))?;
-        let result = run(store, vmctx, code, way, slots);
+        let before = (*store).change_stack(stack_pointer(), frame(info))?;
+        let result = run(store, vmctx, code, info, slots);
         if let Some(before) = before {
             (*store).leave_stack(before);
         }
@@ -79,7 +79,7 @@ unsafe fn run(
     store: *mut Store,
     vmctx: *mut VmHeader,
     code: VmCode,
-    way: *const EntryInfo,
+    info: *const EntryInfo,
     slots: *mut VmSlot,
 ) -> Result<()> {
     // SAFETY: the caller's promises (invariants 2 and 3). The activation lives until the entry has returned. Nothing
@@ -90,9 +90,9 @@ unsafe fn run(
         let mut activation = MaybeUninit::<Activation>::uninit();
         let act = activation.as_mut_ptr();
         (*act).entry_fp = 0;
-        (*act).handler_pc = (*way).handler_pc;
-        (*act).handler_sp_offset = (*way).handler_sp_offset;
-        let entry = (*way).entry;
+        (*act).handler_pc = (*info).handler_pc;
+        (*act).handler_sp_offset = (*info).handler_sp_offset;
+        let entry = (*info).entry;
         (*act).store = vm;
         (*act).tail = vm;
         (*act).previous = (*vm).activation;

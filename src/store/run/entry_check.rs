@@ -20,7 +20,7 @@ const FEW_INSTANCES: u64 = 64;
 impl Store {
     /// Fails if WebAssembly must not run now.
     #[inline(always)]
-    pub(crate) fn check_entry(&mut self) -> Result<()> {
+    pub(in crate::store) fn check_entry(&mut self) -> Result<()> {
         let thread = thread::token();
         self.watch.calls -= 1;
         let is_known = self.watch.thread == thread && self.watch.ended == thread::ended();

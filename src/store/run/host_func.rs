@@ -4,7 +4,7 @@ use crate::abi::vmstruct::{HOST_OWNER, VmHeader, VmHostFunc, VmSlot};
 use crate::base::{Result, Trap};
 use crate::err;
 use crate::store::parts::host_func::{Direct, HostCall, HostFunc};
-use crate::store::parts::owner::Keeper;
+use crate::store::parts::keeper::Keeper;
 use crate::store::run::abandoned;
 use crate::store::run::trap;
 use crate::store::store::Store;
@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl Store {
     /// Creates a host function and returns its place in the store.
-    pub(crate) fn new_host_func(
+    pub(in crate::store) fn new_host_func(
         &mut self,
         ty: &DefType,
         call: HostCall,

@@ -6,23 +6,23 @@ use crate::sys::stack_bounds::{Lease, Stack, own_stack, readable_below};
 
 /// What is known about the stack that contains a stack pointer.
 #[derive(Clone, Copy)]
-pub(crate) struct Area {
-    pub(crate) stack: Stack,
+pub(in crate::store) struct Area {
+    pub(in crate::store) stack: Stack,
     /// WebAssembly never goes below this address. The rest of the stack is reserved for host functions, the runtime,
     /// and signal handlers.
-    pub(crate) floor: usize,
+    pub(in crate::store) floor: usize,
     /// How long this stays valid for later calls with a stack pointer in `stack`.
-    pub(crate) lease: Lease,
+    pub(in crate::store) lease: Lease,
 }
 
 impl Area {
-    pub(crate) fn of(stack: Stack, lease: Lease) -> Area {
+    pub(in crate::store) fn of(stack: Stack, lease: Lease) -> Area {
         let reserve = ((stack.high - stack.low) / 4).clamp(MIN_STACK_RESERVE, MAX_STACK_RESERVE);
         Area { stack, floor: stack.low.saturating_add(reserve), lease }
     }
 
     /// For a stack about which only its readable memory is known. It is never remembered, so each call looks again.
-    pub(crate) fn unknown(sp: usize) -> Area {
+    pub(in crate::store) fn unknown(sp: usize) -> Area {
         let low = readable_below(sp, UNKNOWN_STACK + MIN_STACK_RESERVE);
         let floor = (low + MIN_STACK_RESERVE).max(sp.saturating_sub(UNKNOWN_STACK));
         Area { stack: Stack { low, high: sp }, floor, lease: Lease::OVER }
@@ -32,21 +32,21 @@ impl Area {
 /// The stacks of a store's calls.
 pub struct Stacks {
     /// The maximum number of bytes that one outermost call may use.
-    pub(crate) most: usize,
+    pub(in crate::store) most: usize,
     /// The stacks that the host has described: for the call in progress, and for all calls of the store.
-    pub(crate) described: [Option<Stack>; 2],
-    pub(crate) is_described: bool,
+    pub(in crate::store) described: [Option<Stack>; 2],
+    pub(in crate::store) is_described: bool,
     /// The stack of the innermost call that changed stacks, or else of the outermost call.
-    pub(crate) area: Area,
+    pub(in crate::store) area: Area,
     /// The stack pointer of that call.
-    pub(crate) top: usize,
+    pub(in crate::store) top: usize,
 }
 
 /// The state that a call on another stack restores when it returns.
 pub struct Before {
-    pub(crate) area: Area,
-    pub(crate) top: usize,
-    pub(crate) limit: usize,
+    pub(in crate::store) area: Area,
+    pub(in crate::store) top: usize,
+    pub(in crate::store) limit: usize,
 }
 
 impl Stacks {
@@ -56,14 +56,14 @@ impl Stacks {
     }
 
     /// The stack limit of a call.
-    pub(crate) fn limit(&self, area: &Area, sp: usize) -> usize {
+    pub(in crate::store) fn limit(&self, area: &Area, sp: usize) -> usize {
         sp.saturating_sub(self.most).max(area.floor)
     }
 
     /// Finds the stack that contains `sp`. If the host has described a part of the thread's own stack, that part counts
     /// as another stack.
     #[cold]
-    pub(crate) fn find(&self, sp: usize) -> Area {
+    pub(in crate::store) fn find(&self, sp: usize) -> Area {
         let described = self.described.iter().flatten();
         if let Some(stack) = described.clone().find(|s| s.contains(sp)) {
             return Area::of(*stack, Lease::FOREVER);

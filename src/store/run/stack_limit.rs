@@ -24,7 +24,7 @@ impl Store {
 
     /// Sets the stack limit for an outermost call, whose trampoline needs `frame` bytes. Fails if the stack has less.
     #[inline(always)]
-    pub(crate) fn enter_stack(&mut self, sp: usize, frame: usize) -> Result<()> {
+    pub(in crate::store) fn enter_stack(&mut self, sp: usize, frame: usize) -> Result<()> {
         if sp != self.stacks.top || !self.stacks.area.lease.is_valid() {
             self.move_top(sp);
         }
@@ -48,7 +48,7 @@ impl Store {
 
     /// Whether a nested call of this store is on the same stack, with enough of it left.
     #[inline(always)]
-    pub(crate) fn is_on_stack(&self, sp: usize, frame: usize) -> bool {
+    pub(in crate::store) fn is_on_stack(&self, sp: usize, frame: usize) -> bool {
         // SAFETY: this is the store's thread (invariant 2), and the field is atomic. An interrupt raises it.
         let limit = unsafe { (*self.vm.get()).stack_limit.load(Relaxed) };
         sp >= limit.saturating_add(frame) && sp <= self.stacks.top && !self.stacks.is_described
@@ -56,7 +56,7 @@ impl Store {
 
     /// Sets the stack limit for a call for which `is_on_stack` is false: it is on another stack, there is not enough
     /// left, or the host has described a stack.
-    pub(crate) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
+    pub(in crate::store) fn change_stack(&mut self, sp: usize, frame: usize) -> Result<Option<Before>> {
         self.vm.poll().map_err(Error::trap)?;
         let (stacks, limit) = (&mut self.stacks, self.stack_limit);
         let area = stacks.find(sp);
@@ -78,7 +78,7 @@ impl Store {
     }
 
     /// Restores the limit after a call on another stack has returned.
-    pub(crate) fn leave_stack(&mut self, before: Before) {
+    pub(in crate::store) fn leave_stack(&mut self, before: Before) {
         self.stacks.area = before.area;
         self.stacks.top = before.top;
         self.stack_limit = before.limit;

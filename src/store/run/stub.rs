@@ -274,4 +274,4 @@ macro_rules! stub {
         }
     };
 }
-pub(crate) use {bring_registers_back, keep_registers, stub};
+pub(in crate::store) use {bring_registers_back, keep_registers, stub};

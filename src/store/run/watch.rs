@@ -1,17 +1,17 @@
 //! What a store remembers of its checks when the host enters it (`entry_check`).
 
 /// The number of calls between two checks of the handlers.
-pub(crate) const CALLS: u32 = 256;
+pub(in crate::store) const CALLS: u32 = 256;
 
 pub struct Watch {
     /// The token of the thread that entered last, and how many threads had ended by then. The token is 0 if the next
     /// thread must be checked like a new one.
-    pub(crate) thread: usize,
-    pub(crate) ended: usize,
+    pub(in crate::store) thread: usize,
+    pub(in crate::store) ended: usize,
     /// Calls that are left until the handlers are checked.
-    pub(crate) calls: u32,
+    pub(in crate::store) calls: u32,
     /// The number of checks so far.
-    pub(crate) looks: u32,
+    pub(in crate::store) looks: u32,
 }
 
 impl Default for Watch {

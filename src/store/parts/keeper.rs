@@ -1,6 +1,6 @@
 //! Keepers: what keeps a part of a store alive. Parts are instances, functions, tables, memories and globals.
 
-/// A part without a keeper of its own lives as long as something refers to it (`reach`).
+/// A part without a keeper of its own lives as long as something refers to it (`life::liveness`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keeper {
     /// The host created it, and has not released it.
@@ -19,8 +19,8 @@ pub trait Kept {
 /// Implements `Kept` for a type with a field `keeper`.
 macro_rules! kept {
     ($t:ty) => {
-        impl $crate::store::parts::owner::Kept for $t {
-            fn keeper(&self) -> $crate::store::parts::owner::Keeper {
+        impl $crate::store::parts::keeper::Kept for $t {
+            fn keeper(&self) -> $crate::store::parts::keeper::Keeper {
                 self.keeper
             }
         }
